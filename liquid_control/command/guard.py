@@ -1,0 +1,141 @@
+"""The guard: nothing reaches the autopilot that is not finite, within limits and fresh.
+
+It is pure: state goes in and comes out, time is a stamp. The node, the in-process flight loop and
+replay call the same two functions, so that they agree bit for bit.
+"""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from pydantic import Field
+
+from liquid_control.config.loading import Settings
+from liquid_control.types import HOVER, NANOSECONDS, Command
+
+
+class GuardEvent(str, Enum):
+    """What the guard had to mend; the names of its counters in diagnostics."""
+
+    NOT_FINITE = "not_finite"
+    CLAMPED = "clamped"
+    SLEWED = "slewed"
+    STALE = "stale"
+    STAMP_BACKWARDS = "stamp_backwards"
+
+
+class Envelope(Settings):
+    """Limits that every command is held to."""
+
+    max_forward_mps: float = Field(
+        4.0, gt=0.0, le=20.0, description="forward and backward speed, m/s"
+    )
+    max_left_mps: float = Field(2.5, gt=0.0, le=20.0, description="sideways speed, m/s")
+    max_up_mps: float = Field(1.5, gt=0.0, le=10.0, description="climb and sink speed, m/s")
+    max_yaw_rate_radps: float = Field(2.0, gt=0.0, le=10.0, description="yaw rate, rad/s")
+    max_accel_mps2: float = Field(
+        12.0, gt=0.0, le=100.0, description="slew of each velocity, m/s^2"
+    )
+    max_yaw_accel_radps2: float = Field(
+        30.0, gt=0.0, le=200.0, description="slew of the yaw rate, rad/s^2"
+    )
+    timeout_s: float = Field(
+        0.15, gt=0.02, le=2.0, description="hover this long after the last fresh command, s"
+    )
+    period_s: float = Field(0.025, gt=0.001, le=0.1, description="time between two polls, s")
+
+    @property
+    def limits(self) -> tuple[float, float, float, float]:
+        """Largest magnitude of each of `Command.values`."""
+        return self.max_forward_mps, self.max_left_mps, self.max_up_mps, self.max_yaw_rate_radps
+
+    @property
+    def slews(self) -> tuple[float, float, float, float]:
+        """Largest rate of change of each of `Command.values`, per second."""
+        return (
+            self.max_accel_mps2,
+            self.max_accel_mps2,
+            self.max_accel_mps2,
+            self.max_yaw_accel_radps2,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GuardState:
+    """What the guard remembers between two calls.
+
+    Attributes:
+        output: the command in force.
+        output_stamp_ns: when it came into force; None before the first.
+        fresh_stamp_ns: stamp of the last command that came from a policy; None before the first.
+        stale: whether hover is in force because no fresh command came.
+        events: how often each event happened since start.
+    """
+
+    output: Command = HOVER
+    output_stamp_ns: int | None = None
+    fresh_stamp_ns: int | None = None
+    stale: bool = False
+    events: Counter[GuardEvent] = field(default_factory=Counter)
+
+    def counting(self, *events: GuardEvent) -> "GuardState":
+        """Return the same state with events added."""
+        return replace(self, events=self.events + Counter(events)) if events else self
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Holds commands to an envelope and replaces them by hover when they stop coming."""
+
+    envelope: Envelope = Envelope()
+
+    def admit(self, command: Command, stamp_ns: int, state: GuardState) -> GuardState:
+        """Take a policy's command, stamped with the frame it answers; the result's `output` goes on.
+
+        A command older than the last one is dropped; one that is not finite becomes hover and does
+        not count as fresh.
+        """
+        if state.fresh_stamp_ns is not None and stamp_ns <= state.fresh_stamp_ns:
+            return state.counting(GuardEvent.STAMP_BACKWARDS)
+        if not command.is_finite:
+            return replace(state, output=HOVER, output_stamp_ns=stamp_ns).counting(
+                GuardEvent.NOT_FINITE
+            )
+        within, clamped = self._clamp(command)
+        smooth, slewed = self._slew(within, stamp_ns, state)
+        admitted = replace(
+            state, output=smooth, output_stamp_ns=stamp_ns, fresh_stamp_ns=stamp_ns, stale=False
+        )
+        flags = ((clamped, GuardEvent.CLAMPED), (slewed, GuardEvent.SLEWED))
+        return admitted.counting(*(event for happened, event in flags if happened))
+
+    def poll(self, now_ns: int, state: GuardState) -> GuardState:
+        """Let time pass: hover comes into force at the last poll that is still within the timeout."""
+        if state.fresh_stamp_ns is None or state.stale:
+            return state
+        age_ns = now_ns - state.fresh_stamp_ns
+        if age_ns + round(self.envelope.period_s * NANOSECONDS) <= round(
+            self.envelope.timeout_s * NANOSECONDS
+        ):
+            return state
+        return replace(state, output=HOVER, output_stamp_ns=now_ns, stale=True).counting(
+            GuardEvent.STALE
+        )
+
+    def _clamp(self, command: Command) -> tuple[Command, bool]:
+        pairs = zip(command.values, self.envelope.limits, strict=True)
+        clamped = Command(*(max(-limit, min(limit, value)) for value, limit in pairs))
+        return clamped, clamped != command
+
+    def _slew(self, command: Command, stamp_ns: int, state: GuardState) -> tuple[Command, bool]:
+        if state.output_stamp_ns is None:
+            return command, False
+        elapsed_s = max(0, stamp_ns - state.output_stamp_ns) / NANOSECONDS
+        triples = zip(state.output.values, command.values, self.envelope.slews, strict=True)
+        smooth = Command(*(_toward(old, new, rate * elapsed_s) for old, new, rate in triples))
+        return smooth, smooth != command
+
+
+def _toward(old: float, new: float, step: float) -> float:
+    return new if abs(new - old) <= step else old + math.copysign(step, new - old)

@@ -1,0 +1,66 @@
+"""Frames and rotations (REP 103, REP 105).
+
+World `map` is ENU, body `base_link` is FLU, the camera's `camera_optical_frame` is right-down-forward.
+Quaternions are (x, y, z, w) and rotate body vectors into the world. The *heading frame* is
+`base_link` with roll and pitch taken out: x forward along the heading, y left, z up; velocity
+commands are given in it, as MAVLink does with BODY_NED.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAP = "map"
+BASE_LINK = "base_link"
+CAMERA_OPTICAL = "camera_optical_frame"
+
+OPTICAL_TO_FLU: NDArray[np.float64] = np.array(
+    [[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]
+)
+"""Rotation that takes a vector in an optical frame to the FLU frame looking the same way."""
+
+
+def wrap_angle(angle_rad: float) -> float:
+    """Return the angle in [-pi, pi)."""
+    return (angle_rad + math.pi) % (2.0 * math.pi) - math.pi
+
+
+def rotation_from_quaternion(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the 3x3 rotation, body to world, of a unit quaternion (x, y, z, w)."""
+    x, y, z, w = (float(v) for v in quaternion)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def quaternion_from_euler(roll: float, pitch: float, yaw: float) -> NDArray[np.float64]:
+    """Return the unit quaternion (x, y, z, w) of intrinsic z-y-x angles in radians."""
+    cr, sr = math.cos(roll / 2), math.sin(roll / 2)
+    cp, sp = math.cos(pitch / 2), math.sin(pitch / 2)
+    cy, sy = math.cos(yaw / 2), math.sin(yaw / 2)
+    return np.array(
+        [
+            sr * cp * cy - cr * sp * sy,
+            cr * sp * cy + sr * cp * sy,
+            cr * cp * sy - sr * sp * cy,
+            cr * cp * cy + sr * sp * sy,
+        ]
+    )
+
+
+def heading_of(quaternion: NDArray[np.float64]) -> float:
+    """Return the heading in radians, counter-clockwise from east, of a body-to-world quaternion."""
+    x, y, z, w = (float(v) for v in quaternion)
+    return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+
+
+def heading_from_world(vector: NDArray[np.float64], heading_rad: float) -> NDArray[np.float64]:
+    """Return a world vector in the heading frame (forward, left, up)."""
+    c, s = math.cos(heading_rad), math.sin(heading_rad)
+    x, y, z = (float(v) for v in vector)
+    return np.array([c * x + s * y, -s * x + c * y, z])

@@ -1,0 +1,77 @@
+"""The protocols through which workshops meet without knowing each other's insides."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from liquid_control.config.scenario import Scenario
+from liquid_control.types import Command, FlightRecord, Floats, Observation, Pixels, VehicleState
+
+
+class Trail(Protocol):
+    """A path on the ground, by arc length."""
+
+    length_m: float
+
+    def point(self, along_m: float) -> tuple[float, float]:
+        """Return (x, y) in the map at an arc length; beyond the ends the trail goes straight on."""
+        ...
+
+    def heading(self, along_m: float) -> float:
+        """Return the trail's heading in rad, counter-clockwise from east."""
+        ...
+
+    def project(self, x: float, y: float, near_m: float) -> tuple[float, float]:
+        """Return (arc length, signed distance, left positive) in m of the closest point near `near_m`."""
+        ...
+
+
+class World(Protocol):
+    """What a privileged pilot may know of the place it flies in."""
+
+    scenario: Scenario
+    trail: Trail
+    trunks: Floats
+    """float64 [N, 3]: x, y and radius of every trunk, m, map."""
+
+
+class Pilot(Protocol):
+    """Whatever answers frames with commands: a learned policy, the expert, a mixture of both.
+
+    A pilot flies one flight at a time; `start` makes it forget the one before.
+    """
+
+    name: str
+
+    def start(self, world: World) -> None:
+        """Prepare for a flight. Experts read `world`; policies look away."""
+        ...
+
+    def command(self, observation: Observation, truth: VehicleState) -> Command:
+        """Answer one frame. Only privileged pilots may read `truth`."""
+        ...
+
+
+class Progress(Protocol):
+    """What a watcher is told after each control tick of a flight."""
+
+    stamp_ns: int
+    image: Pixels | None
+    """The frame delivered at this tick, uint8 [H, W, 3] RGB; None where none was due or it was lost."""
+    command: Command
+    truth: VehicleState
+    wind: Floats
+    progress_m: float
+    cross_track_m: float
+    clearance_m: float
+
+
+class Flyer(Protocol):
+    """Flies one seeded scenario from start to end, in process; `liquid_control_sim.fly` is one."""
+
+    def __call__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        pilot: Pilot,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> FlightRecord: ...

@@ -1,0 +1,145 @@
+"""What flows between the parts: readings in, commands out, records of flights.
+
+Stamps are integer nanoseconds, so that the same instant compares equal everywhere; elapsed time is
+always their difference. Units are SI, frames as in `liquid_control.frames`.
+"""
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.errors import ObservationError
+
+Floats = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+
+NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A velocity command in the heading frame: what a policy answers and an autopilot obeys."""
+
+    forward_mps: float = 0.0
+    left_mps: float = 0.0
+    up_mps: float = 0.0
+    yaw_rate_radps: float = 0.0
+
+    @property
+    def values(self) -> tuple[float, float, float, float]:
+        """(forward, left, up) in m/s and yaw rate in rad/s, counter-clockwise."""
+        return self.forward_mps, self.left_mps, self.up_mps, self.yaw_rate_radps
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether none of the four values is NaN or infinite."""
+        return all(isfinite(value) for value in self.values)
+
+
+HOVER = Command()
+"""Zero velocity and zero yaw rate: what is sent when nothing better is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImuWindow:
+    """The IMU samples of one interval, oldest first.
+
+    Attributes:
+        stamps_ns: int64 [K].
+        angular_velocity: float64 [K, 3], rad/s, base_link.
+        linear_acceleration: float64 [K, 3], m/s^2, base_link, gravity included (+9.81 on z at rest).
+    """
+
+    stamps_ns: NDArray[np.int64]
+    angular_velocity: Floats
+    linear_acceleration: Floats
+
+    def __post_init__(self) -> None:
+        count = len(self.stamps_ns)
+        for name in ("angular_velocity", "linear_acceleration"):
+            shape = getattr(self, name).shape
+            if shape != (count, 3):
+                raise ObservationError(f"IMU {name} must have shape ({count}, 3), got {shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a policy sees at one instant.
+
+    Attributes:
+        stamp_ns: the camera frame's stamp.
+        image: uint8 [H, W, 3], RGB.
+        imu: the samples since the previous frame that was processed, this stamp included.
+        range_m: height above ground from the range sensor, where there is one.
+    """
+
+    stamp_ns: int
+    image: Pixels
+    imu: ImuWindow
+    range_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleState:
+    """True kinematic state of the vehicle: privileged, for experts, judges and plots.
+
+    Attributes:
+        position: float64 [3], m, map (ENU).
+        quaternion: float64 [4], (x, y, z, w), base_link to map.
+        velocity: float64 [3], m/s, map.
+        angular_velocity: float64 [3], rad/s, base_link.
+    """
+
+    position: Floats
+    quaternion: Floats
+    velocity: Floats
+    angular_velocity: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class FlightResult:
+    """How one flight ended: a row of `results.json`.
+
+    Attributes:
+        reason: `completed`, or why not: `left_trail`, `collision`, `altitude`, `timeout`, `guard_stop`.
+    """
+
+    success: bool
+    reason: str
+    distance_m: float
+    cross_track_rms_m: float
+    min_clearance_m: float
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlightRecord:
+    """One flight, a row per control tick; what plots, tests and comparisons read.
+
+    Attributes:
+        stamp_ns: int64 [T].
+        position: float64 [T, 3], m, map.
+        quaternion: float64 [T, 4], (x, y, z, w).
+        velocity: float64 [T, 3], m/s, map.
+        command: float64 [T, 4], as `Command.values`: what the autopilot obeyed from this tick on.
+        framed: bool [T], whether a camera frame was delivered at this tick.
+        wind: float64 [T, 3], m/s, map, at the vehicle.
+        progress_m: float64 [T], along the trail.
+        cross_track_m: float64 [T], signed, left of the trail positive.
+        clearance_m: float64 [T], to the nearest tree, less the vehicle's radius.
+        result: how it ended.
+    """
+
+    stamp_ns: NDArray[np.int64]
+    position: Floats
+    quaternion: Floats
+    velocity: Floats
+    command: Floats
+    framed: NDArray[np.bool_]
+    wind: Floats
+    progress_m: Floats
+    cross_track_m: Floats
+    clearance_m: Floats
+    result: FlightResult
