@@ -1,0 +1,126 @@
+"""Draw neural circuit policies: sparse wirings in layers inter, command, motor.
+
+Construction rules of Lechner et al. 2020 (doi 10.1038/s42256-020-00237-3, Methods: design principles),
+with the draws of ncps 1.0.1 in its order, so that the same seed gives the same circuit.
+"""
+
+import numpy as np
+
+from liquid_control.errors import CellError
+from liquid_control.liquid.wiring import Layer, Synapses, Wiring
+
+DEFAULT_SEED = 22222
+
+
+def ncp(
+    inputs: int,
+    *,
+    inter: int,
+    command: int,
+    motor: int,
+    sensory_fanout: int,
+    inter_fanout: int,
+    recurrent_command_synapses: int,
+    motor_fanin: int,
+    seed: int = DEFAULT_SEED,
+) -> Wiring:
+    """Draw a neural circuit policy.
+
+    Args:
+        inputs: number of sensory inputs.
+        inter: number of inter neurons.
+        command: number of command neurons.
+        motor: number of motor neurons, the outputs.
+        sensory_fanout: synapses from each input to inter neurons.
+        inter_fanout: synapses from each inter neuron to command neurons.
+        recurrent_command_synapses: draws of a synapse between command neurons; a pair that is drawn
+            twice is one synapse.
+        motor_fanin: synapses of each motor neuron from command neurons.
+        seed: of the draws.
+
+    Raises:
+        CellError: a count is below one, or a fan-out exceeds the layer it reaches.
+    """
+    _check_counts(inputs=inputs, inter=inter, command=command, motor=motor)
+    _check_fan("sensory_fanout", sensory_fanout, inter, "inter")
+    _check_fan("inter_fanout", inter_fanout, command, "command")
+    _check_fan("motor_fanin", motor_fanin, command, "command")
+    rng = np.random.RandomState(seed)  # noqa: NPY002 - ncps draws from it, and so must we
+    neurons = inter + command + motor
+    sensory = np.zeros((inputs, neurons), dtype=np.int8)
+    recurrent = np.zeros((neurons, neurons), dtype=np.int8)
+    commands = slice(inter, inter + command)
+    _connect(rng, sensory[:, :inter], sensory_fanout)
+    _connect(rng, recurrent[:inter, commands], inter_fanout)
+    _recur(rng, recurrent[commands, commands], recurrent_command_synapses)
+    _connect(rng, recurrent[commands, inter + command :].T, motor_fanin)
+    layers = (Layer("inter", inter), Layer("command", command), Layer("motor", motor))
+    return Wiring(layers, sensory, recurrent)
+
+
+def auto_ncp(
+    inputs: int,
+    units: int,
+    outputs: int,
+    sparsity_level: float = 0.5,
+    seed: int = DEFAULT_SEED,
+) -> Wiring:
+    """Draw a neural circuit policy from its size, as `ncps.wirings.AutoNCP` does.
+
+    Args:
+        inputs: number of sensory inputs.
+        units: number of neurons.
+        outputs: number of motor neurons, below `units - 2`.
+        sparsity_level: 0.1 (dense) to 0.9 (sparse).
+        seed: of the draws.
+
+    Raises:
+        CellError: the sizes or the sparsity level are out of range.
+    """
+    if not 1 <= outputs < units - 2:
+        raise CellError(f"outputs must be between 1 and units - 3 = {units - 3}, got {outputs}")
+    if not 0.1 <= sparsity_level <= 0.9:
+        raise CellError(f"sparsity_level must be between 0.1 and 0.9, got {sparsity_level}")
+    density = 1.0 - sparsity_level
+    command = max(int(0.4 * (units - outputs)), 1)
+    inter = units - outputs - command
+    return ncp(
+        inputs,
+        inter=inter,
+        command=command,
+        motor=outputs,
+        sensory_fanout=max(int(inter * density), 1),
+        inter_fanout=max(int(command * density), 1),
+        recurrent_command_synapses=max(int(command * density * 2), 1),
+        motor_fanin=max(int(command * density), 1),
+        seed=seed,
+    )
+
+
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise CellError(f"{name} must be at least 1, got {count}")
+
+
+def _check_fan(name: str, fan: int, limit: int, role: str) -> None:
+    if not 1 <= fan <= limit:
+        raise CellError(f"{name} must be between 1 and the {limit} {role} neurons, got {fan}")
+
+
+def _connect(rng: np.random.RandomState, block: Synapses, fan: int) -> None:
+    """Give each row `fan` synapses to columns, then columns left out their mean share of rows."""
+    rows, columns = block.shape
+    for row in range(rows):
+        for column in rng.choice(columns, size=fan, replace=False):
+            block[row, column] = rng.choice([-1, 1])
+    share = int(np.clip(int(rows * fan / columns), 1, rows))
+    for column in np.flatnonzero(~block.any(axis=0)):
+        for row in rng.choice(rows, size=share, replace=False):
+            block[row, column] = rng.choice([-1, 1])
+
+
+def _recur(rng: np.random.RandomState, block: Synapses, draws: int) -> None:
+    for _ in range(draws):
+        source, target = rng.choice(len(block)), rng.choice(len(block))
+        block[source, target] = rng.choice([-1, 1])
