@@ -1,0 +1,36 @@
+"""Flights by the hundred, and what they came to: campaigns, statistics, tables, reports, videos.
+
+Pictures (`report`, `video`) are imported where they are needed: they load matplotlib and PyAV.
+"""
+
+from liquid_control.evaluation.campaign import (
+    Campaign,
+    Entry,
+    FlightJob,
+    load_campaign,
+    plan_flights,
+)
+from liquid_control.evaluation.records import load_record, save_record
+from liquid_control.evaluation.results import results_document, write_results
+from liquid_control.evaluation.rows import FlightRow, SummaryRow, summarise
+from liquid_control.evaluation.runner import run_flights
+from liquid_control.evaluation.seeds import parse_seeds
+from liquid_control.evaluation.statistics import wilson_interval
+
+__all__ = [
+    "Campaign",
+    "Entry",
+    "FlightJob",
+    "FlightRow",
+    "SummaryRow",
+    "load_campaign",
+    "load_record",
+    "parse_seeds",
+    "plan_flights",
+    "results_document",
+    "run_flights",
+    "save_record",
+    "summarise",
+    "wilson_interval",
+    "write_results",
+]

@@ -1,0 +1,54 @@
+"""What a result was made with: always written beside it, never into a file name."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import liquid_control
+
+_PACKAGES = (
+    "numpy",
+    "opencv-python-headless",
+    "onnxruntime",
+    "pybullet",
+    "torch",
+    "rosbags",
+    "ros-jazzy-rclpy",
+    "ros-kilted-rclpy",
+)
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of this project, Python, and what is installed of its dependencies."""
+    versions = {"liquid_control": liquid_control.__version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def git_revision() -> str | None:
+    """Return the source's commit, `-dirty` behind it where files differ; None outside a clone."""
+    root = Path(liquid_control.__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+    command += ["--exclude", "*"]
+    try:
+        described = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip() or None
+
+
+def machine() -> dict[str, str | int]:
+    """Return what the figures that depend on the machine depend on."""
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "cores": os.cpu_count() or 1,
+    }

@@ -1,0 +1,148 @@
+"""Many flights in parallel processes, with rows in the order of the jobs.
+
+PyBullet leaks about 4 MB a forest, so a worker flies a short batch and is replaced. A worker that
+dies (a crash in native code, no memory) is one clear error, never a run that hangs.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from liquid_control.errors import ConfigError, LiquidControlError
+from liquid_control.evaluation.campaign import FlightJob
+from liquid_control.evaluation.rows import FlightRow
+from liquid_control.evaluation.worker import Answer, FlyerFactory, PilotFactory, fly_batch
+
+BATCH = 25
+"""Flights a worker flies before it is replaced."""
+
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+
+_Batch = Sequence[tuple[int, FlightJob]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    process: SpawnProcess
+    pipe: "Connection[None, Answer]"
+    batch: _Batch
+
+
+def run_flights(
+    jobs: Sequence[FlightJob],
+    flyer: FlyerFactory,
+    pilots: Mapping[str, PilotFactory],
+    workers: int = 1,
+    on_row: Callable[[FlightRow], None] | None = None,
+    batch_size: int = BATCH,
+) -> list[FlightRow]:
+    """Fly all jobs and return their rows in the order of the jobs.
+
+    Args:
+        jobs: what to fly.
+        flyer: makes the flyer inside each worker.
+        pilots: makes the pilots, by the jobs' model label.
+        workers: how many processes fly at a time.
+        on_row: told of each row as it comes, in any order.
+        batch_size: flights after which a worker is replaced.
+
+    Raises:
+        ConfigError: `workers` is below one.
+        LiquidControlError: a worker died, or met an error that it could name.
+    """
+    if workers < 1:
+        raise ConfigError(f"jobs: expected at least 1 worker, got {workers}")
+    rows: dict[int, FlightRow] = {}
+    waiting = _batches(jobs, workers, batch_size)
+    active: list[_Worker] = []
+    try:
+        while waiting or active:
+            while waiting and len(active) < workers:
+                active.append(_start(waiting.pop(0), flyer, pilots))
+            for worker in _ready(active):
+                if not _receive(worker, rows, on_row):
+                    active.remove(worker)
+    finally:
+        _end(active)
+    return [rows[index] for index in range(len(jobs))]
+
+
+def _batches(jobs: Sequence[FlightJob], workers: int, batch_size: int) -> list[_Batch]:
+    size = max(1, min(batch_size, -(-len(jobs) // workers)))
+    indexed = list(enumerate(jobs))
+    return [indexed[start : start + size] for start in range(0, len(indexed), size)]
+
+
+def _start(batch: _Batch, flyer: FlyerFactory, pilots: Mapping[str, PilotFactory]) -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=fly_batch, args=(batch, flyer, pilots, theirs), daemon=True)
+    with _one_thread_each():
+        process.start()
+    theirs.close()
+    return _Worker(process, ours, batch)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let children inherit one thread a process: more only get in each other's way."""
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _ready(active: Sequence[_Worker]) -> list[_Worker]:
+    ready = wait([worker.pipe for worker in active])
+    return [worker for worker in active if worker.pipe in ready]
+
+
+def _receive(
+    worker: _Worker, rows: dict[int, FlightRow], on_row: Callable[[FlightRow], None] | None
+) -> bool:
+    """Take one answer; return whether the worker may send more."""
+    try:
+        answer = worker.pipe.recv()
+    except (EOFError, OSError):
+        _check_complete(worker, rows)
+        return False
+    if isinstance(answer, str):
+        raise LiquidControlError(answer)
+    index, row = answer
+    rows[index] = row
+    if on_row is not None:
+        on_row(row)
+    return True
+
+
+def _check_complete(worker: _Worker, rows: Mapping[int, FlightRow]) -> None:
+    worker.process.join()
+    worker.pipe.close()
+    missing = [job for index, job in worker.batch if index not in rows]
+    if missing:
+        job = missing[0]
+        raise LiquidControlError(
+            f"a worker ended with status {worker.process.exitcode} while flying {job.model} "
+            f"through {job.entry!r}, seed {job.seed}; its own message, if any, stands above"
+        )
+
+
+def _end(active: Sequence[_Worker]) -> None:
+    for worker in active:
+        worker.process.terminate()
+    for worker in active:
+        worker.process.join(timeout=5)
+        if worker.process.exitcode is None:
+            worker.process.kill()
+        with suppress(OSError):
+            worker.pipe.close()

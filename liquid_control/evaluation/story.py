@@ -1,0 +1,112 @@
+"""Everything that a report or a video tells about one flight."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.config import Scenario
+from liquid_control.errors import ObservationError
+from liquid_control.interfaces import World
+from liquid_control.types import NANOSECONDS, FlightRecord, Floats, Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class ForestMap:
+    """The ground that was flown over, as drawn.
+
+    Attributes:
+        trail: float64 [P, 2], the trail's centre line from its start to its end, m, map.
+        trunks: float64 [N, 3], x, y and radius, m, map.
+        lateral_limit_m: beyond this from the centre line a flight has left the trail.
+    """
+
+    trail: Floats
+    trunks: Floats
+    lateral_limit_m: float
+
+    @classmethod
+    def of(cls, world: World, spacing_m: float = 0.5) -> "ForestMap":
+        """Sample the trail of a world."""
+        count = max(2, round(world.trail.length_m / spacing_m) + 1)
+        along = np.linspace(0.0, world.trail.length_m, count)
+        points = np.array([world.trail.point(float(s)) for s in along], dtype=np.float64)
+        trunks = np.array(world.trunks, dtype=np.float64).reshape(-1, 3)
+        return cls(points, trunks, world.scenario.trail.lateral_limit_m)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTrack:
+    """The camera's frames.
+
+    Attributes:
+        stamp_ns: int64 [F].
+        images: uint8 [H, W, 3] RGB, one a stamp.
+    """
+
+    stamp_ns: NDArray[np.int64]
+    images: tuple[Pixels, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.stamp_ns) != len(self.images):
+            raise ObservationError(
+                f"expected one image a stamp, got {len(self.images)} for {len(self.stamp_ns)}"
+            )
+
+    def latest(self, stamp_ns: int) -> int:
+        """Return the index of the frame that was the newest at an instant; 0 before the first."""
+        return max(0, int(np.searchsorted(self.stamp_ns, stamp_ns, side="right")) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class NeuronTrack:
+    """What the liquid cell did at each frame that it answered.
+
+    Attributes:
+        names: N names, motor neurons last.
+        stamp_ns: int64 [F], of the frames.
+        state: float64 [F, N], in (-1, 1).
+        gate: float64 [F, N], the time gates, in (0, 1).
+    """
+
+    names: tuple[str, ...]
+    stamp_ns: NDArray[np.int64]
+    state: Floats
+    gate: Floats
+
+    def __post_init__(self) -> None:
+        shape = (len(self.stamp_ns), len(self.names))
+        for name in ("state", "gate"):
+            if getattr(self, name).shape != shape:
+                raise ObservationError(
+                    f"neurons' {name} must be {shape}, got {getattr(self, name).shape}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class FlightStory:
+    """One flight, ready to be told.
+
+    Attributes:
+        title: what the flight is called in the table and above its section.
+        model: label of the pilot.
+        frames: None where none were kept.
+        neurons: None where the pilot has none, as the expert.
+        facts: further pairs for the section's list, for instance the latency.
+        links: label and relative address of files beside the report.
+    """
+
+    title: str
+    model: str
+    seed: int
+    scenario: Scenario
+    record: FlightRecord
+    map: ForestMap
+    frames: FrameTrack | None = None
+    neurons: NeuronTrack | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    links: tuple[tuple[str, str], ...] = field(default=())
+
+    def seconds(self, stamp_ns: NDArray[np.int64]) -> Floats:
+        """Return stamps as seconds since the flight's first tick, float64, same shape."""
+        return (stamp_ns - self.record.stamp_ns[0]) / NANOSECONDS
