@@ -1,0 +1,81 @@
+"""Which weights of a wired CfC exist: the wiring turned into one mask for every map of every layer."""
+
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.errors import CellError
+from liquid_control.liquid.wiring import Wiring
+
+MAPS = ("ff1", "ff2", "time_a", "time_b")
+"""The four linear maps of a CfC layer, in the order in which they are stacked everywhere."""
+
+
+class Masking(str, Enum):
+    """How a wiring is applied to the maps of a layer.
+
+    `SYNAPSES`: every map has the wiring's synapses and each neuron's own previous state, nothing else.
+    `LAYERS`: as ncps connects them, each neuron also with the previous states of its whole layer,
+    but in every map.
+    `NCPS`: as `LAYERS` for ff1 and ff2, while time_a and time_b see everything: what ncps 1.0.1 does.
+    """
+
+    SYNAPSES = "synapses"
+    LAYERS = "layers"
+    NCPS = "ncps"
+
+
+def layer_masks(wiring: Wiring, masking: Masking) -> tuple[NDArray[np.bool_], ...]:
+    """Return, for each layer, the mask of its four maps.
+
+    The columns are the layer's inputs (the sensory inputs, or the layer before), then the layer's own
+    previous states.
+
+    Returns:
+        bool [4, H, K + H] for every layer, maps in the order of `MAPS`, K inputs, H neurons.
+
+    Raises:
+        CellError: a synapse joins layers that do not follow each other, so no layer can carry it.
+    """
+    _check_synapses_fit(wiring)
+    masks = []
+    slices = wiring.slices
+    for index, own in enumerate(slices):
+        incoming = wiring.sensory if index == 0 else wiring.recurrent[slices[index - 1]]
+        joined = np.concatenate([incoming[:, own] != 0, _own(wiring, own, masking)])
+        stacked = np.repeat(joined.T[np.newaxis], len(MAPS), axis=0)
+        if masking is Masking.NCPS:
+            stacked[2:] = True
+        masks.append(stacked)
+    return tuple(masks)
+
+
+def weight_count(wiring: Wiring, masking: Masking) -> int:
+    """Return how many weights and biases the four maps of all layers have."""
+    masks = layer_masks(wiring, masking)
+    return sum(int(mask.sum()) for mask in masks) + len(MAPS) * wiring.neurons
+
+
+def _own(wiring: Wiring, own: slice, masking: Masking) -> NDArray[np.bool_]:
+    within = wiring.recurrent[own, own] != 0
+    if masking is Masking.SYNAPSES:
+        return within | np.eye(len(within), dtype=bool)
+    return np.ones_like(within)
+
+
+def _check_synapses_fit(wiring: Wiring) -> None:
+    slices = wiring.slices
+    allowed = np.zeros_like(wiring.recurrent, dtype=bool)
+    for index, own in enumerate(slices):
+        allowed[own, own] = True
+        if index:
+            allowed[slices[index - 1], own] = True
+    stray = np.argwhere((wiring.recurrent != 0) & ~allowed)
+    if len(stray):
+        source, target = (wiring.names[i] for i in stray[0])
+        raise CellError(
+            f"a wired cell joins neighbouring layers only, got a synapse {source} -> {target}"
+        )
+    if wiring.sensory[:, slices[0].stop :].any():
+        raise CellError(f"sensory synapses must end in the first layer, {wiring.layers[0].role}")

@@ -1,0 +1,86 @@
+"""Read the weights of an ncps wired CfC into our cell, which then computes exactly what ncps computes.
+
+ncps 1.0.1 orders a wired cell's state by layers (inter, command, motor), as we do, and numbers the
+neurons of its wiring from the motor neurons on, which we do not. Its wired CfC connects the neurons
+of a layer fully with their own previous states, whatever the wiring says, and leaves the time gates
+unmasked: `Masking.NCPS`. Its `timespans` are in time units; ours are seconds over `time_unit_s`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.errors import CellError
+from liquid_control.liquid.masks import MAPS, Masking, layer_masks
+from liquid_control.liquid.weights import CfCWeights, LayerWeights
+from liquid_control.liquid.wiring import Layer, Wiring
+
+
+class NcpsWiring(Protocol):
+    """What is read of an `ncps.wirings.Wiring` that has been built."""
+
+    num_layers: int
+    adjacency_matrix: NDArray[Any]
+    sensory_adjacency_matrix: NDArray[Any] | None
+
+    def get_neurons_of_layer(self, layer_id: int) -> list[int]:
+        """Return the indices of a layer's neurons."""
+        ...
+
+    def get_type_of_neuron(self, neuron_id: int) -> str:
+        """Return a neuron's role."""
+        ...
+
+
+def wiring_from_ncps(wiring: NcpsWiring) -> Wiring:
+    """Return a built ncps wiring as data, neurons in the order of its layers.
+
+    Raises:
+        CellError: the wiring has not been built for a number of inputs.
+    """
+    if wiring.sensory_adjacency_matrix is None:
+        raise CellError("expected a built ncps wiring, got one without inputs; call build(inputs)")
+    groups = [list(wiring.get_neurons_of_layer(index)) for index in range(wiring.num_layers)]
+    order = [neuron for group in groups for neuron in group]
+    layers = tuple(Layer(wiring.get_type_of_neuron(group[0]), len(group)) for group in groups)
+    return Wiring(
+        layers,
+        wiring.sensory_adjacency_matrix[:, order].astype(np.int8),
+        wiring.adjacency_matrix[np.ix_(order, order)].astype(np.int8),
+    )
+
+
+def weights_from_ncps(
+    state_dict: Mapping[str, Any], wiring: Wiring, time_unit_s: float = 1.0
+) -> CfCWeights:
+    """Return the weights of an `ncps.torch.CfC` in default mode as our weights.
+
+    Args:
+        state_dict: of the module, tensors or arrays, named `rnn_cell.layer_0.ff1.weight` and so on.
+        wiring: the module's, from `wiring_from_ncps` or drawn by `auto_ncp` with the same arguments.
+        time_unit_s: seconds that one of ncps's timespans stands for.
+
+    Raises:
+        CellError: a tensor is missing or does not fit the wiring.
+    """
+    layers = []
+    for index, mask in enumerate(layer_masks(wiring, Masking.NCPS)):
+        prefix = f"rnn_cell.layer_{index}"
+        weight = np.stack([_array(state_dict, f"{prefix}.{name}.weight") for name in MAPS])
+        bias = np.stack([_array(state_dict, f"{prefix}.{name}.bias") for name in MAPS])
+        if weight.shape != mask.shape:
+            raise CellError(f"{prefix}: expected maps of {mask.shape}, got {weight.shape}")
+        layers.append(LayerWeights(np.where(mask, weight, np.float32(0.0)), bias))
+    return CfCWeights(wiring, Masking.NCPS, time_unit_s, tuple(layers))
+
+
+def _array(state_dict: Mapping[str, Any], name: str) -> NDArray[np.float32]:
+    if name not in state_dict:
+        raise CellError(
+            f"expected {name} of a wired ncps CfC in default mode, got {sorted(state_dict)[:4]} …"
+        )
+    value = state_dict[name]
+    plain = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+    return plain.astype(np.float32)

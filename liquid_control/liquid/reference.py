@@ -1,0 +1,107 @@
+"""The wired CfC in plain NumPy: the specification that every other backend is compared with.
+
+One layer with input u and own previous state h is equation 4 of Hasani et al. 2022
+(doi 10.1038/s42256-022-00556-7, arXiv 2106.13898),
+
+    x(t) = sigma(-f t) * g + (1 - sigma(-f t)) * h,
+
+with g = tanh(ff1), h = tanh(ff2) and f t = time_a * t + time_b, all four linear in [u, h]:
+
+    s  = sigma(time_a * dt / time_unit + time_b)
+    h' = tanh(ff1) * (1 - s) + tanh(ff2) * s
+
+Layers are computed in order, each from the new state of the layer before and its own previous state.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.liquid.checks import check_sequence, check_step
+from liquid_control.liquid.weights import CfCWeights
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CfC:
+    """A wired closed-form continuous-time cell.
+
+    Attributes:
+        weights: wiring, masks and maps.
+        dtype: in which to compute; float64 gives the values that others are measured against.
+    """
+
+    weights: CfCWeights
+    dtype: type[np.floating] = np.float32
+
+    def init_state(self, batch: int = 1) -> Array:
+        """Return the state before the first step, zeros [B, N]."""
+        return np.zeros((batch, self.weights.wiring.neurons), dtype=self.dtype)
+
+    def step(self, x: Array, state: Array, dt: Array) -> tuple[Array, Array]:
+        """Advance by one step.
+
+        Args:
+            x: features [B, I].
+            state: [B, N], neurons in the order of the wiring's layers.
+            dt: elapsed seconds since the step before, [B], >= 0.
+
+        Returns:
+            Output [B, O], the last layer's part of the state, and the new state [B, N].
+
+        Raises:
+            CellError: a shape does not fit, or dt is negative or not finite.
+        """
+        output, after, _ = self.step_with_gates(x, state, dt)
+        return output, after
+
+    def step_with_gates(self, x: Array, state: Array, dt: Array) -> tuple[Array, Array, Array]:
+        """Advance by one step as `step`, and also return the time gates s, [B, N] in [0, 1]."""
+        wiring = self.weights.wiring
+        check_step(wiring.inputs, wiring.neurons, x.shape, state.shape, dt)
+        elapsed = (np.asarray(dt, self.dtype) / self.dtype(self.weights.time_unit_s))[:, None]
+        inputs = np.asarray(x, self.dtype)
+        states, gates = [], []
+        for own, layer in zip(wiring.slices, self.weights.layers, strict=True):
+            joined = np.concatenate([inputs, np.asarray(state[:, own], self.dtype)], axis=1)
+            maps = np.einsum("bk,mhk->mbh", joined, layer.weight.astype(self.dtype))
+            ff1, ff2, time_a, time_b = maps + layer.bias.astype(self.dtype)[:, None, :]
+            gate = _sigmoid(time_a * elapsed + time_b)
+            inputs = np.tanh(ff1) * (1 - gate) + np.tanh(ff2) * gate
+            states.append(inputs)
+            gates.append(gate)
+        return inputs, np.concatenate(states, axis=1), np.concatenate(gates, axis=1)
+
+    def sequence(
+        self, x: Array, state: Array, dt: Array, mask: NDArray[np.bool_] | None = None
+    ) -> tuple[Array, Array]:
+        """Advance through a sequence; equal to repeated `step`.
+
+        Args:
+            x: features [B, T, I].
+            state: [B, N].
+            dt: elapsed seconds before each step, [B, T].
+            mask: bool [B, T]; a step that is False leaves the state as it was and outputs the last
+                layer of that unchanged state. None for all True.
+
+        Returns:
+            Outputs [B, T, O] and the state after the last step [B, N].
+
+        Raises:
+            CellError: a shape does not fit, or dt is negative or not finite.
+        """
+        wiring = self.weights.wiring
+        check_sequence(wiring.inputs, wiring.neurons, x.shape, state.shape, dt, mask)
+        outputs = np.empty((*x.shape[:2], wiring.outputs), dtype=self.dtype)
+        state = np.asarray(state, self.dtype)
+        for t in range(x.shape[1]):
+            _, after = self.step(x[:, t], state, dt[:, t])
+            state = after if mask is None else np.where(mask[:, t, None], after, state)
+            outputs[:, t] = state[:, wiring.slices[-1]]
+        return outputs, state
+
+
+def _sigmoid(value: Array) -> Array:
+    return 0.5 * (1.0 + np.tanh(0.5 * value))

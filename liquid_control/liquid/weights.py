@@ -1,0 +1,137 @@
+"""The numbers of a wired CfC, as arrays that every backend reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.errors import CellError
+from liquid_control.liquid.masks import MAPS, Masking, layer_masks
+from liquid_control.liquid.wiring import Wiring
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerWeights:
+    """The four maps of one layer, stacked in the order of `MAPS`.
+
+    Attributes:
+        weight: float32 [4, H, K + H], from K inputs and the H own previous states.
+        bias: float32 [4, H].
+    """
+
+    weight: Array
+    bias: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CfCWeights:
+    """A wired CfC: its wiring, how it masks, its time unit, and its maps.
+
+    Weights outside the masks must be zero, so that no backend needs to mask again.
+
+    Attributes:
+        wiring: who feeds whom.
+        masking: how the wiring is applied.
+        time_unit_s: elapsed time is divided by it before it meets the time gates, s.
+        layers: one entry for each layer of the wiring.
+    """
+
+    wiring: Wiring
+    masking: Masking
+    time_unit_s: float
+    layers: tuple[LayerWeights, ...]
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.time_unit_s < float("inf"):
+            raise CellError(f"time_unit_s must be positive, got {self.time_unit_s}")
+        masks = layer_masks(self.wiring, self.masking)
+        if len(masks) != len(self.layers):
+            raise CellError(f"the wiring has {len(masks)} layers, got weights of {len(self.layers)}")
+        for index, (mask, layer) in enumerate(zip(masks, self.layers, strict=True)):
+            _check_array(f"weight of layer {index}", layer.weight, mask.shape)
+            _check_array(f"bias of layer {index}", layer.bias, mask.shape[:2])
+            if np.any(layer.weight[~mask]):
+                raise CellError(
+                    f"weight of layer {index}: expected zeros where masking "
+                    f"{self.masking.value!r} has no synapse, got {layer.weight[~mask].max():g}"
+                )
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the maps by name, as they are stored: `cfc.0.weight`, `cfc.0.bias`, …"""
+        named = {}
+        for index, layer in enumerate(self.layers):
+            named[f"cfc.{index}.weight"] = layer.weight
+            named[f"cfc.{index}.bias"] = layer.bias
+        return named
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, Array], wiring: Wiring, masking: Masking, time_unit_s: float
+    ) -> "CfCWeights":
+        """Build from what `arrays` returned.
+
+        Raises:
+            CellError: an array is missing or does not fit the wiring.
+        """
+        layers = []
+        for index in range(len(wiring.layers)):
+            names = f"cfc.{index}.weight", f"cfc.{index}.bias"
+            missing = [name for name in names if name not in arrays]
+            if missing:
+                raise CellError(f"expected an array {missing[0]}, got {sorted(arrays)}")
+            layers.append(LayerWeights(arrays[names[0]], arrays[names[1]]))
+        return cls(wiring, masking, time_unit_s, tuple(layers))
+
+
+def _check_array(name: str, array: Array, shape: tuple[int, ...]) -> None:
+    if array.shape != shape or array.dtype != np.float32:
+        raise CellError(f"{name}: expected float32 {shape}, got {array.dtype} {array.shape}")
+    if not np.isfinite(array).all():
+        raise CellError(f"{name}: expected finite numbers, got NaN or infinity")
+
+
+def random_weights(
+    wiring: Wiring,
+    rng: np.random.Generator,
+    *,
+    masking: Masking = Masking.SYNAPSES,
+    time_unit_s: float = 0.05,
+) -> CfCWeights:
+    """Draw weights to start training from.
+
+    Before training each neuron leaks: at short dt it keeps its state (ff1 copies it), at long dt it goes
+    to what its inputs ask for (ff2), and the neurons of a layer cross over at different dt, between
+    about a third of the time unit and ten of them. So states are neither frozen nor without memory.
+
+    Args:
+        wiring: who feeds whom.
+        rng: source of the draws.
+        masking: how the wiring is applied.
+        time_unit_s: elapsed time that counts as one, best the nominal dt, s.
+    """
+    layers = []
+    for mask in layer_masks(wiring, masking):
+        layers.append(_leaky_layer(mask, rng))
+    return CfCWeights(wiring, masking, time_unit_s, tuple(layers))
+
+
+_CROSSOVERS = (1 / 3, 10.0)
+"""Shortest and longest dt, in time units, at which an untrained neuron is half way to its target."""
+
+
+def _leaky_layer(mask: NDArray[np.bool_], rng: np.random.Generator) -> LayerWeights:
+    _, size, columns = mask.shape
+    own = np.arange(size), np.arange(columns - size, columns)
+    fan_in = np.maximum(mask.sum(axis=2, keepdims=True), 1)
+    gains = np.array([0.3, 1.5, 0.3, 0.3]).reshape(len(MAPS), 1, 1)
+    weight = np.where(mask, rng.standard_normal(mask.shape) * gains / np.sqrt(fan_in), 0.0)
+    weight[0, own[0], own[1]] += 1.0
+    crossovers = rng.permutation(np.geomspace(*_CROSSOVERS, size))
+    steepness = 2.0 / crossovers
+    bias = np.zeros((len(MAPS), size))
+    bias[2] = steepness
+    bias[3] = -steepness * crossovers
+    return LayerWeights(weight.astype(np.float32), bias.astype(np.float32))
