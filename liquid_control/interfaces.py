@@ -13,7 +13,7 @@ class Trail(Protocol):
     length_m: float
 
     def point(self, along_m: float) -> tuple[float, float]:
-        """Return (x, y) in the map at an arc length; beyond the ends the trail goes straight on."""
+        """Return (x, y), m, map; beyond the ends the trail goes straight on."""
         ...
 
     def heading(self, along_m: float) -> float:
@@ -21,7 +21,7 @@ class Trail(Protocol):
         ...
 
     def project(self, x: float, y: float, near_m: float) -> tuple[float, float]:
-        """Return (arc length, signed distance, left positive) in m of the closest point near `near_m`."""
+        """Return arc length and signed distance, left positive, of the closest point, m."""
         ...
 
 
@@ -56,7 +56,7 @@ class Progress(Protocol):
 
     stamp_ns: int
     image: Pixels | None
-    """The frame delivered at this tick, uint8 [H, W, 3] RGB; None where none was due or it was lost."""
+    """The frame delivered at this tick, uint8 [H, W, 3] RGB, if there was one."""
     command: Command
     truth: VehicleState
     wind: Floats
@@ -74,4 +74,6 @@ class Flyer(Protocol):
         seed: int,
         pilot: Pilot,
         watch: Callable[[Progress], None] | None = None,
-    ) -> FlightRecord: ...
+    ) -> FlightRecord:
+        """Return the record of the flight; `watch` is called after each control tick."""
+        ...

@@ -4,6 +4,7 @@ Stamps are integer nanoseconds, so that the same instant compares equal everywhe
 always their difference. Units are SI, frames as in `liquid_control.frames`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -49,7 +50,7 @@ class ImuWindow:
     Attributes:
         stamps_ns: int64 [K].
         angular_velocity: float64 [K, 3], rad/s, base_link.
-        linear_acceleration: float64 [K, 3], m/s^2, base_link, gravity included (+9.81 on z at rest).
+        linear_acceleration: float64 [K, 3], m/s^2, base_link: specific force, +9.81 on z at rest.
     """
 
     stamps_ns: NDArray[np.int64]
@@ -62,6 +63,22 @@ class ImuWindow:
             shape = getattr(self, name).shape
             if shape != (count, 3):
                 raise ObservationError(f"IMU {name} must have shape ({count}, 3), got {shape}")
+
+    @classmethod
+    def empty(cls) -> "ImuWindow":
+        """Return a window without samples."""
+        return cls(np.empty(0, np.int64), np.empty((0, 3)), np.empty((0, 3)))
+
+    @classmethod
+    def joined(cls, windows: "Sequence[ImuWindow]") -> "ImuWindow":
+        """Return consecutive windows as one."""
+        if not windows:
+            return cls.empty()
+        return cls(
+            np.concatenate([window.stamps_ns for window in windows]),
+            np.concatenate([window.angular_velocity for window in windows]),
+            np.concatenate([window.linear_acceleration for window in windows]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +120,8 @@ class FlightResult:
     """How one flight ended: a row of `results.json`.
 
     Attributes:
-        reason: `completed`, or why not: `left_trail`, `collision`, `altitude`, `timeout`, `guard_stop`.
+        reason: `completed`, or why not: `left_trail`, `collision`, `altitude`, `timeout`,
+            `guard_stop`.
     """
 
     success: bool

@@ -1,4 +1,4 @@
-"""YAML to frozen models; every rejection is one line naming the key, what was expected and what came."""
+"""YAML to frozen models; every rejection is one line: the key, what was expected, what came."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -58,7 +58,7 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
 
 
 def apply_overrides(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of nested `content` with dotted keys replaced; keys are checked by `validate`."""
+    """Return a copy of nested `content` with dotted keys replaced; `validate` checks the keys."""
     result = {
         key: dict(value) if isinstance(value, Mapping) else value for key, value in content.items()
     }
@@ -95,7 +95,7 @@ def validate(model: type[S], content: Mapping[str, Any], source: str) -> S:
         source: where they came from, to begin the message with.
 
     Raises:
-        ConfigError: an unknown key (the accepted ones are listed), a wrong type or a value out of range.
+        ConfigError: an unknown key (the accepted ones are listed), a wrong type or range.
     """
     try:
         return model.model_validate(dict(content))

@@ -1,4 +1,4 @@
-"""Where the files that come with the package lie: beside the source, or in an installed share folder."""
+"""Where the package's files lie: beside the source, or in an installed share folder."""
 
 import os
 import sys

@@ -1,6 +1,7 @@
 """What a flight takes place in: trail, forest, wind, light, fog, sensors. The keys of `--set`."""
 
 from collections.abc import Mapping
+from math import radians, tan
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,6 @@ class CameraSettings(Settings):
     @property
     def focal_px(self) -> float:
         """Focal length in pixels, the same in x and y."""
-        from math import radians, tan
-
         return 0.5 * self.width / tan(0.5 * radians(self.horizontal_fov_deg))
 
 
@@ -191,8 +190,9 @@ def load_scenario(name: str, overrides: Mapping[str, Any] | None = None) -> Scen
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         if name not in scenario_names():
+            known = ", ".join(scenario_names())
             raise ConfigError(
-                f"unknown scenario {name!r}; there are: {', '.join(scenario_names())}, or a path to a .yaml"
+                f"unknown scenario {name!r}; there are: {known}, or give a path to a .yaml"
             )
         path = project_file("config/scenarios") / f"{name}.yaml"
     content = apply_overrides(load_yaml(path), overrides or {})
