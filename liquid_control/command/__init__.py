@@ -1,5 +1,6 @@
 """From motor neurons to safe commands: scaling, and the guard that stands before the autopilot."""
 
 from liquid_control.command.guard import Envelope, Guard, GuardEvent, GuardState
+from liquid_control.command.motors import MOTORS, Motor, MotorScaling
 
-__all__ = ["Envelope", "Guard", "GuardEvent", "GuardState"]
+__all__ = ["MOTORS", "Envelope", "Guard", "GuardEvent", "GuardState", "Motor", "MotorScaling"]

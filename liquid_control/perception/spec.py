@@ -1,0 +1,70 @@
+"""The perception network as data: what its torch twin, its ONNX graph and its checks are built from."""
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from liquid_control.config.loading import Settings
+
+
+class Convolution(Settings):
+    """One convolution, followed by ReLU."""
+
+    channels: int = Field(ge=1, le=512, description="output channels")
+    kernel: int = Field(ge=1, le=15, description="kernel size, pixels")
+    stride: int = Field(ge=1, le=8, description="stride, pixels")
+    padding: int = Field(ge=0, le=7, description="zeros around the picture, pixels")
+
+    def reach(self, pixels: int) -> int:
+        """Return the output's size along an axis of the given size."""
+        return (pixels + 2 * self.padding - self.kernel) // self.stride + 1
+
+
+DEFAULT_CONVOLUTIONS = (
+    Convolution(channels=16, kernel=6, stride=3, padding=2),
+    Convolution(channels=32, kernel=3, stride=2, padding=1),
+    Convolution(channels=48, kernel=3, stride=2, padding=1),
+    Convolution(channels=48, kernel=3, stride=1, padding=1),
+)
+
+
+class PerceptionSpec(Settings):
+    """Convolutions over a standardised RGB picture, then a linear layer and tanh."""
+
+    height: int = Field(54, ge=8, le=1080, description="picture rows")
+    width: int = Field(96, ge=8, le=1920, description="picture columns")
+    convolutions: tuple[Convolution, ...] = Field(DEFAULT_CONVOLUTIONS, min_length=1)
+    features: int = Field(28, ge=1, le=1024, description="outputs, in (-1, 1)")
+
+    @model_validator(mode="after")
+    def _picture_survives(self) -> "PerceptionSpec":
+        _, rows, columns = self.map_shape
+        if rows < 1 or columns < 1:
+            raise ValueError(f"the convolutions leave nothing of {self.height}x{self.width}")
+        return self
+
+    @property
+    def map_shape(self) -> tuple[int, int, int]:
+        """Channels, rows and columns after the last convolution."""
+        rows, columns = self.height, self.width
+        for convolution in self.convolutions:
+            rows, columns = convolution.reach(rows), convolution.reach(columns)
+        return self.convolutions[-1].channels, rows, columns
+
+    def array_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the network's arrays by name, as they are stored."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        channels = 3
+        for index, conv in enumerate(self.convolutions):
+            kernel = (conv.channels, channels, conv.kernel, conv.kernel)
+            shapes[f"perception.conv{index}.weight"] = kernel
+            shapes[f"perception.conv{index}.bias"] = (conv.channels,)
+            channels = conv.channels
+        count, rows, columns = self.map_shape
+        shapes["perception.linear.weight"] = (self.features, count * rows * columns)
+        shapes["perception.linear.bias"] = (self.features,)
+        return shapes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for YAML."""
+        return self.model_dump(mode="json")
