@@ -62,11 +62,15 @@ def load_campaign(path: Path) -> Campaign:
     if twice:
         raise ConfigError(f"{path}: entries must have different names, {twice[0]!r} comes twice")
     for entry in campaign.entries:
-        try:
-            plan_flights([entry], ["expert"])
-        except ConfigError as error:
-            raise ConfigError(f"{path}: entry {entry.name!r}: {error}") from error
+        _check_entry(path, entry)
     return campaign
+
+
+def _check_entry(path: Path, entry: Entry) -> None:
+    try:
+        plan_flights([entry], ["expert"])
+    except ConfigError as error:
+        raise ConfigError(f"{path}: entry {entry.name!r}: {error}") from error
 
 
 def plan_flights(
@@ -82,7 +86,7 @@ def plan_flights(
     Raises:
         ConfigError: a scenario, an override or a seed range does not fit.
     """
-    jobs = []
+    jobs: list[FlightJob] = []
     for model in models:
         for entry in entries:
             scenario = load_scenario(entry.scenario, {**entry.set, **(overrides or {})})

@@ -22,13 +22,16 @@ _PACKAGES = (
 
 def package_versions() -> dict[str, str]:
     """Return the versions of this project, Python, and what is installed of its dependencies."""
-    versions = {"liquid_control": liquid_control.__version__, "python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions
+    ours = {"liquid_control": liquid_control.__version__, "python": platform.python_version()}
+    found = {name: _version(name) for name in _PACKAGES}
+    return ours | {name: number for name, number in found.items() if number is not None}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def git_revision() -> str | None:

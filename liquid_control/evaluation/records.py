@@ -36,12 +36,13 @@ def save_record(path: Path, record: FlightRecord) -> Path:
     Raises:
         OutputError: the folder cannot be written to.
     """
-    arrays = {name: np.asarray(getattr(record, name)) for name in _WIDTHS}
+    arrays: dict[str, Any] = {name: np.asarray(getattr(record, name)) for name in _WIDTHS}
+    arrays["result"] = np.array(json.dumps(asdict(record.result)))
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
-            np.savez_compressed(file, result=np.array(json.dumps(asdict(record.result))), **arrays)
+            np.savez_compressed(file, **arrays)
         beside.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error

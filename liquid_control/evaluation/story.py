@@ -109,4 +109,4 @@ class FlightStory:
 
     def seconds(self, stamp_ns: NDArray[np.int64]) -> Floats:
         """Return stamps as seconds since the flight's first tick, float64, same shape."""
-        return (stamp_ns - self.record.stamp_ns[0]) / NANOSECONDS
+        return np.asarray((stamp_ns - self.record.stamp_ns[0]) / NANOSECONDS, dtype=np.float64)

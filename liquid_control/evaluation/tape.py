@@ -14,8 +14,8 @@ from liquid_control.types import Command, Floats, Observation, Pixels, VehicleSt
 class TapedPilot:
     """Flies as the pilot inside it does, and remembers the world and the neurons.
 
-    A pilot whose last decision can be read as `decision` (with `state` and `gates`, float64 [N]) and
-    whose neurons have names as `neuron_names` is taped with them; others are taped without.
+    A pilot whose last decision can be read as `decision` (with `state` and `gates`, float64 [N])
+    and whose neurons have names as `neuron_names` is taped with them; others without.
     """
 
     def __init__(self, pilot: Pilot) -> None:

@@ -1,0 +1,60 @@
+"""Who flies, and in what: picklable factories that the command line hands to the evaluation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from liquid_control.cli.packages import require
+from liquid_control.errors import ConfigError
+from liquid_control.interfaces import Flyer, Pilot
+
+EXPERT = "expert"
+
+
+def simulator() -> Flyer:
+    """Return the function that flies in PyBullet.
+
+    Raises:
+        DependencyError: PyBullet is not installed.
+    """
+    require("pybullet", "sim", "fly in simulation")
+    from liquid_control_sim import fly
+
+    return fly
+
+
+@dataclass(frozen=True, slots=True)
+class PilotOf:
+    """Makes the pilot of a model folder, or the expert."""
+
+    model: str
+
+    def __call__(self) -> Pilot:
+        """Load the model; raises ModelError where it is missing or damaged."""
+        if self.model == EXPERT:
+            require("pybullet", "sim", "fly the expert")
+            from liquid_control_sim import Expert
+
+            return Expert()
+        from liquid_control.policy import Policy, PolicyPilot, load_model
+
+        return PolicyPilot(Policy(load_model(Path(self.model))))
+
+
+def pilots_of(models: Sequence[str]) -> dict[str, PilotOf]:
+    """Return factories by label: the folder's name, which must differ between models.
+
+    Raises:
+        ConfigError: two models have one name.
+        ModelError: a model is missing or damaged.
+    """
+    pilots: dict[str, PilotOf] = {}
+    for model in models:
+        label = model if model == EXPERT else Path(model).resolve().name
+        if label in pilots:
+            raise ConfigError(
+                f"--model: expected folders with different names, {label!r} comes twice"
+            )
+        pilots[label] = PilotOf(model)
+        pilots[label]()
+    return pilots

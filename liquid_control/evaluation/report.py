@@ -1,0 +1,135 @@
+"""`report.html`: one self-contained page that tells the story of one flight or of many."""
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from liquid_control.errors import OutputError
+from liquid_control.evaluation.figures import (
+    commands_over_time,
+    flight_map,
+    margins_over_time,
+    neuron_map,
+)
+from liquid_control.evaluation.selection import key_instants
+from liquid_control.evaluation.story import FlightStory
+from liquid_control.evaluation.table import metres, percent
+from liquid_control.types import NANOSECONDS, Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyFrame:
+    source: str
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """One flight, as the template shows it; figures are SVG elements."""
+
+    anchor: str
+    story: FlightStory
+    facts: tuple[tuple[str, str], ...]
+    map: Markup
+    commands: Markup
+    margins: Markup
+    neurons: Markup | None
+    frames: tuple[_KeyFrame, ...]
+    scenario: str
+
+
+def write_report(
+    path: Path, title: str, stories: Sequence[FlightStory], document: Mapping[str, Any]
+) -> Path:
+    """Write the page beside its place, then rename it there.
+
+    Args:
+        path: where to.
+        title: the page's heading.
+        stories: the flights to show, in order.
+        document: the content of `results.json`: provenance, and the summary of campaigns.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    sections = [_section(number, story) for number, story in enumerate(stories, start=1)]
+    environment = Environment(
+        loader=PackageLoader("liquid_control.evaluation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"metres": _metres, "percent": percent}
+    page = environment.get_template("report.html").render(
+        title=title, sections=sections, document=document
+    )
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(page, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    return path
+
+
+def _section(number: int, story: FlightStory) -> _Section:
+    return _Section(
+        anchor=f"flight-{number}",
+        story=story,
+        facts=(*_facts(story), *story.facts),
+        map=Markup(flight_map(story)),
+        commands=Markup(commands_over_time(story)),
+        margins=Markup(margins_over_time(story)),
+        neurons=Markup(neuron_map(story, story.neurons)) if story.neurons else None,
+        frames=_key_frames(story),
+        scenario=yaml.safe_dump(story.scenario.model_dump(), sort_keys=False),
+    )
+
+
+def _facts(story: FlightStory) -> tuple[tuple[str, str], ...]:
+    record, result = story.record, story.record.result
+    wind = np.linalg.norm(record.wind, axis=1)
+    speed = result.distance_m / result.duration_s if result.duration_s > 0 else 0.0
+    return (
+        ("distance", f"{result.distance_m:.1f} m of {story.scenario.trail.length_m:g} m"),
+        ("time", f"{result.duration_s:.1f} s"),
+        ("speed along the trail", f"{speed:.2f} m/s"),
+        ("cross-track RMS", metres(result.cross_track_rms_m)),
+        ("least clearance", metres(result.min_clearance_m)),
+        ("wind, mean and peak", f"{wind.mean():.1f}, {wind.max():.1f} m/s"),
+    )
+
+
+def _key_frames(story: FlightStory) -> tuple[_KeyFrame, ...]:
+    if story.frames is None:
+        return ()
+    start = int(story.record.stamp_ns[0])
+    shown: dict[int, _KeyFrame] = {}
+    for tick, why in key_instants(story):
+        index = story.frames.latest(int(story.record.stamp_ns[tick]))
+        seconds = (int(story.frames.stamp_ns[index]) - start) / NANOSECONDS
+        if index not in shown or not shown[index].why:
+            shown[index] = _KeyFrame(_png(story.frames.images[index]), seconds, why)
+    return tuple(shown.values())
+
+
+def _png(image: Pixels) -> str:
+    """Return an RGB image as a data address."""
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode()
+
+
+def _metres(value: float | None) -> str:
+    return "-" if value is None or not isfinite(value) else metres(value)
