@@ -1,0 +1,52 @@
+"""The IMU: what the body feels, with bias and noise, at every physics step."""
+
+import numpy as np
+
+from liquid_control.config.scenario import ImuSettings
+from liquid_control.seeding import stream
+from liquid_control.types import Floats
+
+WALK_PER_ROOT_S = 0.02
+"""The bias wanders by this share of its turn-on deviation in a second, and with the root of time."""
+_BLOCK = 1024
+
+
+class Imu:
+    """A gyroscope and an accelerometer in base_link; errors are drawn from the stream `imu`."""
+
+    def __init__(self, settings: ImuSettings, seed: int, rate_hz: float = 240.0) -> None:
+        """Draw the turn-on bias.
+
+        Args:
+            settings: noise and bias.
+            seed: of the flight.
+            rate_hz: how often `sample` is called.
+        """
+        self._generator = stream(seed, "imu")
+        self._noise = np.repeat((settings.gyro_noise, settings.accel_noise), 3)
+        turn_on = np.repeat((settings.gyro_bias, settings.accel_bias), 3)
+        self._walk = turn_on * (WALK_PER_ROOT_S / rate_hz**0.5)
+        self._bias = turn_on * self._generator.standard_normal(6)
+        self._errors = np.empty((0, 6))
+        self._next = 0
+
+    def sample(self, angular_velocity: Floats, specific_force: Floats) -> tuple[Floats, Floats]:
+        """Return what the next sample reads: angular velocity, rad/s, and acceleration, m/s^2.
+
+        Args:
+            angular_velocity: true, float64 [3], rad/s, base_link.
+            specific_force: true, float64 [3], m/s^2, base_link; +9.81 on z at rest.
+        """
+        if self._next == len(self._errors):
+            self._draw()
+        error = self._errors[self._next]
+        self._next += 1
+        return angular_velocity + error[:3], specific_force + error[3:]
+
+    def _draw(self) -> None:
+        """Make the errors of the next block: white noise on a bias that walks."""
+        white, steps = self._generator.standard_normal((2, _BLOCK, 6))
+        bias = self._bias + np.cumsum(self._walk * steps, axis=0)
+        self._errors = bias + self._noise * white
+        self._bias = bias[-1]
+        self._next = 0

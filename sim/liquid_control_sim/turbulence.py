@@ -1,0 +1,113 @@
+"""Dryden turbulence near the ground (MIL-F-8785C, low altitude), sample by sample.
+
+The continuous shaping filters are discretised exactly, so that intensities and correlations hold
+at any sampling rate:
+
+    H_u(s) = s_u sqrt(2 L_u / (pi V)) / (1 + L_u s / V)
+    H_v(s) = s_v sqrt(L_v / (pi V)) (1 + sqrt(3) L_v s / V) / (1 + L_v s / V)^2, and H_w alike.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+Vector: TypeAlias = tuple[float, float, float]
+
+FOOT_M = 0.3048
+LOWEST_M = 10.0 * FOOT_M
+"""The specification starts at 10 feet; flights below it meet the turbulence of that height."""
+INTENSITY_HEIGHT_M = 20.0 * FOOT_M
+"""The specification takes intensities from the mean wind at 20 feet."""
+_BLOCK = 1024
+_ROOT_3 = math.sqrt(3.0)
+
+
+class Dryden(NamedTuple):
+    """Intensities and length scales along the mean wind, to its left and up.
+
+    Attributes:
+        sigma: standard deviations (u, v, w), m/s.
+        length: scales (L_u, L_v, L_w), m.
+        airspeed: at which the frozen field is swept, m/s.
+    """
+
+    sigma: Vector
+    length: Vector
+    airspeed: float
+
+
+def dryden(height_m: float, wind_at_20_ft_mps: float, airspeed_mps: float) -> Dryden:
+    """Return the low-altitude model of MIL-F-8785C (section 3.7.3.4) at a height.
+
+    L_w = h, L_u = L_v = h / (0.177 + 0.000823 h)^1.2 with h in feet;
+    s_w = 0.1 W_20, s_u = s_v = s_w / (0.177 + 0.000823 h)^0.4.
+    """
+    feet = max(height_m, LOWEST_M) / FOOT_M
+    ratio = 0.177 + 0.000823 * feet
+    sigma_w = 0.1 * wind_at_20_ft_mps
+    sigma_u = sigma_w / ratio**0.4
+    length = feet * FOOT_M
+    return Dryden(
+        (sigma_u, sigma_u, sigma_w),
+        (length / ratio**1.2, length / ratio**1.2, length),
+        airspeed_mps,
+    )
+
+
+def gusts_of(model: Dryden, generator: np.random.Generator, dt: float) -> Iterator[Vector]:
+    """Yield (u, v, w) in m/s every `dt` seconds without end, stationary from the first sample on."""
+    su, sv, sw = model.sigma
+    bu, bv, bw = (model.airspeed / length for length in model.length)
+    keep = math.exp(-bu * dt)
+    fresh = math.sqrt(1.0 - keep * keep)
+    v_filter, w_filter = _Transverse(bv, dt), _Transverse(bw, dt)
+    first = generator.standard_normal(5).tolist()
+    u, v, w = first[0], v_filter.start(*first[1:3]), w_filter.start(*first[3:5])
+    while True:
+        for n in generator.standard_normal((_BLOCK, 5)).tolist():
+            yield su * u, sv * v_filter.output(v), sw * w_filter.output(w)
+            u = keep * u + fresh * n[0]
+            v = v_filter.step(v, n[1], n[2])
+            w = w_filter.step(w, n[3], n[4])
+
+
+class _Transverse:
+    """The second-order filter with unit variance, as dx = -b x dt + dW, dy = (x - b y) dt.
+
+    (1 + sqrt(3) s / b) / (1 + s / b)^2 = sqrt(3) b / (s + b) + (1 - sqrt(3)) b^2 / (s + b)^2,
+    and white noise of unit intensity through it has variance b.
+    """
+
+    def __init__(self, b: float, dt: float) -> None:
+        self._keep, self._couple = math.exp(-b * dt), dt * math.exp(-b * dt)
+        self._direct, self._lagged = _ROOT_3 * math.sqrt(b), (1.0 - _ROOT_3) * b * math.sqrt(b)
+        self._stationary = _lower(0.5 / b, 0.25 / b**2, 0.25 / b**3)
+        # Covariance that one step adds, from the integrals of (1, t, t^2) exp(-2 b t) over it.
+        x = 2.0 * b * dt
+        gone = math.exp(-x)
+        self._added = _lower(
+            (1.0 - gone) / (2.0 * b),
+            (1.0 - gone * (1.0 + x)) / (2.0 * b) ** 2,
+            2.0 * (1.0 - gone * (1.0 + x + 0.5 * x * x)) / (2.0 * b) ** 3,
+        )
+
+    def start(self, first: float, second: float) -> tuple[float, float]:
+        xx, yx, yy = self._stationary
+        return xx * first, yx * first + yy * second
+
+    def step(self, state: tuple[float, float], first: float, second: float) -> tuple[float, float]:
+        x, y = state
+        xx, yx, yy = self._added
+        after = self._keep * y + self._couple * x + yx * first + yy * second
+        return self._keep * x + xx * first, after
+
+    def output(self, state: tuple[float, float]) -> float:
+        return self._direct * state[0] + self._lagged * state[1]
+
+
+def _lower(xx: float, xy: float, yy: float) -> Vector:
+    """Return the Cholesky factor of [[xx, xy], [xy, yy]]: its three entries."""
+    root = math.sqrt(xx)
+    return root, xy / root, math.sqrt(yy - xy * xy / xx)
