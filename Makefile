@@ -1,0 +1,141 @@
+# make fly     installs what flying needs into .venv, then flies three forests through the ROS 2 graph
+# make test    installs the test tools too, then runs every check that CI runs
+# make develop installs everything, PyTorch for training too, and runs nothing
+#
+# PYTHON=/path/to/python3.11  the interpreter for .venv (3.10, 3.11 or 3.12; default: the first found)
+# TORCH_INDEX=URL             take PyTorch from this index, such as PyTorch's own for CPUs (default:
+#                             what pip finds by its own settings, checked against requirements/)
+# PYTEST_ARGS='-m unit -x'    passed on to pytest
+# FLY_ARGS='--seed 7'         passed on to liquid-control fly
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?=
+TORCH_INDEX ?=
+PYTEST_ARGS ?=
+FLY_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+DONE := $(VENV)/done
+# -qq keeps errors and drops warnings; an index or a wheel that is not pinned here is never taken.
+PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check install
+LOCKED := $(PIP) --require-hashes --no-deps
+PY_VERSION = $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+# The locks to install from, written down when .venv is made: where a ROS 2 is sourced, its own rclpy
+# is used; its compiled messages fix the major version of NumPy. Elsewhere rclpy comes as wheels, which
+# third parties build, not the ROS project: hence exact versions and hashes.
+LOCKS = $$(cat $(DONE)/locks)
+
+.PHONY: help fly test develop lint format colcon lock clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^# \(.*\)/\1/p;/^$$/q' Makefile
+	@echo "make lint, make format, make colcon, make lock, make clean: see CONTRIBUTING.md"
+
+fly: $(DONE)/package
+	@$(BIN)/liquid-control doctor
+	@$(BIN)/liquid-control fly --campaign config/campaigns/first_flight.yaml $(FLY_ARGS)
+
+develop: $(DONE)/package $(DONE)/test $(DONE)/torch
+
+test: develop lint
+	@echo "tests"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(DONE)/package $(DONE)/test $(DONE)/torch
+	@echo "ruff, mypy, import-linter"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >build/lint-imports.log 2>&1 || { cat build/lint-imports.log; exit 1; }
+
+format: $(DONE)/test
+	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .
+
+colcon: $(DONE)/package $(DONE)/test
+	@$(BIN)/python -m pytest test/unit/test_colcon.py -m slow
+
+lock: build/lock/venv/bin/uv
+	@build/lock/venv/bin/python requirements/lock.py
+
+clean:
+	rm -rf $(VENV) build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find liquid_control sim test launch requirements -name __pycache__ -prune -exec rm -rf {} +
+
+# What is installed, one stamp each; nothing is installed again until its lock changes.
+
+$(DONE)/locks:
+	@python=$$(sh requirements/find-python.sh "$(PYTHON)") || exit 1; \
+	locks=requirements; options=; \
+	if [ -n "$${ROS_DISTRO:-}" ] && [ -n "$${AMENT_PREFIX_PATH:-}" ]; then \
+		if numpy=$$("$$python" -c 'import rclpy, numpy; print(numpy.__version__.split(".")[0])' 2>/dev/null); then \
+			echo "ROS 2 $$ROS_DISTRO is sourced: its rclpy is used"; \
+			options=--system-site-packages; [ "$$numpy" != 1 ] || locks=requirements/numpy1; \
+		else \
+			echo "ROS 2 $$ROS_DISTRO is sourced, but $$python cannot import its rclpy: wheels are installed"; \
+		fi; \
+	fi; \
+	echo "making $(VENV) with $$("$$python" --version)"; \
+	"$$python" -m venv $$options $(VENV); \
+	mkdir -p $(DONE) build; rm -f $(DONE)/*; \
+	[ -z "$$options" ] || touch $(DONE)/ros-is-sourced; \
+	echo $$locks >$@
+
+$(DONE)/flight: requirements/flight.txt requirements/numpy1/flight.txt | $(DONE)/locks
+	@echo "installing flight packages (about 1 min)"
+	@$(LOCKED) -r $(LOCKS)/flight.txt
+	@touch $@
+
+# Built without isolation where there is no wheel, so that it is compiled with NumPy: without, each
+# picture is copied out of the renderer as a tuple of numbers, many times slower.
+$(DONE)/pybullet: requirements/pybullet.txt $(DONE)/flight
+	@case $(PY_VERSION)-$$(uname -m) in \
+		3.10-x86_64 | 3.11-x86_64) echo "installing pybullet" ;; \
+		*) echo "building pybullet, which has no wheel for this Python (about 5 min, once; needs g++)" ;; \
+	esac
+	@$(LOCKED) --no-build-isolation -r requirements/pybullet.txt
+	@touch $@
+
+$(DONE)/ros: requirements/ros.txt $(DONE)/flight
+	@if [ -f $(DONE)/ros-is-sourced ]; then \
+		$(BIN)/python -c 'import rclpy' || { echo "$(VENV) uses the ROS 2 that was sourced when it was made: source it, or make clean" >&2; exit 1; }; \
+	else \
+		echo "installing rclpy (about 30 s)"; \
+		$(LOCKED) -r requirements/ros.txt; \
+	fi
+	@touch $@
+
+$(DONE)/package: setup.py setup.cfg liquid_control/__init__.py $(DONE)/flight $(DONE)/pybullet $(DONE)/ros
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DONE)/test: requirements/test.txt requirements/numpy1/test.txt $(DONE)/flight
+	@echo "installing test packages (about 30 s)"
+	@$(LOCKED) -r $(LOCKS)/test.txt
+	@touch $@
+
+# PyTorch's build with CUDA needs several GB of libraries, the one without needs none of them. Which
+# one pip finds depends on its settings, so the libraries follow only if the import asks for them.
+$(DONE)/torch: requirements/torch.txt requirements/torch-cuda.txt $(DONE)/test
+	@echo "installing PyTorch (its build with CUDA is several GB; TORCH_INDEX=URL names another index)"
+	@if [ -n "$(TORCH_INDEX)" ]; then \
+		$(PIP) --no-deps --index-url "$(TORCH_INDEX)" "$$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/torch.txt)"; \
+	else \
+		$(LOCKED) -r requirements/torch.txt; \
+	fi
+	@$(BIN)/python -c 'import torch' 2>/dev/null || { \
+		echo "installing PyTorch's CUDA libraries"; \
+		$(LOCKED) -r requirements/torch-cuda.txt; \
+		$(BIN)/python -c 'import torch'; \
+	}
+	@touch $@
+
+build/lock/venv/bin/uv:
+	@python=$$(sh requirements/find-python.sh "$(PYTHON)"); "$$python" -m venv build/lock/venv
+	@build/lock/venv/bin/python -m pip -qq install 'setuptools<80' uv==0.13.9

@@ -1,0 +1,100 @@
+"""Write the lock files in this folder from the extras in setup.py; run it as `make lock`.
+
+Each file is complete in itself, so that pip can check every hash with --require-hashes. All are
+solved under one set of pins, so that installing one after another never changes a version.
+
+    flight.txt      what `make fly` needs besides ROS, and what installs the project itself
+    pybullet.txt    the simulator's physics, alone: it may have to be built against flight.txt's NumPy
+    ros.txt         rclpy, messages and Fast DDS as wheels, for a machine without a ROS installation
+    test.txt        what `make test` adds, and the pure-Python packages that PyTorch needs
+    torch.txt       PyTorch alone, so that a build without CUDA is taken where pip finds one
+    torch-cuda.txt  the CUDA libraries that the registry's build of PyTorch for x86-64 Linux needs
+    numpy1/         flight.txt and test.txt for an installed ROS whose messages are built for NumPy 1
+"""
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+HERE = Path(__file__).resolve().parent
+WORK = HERE.parent / "build" / "lock"
+HEADER = "# Written by `make lock` from setup.py. Do not edit.\n"
+
+INSTALLER = ["setuptools<80", "wheel"]
+"""What builds the project and pybullet; colcon-core needs setuptools older than 80."""
+
+TORCH = "torch==2.13.0"
+TORCH_PURE = ["filelock", "fsspec", "jinja2", "networkx", "sympy", "typing-extensions"]
+TORCH_WITHOUT_CUDA = "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b"
+"""SHA-256 of PyTorch's own build 2.13.0+cpu for Python 3.11 on x86-64, which the registry lacks."""
+
+
+def extras() -> dict[str, list[str]]:
+    """Return the requirements that setup.py states, the base under its own name."""
+    with mock.patch("setuptools.setup") as setup:
+        runpy.run_path(str(HERE.parent / "setup.py"))
+    stated = setup.call_args.kwargs
+    return {"base": stated["install_requires"], **stated["extras_require"]}
+
+
+def solve(name: str, wanted: list[str], pins: str | None = None) -> str:
+    """Return a lock of `wanted` for every supported Python, under the pins of an earlier one."""
+    source, target = WORK / f"{name}.in", WORK / f"{name}.txt"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text("\n".join(wanted) + "\n", encoding="utf-8")
+    target.unlink(missing_ok=True)
+    command = [str(Path(sys.executable).with_name("uv")), "pip", "compile", "-q", str(source)]
+    command += ["--universal", "--python-version", "3.10", "--generate-hashes", "--no-header"]
+    command += ["--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "-o", str(target)]
+    if pins:
+        command += ["-c", str(WORK / f"{pins}.txt")]
+    subprocess.run(command, check=True)
+    return target.read_text(encoding="utf-8")
+
+
+def split_torch(lock: str, elsewhere: str) -> tuple[str, str]:
+    """Return (PyTorch alone, the compiled libraries it needs) out of a lock of both.
+
+    What `elsewhere` already locks, the pure-Python packages, is left out.
+    """
+    blocks = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)
+    alone = [block for block in blocks if block.startswith("torch==")]
+    known = {block.split("==")[0] for block in re.split(r"^(?=\S)", elsewhere, flags=re.MULTILINE)}
+    rest = [b for b in blocks if b.split("==")[0] not in known and not b.startswith("torch==")]
+    torch = alone[0].rstrip() + f" \\\n    --hash=sha256:{TORCH_WITHOUT_CUDA}\n"
+    return torch, "".join(rest)
+
+
+def store(name: str, lock: str) -> None:
+    """Write one lock file beside this one."""
+    path = HERE / f"{name}.txt"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(HEADER + lock, encoding="utf-8")
+    print(f"requirements/{name}.txt: {lock.count('==')} packages")
+
+
+def main() -> None:
+    """Solve everything once, then each file under the pins found."""
+    stated = extras()
+    wanted = {
+        "flight": [*stated["base"], *stated["report"], *INSTALLER],
+        "pybullet": stated["sim"],
+        "ros": stated["ros"],
+        "test": [*stated["test"], *TORCH_PURE, *INSTALLER],
+        "torch": [TORCH],
+    }
+    solve("all", [line for lines in wanted.values() for line in lines])
+    locks = {name: solve(name, lines, pins="all") for name, lines in wanted.items()}
+    torch, cuda = split_torch(locks.pop("torch"), locks["test"])
+    for name, lock in {**locks, "torch": torch, "torch-cuda": cuda}.items():
+        store(name, lock)
+    solve("numpy1/all", [*wanted["flight"], *wanted["test"], "numpy<2"])
+    for name in ("flight", "test"):
+        store(f"numpy1/{name}", solve(f"numpy1/{name}", wanted[name], pins="numpy1/all"))
+
+
+if __name__ == "__main__":
+    main()
