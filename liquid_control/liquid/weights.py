@@ -49,7 +49,9 @@ class CfCWeights:
             raise CellError(f"time_unit_s must be positive, got {self.time_unit_s}")
         masks = layer_masks(self.wiring, self.masking)
         if len(masks) != len(self.layers):
-            raise CellError(f"the wiring has {len(masks)} layers, got weights of {len(self.layers)}")
+            raise CellError(
+                f"the wiring has {len(masks)} layers, got weights of {len(self.layers)}"
+            )
         for index, (mask, layer) in enumerate(zip(masks, self.layers, strict=True)):
             _check_array(f"weight of layer {index}", layer.weight, mask.shape)
             _check_array(f"bias of layer {index}", layer.bias, mask.shape[:2])

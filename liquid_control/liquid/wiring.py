@@ -138,9 +138,7 @@ class Wiring:
 
 def _frozen_signs(name: str, synapses: NDArray[Any]) -> Synapses:
     if not np.isin(synapses, (-1, 0, 1)).all():
-        raise CellError(
-            f"{name} synapses must be -1, 0 or 1, got {np.unique(synapses).tolist()}"
-        )
+        raise CellError(f"{name} synapses must be -1, 0 or 1, got {np.unique(synapses).tolist()}")
     frozen = synapses.astype(np.int8)
     frozen.setflags(write=False)
     return frozen

@@ -1,0 +1,81 @@
+"""The perception network in flight: ONNX Runtime on one thread, the same bits in every process."""
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from liquid_control.errors import ModelError, ObservationError
+
+INPUT = "pictures"
+OUTPUT = "features"
+
+
+class Encoder:
+    """Turns a standardised picture into features.
+
+    Attributes:
+        height: picture rows.
+        width: picture columns.
+        features: number of outputs.
+    """
+
+    def __init__(self, graph: bytes) -> None:
+        """Start a session on a serialised ONNX graph.
+
+        Raises:
+            ModelError: it is no ONNX graph, or its input or output are not as `export` makes them.
+        """
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.use_deterministic_compute = True
+        try:
+            self._session = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise ModelError(
+                f"expected an ONNX graph, got one that does not load ({_first_line(error)})"
+            ) from error
+        shapes = (
+            self._shapes(self._session.get_inputs()),
+            self._shapes(self._session.get_outputs()),
+        )
+        fits = (
+            list(shapes[0]) == [INPUT]
+            and list(shapes[1]) == [OUTPUT]
+            and shapes[0][INPUT][1] == 3
+            and len(shapes[0][INPUT]) == 4
+            and len(shapes[1][OUTPUT]) == 2
+        )
+        if not fits:
+            raise ModelError(
+                f"expected a graph from {INPUT} [B, 3, H, W] to {OUTPUT} [B, F], got {shapes}"
+            )
+        self.height, self.width = shapes[0][INPUT][2:]
+        self.features = shapes[1][OUTPUT][1]
+
+    def encode(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return features, float32 [F], of a standardised picture, float32 [3, H, W].
+
+        Raises:
+            ObservationError: the picture has another shape or type.
+        """
+        if picture.shape != (3, self.height, self.width) or picture.dtype != np.float32:
+            raise ObservationError(
+                f"expected a picture float32 {(3, self.height, self.width)}, "
+                f"got {picture.dtype} {picture.shape}"
+            )
+        (features,) = self._session.run([OUTPUT], {INPUT: picture[np.newaxis]})
+        return np.asarray(features[0], dtype=np.float32)
+
+    @staticmethod
+    def _shapes(arguments: list[Any]) -> dict[str, list[Any]]:
+        return {argument.name: list(argument.shape) for argument in arguments}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
