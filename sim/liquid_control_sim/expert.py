@@ -19,7 +19,7 @@ class ExpertGains(Settings):
     lateral_per_s: float = Field(0.8, gt=0.0, description="pull towards the trail's centre, 1/s")
     max_lateral_mps: float = Field(1.0, gt=0.0, description="limit of that pull, m/s")
     yaw_per_s: float = Field(2.0, gt=0.0, description="turn towards the point ahead, 1/s")
-    max_yaw_rate_radps: float = Field(1.4, gt=0.0, description="limit of that turn, rad/s")
+    max_yaw_rate_radps: float = Field(1.4, gt=0.0, description="its limit, rad/s")
     climb_per_s: float = Field(1.0, gt=0.0, description="pull to the altitude to fly, 1/s")
     max_climb_mps: float = Field(0.7, gt=0.0, description="limit of that pull, m/s")
     slow_per_rad: float = Field(0.8, ge=0.0, description="share of speed lost a radian off course")
@@ -32,7 +32,7 @@ class ExpertGains(Settings):
 class Expert:
     """A pilot with privileged state.
 
-    The velocity along the trail, a pull towards its centre, a push away from near trunks, and a turn
+    Velocity along the trail, a pull towards its centre, a push away from near trunks and a turn
     towards a point ahead: all smooth functions of what the camera could see.
     """
 

@@ -163,7 +163,7 @@ class Flight:
             return None
         window, self._since_frame = ImuWindow.joined(self._since_frame), []
         image = self.world.take_picture(truth, index)
-        return Observation(stamp_ns, image, window, self.world.take_range())
+        return Observation(stamp_ns, image, window, self.world.take_range(truth))
 
     def record(self) -> FlightRecord:
         """Return the flight so far, a row per control tick."""

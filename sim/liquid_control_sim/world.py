@@ -1,12 +1,9 @@
 """One seeded world: quadrotor, forest, wind, light and sensors around a PyBullet client."""
 
-from typing import Any
-
 import numpy as np
 import pybullet
 
 from liquid_control.config.scenario import Scenario
-from liquid_control.frames import heading_of
 from liquid_control.seeding import stream
 from liquid_control.types import Command, Floats, ImuWindow, Pixels, VehicleState
 from liquid_control_sim.camera import Camera
@@ -15,7 +12,7 @@ from liquid_control_sim.imu import Imu
 from liquid_control_sim.quadrotor import Quadrotor
 from liquid_control_sim.range_sensor import RangeSensor
 from liquid_control_sim.scene import Scene
-from liquid_control_sim.schedule import PHYSICS_HZ, stamp_of
+from liquid_control_sim.schedule import stamp_of
 from liquid_control_sim.vehicle import load_vehicle
 from liquid_control_sim.wind import WindField
 
@@ -45,11 +42,11 @@ class SimulatedWorld:
         self._quadrotor = Quadrotor(self._client, self.vehicle, *self._start(seed))
         self._scene = Scene(self._client, self.forest, scenario.light, seed)
         self._camera = Camera(self._client, self._scene, scenario, seed)
-        self._wind = WindField(scenario.wind, seed)
+        self._field = WindField(scenario.wind, seed, scenario.altitude_m)
         self._imu = Imu(scenario.imu, seed)
         self._range = RangeSensor(scenario.range, seed)
         self._samples: list[tuple[int, Floats, Floats]] = []
-        self._sense()
+        self._look()
 
     def _start(self, seed: int) -> tuple[Floats, float]:
         draw = stream(seed, "start").uniform(-1.0, 1.0, 3)
@@ -65,8 +62,38 @@ class SimulatedWorld:
         )
         return position, heading + START_HEADING_RAD * float(draw[2])
 
+    def close(self) -> None:
+        """Release the physics client."""
+        if pybullet.isConnected(self._client):
+            pybullet.disconnect(self._client)
+
     def step(self, command: Command) -> None:
         """Advance by one physics tick with a command in force."""
         self._quadrotor.step(command, self.wind)
         self.tick += 1
-        self._sense()
+        self._look()
+
+    def take_imu(self) -> ImuWindow:
+        """Return the IMU samples since the last call; the first holds one, of the start."""
+        stamps, rates, forces = zip(*self._samples, strict=True) if self._samples else ((), (), ())
+        self._samples = []
+        return ImuWindow(
+            np.array(stamps, np.int64),
+            np.array(rates, np.float64).reshape(-1, 3),
+            np.array(forces, np.float64).reshape(-1, 3),
+        )
+
+    def take_picture(self, truth: VehicleState, index: int) -> Pixels:
+        """Return a frame, uint8 [H, W, 3] RGB; the index picks its noise."""
+        return self._camera.capture(truth, index)
+
+    def take_range(self, truth: VehicleState) -> float | None:
+        """Return the height that the range sensor reads, m, if there is a sensor and a reading."""
+        return self._range.measure(truth)
+
+    def _look(self) -> None:
+        """Read the vehicle's state, the air around it and the IMU after a physics tick."""
+        self.truth: VehicleState = self._quadrotor.state
+        self.wind: Floats = self._field.wind(self.tick, self.truth.position)
+        reading = self._imu.sample(self.truth.angular_velocity, self._quadrotor.specific_force)
+        self._samples.append((stamp_of(self.tick), *reading))
