@@ -1,0 +1,97 @@
+"""Painted textures as files: PyBullet loads textures by file name only, and painting costs more than loading.
+
+Files lie in `$XDG_CACHE_HOME/liquid_control`, by default `~/.cache/liquid_control`, or in the system's
+temporary folder where that is not writable. A file is written beside and renamed, so that processes
+can share the folder; it ends with a checksum, so that a damaged one is painted again; the oldest are
+removed when there are more than `KEEP`.
+"""
+
+import os
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from liquid_control.errors import OutputError
+from liquid_control.types import Pixels
+
+KEEP = 300
+_CHECKSUM_BYTES = 4
+_QUALITY = (cv2.IMWRITE_JPEG_QUALITY, 92)
+
+
+def cache_folder() -> Path:
+    """Return the folder for painted textures, made if it is missing.
+
+    Raises:
+        OutputError: neither the cache nor the temporary folder is writable.
+    """
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    home = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
+    places = (
+        home / "liquid_control",
+        Path(tempfile.gettempdir()) / f"liquid_control-{os.getuid()}",
+    )
+    for place in places:
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(place, os.W_OK | os.X_OK):
+            return place
+    raise OutputError(f"no folder for textures is writable: tried {places[0]} and {places[1]}")
+
+
+def texture_file(key: str, paint: Callable[[], Pixels]) -> Path:
+    """Return a JPEG file of a texture, painted if it is not there or is damaged.
+
+    Args:
+        key: names what the picture depends on, for instance a hash.
+        paint: returns uint8 [H, W, 3], RGB.
+    """
+    path = cache_folder() / f"{key}.jpg"
+    if _is_whole(path):
+        return path
+    pixels = np.ascontiguousarray(paint()[..., ::-1])
+    encoded = cv2.imencode(".jpg", pixels, _QUALITY)[1].tobytes()
+    _write(path, encoded + zlib.crc32(encoded).to_bytes(_CHECKSUM_BYTES, "big"))
+    _prune(path.parent)
+    return path
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file is there and its last bytes, which decoders ignore, are its checksum."""
+    try:
+        content = path.read_bytes()
+        os.utime(path)
+    except OSError:
+        return False
+    body, tail = content[:-_CHECKSUM_BYTES], content[-_CHECKSUM_BYTES:]
+    return bool(body) and zlib.crc32(body) == int.from_bytes(tail, "big")
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        handle, beside = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(beside, path)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: the texture could not be written ({error.strerror})"
+        ) from error
+
+
+def _prune(folder: Path) -> None:
+    """Remove the oldest textures beyond `KEEP`; another process may be doing the same."""
+    dated = []
+    for path in folder.glob("*.jpg"):
+        try:
+            dated.append((path.stat().st_mtime, path))
+        except OSError:
+            continue
+    for _, path in sorted(dated, reverse=True)[KEEP:]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,119 @@
+"""The winding line through the forest: a planar curve by arc length, drawn from a seed.
+
+The heading is a sum of a few sine waves of random phase, bounded to +-60 degrees about east. That
+bound is what keeps the trail from meeting itself: two points d apart along it are at least d/2
+apart on the ground.
+"""
+
+import math
+
+import numpy as np
+
+from liquid_control.config.scenario import TrailSettings
+from liquid_control.seeding import stream
+from liquid_control.types import Floats
+
+STEP_M = 0.1
+MAX_HEADING_RAD = math.radians(60.0)
+_RADIUS_M = ((0.0, 0.3, 1.0), (15.0, 9.0, 4.0))
+"""Minimum radius of curvature against difficulty."""
+_STRAIGHT_START_M = 6.0
+"""Over this length the heading leaves due east smoothly."""
+_WAVES = (0.6, 1.0, 1.5)
+"""Wave numbers of the heading, relative to the one at which radius and swing agree."""
+_COARSE = 5
+"""Samples between two looks of the coarse search in `project`."""
+_WINDOW = 40
+"""Samples searched on either side of the expected place, a multiple of `_COARSE`."""
+
+
+class TrailCurve:
+    """A polyline with a vertex every 0.1 m of arc, going straight on beyond both ends.
+
+    Attributes:
+        length_m: arc length from start to finish, m.
+        samples: float64 [S, 2], the vertices, m, map.
+        headings: float64 [S], rad, counter-clockwise from east.
+    """
+
+    def __init__(self, headings: Floats) -> None:
+        """Integrate headings given every 0.1 m, starting at the origin."""
+        middle = 0.5 * (headings[1:] + headings[:-1])
+        steps = STEP_M * np.stack([np.cos(middle), np.sin(middle)], axis=1)
+        self.samples: Floats = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
+        self.headings = headings
+        self.length_m = STEP_M * len(middle)
+        self._last = len(middle)
+        self._x: list[float] = self.samples[:, 0].tolist()
+        self._y: list[float] = self.samples[:, 1].tolist()
+        self._heading: list[float] = headings.tolist()
+
+    def point(self, along_m: float) -> tuple[float, float]:
+        """Return (x, y) in the map at an arc length; beyond the ends the trail goes straight on."""
+        place = along_m / STEP_M
+        index = min(max(int(place), 0), self._last - 1)
+        part = place - index
+        x, y = self._x, self._y
+        return (
+            x[index] + part * (x[index + 1] - x[index]),
+            y[index] + part * (y[index + 1] - y[index]),
+        )
+
+    def heading(self, along_m: float) -> float:
+        """Return the trail's heading in rad, counter-clockwise from east."""
+        place = min(max(along_m / STEP_M, 0.0), float(self._last))
+        index = min(int(place), self._last - 1)
+        start = self._heading[index]
+        return start + (place - index) * (self._heading[index + 1] - start)
+
+    def project(self, x: float, y: float, near_m: float) -> tuple[float, float]:
+        """Return (arc length, signed distance, left positive) of the closest point near `near_m`.
+
+        Only 4 m on either side of `near_m` are searched, so that a far bend cannot capture it.
+        """
+        centre = min(max(round(near_m / STEP_M), 0), self._last)
+        low, high = max(centre - _WINDOW, 0), min(centre + _WINDOW, self._last)
+        best = self._nearest(x, y, range(low, high + 1, _COARSE))
+        best = self._nearest(x, y, range(max(best - _COARSE, low), min(best + _COARSE, high) + 1))
+        before = self._on_segment(x, y, max(best - 1, 0))
+        after = self._on_segment(x, y, min(best, self._last - 1))
+        return before if abs(before[1]) < abs(after[1]) else after
+
+    def _nearest(self, x: float, y: float, indices: range) -> int:
+        xs, ys = self._x, self._y
+        return min(indices, key=lambda i: (xs[i] - x) ** 2 + (ys[i] - y) ** 2)
+
+    def _on_segment(self, x: float, y: float, index: int) -> tuple[float, float]:
+        """Return (arc length, signed distance) on one segment; the outermost two have no outer end."""
+        x0, y0 = self._x[index], self._y[index]
+        tx, ty = (self._x[index + 1] - x0) / STEP_M, (self._y[index + 1] - y0) / STEP_M
+        dx, dy = x - x0, y - y0
+        along = dx * tx + dy * ty
+        if along < 0.0 and index > 0:
+            along = 0.0
+        elif along > STEP_M and index < self._last - 1:
+            along = STEP_M
+        distance = math.hypot(dx - along * tx, dy - along * ty)
+        return index * STEP_M + along, math.copysign(distance, tx * dy - ty * dx)
+
+
+def generate_trail(settings: TrailSettings, seed: int) -> TrailCurve:
+    """Draw a trail; `difficulty` sets its sharpest bend: radius 15 m at 0, 9 at 0.3, 4 at 1.
+
+    Args:
+        settings: length and difficulty.
+        seed: the flight's; drawn from the stream "forest.trail".
+    """
+    rng = stream(seed, "forest.trail")
+    radius = float(np.interp(settings.difficulty, *_RADIUS_M)) * rng.uniform(1.0, 1.15)
+    swing = 0.5 + 0.45 * settings.difficulty
+    along = STEP_M * np.arange(round(settings.length_m / STEP_M) + 1)
+    heading = np.zeros_like(along)
+    for factor in _WAVES:
+        wave = factor * rng.uniform(0.85, 1.15) / (radius * swing)
+        heading += rng.uniform(0.5, 1.0) * np.sin(wave * along + rng.uniform(0.0, 2.0 * math.pi))
+    start = np.clip(along / _STRAIGHT_START_M, 0.0, 1.0)
+    heading *= start * start * (3.0 - 2.0 * start)
+    sharpest = float(np.abs(np.gradient(heading, STEP_M)).max())
+    widest = float(np.abs(heading).max())
+    return TrailCurve(heading * min(1.0 / (radius * sharpest), MAX_HEADING_RAD / widest))
