@@ -1,0 +1,26 @@
+"""The two graphs of a model folder, from its settings and arrays."""
+
+from liquid_control.export.onnx import controller_graph, perception_graph
+from liquid_control.liquid.weights import CfCWeights
+from liquid_control.policy.model import CONTROLLER, PERCEPTION, Arrays
+from liquid_control.policy.settings import ModelSettings
+
+
+def model_graphs(settings: ModelSettings, arrays: Arrays) -> dict[str, bytes]:
+    """Return `perception.onnx` and `controller.onnx`, serialised, as `save_model` takes them.
+
+    Args:
+        settings: what the model is.
+        arrays: the controller's and the perception network's, by name.
+
+    Raises:
+        CellError: the controller's arrays do not fit its wiring.
+        ModelError: the perception network's do not fit its spec.
+    """
+    weights = CfCWeights.from_arrays(
+        arrays, settings.circuit, settings.masking, settings.time_unit_s
+    )
+    return {
+        PERCEPTION: perception_graph(settings.perception, arrays),
+        CONTROLLER: controller_graph(weights, settings.motors),
+    }
