@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeAlias
 from liquid_control_sim.vehicle import RateGains, Vehicle
 from liquid_control_sim.velocity_loop import ZERO, Estimate, Vector
 
-
 Quaternion: TypeAlias = tuple[float, float, float, float]
 """(x, y, z, w), unit."""
 
@@ -41,20 +40,25 @@ class AttitudeLoop:
         self._axes = tuple(_RateAxis(gains, dt) for gains in (tilt, tilt, yaw))
 
     def step(
-        self, force: Vector, heading: float, rate: float, estimate: Estimate, state: RateState
+        self,
+        force: Vector,
+        heading: float,
+        turn: tuple[float, float],
+        estimate: Estimate,
+        state: RateState,
     ) -> tuple[float, Vector, RateState]:
         """Return thrust, N, torque, N m, base_link, and the next state.
 
         Args:
             force: that the rotors should make, N, map; its z is positive.
             heading: set-point, rad.
-            rate: of the heading set-point, rad/s, fed forward.
+            turn: first two derivatives of the set-point, rad/s and rad/s^2, fed forward.
             estimate: how the vehicle stands and turns.
             state: from the step before; `RateState()` at the start.
         """
         up = _body_up(estimate.quaternion)
         thrust = max(0.0, up[0] * force[0] + up[1] * force[1] + up[2] * force[2])
-        wanted = self._rates(_attitude(force, heading), rate, estimate.quaternion)
+        wanted = self._rates(_attitude(force, heading), turn[0], estimate.quaternion)
         outputs = [
             axis.step(*values)
             for axis, *values in zip(
@@ -70,7 +74,7 @@ class AttitudeLoop:
         (ax, ix, rx), (ay, iy, ry), (az, iz, rz) = outputs
         jx, jy, jz = self._inertia
         after = RateState((ix, iy, iz), estimate.angular_velocity, (rx, ry, rz))
-        return thrust, (jx * ax, jy * ay, jz * az), after
+        return thrust, (jx * ax, jy * ay, jz * (az + turn[1])), after
 
     def _rates(
         self,
@@ -118,7 +122,7 @@ class _RateAxis:
     def step(
         self, wanted: float, rate: float, integral: float, measured: float, measured_rate: float
     ) -> tuple[float, float, float]:
-        """Return the angular acceleration, rad/s^2, the next integral and the next measured rate."""
+        """Return angular acceleration, rad/s^2, next integral and next measured rate."""
         gains, error = self._gains, wanted - rate
         measured_rate += self._filter * ((rate - measured) / self._dt - measured_rate)
         output = gains.p * error + integral - gains.d * measured_rate

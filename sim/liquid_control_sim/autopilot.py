@@ -1,8 +1,8 @@
 """The flight controller: a velocity command in, rotor speeds out, 240 times a second.
 
-The cascade is that of a PX4 multicopter (velocity PID with acceleration feed-forward, thrust vector
-with a tilt limit, quaternion attitude P, rate PID, mixer), and the gains carry PX4's names. Its
-estimates are the true state: sensor noise reaches the policy, not the autopilot.
+The cascade is that of a PX4 multicopter (velocity PID with acceleration feed-forward, thrust
+vector with a tilt limit, quaternion attitude P, rate PID, mixer), and the gains carry PX4's names.
+Its estimates are the true state: sensor noise reaches the policy, not the autopilot.
 """
 
 import math
@@ -21,11 +21,13 @@ class AutopilotState(NamedTuple):
 
     Attributes:
         heading: set-point, rad, in [-pi, pi).
+        turn: its first two derivatives, rad/s and rad/s^2.
         velocity: of the velocity loop.
         rate: of the rate loop.
     """
 
     heading: float
+    turn: tuple[float, float]
     velocity: VelocityState
     rate: RateState
 
@@ -37,6 +39,7 @@ class Autopilot:
         """Prepare for steps of `dt` seconds."""
         self._dt = dt
         self._limits = vehicle.limits
+        self._bandwidth = vehicle.gains.attitude.yaw_reference_radps
         self._velocity = VelocityLoop(vehicle, dt)
         self._attitude = AttitudeLoop(vehicle, dt)
         self._mixer = Mixer(vehicle)
@@ -44,7 +47,7 @@ class Autopilot:
     def start(self, estimate: Estimate) -> AutopilotState:
         """Return the state of a vehicle that hovers where it is."""
         return AutopilotState(
-            _heading(estimate.quaternion), self._velocity.start(estimate), RateState()
+            _heading(estimate.quaternion), (0.0, 0.0), self._velocity.start(estimate), RateState()
         )
 
     def step(
@@ -52,23 +55,29 @@ class Autopilot:
     ) -> tuple[Four, AutopilotState]:
         """Return the rotor speeds to ask for, rad/s, and the next state.
 
-        The heading set-point turns with the commanded yaw rate and stays within `yaw_lead_rad` of
+        The heading set-point turns with the smoothed yaw rate and stays within `yaw_lead_rad` of
         the heading, so that a vehicle that cannot follow does not swing back later.
         """
         limits = self._limits
         heading = _heading(estimate.quaternion)
-        most = limits.yaw_rate_radps
-        rate = min(max(command.yaw_rate_radps, -most), most)
-        lead = wrap_angle(state.heading + rate * self._dt - heading)
+        turn = self._smooth(command.yaw_rate_radps, state.turn)
+        lead = wrap_angle(state.heading + turn[0] * self._dt - heading)
         lead = min(max(lead, -limits.yaw_lead_rad), limits.yaw_lead_rad)
         force, velocity = self._velocity.step(
             command, estimate, heading, _heading_rate(estimate), state.velocity
         )
         thrust, torque, rates = self._attitude.step(
-            force, heading + lead, rate, estimate, state.rate
+            force, heading + lead, turn, estimate, state.rate
         )
-        after = AutopilotState(wrap_angle(heading + lead), velocity, rates)
+        after = AutopilotState(wrap_angle(heading + lead), turn, velocity, rates)
         return self._mixer.speeds(thrust, torque), after
+
+    def _smooth(self, wanted: float, turn: tuple[float, float]) -> tuple[float, float]:
+        """Second-order critically damped filter of the commanded yaw rate."""
+        most, w = self._limits.yaw_rate_radps, self._bandwidth
+        rate, change = turn
+        change += self._dt * w * (w * (min(max(wanted, -most), most) - rate) - 2.0 * change)
+        return rate + self._dt * change, change
 
 
 def _heading(quaternion: Four) -> float:
@@ -77,7 +86,7 @@ def _heading(quaternion: Four) -> float:
 
 
 def _heading_rate(estimate: Estimate) -> float:
-    """Return the rate of change of the heading, rad/s: (q sin(roll) + r cos(roll)) / cos(pitch)."""
+    """Return the heading's rate of change, rad/s: (q sin(roll) + r cos(roll)) / cos(pitch)."""
     x, y, z, w = estimate.quaternion
     _, q, r = estimate.angular_velocity
     sine, cosine = 2.0 * (y * z + x * w), 1.0 - 2.0 * (x * x + y * y)

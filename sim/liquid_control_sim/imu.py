@@ -7,7 +7,7 @@ from liquid_control.seeding import stream
 from liquid_control.types import Floats
 
 WALK_PER_ROOT_S = 0.02
-"""The bias wanders by this share of its turn-on deviation in a second, and with the root of time."""
+"""The bias wanders by this share of its turn-on deviation in a second, with the root of time."""
 _BLOCK = 1024
 
 

@@ -41,7 +41,8 @@ class Quadrotor:
         self._autopilot = Autopilot(vehicle, 1.0 / PHYSICS_HZ)
         p.setGravity(0.0, 0.0, -GRAVITY_MPS2, physicsClientId=client)
         p.setTimeStep(1.0 / PHYSICS_HZ, physicsClientId=client)
-        self._body = _build(client, vehicle, position, heading_rad)
+        self.body = _build(client, vehicle, position, heading_rad)
+        """PyBullet's number of the body."""
         self._estimate = self._read()
         self._speeds: Four = (vehicle.hover_speed_radps,) * 4
         self._force: Vector = (0.0, 0.0, vehicle.weight_n)
@@ -55,6 +56,15 @@ class Quadrotor:
             wind: velocity of the air at the vehicle, float64 [3], m/s, map.
         """
         targets, self._memory = self._autopilot.step(command, self._estimate, self._memory)
+        self.drive(targets, wind)
+
+    def drive(self, targets: Four, wind: Floats) -> None:
+        """Advance by one physics step past the autopilot, with the rotor speeds to ask for.
+
+        Args:
+            targets: rad/s: front right, rear left, front left, rear right.
+            wind: velocity of the air at the vehicle, float64 [3], m/s, map.
+        """
         self._speeds = self._rotors.spin(self._speeds, targets)
         self._push(wind)
         p.stepSimulation(physicsClientId=self._client)
@@ -64,6 +74,16 @@ class Quadrotor:
     def state(self) -> VehicleState:
         """True kinematic state."""
         return VehicleState(*(np.array(part) for part in self._estimate))
+
+    @property
+    def position(self) -> Floats:
+        """float64 [3], m, map."""
+        return np.array(self._estimate.position)
+
+    @property
+    def angular_velocity(self) -> Floats:
+        """float64 [3], rad/s, base_link."""
+        return np.array(self._estimate.angular_velocity)
 
     @property
     def rotor_speeds(self) -> Four:
@@ -77,7 +97,7 @@ class Quadrotor:
 
     def _push(self, wind: Floats) -> None:
         """Apply rotor thrusts and reaction torque, and drag, in base_link."""
-        client, body, speeds = self._client, self._body, self._speeds
+        client, body, speeds = self._client, self.body, self._speeds
         thrusts = self._rotors.thrusts(speeds)
         for thrust, place in zip(thrusts, self._rotors.positions, strict=True):
             p.applyExternalForce(
@@ -95,9 +115,9 @@ class Quadrotor:
 
     def _read(self) -> Estimate:
         position, quaternion = p.getBasePositionAndOrientation(
-            self._body, physicsClientId=self._client
+            self.body, physicsClientId=self._client
         )
-        velocity, rates = p.getBaseVelocity(self._body, physicsClientId=self._client)
+        velocity, rates = p.getBaseVelocity(self.body, physicsClientId=self._client)
         return Estimate(position, quaternion, velocity, _to_body(quaternion, rates))
 
 

@@ -17,7 +17,7 @@ class RangeSensor:
         self._generator = stream(seed, "range")
 
     def measure(self, state: VehicleState) -> float | None:
-        """Return the distance, m, >= 0; None without a sensor or when the beam misses the ground."""
+        """Return the distance, m; None without a sensor or when the beam misses the ground."""
         if not self._settings.enabled:
             return None
         noise = self._settings.noise_m * float(self._generator.standard_normal())

@@ -59,9 +59,9 @@ class Rotors:
 class Mixer:
     """Wanted thrust and torque to rotor speeds, by priority where the rotors cannot give all.
 
-    As PX4's sequential desaturation with roll/pitch airmode: roll and pitch are kept, yaw gives way
-    first and the common thrust next. Only when roll and pitch alone exceed the range of a rotor
-    are they scaled down together.
+    As PX4's sequential desaturation with roll/pitch airmode: roll and pitch are kept, yaw gives
+    way first and the common thrust next. Only when roll and pitch alone exceed the range of a
+    rotor are they scaled down together.
     """
 
     def __init__(self, vehicle: Vehicle) -> None:

@@ -57,7 +57,7 @@ def dryden(height_m: float, wind_at_20_ft_mps: float, airspeed_mps: float) -> Dr
 
 
 def gusts_of(model: Dryden, generator: np.random.Generator, dt: float) -> Iterator[Vector]:
-    """Yield (u, v, w) in m/s every `dt` seconds without end, stationary from the first sample on."""
+    """Yield (u, v, w) in m/s every `dt` seconds without end, stationary from the first sample."""
     su, sv, sw = model.sigma
     bu, bv, bw = (model.airspeed / length for length in model.length)
     keep = math.exp(-bu * dt)

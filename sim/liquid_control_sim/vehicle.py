@@ -1,7 +1,8 @@
 """What a vehicle is made of: one YAML file each, checked before anything flies.
 
-The geometry is that of an X quadrotor. Rotors are numbered as PX4 does: 1 front right, 2 rear left,
-3 front left, 4 rear right; 1 and 2 turn counter-clockwise seen from above, 3 and 4 clockwise.
+The geometry is that of an X quadrotor. Rotors are numbered as PX4 does: 1 front right, 2 rear
+left, 3 front left, 4 rear right; 1 and 2 turn counter-clockwise seen from above, 3 and 4
+clockwise.
 """
 
 import math
@@ -19,12 +20,16 @@ GRAVITY_MPS2 = 9.81
 class RotorSettings(Settings):
     """Four equal rotors."""
 
-    thrust_coefficient: float = Field(gt=0.0, le=1.0, description="thrust over speed^2, N s^2/rad^2")
+    thrust_coefficient: float = Field(
+        gt=0.0, le=1.0, description="thrust over speed^2, N s^2/rad^2"
+    )
     torque_coefficient: float = Field(
         gt=0.0, le=1.0, description="reaction torque over speed^2, N m s^2/rad^2"
     )
     max_speed_radps: float = Field(gt=0.0, le=1e5, description="fastest rotor speed, rad/s")
-    spin_up_s: float = Field(ge=0.0, le=1.0, description="time constant to go faster, s; 0 at once")
+    spin_up_s: float = Field(
+        ge=0.0, le=1.0, description="time constant to go faster, s; 0 at once"
+    )
     spin_down_s: float = Field(
         ge=0.0, le=1.0, description="time constant to go slower, s; 0 at once"
     )
@@ -36,16 +41,20 @@ class RotorSettings(Settings):
 
 
 class DragSettings(Settings):
-    """Translational drag in base_link: a linear part made by the rotors, a quadratic one by the body."""
+    """Translational drag in base_link: linear in airspeed by the rotors, quadratic by the body."""
 
     rotor_xy: float = Field(
-        ge=0.0, le=1.0, description="force over airspeed and sum of rotor speeds, x and y, N s^2/(m rad)"
+        ge=0.0,
+        le=1.0,
+        description="force over airspeed and sum of rotor speeds, x and y, N s^2/(m rad)",
     )
     rotor_z: float = Field(ge=0.0, le=1.0, description="the same along z, N s^2/(m rad)")
     area_xy_m2: float = Field(
         ge=0.0, le=10.0, description="drag coefficient times area, along x and y, m^2"
     )
-    area_z_m2: float = Field(ge=0.0, le=10.0, description="drag coefficient times area, along z, m^2")
+    area_z_m2: float = Field(
+        ge=0.0, le=10.0, description="drag coefficient times area, along z, m^2"
+    )
 
 
 class VelocityGains(Settings):
@@ -71,10 +80,13 @@ class AttitudeGains(Settings):
 
     tilt_p: float = Field(gt=0.0, le=50.0, description="MC_ROLL_P and MC_PITCH_P, 1/s")
     yaw_p: float = Field(gt=0.0, le=20.0, description="MC_YAW_P, 1/s")
+    yaw_reference_radps: float = Field(
+        gt=0.5, le=50.0, description="bandwidth of the smoothed yaw-rate reference, rad/s"
+    )
 
 
 class RateGains(Settings):
-    """Rate loop about one kind of axis; angular acceleration out, so that inertia does not enter."""
+    """Rate loop about one kind of axis; angular acceleration out, so inertia does not enter."""
 
     p: float = Field(gt=0.0, le=200.0, description="MC_*RATE_P over inertia, 1/s")
     i: float = Field(ge=0.0, le=2000.0, description="MC_*RATE_I over inertia, 1/s^2")
@@ -198,7 +210,8 @@ def load_vehicle(name_or_path: str | Path) -> Vehicle:
         if str(name_or_path) not in vehicle_names():
             choices = ", ".join(vehicle_names())
             raise ConfigError(
-                f"unknown vehicle {str(name_or_path)!r}; there are: {choices}, or a path to a .yaml"
+                f"unknown vehicle {str(name_or_path)!r}; there are: {choices}, "
+                "or a path to a .yaml"
             )
         path = project_file("config/vehicles") / f"{name_or_path}.yaml"
     return validate(Vehicle, load_yaml(path), str(path))

@@ -73,7 +73,12 @@ class VelocityLoop:
         return VelocityState(ZERO, ZERO, estimate.position[2], ZERO, estimate.velocity, ZERO)
 
     def step(
-        self, command: Command, estimate: Estimate, heading: float, rate: float, state: VelocityState
+        self,
+        command: Command,
+        estimate: Estimate,
+        heading: float,
+        rate: float,
+        state: VelocityState,
     ) -> tuple[Vector, VelocityState]:
         """Return the force that the rotors should make, N, map, and the next state.
 
@@ -147,7 +152,12 @@ class VelocityLoop:
         )
 
     def _feedback(
-        self, wanted: Vector, fed: Vector, velocity: Vector, measured_rate: Vector, integral: Vector
+        self,
+        wanted: Vector,
+        fed: Vector,
+        velocity: Vector,
+        measured_rate: Vector,
+        integral: Vector,
     ) -> Vector:
         gains = self._gains
         p, d, vp, vd = (
@@ -164,7 +174,7 @@ class VelocityLoop:
         )
 
     def _within_limits(self, asked: Vector) -> Vector:
-        """Hold the thrust to its range and the tilt to its limit; the vertical part comes first."""
+        """Hold thrust to its range and tilt to its limit; the vertical part comes first."""
         ax, ay, az = asked
         lift = min(max(az + GRAVITY_MPS2, self._weakest), self._strongest)
         reach = min(lift * self._tilt, math.sqrt(self._strongest**2 - lift * lift))
@@ -176,7 +186,7 @@ class VelocityLoop:
     def _integrate(
         self, wanted: Vector, velocity: Vector, asked: Vector, given: Vector, integral: Vector
     ) -> Vector:
-        """Integrate what is left of the error after tracking anti-windup (2 / P, as PX4 has it)."""
+        """Integrate what is left of the error after tracking anti-windup (2 / P, as in PX4)."""
         gains, dt = self._gains, self._dt
         back, i = 2.0 / gains.horizontal_p, gains.horizontal_i * dt
         vertical_back, vertical_i = 2.0 / gains.vertical_p, gains.vertical_i * dt

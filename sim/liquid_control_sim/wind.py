@@ -29,9 +29,7 @@ _STILL.flags.writeable = False
 class WindField:
     """The air of one flight."""
 
-    def __init__(
-        self, settings: WindSettings, seed: int, altitude_m: float | None = None
-    ) -> None:
+    def __init__(self, settings: WindSettings, seed: int, altitude_m: float | None = None) -> None:
         """Draw the direction; nothing else is drawn before it is asked for.
 
         Args:
@@ -86,15 +84,15 @@ class WindField:
         return self._settings.mean_mps * self._share(height_m)
 
     def _share(self, height_m: float) -> float:
-        """Log profile over the reference height's, ln(1 + h / z0): zero on the ground, never less."""
+        """Log profile ln(1 + h / z0), 1 at the reference height and 0 on the ground."""
         return self._profile * math.log1p(max(height_m, 0.0) / self._settings.roughness_m)
 
 
 def _gusts(settings: WindSettings, generator: np.random.Generator) -> Iterator[float]:
     """Yield what the discrete gusts add to the mean along its direction, m/s, every tick.
 
-    Each is A / 2 (1 - cos(2 pi t / T)) (MIL-F-8785C, section 3.7.2.3, with its mirror image for the
-    way down), with A = gust - mean, so that each peak reaches `gust_mps` on a tick.
+    Each is A / 2 (1 - cos(2 pi t / T)), the form of MIL-F-8785C section 3.7.2.3 and its mirror
+    image for the way down, with A = gust - mean: each peak reaches `gust_mps` on a tick.
     """
     peak = settings.gust_mps - settings.mean_mps
     while peak <= 0.0:
