@@ -1,6 +1,7 @@
 """Which flights of a campaign, and which instants of a flight, are worth a look."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,8 +32,8 @@ def worth_showing(
 def key_instants(story: FlightStory, count: int = 8) -> list[tuple[int, str]]:
     """Return (tick, why) of the instants to show pictures of, in order of time.
 
-    The flight's start and end, its closest tree, its strongest wind and its farthest from the trail
-    come first; instants spread evenly over the flight fill what is left.
+    The flight's start and end, its closest tree, strongest wind and farthest from the trail come
+    first; instants spread evenly over the flight fill what is left.
     """
     record = story.record
     last = len(record.stamp_ns) - 1
@@ -50,7 +51,7 @@ def key_instants(story: FlightStory, count: int = 8) -> list[tuple[int, str]]:
             chosen[tick] = why
     while len(chosen) < min(count, last + 1):
         ticks = sorted(chosen)
-        gap, before = max((b - a, a) for a, b in zip(ticks, ticks[1:], strict=False))
+        gap, before = max((b - a, a) for a, b in pairwise(ticks))
         if gap < 2:
             break
         chosen[before + gap // 2] = ""

@@ -1,4 +1,4 @@
-"""The report's figures: SVG whose colours are CSS variables, so that they follow the page's theme."""
+"""The report's figures: SVG whose colours are CSS variables, so that they follow the theme."""
 
 from liquid_control.evaluation.figures.flight_map import flight_map
 from liquid_control.evaluation.figures.neuron_map import neuron_map

@@ -5,16 +5,13 @@ from math import atan2, cos, sin
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from liquid_control.evaluation.figures import ink
+from liquid_control.evaluation.figures.speed import SPEED_COLOURS, speed_limits
 from liquid_control.evaluation.story import FlightStory, ForestMap
 from liquid_control.types import Floats
 
-SPEED_COLOURS = LinearSegmentedColormap.from_list(
-    "speed", ["#3b4cc0", "#2a9d8f", "#e9b44c", "#d1495b"]
-)
 TRAIL_WIDTH_M = 1.0
 _BEYOND_M = 3.0
 _SEGMENTS = 300
@@ -39,7 +36,7 @@ def flight_map(story: FlightStory) -> str:
         _ends(axes, path, story)
         scale = figure.add_axes((0.012, 0.62 * foot, 0.16, 0.10 * foot))
         bar = figure.colorbar(speeds, cax=scale, orientation="horizontal")
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         scale.set_title("speed, m/s", color=ink.MUTED, fontsize=8.5)
         _legend(figure, foot, low, high, turn, story)
         return ink.svg(figure, "Path over the forest map")
@@ -90,7 +87,7 @@ def _path(axes: Axes, path: Floats, speed: Floats) -> LineCollection:
     points = path[keep]
     pieces = np.stack([points[:-1], points[1:]], axis=1)
     lines = LineCollection(list(pieces), cmap=SPEED_COLOURS, linewidth=2.2, capstyle="round")
-    lines.set(zorder=4, array=speed[keep][:-1])
+    lines.set(zorder=4, array=speed[keep][:-1], clim=speed_limits(speed))
     axes.add_collection(lines)
     return lines
 

@@ -1,13 +1,14 @@
 """One look for all figures, and their way into a page.
 
-Matplotlib knows no CSS variables. So each role has one colour that is used for nothing else, and in
-the finished SVG it is replaced by the variable of that role.
+Matplotlib knows no CSS variables. So each role has one colour that is used for nothing else, and
+in the finished SVG it is replaced by the variable of that role.
 """
 
 import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -39,7 +40,7 @@ _ROLES = {
     PURPLE: "purple",
 }
 
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "liquid_control",
     "font.size": 9.5,

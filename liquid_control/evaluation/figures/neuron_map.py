@@ -2,7 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgba
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from liquid_control.evaluation.figures import ink
@@ -13,20 +13,11 @@ _ROW_IN = 0.17
 _COLUMNS = 600
 
 STATE_COLOURS = LinearSegmentedColormap.from_list(
-    "state",
-    [
-        "#174ea6",
-        to_rgba("#4d8bf0", 0.75),
-        to_rgba("#888888", 0.0),
-        to_rgba("#f0884d", 0.75),
-        "#b3381f",
-    ],
+    "state", ["#174ea6ff", "#4d8bf0bf", "#88888800", "#f0884dbf", "#b3381fff"]
 )
 """Nothing at zero, so that the page shows through in either theme."""
 
-GATE_COLOURS = LinearSegmentedColormap.from_list(
-    "gate", [to_rgba("#7a4fc0", 0.0), to_rgba("#7a4fc0", 0.55), "#5b2ea6"]
-)
+GATE_COLOURS = LinearSegmentedColormap.from_list("gate", ["#7a4fc000", "#7a4fc08c", "#5b2ea6ff"])
 
 
 def neuron_map(story: FlightStory, neurons: NeuronTrack) -> str:
@@ -87,7 +78,7 @@ def _heat(
         axes.axhline(edge - 0.5, color=ink.MUTED, linewidth=0.8)
     axes.spines["bottom"].set_visible(False)
     bar = axes.figure.colorbar(picture, ax=axes, pad=0.012, fraction=0.018, aspect=24)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8)
 
 

@@ -7,6 +7,7 @@ from math import ceil
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from liquid_control.evaluation.figures import ink
 from liquid_control.evaluation.story import FlightStory
@@ -113,13 +114,7 @@ def _draw(axes: Axes, seconds: Floats, name: str, lines: Sequence[_Line]) -> Non
             label=line.label,
             drawstyle="steps-post" if line.steps else "default",
         )
-    axes.yaxis.set_major_locator(_few_ticks())
-
-
-def _few_ticks():  # type: ignore[no-untyped-def]
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(nbins=3, min_n_ticks=2)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=3, min_n_ticks=2))
 
 
 def _key(axes: Axes) -> None:

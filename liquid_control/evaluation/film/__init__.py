@@ -1,0 +1,1 @@
+"""The video of a flight, picture by picture."""
