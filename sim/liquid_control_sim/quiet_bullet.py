@@ -1,4 +1,4 @@
-"""Import PyBullet once without the line that it prints to standard output on import."""
+"""Import PyBullet once without the line that it prints."""
 
 import ctypes
 import os
@@ -6,17 +6,20 @@ import sys
 
 
 def import_quietly() -> None:
-    """Import pybullet with file descriptor 1 pointing nowhere meanwhile."""
+    """Import pybullet with standard output and standard error pointing nowhere meanwhile."""
     if "pybullet" in sys.modules:
         return
     sys.stdout.flush()
-    kept = os.dup(1)
+    sys.stderr.flush()
+    kept = [os.dup(descriptor) for descriptor in (1, 2)]
     try:
         with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 1)
+            for descriptor in (1, 2):
+                os.dup2(nowhere.fileno(), descriptor)
             import pybullet  # noqa: F401
 
             ctypes.CDLL(None).fflush(None)
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        for descriptor, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, descriptor)
+            os.close(copy)
