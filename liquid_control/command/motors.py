@@ -53,4 +53,5 @@ class MotorScaling(Settings):
             limit: largest magnitude; training targets below 1 keep tanh from saturating.
         """
         states = (np.asarray(commands, dtype=np.float32) - self.offsets) / self.scales
-        return np.clip(states, -limit, limit)
+        clipped: NDArray[np.float32] = np.clip(states, -limit, limit)
+        return clipped

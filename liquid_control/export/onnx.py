@@ -1,6 +1,7 @@
 """ONNX graphs from arrays, without torch: what the flight encoder and other runtimes load."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -30,7 +31,7 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
+    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         self.nodes.append(
             helper.make_node(kind, list(inputs), [output], name=output, **attributes)
         )
@@ -101,8 +102,8 @@ def perception_graph(spec: PerceptionSpec, arrays: Arrays) -> bytes:
 def controller_graph(weights: CfCWeights, motors: MotorScaling) -> bytes:
     """Return one step of the controller.
 
-    Inputs `features` [B, I], `state` [B, N] and `dt` [B] in s; outputs `command` [B, 4] in m/s and rad/s,
-    `next_state` [B, N] and `gates` [B, N]; all float32. The equations are those of
+    Inputs `features` [B, I], `state` [B, N] and `dt` [B] in s; outputs `command` [B, 4] in m/s and
+    rad/s, `next_state` [B, N] and `gates` [B, N]; all float32. The equations are those of
     `liquid_control.liquid.reference`.
     """
     wiring = weights.wiring

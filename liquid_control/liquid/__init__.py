@@ -1,7 +1,7 @@
 """Liquid networks: wirings as data, the NumPy CfC that specifies the rest, the flight step.
 
-The torch twin for training is in `liquid.torch_cell`, which imports torch; reading ncps weights is in
-`liquid.ncps`.
+The torch twin for training is in `liquid.torch_cell`, which imports torch; reading ncps weights
+is in `liquid.ncps`.
 """
 
 from liquid_control.liquid.auto_ncp import auto_ncp, ncp

@@ -1,7 +1,7 @@
 """Draw neural circuit policies: sparse wirings in layers inter, command, motor.
 
-Construction rules of Lechner et al. 2020 (doi 10.1038/s42256-020-00237-3, Methods: design principles),
-with the draws of ncps 1.0.1 in its order, so that the same seed gives the same circuit.
+Construction rules of Lechner et al. 2020 (doi 10.1038/s42256-020-00237-3), with the draws of ncps
+1.0.1 in its order, so that the same seed gives the same circuit.
 """
 
 import numpy as np
@@ -33,8 +33,8 @@ def ncp(
         motor: number of motor neurons, the outputs.
         sensory_fanout: synapses from each input to inter neurons.
         inter_fanout: synapses from each inter neuron to command neurons.
-        recurrent_command_synapses: draws of a synapse between command neurons; a pair that is drawn
-            twice is one synapse.
+        recurrent_command_synapses: draws of a synapse between command neurons; a pair that is
+            drawn twice is one synapse.
         motor_fanin: synapses of each motor neuron from command neurons.
         seed: of the draws.
 
@@ -45,7 +45,7 @@ def ncp(
     _check_fan("sensory_fanout", sensory_fanout, inter, "inter")
     _check_fan("inter_fanout", inter_fanout, command, "command")
     _check_fan("motor_fanin", motor_fanin, command, "command")
-    rng = np.random.RandomState(seed)  # noqa: NPY002 - ncps draws from it, and so must we
+    rng = np.random.RandomState(seed)
     neurons = inter + command + motor
     sensory = np.zeros((inputs, neurons), dtype=np.int8)
     recurrent = np.zeros((neurons, neurons), dtype=np.int8)

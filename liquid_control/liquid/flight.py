@@ -5,10 +5,10 @@ v = time_a * dt + time_b and sigma(v) = (1 + tanh(v / 2)) / 2, twice the new sta
 
     2 h' = tanh(ff1) * (1 + tanh(-v / 2)) + tanh(ff2) * (1 + tanh(v / 2)).
 
-The four arguments of tanh are linear in [u, h, 1, dt u, dt h, dt], so one product with stacked weights
-gives them for all layers, except what a layer hears from the layer before, which is a product of its
-own. Agrees with `liquid_control.liquid.reference` to rounding; the same inputs give the same bits in
-every process of a machine.
+The four arguments of tanh are linear in [u, h, 1, dt u, dt h, dt], so one product with stacked
+weights gives them for all layers, except what a layer hears from the layer before, which is a
+product of its own. Agrees with `liquid_control.liquid.reference` to rounding; the same inputs give
+the same bits in every process of a machine.
 """
 
 from math import inf
@@ -26,8 +26,8 @@ Array = NDArray[np.float32]
 class FlightCfC:
     """A wired CfC that steps one sample at a time.
 
-    The instance holds scratch memory and nothing else that changes: results depend on the arguments
-    only, and one instance serves one thread.
+    The instance holds scratch memory and nothing else that changes: results depend on the
+    arguments only, and one instance serves one thread.
     """
 
     def __init__(self, weights: CfCWeights) -> None:

@@ -1,4 +1,4 @@
-"""Which weights of a wired CfC exist: the wiring turned into one mask for every map of every layer."""
+"""Which weights of a wired CfC exist: the wiring turned into masks for the maps of every layer."""
 
 from enum import Enum
 
@@ -15,10 +15,11 @@ MAPS = ("ff1", "ff2", "time_a", "time_b")
 class Masking(str, Enum):
     """How a wiring is applied to the maps of a layer.
 
-    `SYNAPSES`: every map has the wiring's synapses and each neuron's own previous state, nothing else.
+    `SYNAPSES`: every map has the wiring's synapses and each neuron's own previous state, nothing
+    else.
     `LAYERS`: as ncps connects them, each neuron also with the previous states of its whole layer,
     but in every map.
-    `NCPS`: as `LAYERS` for ff1 and ff2, while time_a and time_b see everything: what ncps 1.0.1 does.
+    `NCPS`: as `LAYERS` for ff1 and ff2, while time_a and time_b see everything, as in ncps 1.0.1.
     """
 
     SYNAPSES = "synapses"
@@ -29,8 +30,8 @@ class Masking(str, Enum):
 def layer_masks(wiring: Wiring, masking: Masking) -> tuple[NDArray[np.bool_], ...]:
     """Return, for each layer, the mask of its four maps.
 
-    The columns are the layer's inputs (the sensory inputs, or the layer before), then the layer's own
-    previous states.
+    The columns are the layer's inputs (the sensory inputs, or the layer before), then the layer's
+    own previous states.
 
     Returns:
         bool [4, H, K + H] for every layer, maps in the order of `MAPS`, K inputs, H neurons.
@@ -58,10 +59,11 @@ def weight_count(wiring: Wiring, masking: Masking) -> int:
 
 
 def _own(wiring: Wiring, own: slice, masking: Masking) -> NDArray[np.bool_]:
-    within = wiring.recurrent[own, own] != 0
-    if masking is Masking.SYNAPSES:
-        return within | np.eye(len(within), dtype=bool)
-    return np.ones_like(within)
+    within: NDArray[np.bool_] = wiring.recurrent[own, own] != 0
+    if masking is not Masking.SYNAPSES:
+        return np.ones(within.shape, dtype=np.bool_)
+    np.fill_diagonal(within, True)
+    return within
 
 
 def _check_synapses_fit(wiring: Wiring) -> None:

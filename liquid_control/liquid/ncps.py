@@ -1,9 +1,10 @@
-"""Read the weights of an ncps wired CfC into our cell, which then computes exactly what ncps computes.
+"""Read the weights of an ncps wired CfC into our cell, which then computes what ncps computes.
 
-ncps 1.0.1 orders a wired cell's state by layers (inter, command, motor), as we do, and numbers the
-neurons of its wiring from the motor neurons on, which we do not. Its wired CfC connects the neurons
-of a layer fully with their own previous states, whatever the wiring says, and leaves the time gates
-unmasked: `Masking.NCPS`. Its `timespans` are in time units; ours are seconds over `time_unit_s`.
+ncps 1.0.1 orders a wired cell's state by layers (inter, command, motor), as we do, and numbers
+the neurons of its wiring from the motor neurons on, which we do not. Its wired CfC feeds the neurons of
+a layer with all previous states of that layer, whatever recurrent synapses the wiring has there,
+and leaves the time gates unmasked: `Masking.NCPS`. Its `timespans` are in time units; ours are
+seconds over `time_unit_s`.
 """
 
 from collections.abc import Mapping
@@ -58,8 +59,10 @@ def weights_from_ncps(
     """Return the weights of an `ncps.torch.CfC` in default mode as our weights.
 
     Args:
-        state_dict: of the module, tensors or arrays, named `rnn_cell.layer_0.ff1.weight` and so on.
-        wiring: the module's, from `wiring_from_ncps` or drawn by `auto_ncp` with the same arguments.
+        state_dict: of the module, tensors or arrays, named `rnn_cell.layer_0.ff1.weight` and so
+            on.
+        wiring: the module's, from `wiring_from_ncps` or drawn by `auto_ncp` with the same
+            arguments.
         time_unit_s: seconds that one of ncps's timespans stands for.
 
     Raises:

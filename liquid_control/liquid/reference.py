@@ -10,7 +10,8 @@ with g = tanh(ff1), h = tanh(ff2) and f t = time_a * t + time_b, all four linear
     s  = sigma(time_a * dt / time_unit + time_b)
     h' = tanh(ff1) * (1 - s) + tanh(ff2) * s
 
-Layers are computed in order, each from the new state of the layer before and its own previous state.
+Layers are computed in order, each from the new state of the layer before and its own previous
+state.
 """
 
 from dataclasses import dataclass
@@ -104,4 +105,5 @@ class CfC:
 
 
 def _sigmoid(value: Array) -> Array:
-    return 0.5 * (1.0 + np.tanh(0.5 * value))
+    share: Array = 0.5 * (1.0 + np.tanh(0.5 * value))
+    return share

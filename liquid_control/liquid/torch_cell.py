@@ -1,8 +1,8 @@
 """The torch twin of the wired CfC, for training; `liquid_control.liquid.reference` specifies it.
 
-The layers run one step apart: at tick k layer l computes step k - l, so that its two inputs, the layer
-before and its own previous state, both lie in the neurons' values of tick k - 1. One product then
-serves all four maps of all layers, and a sequence of T steps takes T + layers - 1 small ticks.
+The layers run one step apart: at tick k layer l computes step k - l, so that its two inputs, the
+layer before and its own previous state, both lie in the neurons' values of tick k - 1. One product
+then serves all four maps of all layers, and T steps take T + layers - 1 small ticks.
 """
 
 import numpy as np
@@ -67,7 +67,8 @@ class TorchCfC(nn.Module):
 
     def init_state(self, batch: int = 1) -> Tensor:
         """Return the state before the first step, zeros [B, N]."""
-        return self.bias[0].new_zeros(batch, self.wiring.neurons)
+        like: Tensor = self.bias[0]
+        return like.new_zeros(batch, self.wiring.neurons)
 
     def step(self, x: Tensor, state: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
         """Advance by one step; x [B, I], state [B, N], dt [B] s -> output [B, O], state [B, N].

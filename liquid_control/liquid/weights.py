@@ -62,7 +62,7 @@ class CfCWeights:
                 )
 
     def arrays(self) -> dict[str, Array]:
-        """Return the maps by name, as they are stored: `cfc.0.weight`, `cfc.0.bias`, …"""
+        """Return the maps by name, as they are stored: `cfc.0.weight` and so on."""
         named = {}
         for index, layer in enumerate(self.layers):
             named[f"cfc.{index}.weight"] = layer.weight
@@ -104,9 +104,9 @@ def random_weights(
 ) -> CfCWeights:
     """Draw weights to start training from.
 
-    Before training each neuron leaks: at short dt it keeps its state (ff1 copies it), at long dt it goes
-    to what its inputs ask for (ff2), and the neurons of a layer cross over at different dt, between
-    about a third of the time unit and ten of them. So states are neither frozen nor without memory.
+    Before training each neuron leaks: at short dt it keeps its state (ff1 copies it), at long dt
+    it goes to what its inputs ask for (ff2), and the neurons of a layer cross over at different
+    dt, from a third of the time unit to ten of them. So states are neither frozen nor without memory.
 
     Args:
         wiring: who feeds whom.
@@ -114,14 +114,12 @@ def random_weights(
         masking: how the wiring is applied.
         time_unit_s: elapsed time that counts as one, best the nominal dt, s.
     """
-    layers = []
-    for mask in layer_masks(wiring, masking):
-        layers.append(_leaky_layer(mask, rng))
-    return CfCWeights(wiring, masking, time_unit_s, tuple(layers))
+    layers = tuple(_leaky_layer(mask, rng) for mask in layer_masks(wiring, masking))
+    return CfCWeights(wiring, masking, time_unit_s, layers)
 
 
 _CROSSOVERS = (1 / 3, 10.0)
-"""Shortest and longest dt, in time units, at which an untrained neuron is half way to its target."""
+"""Shortest and longest dt, in time units, at which an untrained neuron is half way."""
 
 
 def _leaky_layer(mask: NDArray[np.bool_], rng: np.random.Generator) -> LayerWeights:

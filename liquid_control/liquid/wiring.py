@@ -38,7 +38,8 @@ class Wiring:
 
     Attributes:
         layers: in the order in which a step computes them; the last one is the output.
-        sensory: int8 [I, N], from input (row) to neuron (column): 0 none, 1 excitatory, -1 inhibitory.
+        sensory: int8 [I, N], from input (row) to neuron (column): 0 for none, 1 excitatory, -1
+            inhibitory.
         recurrent: int8 [N, N], from neuron (row) to neuron (column), as `sensory`.
     """
 

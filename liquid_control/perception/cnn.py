@@ -1,8 +1,8 @@
 """The perception network in torch, for training; in flight it runs in ONNX Runtime (`encoder.py`).
 
-Plain strided convolutions without normalisation layers: pictures come standardised. The first stride of
-three leaves a sixth of the work of a stride of two for no measured loss, and channels-last memory is
-the faster layout on CPUs.
+Plain strided convolutions without normalisation layers: pictures come standardised. Training
+throughput decided the sizes: with a first stride of 3 a thread learns from three times as many
+pictures a second as with a first stride of 2, and channels-last memory is the faster layout.
 """
 
 import math
@@ -77,7 +77,8 @@ class PerceptionCNN(nn.Module):
                 self._array(name).copy_(torch.tensor(arrays[name]))
 
     def _array(self, name: str) -> Tensor:
-        return self.parameters_by_name[_key(name)]
+        array: Tensor = self.parameters_by_name[_key(name)]
+        return array
 
 
 def _key(name: str) -> str:

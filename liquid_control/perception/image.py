@@ -15,7 +15,7 @@ ASPECT_TOLERANCE = 0.02
 """Relative: 96x54 and 95x54 count as one shape, 4:3 and 16:9 do not."""
 PITCH_TOLERANCE_DEG = 3.0
 CONTRAST_FLOOR = 2.0
-"""Standard deviation, of 255, below which a picture counts as without contrast and is not amplified."""
+"""Standard deviation, of 255, below which a picture is not amplified further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,8 @@ def fit(image: Pixels, view: CameraView) -> Pixels:
 def standardise(image: Pixels) -> NDArray[np.float32]:
     """Return a picture with its mean taken out and divided by its standard deviation.
 
-    Both are taken over all pixels and channels, so that colour stays and exposure goes. A picture of
-    almost one value is not amplified: the divisor is at least `CONTRAST_FLOOR`.
+    Both are taken over all pixels and channels, so that colour stays and exposure goes. A picture
+    of almost one value is not amplified: the divisor is at least `CONTRAST_FLOOR`.
 
     Args:
         image: uint8 [H, W, 3].
@@ -115,7 +115,7 @@ def standardise(image: Pixels) -> NDArray[np.float32]:
 
 
 def moments(image: Pixels) -> tuple[float, float]:
-    """Return mean and standard deviation of all values, exact: sums of integers have no rounding."""
+    """Return mean and standard deviation of all values, from exact sums of integers."""
     flat = image.ravel()
     wide = flat.astype(np.int64)
     mean = float(wide.sum()) / flat.size

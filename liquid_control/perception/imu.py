@@ -15,10 +15,10 @@ FEATURES = 6
 def imu_features(window: ImuWindow) -> NDArray[np.float32]:
     """Return mean angular rate and mean specific force, scaled to about one.
 
-    The rates are in units of 2 rad/s; the forces in g, less the 1 g on z that a vehicle at rest feels;
-    all held to +-3. A window without samples gives zeros, which is what hovering at rest gives: the
-    network then flies by its camera alone, as it would with a quiet IMU. A stalled IMU is told by
-    `perception_node`'s diagnostics, not by a number here.
+    The rates are in units of 2 rad/s; the forces in g, less the 1 g on z that a vehicle at rest
+    feels; all held to +-3. A window without samples gives zeros, what an IMU at rest gives: the
+    policy then flies by its camera. Whether samples should have come is for the caller to know,
+    who can look at `len(window.stamps_ns)`.
 
     Args:
         window: the samples since the previous frame.
@@ -38,4 +38,5 @@ def imu_features(window: ImuWindow) -> NDArray[np.float32]:
             raise ObservationError(f"expected finite IMU samples, got {name} with mean {mean}")
     features = np.concatenate([rate / ANGULAR_RATE_UNIT_RADPS, force / GRAVITY_MPS2])
     features[5] -= 1.0
-    return np.clip(features, -LIMIT, LIMIT).astype(np.float32)
+    clipped: NDArray[np.float32] = np.clip(features, -LIMIT, LIMIT).astype(np.float32)
+    return clipped

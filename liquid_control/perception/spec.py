@@ -1,4 +1,4 @@
-"""The perception network as data: what its torch twin, its ONNX graph and its checks are built from."""
+"""The perception network as data: what its torch twin and its ONNX graph are built from."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The policy: model folders, the step from observation to command, and the clock between frames."""
+"""The policy: model folders, the step from observation to command, the clock between frames."""
 
 from liquid_control.policy.clock import Elapsed, FrameClock
 from liquid_control.policy.model import Model, load_model

@@ -12,7 +12,7 @@ class Elapsed:
 
     Attributes:
         dt_s: for the policy, s.
-        fresh: whether the policy must start from a fresh state: at the first frame and after a jump.
+        fresh: whether the policy must start from a fresh state: at the first frame, after a jump.
         stamp_ns: the frame's stamp: the state of the clock for the next one.
     """
 

@@ -28,7 +28,7 @@ class Decision:
     Attributes:
         command: to be guarded and obeyed.
         state: the new state, float32 [N], in (-1, 1).
-        gates: the time gates, float32 [N] in [0, 1]: 0 where a neuron stays, 1 where it has settled.
+        gates: the time gates, float32 [N] in [0, 1]: the share of ff2 in each neuron's state.
     """
 
     command: Command
@@ -59,8 +59,8 @@ class Policy:
         got = (self._encoder.height, self._encoder.width, self._encoder.features)
         if got != expected:
             raise ModelError(
-                f"{model.path}: expected a perception graph of (height, width, features) {expected}, "
-                f"got {got}"
+                f"{model.path}: expected a perception graph of (height, width, features) "
+                f"{expected}, got {got}"
             )
 
     @property

@@ -48,7 +48,7 @@ class ModelSettings(Settings):
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
-    version: Literal[1] = Field(SCHEMA, alias="schema", description="version of this layout")
+    version: Literal[1] = Field(1, alias="schema", description="version of this layout")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="the model's name")
     camera: ModelCamera = ModelCamera()
     perception: PerceptionSpec = PerceptionSpec()
