@@ -1,0 +1,136 @@
+"""The model card: what the model is, how it was made, how it flew, what it is not for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from liquid_control.training.score import Row, Score
+from liquid_control.training.settings import Spread, TrainingSettings
+
+
+def model_card(
+    settings: TrainingSettings,
+    made: Mapping[str, Any],
+    score: Score,
+    parameters: int,
+) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        settings: of the run.
+        made: what `provenance` returned.
+        score: of the final flights, on seeds that no choice was made on.
+        parameters: weights of the encoder and the cell together.
+    """
+    return "\n".join(
+        [
+            *_what(settings, parameters),
+            *_how_to_fly(settings),
+            *_trained_on(settings, made),
+            *_results(settings, score),
+            *_limits(settings),
+            *_provenance(made),
+        ]
+    )
+
+
+def _what(settings: TrainingSettings, parameters: int) -> list[str]:
+    scenario, network = settings.base_scenario(), settings.network
+    camera = scenario.camera
+    return [
+        f"# {settings.name}",
+        "",
+        settings.description or "A learned pilot.",
+        "",
+        f"In: camera {camera.width}×{camera.height} RGB ({camera.horizontal_fov_deg:g}° wide, "
+        f"{camera.pitch_down_deg:g}° down) and IMU. Out: forward, left and up velocity, yaw rate. "
+        f"A CNN gives {network.features} features to a wired closed-form continuous-time cell of "
+        f"{network.neurons} neurons; elapsed time between frames is an input. "
+        f"{parameters:,} parameters.",
+        "",
+    ]
+
+
+def _how_to_fly(settings: TrainingSettings) -> list[str]:
+    model = f"models/{settings.name}"
+    return [
+        "## Fly it",
+        "",
+        f"    liquid-control fly --scenario {settings.scenario} --seed 3 --model {model}",
+        f"    liquid-control evaluate --scenario {settings.scenario} --model {model}",
+        "",
+    ]
+
+
+def _trained_on(settings: TrainingSettings, made: Mapping[str, Any]) -> list[str]:
+    dataset = made["dataset"]
+    return [
+        "## Trained on",
+        "",
+        f"{dataset['frames']:,} frames of {dataset['flights']} simulated flights, "
+        f"scenario `{settings.scenario}`: "
+        f"{settings.flights.cloning} flown by the disturbed expert, then {made['round']} DAgger "
+        f"round(s) of {settings.flights.dagger}; labels are the privileged expert's commands. "
+        "Drawn anew for every flight:",
+        "",
+        "| key | from | to | share of flights |",
+        "|---|---|---|---|",
+        *(_spread_row(key, spread) for key, spread in settings.randomise.items()),
+        "",
+    ]
+
+
+def _spread_row(key: str, spread: Spread) -> str:
+    return f"| `{key}` | {spread.low:g} | {spread.high:g} | {spread.share:.0%} |"
+
+
+def _results(settings: TrainingSettings, score: Score) -> list[str]:
+    return [
+        "## Flights after training",
+        "",
+        "Closed loop, in forests that were used neither to learn nor to choose the checkpoint.",
+        "",
+        "| condition | set | succeeded | cross-track RMS, m | failures |",
+        "|---|---|---|---|---|",
+        *(_result_row(settings, row) for row in score.rows),
+        "",
+    ]
+
+
+def _result_row(settings: TrainingSettings, row: Row) -> str:
+    keys = settings.validation.conditions[row.condition]
+    changed = ", ".join(f"`{key}={value}`" for key, value in keys.items()) or "nothing"
+    reasons = ", ".join(f"{name} {count}" for name, count in sorted(row.reasons.items())) or "none"
+    return (
+        f"| {row.condition} | {changed} | {row.successes}/{row.flights} "
+        f"| {row.cross_track_rms_m:.2f} | {reasons} |"
+    )
+
+
+def _limits(settings: TrainingSettings) -> list[str]:
+    scenario = settings.base_scenario()
+    return [
+        "## Limits",
+        "",
+        "- Simulation only. It has not flown a real vehicle and has seen no real picture.",
+        f"- It keeps the altitude and speed it was taught, {scenario.altitude_m:g} m and "
+        f"{scenario.speed_mps:g} m/s, and knows no other task than following the trail.",
+        "- It fits the camera above; other sizes and fields of view are resampled or refused.",
+        "- Few flights a condition stand in the table; `liquid-control evaluate` gives intervals.",
+        "",
+    ]
+
+
+def _provenance(made: Mapping[str, Any]) -> list[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    return [
+        "## Provenance",
+        "",
+        f"- Command: `{made['command']}`, begun {made['began_utc']}, seed {made['seed']}",
+        f"- Revision: {made['git_revision'] or 'unknown'}",
+        f"- Dataset SHA-256: {made['dataset']['sha256']}",
+        f"- Time: {sum(made['seconds'].values()) / 60:.1f} min on {made['machine']['cores']} "
+        f"cores, {made['machine']['architecture']}",
+        f"- Versions: {versions}",
+        "- `model.yaml` holds all settings; `curves.csv` and `curves.png` the losses.",
+        "",
+    ]

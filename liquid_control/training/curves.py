@@ -1,0 +1,85 @@
+"""Loss and flight results over a run, as a table and a picture beside the model."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from liquid_control.errors import OutputError
+from liquid_control.training.atomic import write_text, write_whole
+from liquid_control.training.score import Score
+
+CURVES_FILE = "curves.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """The loss at one moment.
+
+    Attributes:
+        round: 0 for cloning, then the DAgger round.
+        step: optimiser steps since the run began.
+        loss: mean since the point before, on windows to learn from.
+        held_out: the averaged weights' loss on flights kept out; at the end of a round only.
+    """
+
+    round: int
+    step: int
+    loss: float
+    held_out: float | None = None
+
+
+def write_curves(folder: Path, curve: Sequence[CurvePoint]) -> None:
+    """Write `curves.csv`."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(["round", "step", "loss", "held_out_loss"])
+    for point in curve:
+        held_out = "" if point.held_out is None else f"{point.held_out:.6f}"
+        table.writerow([point.round, point.step, f"{point.loss:.6f}", held_out])
+    write_text(folder / CURVES_FILE, text.getvalue())
+
+
+def read_curves(folder: Path) -> list[CurvePoint]:
+    """Read what `write_curves` wrote.
+
+    Raises:
+        OutputError: the file is missing or damaged.
+    """
+    path = folder / CURVES_FILE
+    try:
+        rows = list(csv.DictReader(path.read_text().splitlines()))
+        return [
+            CurvePoint(
+                int(row["round"]),
+                int(row["step"]),
+                float(row["loss"]),
+                float(row["held_out_loss"]) if row["held_out_loss"] else None,
+            )
+            for row in rows
+        ]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise OutputError(f"{path}: is not what training wrote ({error})") from error
+
+
+def write_picture(folder: Path, curve: Sequence[CurvePoint], scores: Mapping[int, Score]) -> None:
+    """Draw `curves.png`, where matplotlib is installed."""
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        return
+    figure = Figure(figsize=(9.0, 3.4), layout="constrained")
+    loss, flights = figure.subplots(1, 2)
+    loss.semilogy([p.step for p in curve], [p.loss for p in curve], lw=0.8, label="learned from")
+    kept = [(p.step, p.held_out) for p in curve if p.held_out is not None]
+    loss.semilogy(*zip(*kept, strict=True), "o", ms=4, label="kept out")
+    loss.set(xlabel="optimiser step", ylabel="loss", title="Offline")
+    loss.legend()
+    rounds = sorted(scores)
+    flights.plot(rounds, [100 * scores[r].success_rate for r in rounds], "o-")
+    flights.set(xlabel="round", ylabel="flights that succeed, %", title="Closed loop")
+    flights.set(ylim=(-2.0, 102.0), xticks=rounds)
+    write_whole(
+        folder / "curves.png", lambda partial: figure.savefig(partial, format="png", dpi=110)
+    )

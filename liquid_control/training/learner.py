@@ -1,0 +1,207 @@
+"""Behaviour cloning of a recurrent policy on windows, resumable at any step."""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from liquid_control.training.checkpoint import load_checkpoint, save_checkpoint
+from liquid_control.training.curves import CurvePoint
+from liquid_control.training.dataset import Dataset
+from liquid_control.training.network import PolicyNetwork
+from liquid_control.training.settings import LearnerSettings
+from liquid_control.training.windows import Batch, Windows, cut, draw_windows, split_flights
+
+_NOTE_EVERY = 10
+_WARM_UP = 0.05
+_LAST_RATE = 0.02
+_MEASURE_STEPS = 256
+
+
+@dataclass
+class Learner:
+    """A network in training, with its averaged twin, which is the one that flies.
+
+    Attributes:
+        network: what the optimiser moves.
+        average: exponential moving average of its weights.
+        settings: of the optimisation.
+        seed: of the batches.
+        round: of the last round begun; -1 before the first.
+        step: optimiser steps made in that round.
+        total: optimiser steps made in all.
+        curve: losses so far.
+    """
+
+    network: PolicyNetwork
+    settings: LearnerSettings
+    seed: int
+    round: int = -1
+    step: int = 0
+    total: int = 0
+    curve: list[CurvePoint] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self._optimiser = self._new_optimiser()
+        # Two threads with half the windows each: torch's own threads wait for each other in every
+        # small operation and stall as soon as another process wants a core.
+        self._threads = ThreadPoolExecutor(
+            self.settings.threads, initializer=torch.set_num_threads, initargs=(1,)
+        )
+
+    def _new_optimiser(self) -> torch.optim.AdamW:
+        rates = self.settings.encoder_rate, self.settings.cell_rate
+        parts = self.network.encoder, self.network.cell
+        groups = [
+            {"params": list(part.parameters()), "lr": rate, "peak": rate}
+            for part, rate in zip(parts, rates, strict=True)
+        ]
+        return torch.optim.AdamW(groups, weight_decay=self.settings.weight_decay)
+
+    def begin(self, round_: int) -> None:
+        """Start a round from the present weights, unless it was begun before."""
+        if self.round == round_:
+            return
+        self.round, self.step = round_, 0
+        self._optimiser = self._new_optimiser()
+
+    def learn(
+        self, dataset: Dataset, steps: int, folder: Path, on_step: Callable[[float], None]
+    ) -> None:
+        """Go on with the round that was begun, up to `steps` optimiser steps; then measure.
+
+        Args:
+            dataset: all flights so far.
+            steps: optimiser steps of the round.
+            folder: where checkpoints go.
+            on_step: told of each step's loss.
+        """
+        train = split_flights(dataset.flights, self.settings.held_out).train
+        losses: list[float] = []
+        saved_s = time.monotonic()
+        while self.step < steps:
+            windows = draw_windows(dataset, train, self.settings, self.seed, self.total)
+            losses.append(self._advance(dataset, windows, rate_share(self.step, steps)))
+            on_step(losses[-1])
+            if self.step % _NOTE_EVERY == 0 or self.step == steps:
+                held_out = self.held_out_loss(dataset) if self.step == steps else None
+                point = CurvePoint(self.round, self.total, float(np.mean(losses)), held_out)
+                self.curve.append(point)
+                losses.clear()
+            if time.monotonic() - saved_s > self.settings.save_every_s and not losses:
+                self.save(folder)
+                saved_s = time.monotonic()
+        self.save(folder)
+
+    def _advance(self, dataset: Dataset, windows: Windows, share: float) -> float:
+        """Make one optimiser step; the windows are shared out over threads of one core each."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = group["peak"] * share
+        parts = windows.parts(self.settings.threads)
+        results = list(self._threads.map(partial(self._gradients, dataset), parts))
+        counted = sum(result.counted for result in results)
+        for parameter, *shares in zip(
+            self.network.parameters(), *(result.gradients for result in results), strict=True
+        ):
+            parameter.grad = sum(shares[1:], start=shares[0]) / counted
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        self._optimiser.step()
+        self.step += 1
+        self.total += 1
+        self._follow()
+        return sum(result.error for result in results) / counted
+
+    def _gradients(self, dataset: Dataset, windows: Windows) -> "_Gradients":
+        settings = self.settings
+        batch = cut(dataset, windows, settings.window_steps, settings.burn_in_steps)
+        outputs, _ = self.network.sequence(batch, self.network.cell.init_state(len(batch.labels)))
+        error = self._error(self.network, outputs, batch)
+        gradients = torch.autograd.grad(error, list(self.network.parameters()))
+        return _Gradients(gradients, float(error.detach()), max(1, int(batch.counted.sum())))
+
+    def _follow(self) -> None:
+        """Move the average; early on it forgets faster, so as not to keep the random start."""
+        decay = min(self.settings.average_decay, self.total / (self.total + 10.0))
+        with torch.no_grad():
+            pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
+            for average, live in pairs:
+                average.lerp_(live, 1.0 - decay)
+
+    def _error(self, network: PolicyNetwork, outputs: Tensor, batch: Batch) -> Tensor:
+        """Return the weighted Huber loss of motor values, summed over the counted steps."""
+        targets = network.motor_values(torch.from_numpy(batch.labels))
+        errors = nn.functional.huber_loss(
+            outputs, targets, reduction="none", delta=self.settings.huber_delta
+        )
+        weights = torch.tensor(self.settings.weights)
+        per_step = (errors * weights).sum(-1) / weights.sum()
+        return per_step[torch.from_numpy(batch.counted)].sum()
+
+    @torch.no_grad()
+    def held_out_loss(self, dataset: Dataset) -> float:
+        """Return the averaged weights' loss over whole flights that were kept out."""
+        flights = split_flights(dataset.flights, self.settings.held_out).held_out
+        total = frames = 0.0
+        for flight in flights:
+            state = self.average.cell.init_state(1)
+            first, end = (int(dataset.starts[flight + shift]) for shift in (0, 1))
+            for row in range(first, end, _MEASURE_STEPS):
+                steps = min(_MEASURE_STEPS, end - row)
+                window = Windows(np.array([row]), np.array([end]), np.array([False]))
+                batch = cut(dataset, window, steps, 0)
+                outputs, state = self.average.sequence(batch, state)
+                total += float(self._error(self.average, outputs, batch))
+                frames += steps
+        return total / frames
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint."""
+        state: dict[str, Any] = {
+            "round": self.round,
+            "step": self.step,
+            "total": self.total,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+        }
+        save_checkpoint(folder, state, self.curve)
+
+    def restore(self, folder: Path) -> bool:
+        """Take up the checkpoint in a folder; return whether there was one."""
+        loaded = load_checkpoint(folder)
+        if loaded is None:
+            return False
+        state, self.curve = loaded
+        self.round, self.step, self.total = state["round"], state["step"], state["total"]
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Gradients:
+    """What one thread found: gradients of the summed error, the sum, and its number of steps."""
+
+    gradients: tuple[Tensor, ...]
+    error: float
+    counted: int
+
+
+def rate_share(step: int, steps: int) -> float:
+    """Return the share of the peak learning rate: a short rise, then half a cosine."""
+    rise = max(1, round(_WARM_UP * steps))
+    if step < rise:
+        return (step + 1) / rise
+    fallen = (step - rise) / max(1, steps - rise)
+    return _LAST_RATE + (1.0 - _LAST_RATE) * 0.5 * (1.0 + math.cos(math.pi * fallen))

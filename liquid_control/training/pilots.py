@@ -1,0 +1,120 @@
+"""The pilot of a data flight: somebody flies, the expert labels every frame, all is recorded.
+
+This is dataset aggregation (Ross et al. 2011, arXiv 1011.0686). Pilots are chosen for segments of
+a second or two rather than frame by frame, so that the learner's own mistakes have time to grow
+into states that the expert must label.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.interfaces import Pilot, World
+from liquid_control.perception.imu import imu_features
+from liquid_control.seeding import stream
+from liquid_control.training.settings import DisturbanceSettings
+from liquid_control.types import NANOSECONDS, Command, Floats, Observation, VehicleState
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentDraws:
+    """Numbers drawn once a segment of time, looked up by stamp: they do not depend on frame rate.
+
+    Attributes:
+        values: float64 [S, N], a row a segment; beyond the last row they begin again.
+        segment_ns: length of a segment.
+    """
+
+    values: Floats
+    segment_ns: int
+
+    def at(self, elapsed_ns: int) -> Floats:
+        """Return the row in force at a time since the flight's start, float64 [N]."""
+        row: Floats = self.values[(elapsed_ns // self.segment_ns) % len(self.values)]
+        return row
+
+    def phase(self, elapsed_ns: int) -> float:
+        """Return how much of the present segment is over, in [0, 1)."""
+        return (elapsed_ns % self.segment_ns) / self.segment_ns
+
+
+_SEGMENTS = 512
+
+
+class Disturbance:
+    """Smooth pushes on a command: half a sine wave a segment, of random height and direction."""
+
+    def __init__(self, settings: DisturbanceSettings, seed: int) -> None:
+        generator = stream(seed, "training.disturbance")
+        sigma = np.array(
+            [settings.forward_mps, settings.left_mps, settings.up_mps, settings.yaw_rate_radps]
+        )
+        active = generator.uniform(size=(_SEGMENTS, 1)) < settings.share
+        heights = generator.normal(size=(_SEGMENTS, 4)) * sigma * active
+        self._draws = SegmentDraws(heights, round(settings.segment_s * NANOSECONDS))
+
+    def apply(self, command: Command, elapsed_ns: int) -> Command:
+        """Return the pushed command."""
+        swell = np.sin(np.pi * self._draws.phase(elapsed_ns))
+        pushed = np.array(command.values) + swell * self._draws.at(elapsed_ns)
+        return Command(*(float(value) for value in pushed))
+
+
+@dataclass(slots=True)
+class FrameLog:
+    """What a data flight has seen so far, a row a delivered frame."""
+
+    stamps_ns: list[int] = field(default_factory=list)
+    images: list[NDArray[np.uint8]] = field(default_factory=list)
+    imu: list[NDArray[np.float32]] = field(default_factory=list)
+    labels: list[tuple[float, float, float, float]] = field(default_factory=list)
+    by_expert: list[bool] = field(default_factory=list)
+
+
+class DataPilot:
+    """Flies the expert or the learner by segments and logs each frame with the expert's answer."""
+
+    def __init__(
+        self,
+        expert: Pilot,
+        learner: Pilot | None,
+        expert_share: float,
+        segment_s: float,
+        disturbance: Disturbance | None,
+        seed: int,
+    ) -> None:
+        self.name = "data"
+        self.log = FrameLog()
+        self._expert = expert
+        self._learner = learner
+        self._disturbance = disturbance
+        self._share = expert_share
+        uniforms = stream(seed, "training.pilot").uniform(size=(_SEGMENTS, 1))
+        self._draws = SegmentDraws(uniforms, round(segment_s * NANOSECONDS))
+
+    def start(self, world: World) -> None:
+        """Prepare both pilots for a flight and forget the frames of the one before."""
+        self.log = FrameLog()
+        self._expert.start(world)
+        if self._learner is not None:
+            self._learner.start(world)
+
+    def command(self, observation: Observation, truth: VehicleState) -> Command:
+        """Answer one frame; both pilots see it, so that each keeps its memory of the flight."""
+        label = self._expert.command(observation, truth)
+        own = None if self._learner is None else self._learner.command(observation, truth)
+        if not self.log.stamps_ns:
+            self._first_ns = observation.stamp_ns
+        elapsed_ns = observation.stamp_ns - self._first_ns
+        expert_flies = own is None or float(self._draws.at(elapsed_ns)[0]) < self._share
+        self._note(observation, label, expert_flies)
+        flown = label if expert_flies or own is None else own
+        return flown if self._disturbance is None else self._disturbance.apply(flown, elapsed_ns)
+
+    def _note(self, observation: Observation, label: Command, by_expert: bool) -> None:
+        self.log.stamps_ns.append(observation.stamp_ns)
+        self.log.images.append(observation.image)
+        self.log.imu.append(imu_features(observation.imu))
+        self.log.labels.append(label.values)
+        self.log.by_expert.append(by_expert)

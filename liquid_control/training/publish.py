@@ -1,0 +1,87 @@
+"""From weights to model folders: candidates that are validated, and the one that is shipped."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from liquid_control.liquid.masks import weight_count
+from liquid_control.policy import (
+    Model,
+    ModelCamera,
+    ModelFeatures,
+    ModelSettings,
+    load_model,
+    save_model,
+)
+from liquid_control.policy.model import Arrays
+from liquid_control.training.card import model_card
+from liquid_control.training.curves import read_curves, write_curves, write_picture
+from liquid_control.training.folder import RunFolder
+from liquid_control.training.network import PolicyNetwork
+from liquid_control.training.progress import Progress
+from liquid_control.training.provenance import provenance
+from liquid_control.training.score import Score
+from liquid_control.training.settings import TrainingSettings
+
+GraphMaker = Callable[[ModelSettings, Arrays], dict[str, bytes]]
+"""Makes the serialised ONNX graphs of a model; `liquid_control.export.model_graphs` is one."""
+
+
+def save_candidate(
+    path: Path, network: PolicyNetwork, settings: TrainingSettings, graphs: GraphMaker
+) -> None:
+    """Write a network as a model folder that flies, without a card worth reading."""
+    described = _describe(network, settings)
+    arrays = {**network.encoder.arrays(), **network.cell.weights().arrays()}
+    card = f"# {settings.name}\n\nA candidate of a training run, not yet chosen.\n"
+    save_model(path, described, arrays, graphs(described, arrays), card)
+
+
+def _describe(network: PolicyNetwork, settings: TrainingSettings) -> ModelSettings:
+    camera = settings.base_scenario().camera
+    return ModelSettings(
+        name=settings.name,
+        camera=ModelCamera(
+            width=camera.width,
+            height=camera.height,
+            horizontal_fov_deg=camera.horizontal_fov_deg,
+            pitch_down_deg=camera.pitch_down_deg,
+        ),
+        perception=network.encoder.spec,
+        features=ModelFeatures(image=network.encoder.spec.features),
+        wiring=network.cell.wiring.to_dict(),
+        masking=network.cell.masking,
+        time_unit_s=network.cell.time_unit_s,
+        nominal_dt_s=1.0 / camera.rate_hz,
+        motors=network.motors,
+    )
+
+
+def publish(
+    folder: RunFolder,
+    settings: TrainingSettings,
+    progress: Progress,
+    score: Score,
+    graphs: GraphMaker,
+) -> Path:
+    """Write the best candidate as the run's model, with card, provenance and curves.
+
+    Returns:
+        The model folder.
+    """
+    best = load_model(folder.candidate(progress.best_round))
+    made = provenance(settings, progress)
+    described = best.settings.model_copy(update={"provenance": made})
+    card = model_card(settings, made, score, parameter_count(best))
+    path = folder.root / settings.name
+    save_model(path, described, best.arrays, graphs(described, best.arrays), card)
+    curve = read_curves(folder.root)
+    write_curves(path, curve)
+    write_picture(path, curve, progress.scores)
+    return path
+
+
+def parameter_count(model: Model) -> int:
+    """Return how many weights a model has; those that the wiring leaves out are no weights."""
+    shapes = model.settings.perception.array_shapes()
+    encoder = sum(model.arrays[name].size for name in shapes)
+    return encoder + weight_count(model.settings.circuit, model.settings.masking)

@@ -1,0 +1,159 @@
+"""A training run from the first expert flight to the model folder, a step at a time.
+
+The steps are data: `fly 0`, `learn 0`, `validate 0`, `fly 1` and so on, then `publish`. Each is
+written down when it is over, and each can be begun again: flights and results that have a file are
+kept, and the learner goes on from its checkpoint.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from liquid_control.training.collector import Crew, DataJob
+from liquid_control.training.curves import write_curves
+from liquid_control.training.dataset import load_dataset
+from liquid_control.training.folder import RunFolder
+from liquid_control.training.learner import Learner
+from liquid_control.training.network import PolicyNetwork
+from liquid_control.training.plan import round_plans
+from liquid_control.training.progress import DatasetFacts, Progress
+from liquid_control.training.publish import GraphMaker, publish, save_candidate
+from liquid_control.training.reporting import Reporter
+from liquid_control.training.score import Score
+from liquid_control.training.settings import TrainingSettings
+from liquid_control.training.validation import read_score, validation_jobs
+from liquid_control.training.workers import Job, run_jobs
+
+
+@dataclass
+class Training:
+    """One run in its folder.
+
+    Attributes:
+        settings: what decides it.
+        folder: where everything lies.
+        crew: flyer and expert.
+        progress: the steps that are over.
+        graphs: makes ONNX graphs of weights.
+        reporter: shows what happens.
+    """
+
+    settings: TrainingSettings
+    folder: RunFolder
+    crew: Crew
+    progress: Progress
+    graphs: GraphMaker
+    reporter: Reporter = field(default_factory=Reporter)
+
+    def run(self) -> None:
+        """Do all steps that are not over yet."""
+        for round_ in range(self.settings.flights.rounds + 1):
+            if not self._affordable(round_):
+                break
+            self._step(f"fly {round_}", partial(self._fly, round_))
+            self._step(f"learn {round_}", partial(self._learn, round_))
+            self._step(f"validate {round_}", partial(self._validate, round_))
+        self._step("publish", self._publish)
+
+    def _step(self, name: str, work: Callable[[], None]) -> None:
+        if name in self.progress.done:
+            return
+        began = time.monotonic()
+        work()
+        self.progress = self.progress.finished(name, time.monotonic() - began)
+        self.progress.save(self.folder.root)
+
+    def _affordable(self, round_: int) -> bool:
+        """Whether a round like the one before, and the final flights, still fit into the time."""
+        done = self.progress.done
+        if f"fly {round_}" in done or round_ == 0:
+            return True
+        if round_ not in range(1, self.settings.flights.rounds + 1) or "publish" in done:
+            return False
+        last = {kind: done[f"{kind} {round_ - 1}"] for kind in ("fly", "learn", "validate")}
+        share = self.settings.validation.final_flights / self.settings.validation.flights
+        needed = sum(last.values()) + share * last["validate"]
+        if self.progress.elapsed_s + needed <= self.settings.time_budget_s:
+            return True
+        self.reporter.say(
+            f"round {round_} would end after the time budget of "
+            f"{self.settings.time_budget_s:.0f} s: publishing the best so far"
+        )
+        return False
+
+    def _fly(self, round_: int) -> None:
+        learner = self.folder.candidate(round_ - 1) if round_ else None
+        jobs = [
+            DataJob(plan, self.crew, self.settings.flights, learner, self.folder.flight(plan.name))
+            for plan in round_plans(self.settings, round_)
+        ]
+        self._run_jobs(f"round {round_}: flights for data", jobs)
+
+    def _learn(self, round_: int) -> None:
+        settings = self.settings.learner
+        plans = [plan for r in range(round_ + 1) for plan in round_plans(self.settings, r)]
+        nominal_s = 1.0 / self.settings.base_scenario().camera.rate_hz
+        dataset = load_dataset([self.folder.flight(plan.name) for plan in plans], nominal_s)
+        learner = self._learner(round_)
+        steps = settings.dagger_steps if round_ else settings.cloning_steps
+        with self.reporter.phase(f"round {round_}: learning", steps, learner.step) as bar:
+            learner.learn(
+                dataset, steps, self.folder.root, lambda loss: bar.advance(f"loss {loss:.4f}")
+            )
+        write_curves(self.folder.root, learner.curve)
+        save_candidate(self.folder.candidate(round_), learner.average, self.settings, self.graphs)
+        self.progress = self.progress.learned(
+            round_, DatasetFacts(dataset.sha256, dataset.flights, dataset.frames)
+        )
+        self.reporter.say(
+            f"round {round_}: {dataset.frames} frames of {dataset.flights} flights, "
+            f"loss {learner.curve[-1].loss:.4f}, on flights kept out "
+            f"{learner.curve[-1].held_out:.4f}"
+        )
+
+    def _learner(self, round_: int) -> Learner:
+        settings = self.settings
+        network = PolicyNetwork.fresh(settings.network, settings.base_scenario(), settings.seed)
+        learner = Learner(network, settings.learner, settings.seed)
+        learner.restore(self.folder.root)
+        learner.begin(round_)
+        return learner
+
+    def _validate(self, round_: int) -> None:
+        name = f"round_{round_:02d}"
+        score = self._score(f"round {round_}: validation", name, round_, final=False)
+        self.progress = self.progress.scored(round_, score)
+
+    def _score(self, title: str, name: str, round_: int, final: bool) -> Score:
+        jobs = validation_jobs(
+            self.settings,
+            self.crew,
+            self.folder.candidate(round_),
+            self.folder.validation(name),
+            final,
+        )
+        self._run_jobs(title, jobs)
+        score = read_score(jobs)
+        self.reporter.say(f"{title}: {describe(score)}")
+        return score
+
+    def _run_jobs(self, title: str, jobs: Sequence[Job]) -> None:
+        with self.reporter.phase(title, len(jobs)) as bar:
+            run_jobs(
+                jobs,
+                self.settings.jobs,
+                self.settings.restart_every,
+                lambda job: bar.advance(job.path.stem),
+            )
+
+    def _publish(self) -> None:
+        best = self.progress.best_round
+        score = self._score(f"final flights of round {best}", "final", best, final=True)
+        publish(self.folder, self.settings, self.progress, score, self.graphs)
+
+
+def describe(score: Score) -> str:
+    """Return a score as one line."""
+    rows = ", ".join(f"{row.condition} {row.successes}/{row.flights}" for row in score.rows)
+    return f"{rows}; cross-track RMS {score.cross_track_rms_m:.2f} m"

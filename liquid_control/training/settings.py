@@ -1,0 +1,187 @@
+"""Everything that a training run is decided by: the keys of `config/train/*.yaml`.
+
+The file, its seed and the code revision make the run; nothing else may.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from liquid_control.command.motors import MotorScaling
+from liquid_control.config import Scenario, Settings, load_scenario, load_yaml, validate
+from liquid_control.config.loading import dotted_keys
+from liquid_control.errors import ConfigError
+
+
+class Spread(Settings):
+    """How one scenario key is drawn, flight by flight."""
+
+    low: float = Field(description="smallest value, in the key's unit")
+    high: float = Field(description="largest value, in the key's unit")
+    share: float = Field(
+        1.0, gt=0.0, le=1.0, description="share of flights that draw it; the others keep it"
+    )
+    logarithmic: bool = Field(False, description="even in the logarithm instead of in the value")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Spread":
+        if self.low > self.high:
+            raise ValueError(f"low must not exceed high ({self.high:g})")
+        if self.logarithmic and self.low <= 0.0:
+            raise ValueError("a logarithmic spread needs low above 0")
+        return self
+
+
+class DisturbanceSettings(Settings):
+    """Pushes on the expert's commands, so that the data holds recoveries; labels stay clean."""
+
+    share: float = Field(0.5, ge=0.0, le=1.0, description="share of the time with a push")
+    segment_s: float = Field(1.0, gt=0.1, le=10.0, description="length of a push, s")
+    forward_mps: float = Field(0.4, ge=0.0, le=3.0, description="standard deviation, m/s")
+    left_mps: float = Field(0.8, ge=0.0, le=3.0, description="standard deviation, m/s")
+    up_mps: float = Field(0.3, ge=0.0, le=3.0, description="standard deviation, m/s")
+    yaw_rate_radps: float = Field(0.6, ge=0.0, le=3.0, description="standard deviation, rad/s")
+
+
+class FlightSettings(Settings):
+    """Which flights are flown for data, and who flies them."""
+
+    cloning: int = Field(48, ge=1, le=2000, description="flights of the disturbed expert")
+    dagger: int = Field(32, ge=0, le=2000, description="flights of each DAgger round")
+    rounds: int = Field(4, ge=0, le=50, description="DAgger rounds")
+    expert_share: tuple[float, ...] = Field(
+        (0.5, 0.25, 0.1, 0.0),
+        description="share of the time that the expert flies, a round each; the last is kept on",
+    )
+    segment_s: float = Field(
+        1.5, gt=0.0, le=30.0, description="time from one choice of pilot to the next, s"
+    )
+    disturbance: DisturbanceSettings = DisturbanceSettings()
+
+    @field_validator("expert_share")
+    @classmethod
+    def _shares(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if not values or not all(0.0 <= value <= 1.0 for value in values):
+            raise ValueError("must hold at least one share, each between 0 and 1")
+        return values
+
+
+class NetworkSettings(Settings):
+    """The policy's size."""
+
+    features: int = Field(28, ge=4, le=256, description="image features that the encoder gives")
+    neurons: int = Field(
+        19, ge=8, le=256, description="neurons of the cell, 4 motor ones included"
+    )
+    sparsity: float = Field(0.5, ge=0.1, le=0.9, description="share of synapses left out")
+    motors: MotorScaling = MotorScaling()
+
+
+class LearnerSettings(Settings):
+    """Optimisation."""
+
+    cloning_steps: int = Field(1500, ge=1, description="optimiser steps on the expert's flights")
+    dagger_steps: int = Field(800, ge=1, description="optimiser steps of each DAgger round")
+    windows: int = Field(12, ge=1, le=256, description="windows in a batch")
+    window_steps: int = Field(40, ge=4, le=512, description="frames in a window")
+    burn_in_steps: int = Field(
+        6, ge=0, le=256, description="first frames of a window that do not count"
+    )
+    encoder_rate: float = Field(1e-3, gt=0.0, le=0.1, description="peak learning rate of the CNN")
+    cell_rate: float = Field(4e-3, gt=0.0, le=0.1, description="peak learning rate of the cell")
+    weight_decay: float = Field(1e-4, ge=0.0, le=1.0, description="AdamW's decoupled decay")
+    clip: float = Field(1.0, gt=0.0, le=100.0, description="largest norm of the gradient")
+    average_decay: float = Field(
+        0.995, ge=0.0, lt=1.0, description="decay of the averaged weights, which are flown"
+    )
+    huber_delta: float = Field(
+        0.3, gt=0.0, le=10.0, description="where the loss turns linear, in motor ranges"
+    )
+    weights: tuple[float, float, float, float] = Field(
+        (1.0, 2.0, 1.0, 2.0), description="of forward, left, up and yaw rate in the loss"
+    )
+    held_out: int = Field(
+        20, ge=2, description="every so many-th flight only measures the offline loss"
+    )
+    threads: int = Field(2, ge=1, le=64, description="torch threads, while nothing else runs")
+    save_every_s: float = Field(60.0, gt=0.0, description="time between two checkpoints, s")
+
+    @model_validator(mode="after")
+    def _burn_in_within_window(self) -> "LearnerSettings":
+        if self.burn_in_steps >= self.window_steps:
+            raise ValueError(f"burn_in_steps must be below window_steps ({self.window_steps})")
+        return self
+
+
+class ValidationSettings(Settings):
+    """Closed-loop flights that rank the checkpoints."""
+
+    flights: int = Field(6, ge=1, le=1000, description="flights a condition, after each round")
+    final_flights: int = Field(
+        12, ge=1, le=1000, description="flights a condition of the chosen model, on fresh seeds"
+    )
+    conditions: dict[str, dict[str, Any]] = Field(
+        {"calm": {}}, description="name of each condition and the scenario keys it sets"
+    )
+
+
+class TrainingSettings(Settings):
+    """One training run."""
+
+    name: str = Field(
+        min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_\-]+$", description="of the model"
+    )
+    description: str = Field("", description="one sentence for the model card")
+    seed: int = Field(0, ge=0, description="of everything that is drawn")
+    scenario: str = Field("trail", description="scenario to fly, by name or path")
+    overrides: dict[str, Any] = Field({}, description="scenario keys set in every flight")
+    randomise: dict[str, Spread] = Field({}, description="scenario keys drawn for every flight")
+    flights: FlightSettings = FlightSettings()
+    network: NetworkSettings = NetworkSettings()
+    learner: LearnerSettings = LearnerSettings()
+    validation: ValidationSettings = ValidationSettings()
+    jobs: int = Field(2, ge=1, le=64, description="flights flown at the same time")
+    restart_every: int = Field(
+        25, ge=1, description="flights after which a worker process is renewed, for its memory"
+    )
+    time_budget_s: float = Field(
+        3300.0,
+        gt=0.0,
+        description="no further DAgger round begins that would end after this, s",
+    )
+
+    def base_scenario(self) -> Scenario:
+        """Return the scenario that all flights start from."""
+        return load_scenario(self.scenario, self.overrides)
+
+    def condition(self, name: str) -> Scenario:
+        """Return the scenario of one validation condition."""
+        return load_scenario(self.scenario, {**self.overrides, **self.validation.conditions[name]})
+
+
+def load_training(path: Path) -> TrainingSettings:
+    """Read a training file and check it against the scenario that it randomises.
+
+    Raises:
+        ConfigError: a key is unknown, or a value is of the wrong type or out of range.
+    """
+    settings = validate(TrainingSettings, load_yaml(path), str(path))
+    known = dotted_keys(Scenario)
+    for key, spread in settings.randomise.items():
+        if key not in known:
+            raise ConfigError(
+                f"{path}: randomise: unknown scenario key {key}; accepted: {', '.join(known)}"
+            )
+        for value in (spread.low, spread.high):
+            load_scenario(settings.scenario, {**settings.overrides, **_alone(key, value)})
+    for name in settings.validation.conditions:
+        settings.condition(name)
+    return settings
+
+
+def _alone(key: str, value: float) -> dict[str, float]:
+    """Set one key; a gust needs a mean below it, so the mean is calmed beside it."""
+    calm = {"wind.mean_mps": 0.0} if key == "wind.gust_mps" else {}
+    still = {"wind.gust_mps": 0.0} if key == "wind.mean_mps" else {}
+    return {**calm, **still, key: value}
