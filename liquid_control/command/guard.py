@@ -23,6 +23,8 @@ class GuardEvent(str, Enum):
     SLEWED = "slewed"
     STALE = "stale"
     STAMP_BACKWARDS = "stamp_backwards"
+    STAMP_AHEAD = "stamp_ahead"
+    LATE = "late"
 
 
 class Envelope(Settings):
@@ -88,16 +90,27 @@ class GuardState:
 class Guard:
     """Holds commands to an envelope and replaces them by hover when they stop coming."""
 
-    envelope: Envelope = Envelope()
+    envelope: Envelope = field(default_factory=Envelope)
 
-    def admit(self, command: Command, stamp_ns: int, state: GuardState) -> GuardState:
-        """Take a policy's command, stamped with the frame it answers; the result's `output` goes on.
+    def admit(
+        self, command: Command, stamp_ns: int, state: GuardState, now_ns: int | None = None
+    ) -> GuardState:
+        """Take a policy's command, stamped with the frame it answers; `output` goes on.
 
-        A command older than the last one is dropped; one that is not finite becomes hover and does
-        not count as fresh.
+        A command that is not newer than the last one is dropped, unless hover is in force since
+        the last one went stale: stamps may then start anew, as after a restart of the camera. One
+        that is not finite becomes hover and does not count as fresh.
+
+        Args:
+            command: the policy's answer.
+            stamp_ns: of the frame it answers.
+            state: as it was.
+            now_ns: the guard's own time; a command stamped farther from it than the timeout is
+                dropped. None where time stands still until the command is there (lockstep).
         """
-        if state.fresh_stamp_ns is not None and stamp_ns <= state.fresh_stamp_ns:
-            return state.counting(GuardEvent.STAMP_BACKWARDS)
+        refused = self._refusal(stamp_ns, state, now_ns)
+        if refused is not None:
+            return state.counting(refused)
         if not command.is_finite:
             return replace(state, output=HOVER, output_stamp_ns=stamp_ns).counting(
                 GuardEvent.NOT_FINITE
@@ -111,17 +124,36 @@ class Guard:
         return admitted.counting(*(event for happened, event in flags if happened))
 
     def poll(self, now_ns: int, state: GuardState) -> GuardState:
-        """Let time pass: hover comes into force at the last poll that is still within the timeout."""
+        """Let time pass: hover comes into force at the last poll that is still within the timeout.
+
+        It also does when the time went back past the timeout: an age can then no longer be told.
+        """
         if state.fresh_stamp_ns is None or state.stale:
             return state
         age_ns = now_ns - state.fresh_stamp_ns
-        if age_ns + round(self.envelope.period_s * NANOSECONDS) <= round(
-            self.envelope.timeout_s * NANOSECONDS
-        ):
+        if -self._timeout_ns <= age_ns <= self._timeout_ns - self._period_ns:
             return state
         return replace(state, output=HOVER, output_stamp_ns=now_ns, stale=True).counting(
             GuardEvent.STALE
         )
+
+    @property
+    def _timeout_ns(self) -> int:
+        return round(self.envelope.timeout_s * NANOSECONDS)
+
+    @property
+    def _period_ns(self) -> int:
+        return round(self.envelope.period_s * NANOSECONDS)
+
+    def _refusal(self, stamp_ns: int, state: GuardState, now_ns: int | None) -> GuardEvent | None:
+        known = None if state.stale else state.fresh_stamp_ns
+        if known is not None and stamp_ns <= known:
+            return GuardEvent.STAMP_BACKWARDS
+        if now_ns is not None and stamp_ns - now_ns > self._timeout_ns:
+            return GuardEvent.STAMP_AHEAD
+        if now_ns is not None and now_ns - stamp_ns > self._timeout_ns:
+            return GuardEvent.LATE
+        return None
 
     def _clamp(self, command: Command) -> tuple[Command, bool]:
         pairs = zip(command.values, self.envelope.limits, strict=True)
