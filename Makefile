@@ -116,24 +116,24 @@ $(DONE)/package: setup.py setup.cfg liquid_control/__init__.py $(DONE)/flight $(
 	@touch $@
 
 $(DONE)/test: requirements/test.txt requirements/numpy1/test.txt $(DONE)/flight
-	@echo "installing test packages (about 30 s)"
+	@echo "installing test packages (about 1 min)"
 	@$(LOCKED) -r $(LOCKS)/test.txt
 	@touch $@
 
-# PyTorch's build with CUDA needs several GB of libraries, the one without needs none of them. Which
-# one pip finds depends on its settings, so the libraries follow only if the import asks for them.
-$(DONE)/torch: requirements/torch.txt requirements/torch-cuda.txt $(DONE)/test
-	@echo "installing PyTorch (its build with CUDA is several GB; TORCH_INDEX=URL names another index)"
+# PyTorch without CUDA is a tenth of the size, so it is taken where pip's settings lead to it. The
+# registry's own build for x86-64 Linux cannot even be imported without the CUDA libraries.
+$(DONE)/torch: requirements/torch-cpu.txt requirements/torch.txt requirements/torch-cuda.txt $(DONE)/test
 	@if [ -n "$(TORCH_INDEX)" ]; then \
-		$(PIP) --no-deps --index-url "$(TORCH_INDEX)" "$$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/torch.txt)"; \
+		echo "installing PyTorch from $(TORCH_INDEX)"; \
+		$(PIP) --no-deps --index-url "$(TORCH_INDEX)" "$$(grep -o '^torch==[^ ]*' requirements/torch.txt)"; \
+	elif $(LOCKED) -r requirements/torch-cpu.txt 2>/dev/null; then \
+		echo "installed PyTorch without CUDA"; \
 	else \
+		echo "installing PyTorch with CUDA, several GB (TORCH_INDEX=URL takes another build)"; \
 		$(LOCKED) -r requirements/torch.txt; \
+		$(BIN)/python -c 'import torch' 2>/dev/null || $(LOCKED) -r requirements/torch-cuda.txt; \
 	fi
-	@$(BIN)/python -c 'import torch' 2>/dev/null || { \
-		echo "installing PyTorch's CUDA libraries"; \
-		$(LOCKED) -r requirements/torch-cuda.txt; \
-		$(BIN)/python -c 'import torch'; \
-	}
+	@$(BIN)/python -c 'import torch'
 	@touch $@
 
 build/lock/venv/bin/uv:

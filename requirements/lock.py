@@ -4,12 +4,13 @@ Each file is complete in itself, so that pip can check every hash with --require
 solved under one set of pins, so that installing one after another never changes a version.
 
     flight.txt      what `make fly` needs besides ROS, and what installs the project itself
-    pybullet.txt    the simulator's physics, alone: it may have to be built against flight.txt's NumPy
-    ros.txt         rclpy, messages and Fast DDS as wheels, for a machine without a ROS installation
+    pybullet.txt    the simulator's physics, alone: it may be built here, with flight.txt's NumPy
+    ros.txt         rclpy, messages and Fast DDS as wheels, for a machine without ROS
     test.txt        what `make test` adds, and the pure-Python packages that PyTorch needs
-    torch.txt       PyTorch alone, so that a build without CUDA is taken where pip finds one
-    torch-cuda.txt  the CUDA libraries that the registry's build of PyTorch for x86-64 Linux needs
-    numpy1/         flight.txt and test.txt for an installed ROS whose messages are built for NumPy 1
+    torch-cpu.txt   PyTorch without CUDA, taken where pip's settings lead to it
+    torch.txt       PyTorch as the registry has it, alone
+    torch-cuda.txt  the CUDA libraries that the registry's build for x86-64 Linux needs
+    numpy1/         flight.txt and test.txt for an installed ROS that was built with NumPy 1
 """
 
 import re
@@ -28,8 +29,14 @@ INSTALLER = ["setuptools<80", "wheel"]
 
 TORCH = "torch==2.13.0"
 TORCH_PURE = ["filelock", "fsspec", "jinja2", "networkx", "sympy", "typing-extensions"]
-TORCH_WITHOUT_CUDA = "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b"
-"""SHA-256 of PyTorch's own build 2.13.0+cpu for Python 3.11 on x86-64, which the registry lacks."""
+TORCH_WITHOUT_CUDA = (
+    "torch==2.13.0+cpu \\\n"
+    "    --hash=sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b\n"
+)
+"""torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl, which the registry does not list.
+
+In a lock of its own, because pip prefers a build whose hash its index states to any other.
+"""
 
 
 def extras() -> dict[str, list[str]]:
@@ -64,8 +71,7 @@ def split_torch(lock: str, elsewhere: str) -> tuple[str, str]:
     alone = [block for block in blocks if block.startswith("torch==")]
     known = {block.split("==")[0] for block in re.split(r"^(?=\S)", elsewhere, flags=re.MULTILINE)}
     rest = [b for b in blocks if b.split("==")[0] not in known and not b.startswith("torch==")]
-    torch = alone[0].rstrip() + f" \\\n    --hash=sha256:{TORCH_WITHOUT_CUDA}\n"
-    return torch, "".join(rest)
+    return alone[0], "".join(rest)
 
 
 def store(name: str, lock: str) -> None:
@@ -89,7 +95,8 @@ def main() -> None:
     solve("all", [line for lines in wanted.values() for line in lines])
     locks = {name: solve(name, lines, pins="all") for name, lines in wanted.items()}
     torch, cuda = split_torch(locks.pop("torch"), locks["test"])
-    for name, lock in {**locks, "torch": torch, "torch-cuda": cuda}.items():
+    locks |= {"torch": torch, "torch-cuda": cuda, "torch-cpu": TORCH_WITHOUT_CUDA}
+    for name, lock in locks.items():
         store(name, lock)
     solve("numpy1/all", [*wanted["flight"], *wanted["test"], "numpy<2"])
     for name in ("flight", "test"):
