@@ -1,10 +1,10 @@
 """Read the weights of an ncps wired CfC into our cell, which then computes what ncps computes.
 
 ncps 1.0.1 orders a wired cell's state by layers (inter, command, motor), as we do, and numbers
-the neurons of its wiring from the motor neurons on, which we do not. Its wired CfC feeds the neurons of
-a layer with all previous states of that layer, whatever recurrent synapses the wiring has there,
-and leaves the time gates unmasked: `Masking.NCPS`. Its `timespans` are in time units; ours are
-seconds over `time_unit_s`.
+the neurons of its wiring from the motor neurons on, which we do not. Its wired CfC feeds the
+neurons of a layer with all previous states of that layer, whatever recurrent synapses the wiring
+has there, and leaves the time gates unmasked: `Masking.NCPS`. Its `timespans` are in time units;
+ours are seconds over `time_unit_s`.
 """
 
 from collections.abc import Mapping

@@ -106,7 +106,8 @@ def random_weights(
 
     Before training each neuron leaks: at short dt it keeps its state (ff1 copies it), at long dt
     it goes to what its inputs ask for (ff2), and the neurons of a layer cross over at different
-    dt, from a third of the time unit to ten of them. So states are neither frozen nor without memory.
+    dt, from a third of the time unit to ten of them. So states are neither frozen nor without
+    memory.
 
     Args:
         wiring: who feeds whom.
