@@ -159,12 +159,12 @@ def _visual(client: int, vehicle: Vehicle) -> int:
     """Return a cross of two arms for PyBullet's window; nothing (-1) without one."""
     if p.getConnectionInfo(client)["connectionMethod"] != p.GUI:
         return -1
-    half, turn = 0.5 * math.radians(45.0), vehicle.arm_m
-    arms = [[0.0, 0.0, math.sin(a), math.cos(a)] for a in (half, -half)]
+    arm, half_turn = vehicle.arm_m, math.radians(22.5)
+    turns = [[0.0, 0.0, math.sin(half), math.cos(half)] for half in (half_turn, -half_turn)]
     shape = p.createVisualShapeArray(
         shapeTypes=[p.GEOM_BOX] * 2,
-        halfExtents=[[turn, 0.06 * turn, 0.05 * turn]] * 2,
-        visualFrameOrientations=arms,
+        halfExtents=[[arm, 0.06 * arm, 0.05 * arm]] * 2,
+        visualFrameOrientations=turns,
         visualFramePositions=[[0.0, 0.0, 0.0]] * 2,
         physicsClientId=client,
     )
