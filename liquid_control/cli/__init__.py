@@ -1,1 +1,1 @@
-"""The program `liquid-control`: one module a sub-command, heavy imports only where they are used."""
+"""The program `liquid-control`: one module a sub-command, heavy imports only where used."""

@@ -25,3 +25,13 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
             f"{missing} is not installed, and is needed to {purpose}; "
             f"mend it with: pip install 'liquid_control[{extra}]'"
         ) from error
+
+
+def require_report() -> None:
+    """Check what reports and videos need, before the work that they are to show.
+
+    Raises:
+        DependencyError: a package is not installed.
+    """
+    for module in ("matplotlib", "jinja2", "av"):
+        require(module, "report", "write reports and videos")

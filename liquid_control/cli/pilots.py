@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from liquid_control.cli.packages import require
 from liquid_control.errors import ConfigError
 from liquid_control.interfaces import Flyer, Pilot
 
@@ -17,7 +16,6 @@ def simulator() -> Flyer:
     Raises:
         DependencyError: PyBullet is not installed.
     """
-    require("pybullet", "sim", "fly in simulation")
     from liquid_control_sim import fly
 
     return fly
@@ -32,7 +30,6 @@ class PilotOf:
     def __call__(self) -> Pilot:
         """Load the model; raises ModelError where it is missing or damaged."""
         if self.model == EXPERT:
-            require("pybullet", "sim", "fly the expert")
             from liquid_control_sim import Expert
 
             return Expert()

@@ -38,6 +38,7 @@ class FlightJob:
         model: label of the pilot, a key of the pilots that the runner is given.
         entry: name of the campaign's entry.
         scenario_name: what the scenario was loaded from.
+        overrides: dotted keys that were replaced in it.
         scenario: what it says, overrides applied.
     """
 
@@ -47,6 +48,7 @@ class FlightJob:
     perturbation: str
     severity: float | str
     seed: int
+    overrides: dict[str, Any]
     scenario: Scenario
 
 
@@ -89,7 +91,8 @@ def plan_flights(
     jobs: list[FlightJob] = []
     for model in models:
         for entry in entries:
-            scenario = load_scenario(entry.scenario, {**entry.set, **(overrides or {})})
+            replaced = {**entry.set, **(overrides or {})}
+            scenario = load_scenario(entry.scenario, replaced)
             jobs.extend(
                 FlightJob(
                     model=model,
@@ -98,6 +101,7 @@ def plan_flights(
                     perturbation=entry.perturbation,
                     severity=entry.severity,
                     seed=seed,
+                    overrides=replaced,
                     scenario=scenario,
                 )
                 for seed in parse_seeds(entry.seeds)

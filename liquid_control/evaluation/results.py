@@ -9,6 +9,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from liquid_control.errors import OutputError
 from liquid_control.evaluation.provenance import git_revision, machine, package_versions
 
@@ -64,6 +66,8 @@ def _plain(value: Any) -> Any:
     """Return the value as JSON knows it; numbers that are not finite become null."""
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

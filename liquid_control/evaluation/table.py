@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import isfinite
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from liquid_control.evaluation.rows import FlightRow, SummaryRow
@@ -10,23 +11,22 @@ from liquid_control.evaluation.rows import FlightRow, SummaryRow
 
 def summary_table(rows: Sequence[SummaryRow], title: str) -> Table:
     """Return the table of a campaign: success with its interval, and medians."""
-    table = Table(title=title, title_justify="left", header_style="bold")
-    table.add_column("model")
-    table.add_column("entry")
-    for name in ("flown", "success", "95 % interval", "cross-track", "clearance", "duration"):
+    table = _table(title)
+    table.add_column("model", min_width=8)
+    table.add_column("entry", min_width=10)
+    for name in ("success", "95 % interval", "cross-track", "clearance"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("failures")
     for row in rows:
+        failures = (f"{n} {why}" for why, n in row.reasons.items() if why != "completed")
         table.add_row(
             row.model,
             row.entry,
-            str(row.n),
-            percent(row.success_rate),
+            f"{row.successes} of {row.n}",
             f"{percent(row.ci95_low)} to {percent(row.ci95_high)}",
             metres(row.cross_track_rms_m),
             metres(row.min_clearance_m),
-            f"{row.duration_s:.1f} s",
-            ", ".join(f"{n} {why}" for why, n in row.reasons.items() if why != "completed"),
+            ", ".join(failures).replace("_", " "),
         )
     return table
 
@@ -41,24 +41,28 @@ def flights_table(
         latencies: camera to command, p50 and p99 in ms, one a flight; None where not measured.
         title: what stands above.
     """
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = _table(title)
     table.add_column("flight")
-    table.add_column("seed", justify="right")
     table.add_column("result")
-    for name in ("distance", "cross-track RMS", "clearance", "camera→command p50 / p99"):
-        table.add_column(name, justify="right")
+    table.add_column("seed", justify="right")
+    for name in ("distance", "cross-track", "clearance", "latency p50, p99"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row, latency in zip(rows, latencies, strict=True):
         colour = "green" if row.success else "red"
         table.add_row(
             row.entry,
-            str(row.seed),
             f"[{colour}]{row.reason.replace('_', ' ')}[/]",
+            str(row.seed),
             f"{row.distance_m:.1f} m",
             metres(row.cross_track_rms_m),
             metres(row.min_clearance_m),
-            "" if latency is None else f"{latency[0]:.1f} / {latency[1]:.1f} ms",
+            "-" if latency is None else f"{latency[0]:.1f}, {latency[1]:.1f} ms",
         )
     return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
 
 
 def percent(share: float) -> str:

@@ -8,14 +8,14 @@ from liquid_control.config import Scenario
 from liquid_control.errors import ObservationError
 from liquid_control.evaluation.story import FlightStory, ForestMap, FrameTrack, NeuronTrack
 from liquid_control.interfaces import Flyer, Pilot, Progress, World
+from liquid_control.policy import PolicyPilot
 from liquid_control.types import Command, Floats, Observation, Pixels, VehicleState
 
 
 class TapedPilot:
     """Flies as the pilot inside it does, and remembers the world and the neurons.
 
-    A pilot whose last decision can be read as `decision` (with `state` and `gates`, float64 [N])
-    and whose neurons have names as `neuron_names` is taped with them; others without.
+    Only the pilot of a policy has neurons; others are taped without.
     """
 
     def __init__(self, pilot: Pilot) -> None:
@@ -36,22 +36,19 @@ class TapedPilot:
     def command(self, observation: Observation, truth: VehicleState) -> Command:
         """Answer as the pilot inside does."""
         answer = self._pilot.command(observation, truth)
-        decision = getattr(self._pilot, "decision", None)
-        if decision is not None:
+        if isinstance(self._pilot, PolicyPilot) and self._pilot.decision is not None:
             self._stamps.append(observation.stamp_ns)
-            self._states.append(np.array(decision.state, dtype=np.float64).ravel())
-            self._gates.append(np.array(decision.gates, dtype=np.float64).ravel())
+            self._states.append(self._pilot.decision.state.astype(np.float64))
+            self._gates.append(self._pilot.decision.gates.astype(np.float64))
         return answer
 
     def neurons(self) -> NeuronTrack | None:
         """Return what the cell did, or None for a pilot without neurons."""
-        if not self._stamps:
+        if not isinstance(self._pilot, PolicyPilot) or not self._stamps:
             return None
-        count = self._states[0].size
-        names = tuple(getattr(self._pilot, "neuron_names", ())) or tuple(map(str, range(count)))
-        return NeuronTrack(
-            names, np.array(self._stamps), np.stack(self._states), np.stack(self._gates)
-        )
+        names = self._pilot.policy.neuron_names
+        stamps = np.array(self._stamps, dtype=np.int64)
+        return NeuronTrack(names, stamps, np.stack(self._states), np.stack(self._gates))
 
 
 @dataclass(slots=True)

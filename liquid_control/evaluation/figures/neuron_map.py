@@ -45,9 +45,7 @@ def neuron_map(story: FlightStory, neurons: NeuronTrack) -> str:
             (low, max(high, low + 1e-6)),
         )
         upper.set_title("state")
-        lower.set_title(
-            "time gate: where each state lies between its two target maps, at the dt of its frame"
-        )
+        lower.set_title("time gate: 0 where a neuron stays, 1 where it has settled")
         lower.set_xlabel("time, s", loc="right")
         return ink.svg(figure, "The neurons over time")
 

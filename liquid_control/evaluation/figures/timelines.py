@@ -15,7 +15,13 @@ from liquid_control.frames import heading_from_world, heading_of
 from liquid_control.types import Floats
 
 _PANEL_IN = 0.95
-_NAMES = ("forward, m/s", "left, m/s", "up, m/s", "yaw rate, rad/s")
+_COMMANDS = (
+    ("forward, m/s", (0.0, 2.0)),
+    ("left, m/s", (-0.5, 0.5)),
+    ("up, m/s", (-0.5, 0.5)),
+    ("yaw rate, rad/s", (-0.5, 0.5)),
+)
+"""Name of each value of a command, and the least span of its axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +33,29 @@ class _Line:
     steps: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """One quantity; its axis shows at least the `span`, so that noise does not look like drama."""
+
+    name: str
+    span: tuple[float, float]
+    lines: tuple[_Line, ...]
+
+
 def commands_over_time(story: FlightStory) -> str:
     """Return what was commanded and what was flown, as SVG."""
     record = story.record
     flown = flown_motion(story)
     panels = [
-        (
+        _Panel(
             name,
-            [
+            span,
+            (
                 _Line(flown[:, column], ink.MUTED, "flown", 1.1),
                 _Line(record.command[:, column], ink.BLUE, "commanded", steps=True),
-            ],
+            ),
         )
-        for column, name in enumerate(_NAMES)
+        for column, (name, span) in enumerate(_COMMANDS)
     ]
     return _panels(story, panels, "Commands over time", zero=True)
 
@@ -48,19 +64,21 @@ def margins_over_time(story: FlightStory) -> str:
     """Return wind, distance from the trail, clearance and height, as SVG."""
     record = story.record
     wind = np.linalg.norm(record.wind, axis=1)
-    limit = np.full_like(record.cross_track_m, story.map.lateral_limit_m)
+    height = record.position[:, 2]
+    middle = float(np.median(height))
     panels = [
-        ("wind speed at the vehicle, m/s", [_Line(wind, ink.ORANGE, "wind")]),
-        (
+        _Panel("wind speed at the vehicle, m/s", (0.0, 1.0), (_Line(wind, ink.ORANGE, "wind"),)),
+        _Panel(
             "cross-track, left of the trail positive, m",
-            [
-                _Line(limit, ink.GRID, "", 1.0),
-                _Line(-limit, ink.GRID, "", 1.0),
-                _Line(record.cross_track_m, ink.BLUE, "cross-track"),
-            ],
+            (-0.5, 0.5),
+            (_Line(record.cross_track_m, ink.BLUE, "cross-track"),),
         ),
-        ("clearance to the nearest tree, m", [_Line(record.clearance_m, ink.GREEN, "clearance")]),
-        ("height, m", [_Line(record.position[:, 2], ink.PURPLE, "height")]),
+        _Panel(
+            "clearance to the nearest tree, m",
+            (0.0, 1.0),
+            (_Line(record.clearance_m, ink.GREEN, "clearance"),),
+        ),
+        _Panel("height, m", (middle - 0.3, middle + 0.3), (_Line(height, ink.PURPLE, "height"),)),
     ]
     return _panels(story, panels, "Wind and margins over time", zero=False)
 
@@ -80,9 +98,7 @@ def flown_motion(story: FlightStory) -> Floats:
     return np.column_stack([velocity, turning])
 
 
-def _panels(
-    story: FlightStory, panels: Sequence[tuple[str, list[_Line]]], label: str, zero: bool
-) -> str:
+def _panels(story: FlightStory, panels: Sequence[_Panel], label: str, zero: bool) -> str:
     seconds = story.seconds(story.record.stamp_ns)
     with ink.drawing():
         size = (ink.WIDTH_IN, len(panels) * _PANEL_IN + 0.55)
@@ -90,8 +106,9 @@ def _panels(
         column = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         top = 1 - 0.3 / size[1]
         figure.subplots_adjust(0.045, 0.45 / size[1], 0.995, top, hspace=0.55)
-        for axes, (name, lines) in zip(column, panels, strict=True):
-            _draw(axes, seconds, name, lines)
+        for axes, panel in zip(column, panels, strict=True):
+            _draw(axes, seconds, panel)
+            axes.tick_params(bottom=axes is column[-1])
             if zero:
                 axes.axhline(0.0, color=ink.GRID, linewidth=1.4, zorder=1)
         column[-1].set_xlabel("time, s", loc="right")
@@ -101,11 +118,11 @@ def _panels(
         return ink.svg(figure, label)
 
 
-def _draw(axes: Axes, seconds: Floats, name: str, lines: Sequence[_Line]) -> None:
+def _draw(axes: Axes, seconds: Floats, panel: _Panel) -> None:
     ink.quiet_axes(axes)
-    axes.set_title(name)
+    axes.set_title(panel.name)
     thin = max(1, ceil(len(seconds) / 2000))
-    for line in lines:
+    for line in panel.lines:
         axes.plot(
             seconds[::thin],
             line.values[::thin],
@@ -114,6 +131,8 @@ def _draw(axes: Axes, seconds: Floats, name: str, lines: Sequence[_Line]) -> Non
             label=line.label,
             drawstyle="steps-post" if line.steps else "default",
         )
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, panel.span[0]), max(high, panel.span[1]))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=3, min_n_ticks=2))
 
 

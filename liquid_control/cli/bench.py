@@ -1,0 +1,55 @@
+"""`liquid-control bench`: the project's own measurements."""
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class What(str, Enum):
+    """What can be measured."""
+
+    SIM = "sim"
+    GRAPH = "graph"
+
+
+def bench(
+    what: Annotated[What, typer.Argument(help="What to measure.")],
+    model: Annotated[
+        str, typer.Option(help="Model folder; for sim also `expert`.")
+    ] = "models/trail_cfc19",
+    repeats: Annotated[int, typer.Option(min=1, help="Flights, each with another seed.")] = 5,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of results.json.", show_default="runs/<UTC time>-bench"),
+    ] = None,
+) -> None:
+    """Measure speed on this machine: median and range over repeats.
+
+    Example: liquid-control bench sim --model models/trail_cfc19
+
+    sim: world, camera and policy in one process on one core, at 20 Hz among 120 trees.
+    graph: four processes over ROS 2, in lockstep and in real time with 128 x 72 pixels at 30 Hz.
+    """
+    from liquid_control.cli.console import console
+    from liquid_control.cli.output import output_folder
+
+    with output_folder(out, "bench") as folder:
+        if what is What.SIM:
+            from liquid_control.cli.bench_sim import measure_simulation, simulation_table
+
+            rows, config = measure_simulation(model, repeats)
+            table = simulation_table(rows)
+        else:
+            from liquid_control.cli.bench_graph import graph_table, measure_graph
+
+            rows, config = measure_graph(model, repeats, folder)
+            table = graph_table(rows)
+        from liquid_control.evaluation import results_document, write_results
+
+        command = ["liquid-control", *sys.argv[1:]]
+        console().print(table)
+        document = results_document(command, config, rows, [])
+        print(write_results(folder / "results.json", document))

@@ -1,0 +1,136 @@
+"""`liquid-control evaluate`: many flights in process, in parallel, with confidence intervals."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from liquid_control.cli.pilots import PilotOf
+    from liquid_control.evaluation import Entry, FlightJob
+
+
+def evaluate(
+    model: Annotated[
+        list[str], typer.Option(help="Model folder, or `expert`. May be given several times.")
+    ],
+    campaign: Annotated[
+        Path | None, typer.Option(help="YAML file of scenarios, perturbations and seeds.")
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="Name or YAML file of one scenario, instead of --campaign.")
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="7, 0:100 or 1,5,20:25. Replaces the campaign's own; a scenario's default is "
+            "10000:10020."
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Flights at a time.")] = 2,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value of the scenario, such as wind.gust_mps=6."),
+    ] = None,
+    report: Annotated[
+        int,
+        typer.Option(min=0, help="Flights of each row to show in report.html, failed ones first."),
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the results.", show_default="runs/<UTC time>-evaluate"),
+    ] = None,
+) -> None:
+    """Fly many seeded flights in parallel; print success rates with Wilson 95 % intervals.
+
+    Example: liquid-control evaluate --model models/trail_cfc19 --model expert
+    --campaign config/campaigns/trail.yaml
+
+    Writes results.json, and with --report also report.html. The status is 0 when every flight was
+    flown, whether or not it succeeded.
+    """
+    from liquid_control.cli.console import console
+    from liquid_control.cli.output import output_folder
+    from liquid_control.cli.packages import require_report
+    from liquid_control.cli.pilots import pilots_of, simulator
+    from liquid_control.cli.progress import flight_progress
+    from liquid_control.config import parse_settings
+    from liquid_control.evaluation import (
+        plan_flights,
+        results_document,
+        run_flights,
+        summarise,
+        write_results,
+    )
+    from liquid_control.evaluation.selection import worth_showing
+    from liquid_control.evaluation.table import summary_table
+
+    if report:
+        require_report()
+    overrides = parse_settings(settings or [])
+    entries, title = _entries(campaign, scenario, seeds, overrides)
+    simulator()
+    pilots = pilots_of(model)
+    plan = plan_flights(entries, list(pilots), overrides)
+    with output_folder(out, "evaluate") as folder:
+        with flight_progress(len(plan)) as tell:
+            rows = run_flights(plan, simulator, pilots, jobs, tell)
+        summary = summarise(rows)
+        console().print(summary_table(summary, title))
+        config = {"title": title, "entries": entries, "set": overrides}
+        command = ["liquid-control", *sys.argv[1:]]
+        document = results_document(command, config, rows, summary)
+        print(write_results(folder / "results.json", document))
+        if report:
+            shown = worth_showing(plan, rows, report)
+            print(_write_report(folder, title, shown, pilots, document))
+
+
+def _entries(
+    campaign: Path | None, scenario: str | None, seeds: str | None, overrides: dict[str, Any]
+) -> "tuple[list[Entry], str]":
+    """Return the entries to fly and what the whole is called."""
+    from liquid_control.errors import ConfigError
+    from liquid_control.evaluation import Entry, load_campaign, parse_seeds
+
+    if seeds is not None:
+        parse_seeds(seeds)
+    if campaign is not None and scenario is None:
+        loaded = load_campaign(campaign)
+        changed = {} if seeds is None else {"seeds": seeds}
+        return [entry.model_copy(update=changed) for entry in loaded.entries], loaded.name
+    if campaign is not None or scenario is None:
+        raise ConfigError("expected one of --campaign FILE and --scenario NAME")
+    name = Path(scenario).stem
+    values = [str(value) for value in overrides.values()]
+    entry = Entry(
+        name=name,
+        scenario=scenario,
+        perturbation=", ".join(overrides) or "none",
+        severity=", ".join(values) if values else 0.0,
+        seeds=seeds or "10000:10020",
+    )
+    return [entry], name
+
+
+def _write_report(
+    folder: Path,
+    title: str,
+    shown: "list[FlightJob]",
+    pilots: "Mapping[str, PilotOf]",
+    document: dict[str, Any],
+) -> Path:
+    """Fly what is to be shown once more, on tape: the same seed gives the same flight."""
+    from liquid_control.cli.pilots import simulator
+    from liquid_control.evaluation.report import write_report
+    from liquid_control.evaluation.tape import fly_on_tape
+
+    fly = simulator()
+    stories = [
+        fly_on_tape(fly, job.scenario, job.seed, pilots[job.model](), f"{job.entry}, {job.seed}")
+        for job in shown
+    ]
+    return write_report(folder / "report.html", title, stories, document)
