@@ -1,4 +1,4 @@
-"""The texture that all trees share: a grid of tiles, barks in the first row, foliage in the others."""
+"""The texture that all trees share: a grid of tiles, barks in the first row, foliage below."""
 
 import numpy as np
 
@@ -24,25 +24,25 @@ _LEAVES: dict[TreeKind, tuple[Colour, Colour]] = {
 """Foliage: the tints between which a kind's trees range."""
 
 
-def bark_tile(kind: int) -> tuple[int, int]:
-    """Return (row, column) of a kind's bark."""
-    return 0, kind
+def bark_tiles(kind: int, count: int) -> Floats:
+    """Return [count, 2], (row, column) of a kind's bark."""
+    return np.tile([0.0, float(kind)], (count, 1))
 
 
-def leaf_tile(kind: int, shade: float) -> tuple[int, int]:
-    """Return (row, column) of a kind's foliage; dead trees show bark."""
+def leaf_tiles(kind: int, shade: Floats) -> Floats:
+    """Return [K, 2], (row, column) of a kind's foliage by shade [K]; dead trees show bark."""
     if kind == TreeKind.DEAD:
-        return bark_tile(kind)
-    return 1 + kind, min(int(shade * COLUMNS), COLUMNS - 1)
+        return bark_tiles(kind, len(shade))
+    column = np.minimum(np.floor(shade * COLUMNS), COLUMNS - 1.0)
+    return np.stack([np.full_like(column, 1.0 + kind), column], axis=1)
 
 
-def uv_in_tile(tile: tuple[int, int], uv: Floats) -> Floats:
-    """Return texture coordinates [M, 2] of places [M, 2] in [0, 1] within a tile; v points up."""
-    row, column = tile
+def uv_in_tiles(tiles: Floats, uv: Floats) -> Floats:
+    """Return texture coordinates [K, M, 2], v up, of places [M, 2] in [0, 1] in tiles [K, 2]."""
     inset = 0.02 + 0.96 * np.clip(uv, 0.0, 1.0)
-    return np.stack(
-        [(column + inset[:, 0]) / COLUMNS, 1.0 - (row + 1.0 - inset[:, 1]) / ROWS], axis=1
-    )
+    row, column = tiles[:, 0, None], tiles[:, 1, None]
+    u = (column + inset[:, 0]) / COLUMNS
+    return np.stack([u, 1.0 - (row + 1.0 - inset[:, 1]) / ROWS], axis=2)
 
 
 def paint_atlas(leaves: Colour) -> Pixels:
@@ -54,8 +54,7 @@ def paint_atlas(leaves: Colour) -> Pixels:
     rng = np.random.default_rng(_GRAIN_SEED)
     picture = np.zeros((ROWS, TILE, COLUMNS, TILE, 3))
     for kind, bark in _BARKS.items():
-        row, column = bark_tile(kind)
-        picture[row, :, column] = _birch(bark, rng) if kind == TreeKind.BIRCH else _bark(bark, rng)
+        picture[0, :, kind] = _birch(bark, rng) if kind == TreeKind.BIRCH else _bark(bark, rng)
     for kind, (dark, light) in _LEAVES.items():
         for column in range(COLUMNS):
             part = column / (COLUMNS - 1)

@@ -1,4 +1,4 @@
-"""How light becomes a picture: fog, sky, exposure and sensor noise, as steps chosen at construction.
+"""How light becomes a picture: fog, sky, exposure and noise, as steps chosen at construction.
 
 Pictures in between are float32 [H, W, 3], RGB, linear in display values, not clipped.
 """
@@ -42,7 +42,7 @@ class Fog:
 
     def __init__(self, extinction_per_m: float, airlight: Floats) -> None:
         self._extinction = extinction_per_m
-        self._airlight = tuple(float(a) for a in airlight) + (0.0,)
+        self._airlight = (*(float(a) for a in airlight), 0.0)
 
     def __call__(self, picture: Radiance, shot: Shot) -> Radiance:
         """Return the picture seen through the fog."""
@@ -80,8 +80,8 @@ class Exposure:
 class SensorNoise:
     """Shot noise whose variance grows with light, and read noise whose does not.
 
-    sigma^2 = shot_noise^2 * value + read_sigma^2, of full scale. A frame's noise depends on the seed
-    and on the frame's number alone.
+    sigma^2 = shot_noise^2 * value + read_sigma^2, of full scale. A frame's noise depends on the
+    seed and on the frame's number alone.
     """
 
     def __init__(self, shot_noise: float, read_sigma: float, seed: int) -> None:

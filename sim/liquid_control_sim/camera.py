@@ -1,8 +1,8 @@
 """The forward camera: renders the scene with TinyRenderer and forms the picture.
 
 One capture is one call of PyBullet's software renderer, on one thread, followed by the steps of
-`atmosphere`. It keeps no state between frames: the same vehicle state and frame number give the same
-picture.
+`atmosphere`. It keeps no state between frames: the same vehicle state and frame number give the
+same picture.
 """
 
 import cv2
@@ -15,13 +15,13 @@ from liquid_control.types import Pixels, VehicleState
 from liquid_control_sim.atmosphere import Exposure, Fog, SensorNoise, Shot, Sky, Step, quantise
 from liquid_control_sim.optics import FAR_M, NEAR_M, CameraPose, make_intrinsics, make_mount
 from liquid_control_sim.scene import Scene
-from liquid_control_sim.sky import Radiance, horizon_colour, paint_panorama
+from liquid_control_sim.sky import Radiance, airlight_colour, paint_panorama
 from liquid_control_sim.sun import Sun
 
 _EMPTY_DEPTH = 0.9999
 """Above this the depth buffer is as it was cleared: nothing stands farther than 250 m."""
 _WHITE = 0.85
-"""What a white surface facing the sun is rendered as; leaves room so that eight bits do not clip."""
+"""What a white surface facing the sun is rendered as; below 1, so that eight bits do not clip."""
 
 
 class Camera:
@@ -113,8 +113,8 @@ class Camera:
 def _lighting(sun: Sun) -> tuple[tuple[float, ...], dict[str, object]]:
     """Return the factor from eight-bit pixels to light, RGBA, and the renderer's light.
 
-    The renderer's ambient light is white, so the sky's colour is in the factor and the sun's colour
-    is taken relative to it.
+    The renderer's ambient light is white, so the sky's colour is in the factor and the sun's
+    colour is taken relative to it.
     """
     ratio = sun.direct / sun.sky
     strongest = float(ratio.max())
@@ -140,7 +140,7 @@ def _steps(
     panorama = paint_panorama(scene.sun, scene.forest.palette, extinction, seed, columns)
     air: list[Step] = [Sky(panorama)]
     if extinction > 0.0:
-        air.insert(0, Fog(extinction, horizon_colour(scene.sun)))
+        air.insert(0, Fog(extinction, airlight_colour(scene.sun)))
     inside: list[Step] = [Exposure(scene.sun.exposure)]
     if camera.noise_sigma > 0.0 or camera.shot_noise > 0.0:
         inside.append(SensorNoise(camera.shot_noise, camera.noise_sigma, seed))

@@ -1,7 +1,7 @@
 """A forest as data: trail, trees and colours, drawn from a seed and independent of any renderer.
 
-Three streams draw it, "forest.trail", "forest.trees" and "forest.colours", so that more trees do not
-bend the trail and another trail does not repaint the leaves.
+Three streams draw it, "forest.trail", "forest.trees" and "forest.colours", so that more trees do
+not bend the trail and another trail does not repaint the leaves.
 """
 
 import math

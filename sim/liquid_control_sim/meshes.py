@@ -1,4 +1,4 @@
-"""Triangles of ground and trees, merged into few meshes: the renderer pays for each body, not for its size."""
+"""Meshes as data, and the ground's: few and large, since the renderer pays for each body."""
 
 from dataclasses import dataclass
 

@@ -35,7 +35,7 @@ class Intrinsics:
         )
 
     def rays(self) -> NDArray[np.float32]:
-        """Return float32 [H, W, 3], rays of unit depth through the pixels' centres, optical frame."""
+        """Return float32 [H, W, 3], optical frame: rays of unit depth through the pixels' centres."""
         x = (np.arange(self.width) + 0.5 - 0.5 * self.width) / self.focal_px
         y = (np.arange(self.height) + 0.5 - 0.5 * self.height) / self.focal_px
         grid_x, grid_y = np.meshgrid(x, y)
@@ -44,8 +44,8 @@ class Intrinsics:
     def projection(self) -> list[float]:
         """Return the OpenGL projection, column by column.
 
-        TinyRenderer samples at the lower left corner of a pixel; the third column moves the picture by
-        half a pixel, so that it samples at the centre.
+        TinyRenderer samples at the lower left corner of a pixel; the third column moves the picture
+        by half a pixel, so that it samples at the centre.
         """
         depth = FAR_M - NEAR_M
         matrix = np.zeros((4, 4))
@@ -113,9 +113,9 @@ def make_mount(settings: CameraSettings) -> Mount:
 
 
 def in_view(boxes: Floats, pose: CameraPose, intrinsics: Intrinsics) -> list[bool]:
-    """Return, for each box [C, 8, 3] of corners in the map, whether the picture may show any of it.
+    """Return, for boxes [C, 8, 3] of corners in the map, whether the picture may show any of each.
 
-    A box is out of view where all its corners lie behind the camera or beyond one edge of the picture.
+    A box is out of view where all its corners lie behind the camera or beyond one edge.
     """
     corners = (boxes - pose.position) @ pose.rotation
     x, y, z = corners[..., 0], corners[..., 1], corners[..., 2]

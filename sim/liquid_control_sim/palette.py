@@ -1,4 +1,4 @@
-"""The colours of one forest: what the trail is made of, the floor beside it, the season of the leaves.
+"""The colours of one forest: the trail's surface, the floor beside it, the season of the leaves.
 
 Colours are sRGB in [0, 1], as albedo under white light of full strength.
 """

@@ -16,7 +16,7 @@ from liquid_control.config.scenario import LightSettings
 from liquid_control.types import Floats, Pixels
 from liquid_control_sim.atlas import paint_atlas
 from liquid_control_sim.forest import Forest
-from liquid_control_sim.meshes import Mesh, ground_mesh, merge
+from liquid_control_sim.meshes import Mesh, ground_mesh
 from liquid_control_sim.optics import CameraPose, Intrinsics, in_view
 from liquid_control_sim.sun import Sun, make_sun
 from liquid_control_sim.texture_cache import texture_file
@@ -103,8 +103,7 @@ def _slabs(forest: Forest) -> list[Mesh]:
     """Return the trees merged by their place along the east axis, which every trail follows."""
     place = np.floor(forest.trunks[:, 0] / _SLAB_M).astype(int)
     return [
-        merge([tree_mesh(forest, int(i)) for i in np.flatnonzero(place == slab)])
-        for slab in np.unique(place)
+        tree_mesh(forest, np.flatnonzero(place == slab)) for slab in sorted(set(place.tolist()))
     ]
 
 

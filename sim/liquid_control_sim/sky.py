@@ -1,7 +1,7 @@
-"""What is seen where no tree and no ground is: sky, sun glow, and the forest that stands farther away.
+"""What is seen where no tree and no ground is: sky, sun glow, and the forest farther away.
 
-A panorama is painted once a flight, by azimuth (columns) and by the vertical component of the unit ray
-(rows), and looked up by each frame. Fog lies in a layer `FOG_LAYER_M` deep, so that the sky above
+A panorama is painted once a flight, by azimuth (columns) and by the vertical component of the unit
+ray (rows), and looked up by each frame. Fog lies in a layer `FOG_LAYER_M` deep, so that the sky above
 shines through thin fog and is lost in thick fog.
 """
 
@@ -21,8 +21,8 @@ Radiance = NDArray[np.float32]
 FOG_LAYER_M = 25.0
 LOWEST = -0.05
 """Vertical component of the ray in the panorama's last row."""
-_TREE_LINES = ((75.0, 15.0, 0.55), (42.0, 12.0, 0.25))
-"""Distance and height in m of the far tree lines, and how much of the horizon's colour they have taken."""
+_TREE_LINES = ((110.0, 13.5, 0.50), (55.0, 9.5, 0.22))
+"""Far tree lines: distance and height in m, share of the horizon's colour that they have taken."""
 _KNOTS_DEG = (-5.0, 0.0, 8.0, 18.0, 35.0)
 _ZENITH = (
     (0.16, 0.19, 0.36),
@@ -33,8 +33,8 @@ _ZENITH = (
 )
 _HORIZON = (
     (0.52, 0.40, 0.44),
-    (0.86, 0.62, 0.48),
-    (0.95, 0.78, 0.62),
+    (0.80, 0.50, 0.36),
+    (0.92, 0.70, 0.52),
     (0.90, 0.88, 0.82),
     (0.84, 0.90, 0.95),
 )
@@ -60,8 +60,13 @@ class Panorama:
 
 
 def horizon_colour(sun: Sun) -> Floats:
-    """Return float64 [3], the sky's radiance at the horizon: also the light that fog scatters."""
+    """Return float64 [3], the sky's radiance at the horizon."""
     return _at(sun.elevation_deg, _HORIZON) * (0.2 + 0.8 * sun.daylight) ** 1.3
+
+
+def airlight_colour(sun: Sun) -> Floats:
+    """Return float64 [3], the radiance of fog without end: a little less than the clear horizon's."""
+    return 0.85 * horizon_colour(sun)
 
 
 def paint_panorama(
@@ -80,7 +85,7 @@ def paint_panorama(
     azimuth = np.linspace(-math.pi, math.pi, columns, endpoint=False, dtype=np.float32)
     vertical = np.linspace(1.0, LOWEST, columns // 4, dtype=np.float32)[:, None]
     picture = _paint_sky(sun, azimuth, vertical, rng)
-    airlight = horizon_colour(sun).astype(np.float32)
+    airlight = airlight_colour(sun).astype(np.float32)
     path = FOG_LAYER_M / np.maximum(vertical, 1e-3)
     picture = _veil(picture, airlight, np.exp(-extinction_per_m * path))
     leaf = np.array(palette.floor_dark) * np.array(palette.leaves)
@@ -128,9 +133,13 @@ def _tree_line(
 def _shade(
     colour: Radiance, azimuth: Radiance, vertical: Radiance, slope: float, rng: np.random.Generator
 ) -> Radiance:
-    """Return float32 [R, C, 3]: lighter crowns, and below them the dark between the trunks."""
+    """Return float32 [R, C, 3]: mottled, lighter at the crowns, darker between the trunks."""
     part = np.clip(vertical / slope, 0.0, 1.0)
-    tone = 0.55 + 0.55 * part + 0.10 * _waves(azimuth, rng, (37, 71, 113, 173))[None]
+    blotches = np.zeros((len(vertical), len(azimuth)), dtype=np.float32)
+    for order in (41, 67, 103, 149):
+        bend, start = rng.uniform(-260.0, 260.0), rng.uniform(0.0, 2.0 * math.pi)
+        blotches += np.sin(np.float32(order) * azimuth + np.float32(start) + bend * vertical)
+    tone = 0.6 + 0.55 * part + 0.05 * blotches
     return (np.maximum(tone, 0.2)[..., None] * colour).astype(np.float32)
 
 

@@ -1,12 +1,13 @@
 """What light falls into the forest: the sun's direction, direct and sky light, and the exposure.
 
-A model for pictures, not for photometry. Light is linear in display values, 1 being a white surface
-on the ground under the reference sun (50 degrees, strength 1).
+A model for pictures, not for photometry. Light is linear in display values; a white surface on the
+ground under the default sun (50 degrees, strength 1) receives about 1.2, and is exposed to 1.3.
 
 - Direct light fades as the sun nears the horizon and turns from white to orange.
-- Sky light fades from 12 degrees above to 6 below the horizon, and turns from neutral over warm to blue.
-- The automatic exposure is partial: it makes good 70 % of a loss of light on a logarithmic scale,
-  exposure = level ** -0.7, so that dusk remains darker than noon. `light.gain` multiplies it.
+- Sky light fades from 12 degrees above to 6 below the horizon, and turns from neutral over warm to
+  blue.
+- The automatic exposure is partial: it makes good 60 % of a loss of light on a logarithmic scale,
+  exposure = 1.2 level ** -0.6, so that dusk remains darker than noon. `light.gain` multiplies it.
 """
 
 import math
@@ -18,9 +19,9 @@ from liquid_control.config.scenario import LightSettings
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
 
-_EXPOSURE_POWER = 0.7
-_SKY_LIGHT = 0.45
-_DIRECT_LIGHT = 0.72
+_EXPOSURE, _EXPOSURE_POWER = 1.2, 0.6
+_SKY_LIGHT = 0.60
+_DIRECT_LIGHT = 0.85
 _KNOTS_DEG = (-5.0, 0.0, 8.0, 18.0, 35.0)
 _DIRECT_COLOURS = (
     (1.0, 0.45, 0.20),
@@ -91,7 +92,7 @@ def make_sun(settings: LightSettings, seed: int) -> Sun:
         direct=direct,
         sky=sky,
         daylight=daylight,
-        exposure=settings.gain * level**-_EXPOSURE_POWER,
+        exposure=settings.gain * _EXPOSURE * level**-_EXPOSURE_POWER,
     )
 
 

@@ -1,15 +1,16 @@
-"""Painted textures as files: PyBullet loads textures by file name only, and painting costs more than loading.
+"""Painted textures as files: PyBullet loads them by file name, and painting costs more than loading.
 
-Files lie in `$XDG_CACHE_HOME/liquid_control`, by default `~/.cache/liquid_control`, or in the system's
-temporary folder where that is not writable. A file is written beside and renamed, so that processes
-can share the folder; it ends with a checksum, so that a damaged one is painted again; the oldest are
-removed when there are more than `KEEP`.
+Files lie in `$XDG_CACHE_HOME/liquid_control`, by default `~/.cache/liquid_control`, or in the
+system's temporary folder where that is not writable. A file is written beside and renamed, so that
+processes can share the folder; it ends with a checksum, so that a damaged one is painted again; the
+oldest are removed when there are more than `KEEP`.
 """
 
 import os
 import tempfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -87,11 +88,7 @@ def _write(path: Path, content: bytes) -> None:
 
 def _prune(folder: Path) -> None:
     """Remove the oldest textures beyond `KEEP`; another process may be doing the same."""
-    dated = []
-    for path in folder.glob("*.jpg"):
-        try:
-            dated.append((path.stat().st_mtime, path))
-        except OSError:
-            continue
-    for _, path in sorted(dated, reverse=True)[KEEP:]:
-        path.unlink(missing_ok=True)
+    with suppress(OSError):
+        dated = [(path.stat().st_mtime, path) for path in folder.glob("*.jpg")]
+        for _, path in sorted(dated, reverse=True)[KEEP:]:
+            path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Paints the ground of a forest into one picture: floor, leaf litter, trail and soft baked shadows.
+"""Paints the ground of a forest into one picture: floor, leaf litter, trail and baked shadows.
 
 The renderer samples textures without filtering, so the grain is kept coarse and mild: finer detail
 would only flicker. Lengths are in metres, the pictures' first row is north.
@@ -55,14 +55,14 @@ class Extent:
         return self.south_m + self.rows * self.pixel_m
 
     def pixels(self, points: Floats, scale: float = 1.0) -> Floats:
-        """Return (column, row) of points [..., 2] of the map, in a picture `scale` times as fine."""
+        """Return (column, row) of points [..., 2] of the map in a picture `scale` times as fine."""
         column = (points[..., 0] - self.west_m) / self.pixel_m
         row = (self.north_m - points[..., 1]) / self.pixel_m
         return np.stack([column, row], axis=-1) * scale
 
 
 def ground_extent(forest: Forest) -> Extent:
-    """Return the rectangle that holds the trail and 14 m around it, at 5 cm or what 2048 pixels allow."""
+    """Return the trail's rectangle and 14 m around it, at 5 cm or what 2048 pixels allow."""
     _, points, _ = visible_course(forest.trail)
     low, high = points.min(axis=0) - _MARGIN_M, points.max(axis=0) + _MARGIN_M
     size = high - low

@@ -49,7 +49,7 @@ class TrailCurve:
         self._heading: list[float] = headings.tolist()
 
     def point(self, along_m: float) -> tuple[float, float]:
-        """Return (x, y) in the map at an arc length; beyond the ends the trail goes straight on."""
+        """Return (x, y) in the map at an arc length; straight on beyond the ends."""
         place = along_m / STEP_M
         index = min(max(int(place), 0), self._last - 1)
         part = place - index
@@ -84,7 +84,7 @@ class TrailCurve:
         return min(indices, key=lambda i: (xs[i] - x) ** 2 + (ys[i] - y) ** 2)
 
     def _on_segment(self, x: float, y: float, index: int) -> tuple[float, float]:
-        """Return (arc length, signed distance) on one segment; the outermost two have no outer end."""
+        """Return (arc length, signed distance) on a segment; the outermost two have no outer end."""
         x0, y0 = self._x[index], self._y[index]
         tx, ty = (self._x[index + 1] - x0) / STEP_M, (self._y[index + 1] - y0) / STEP_M
         dx, dy = x - x0, y - y0

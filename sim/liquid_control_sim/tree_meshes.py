@@ -1,17 +1,117 @@
-"""Trees of 20 to 40 triangles: a tapered trunk, and on it cones, blobs or bare branches."""
+"""Trees of 20 to 40 triangles: a tapered trunk with cones, a ball of leaves or bare branches.
+
+Each part exists once, in unit size; a tree is its parts stretched, turned and moved.
+"""
 
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from liquid_control.types import Floats
-from liquid_control_sim.atlas import bark_tile, leaf_tile, uv_in_tile
+from liquid_control_sim.atlas import bark_tiles, leaf_tiles, uv_in_tiles
 from liquid_control_sim.forest import Forest, TreeKind
 from liquid_control_sim.meshes import Mesh, Triangles, merge
 
 _SIDES = 5
 _TIERS = 3
 _GOLDEN = 0.5 * (1.0 + math.sqrt(5.0))
+_RUGGED_SEED = 22
+
+
+def tree_mesh(forest: Forest, chosen: NDArray[np.int64]) -> Mesh:
+    """Return the chosen trees [K] as one mesh, standing where they stand in the forest."""
+    kinds = forest.trees.kind[chosen]
+    return merge([_of_kind(forest, chosen[kinds == kind], kind) for kind in sorted(set(kinds))])
+
+
+def _of_kind(forest: Forest, chosen: NDArray[np.int64], kind: int) -> Mesh:
+    x, y, radius = forest.trunks[chosen].T
+    trees = forest.trees
+    base, height = trees.crown_base_m[chosen], trees.height_m[chosen]
+    crown, turn = trees.crown_radius_m[chosen], trees.turn_rad[chosen]
+    top = height if kind == TreeKind.DEAD else base + 0.4 * (height - base)
+    trunk_size = np.stack([radius, radius, top], axis=1)
+    crown_size = np.stack([crown, crown, height - base], axis=1)
+    foot = np.stack([x, y, np.zeros_like(x)], axis=1)
+    bark, leaves = bark_tiles(kind, len(chosen)), leaf_tiles(kind, trees.shade[chosen])
+    return merge(
+        [
+            _stand(_TRUNKS[kind], trunk_size, turn, foot, bark),
+            _stand(_CROWNS[kind], crown_size, turn, foot + base[:, None] * (0, 0, 1), leaves),
+        ]
+    )
+
+
+def _stand(part: Mesh, size: Floats, turn: Floats, place: Floats, tiles: Floats) -> Mesh:
+    """Return K copies of a part, stretched [K, 3], turned [K], moved [K, 3], each with a tile."""
+    count, points = len(size), len(part.vertices)
+    c, s, zero, one = np.cos(turn), np.sin(turn), np.zeros(count), np.ones(count)
+    rows = [np.stack(row, axis=1) for row in ((c, -s, zero), (s, c, zero), (zero, zero, one))]
+    rotation = np.stack(rows, axis=1).transpose(0, 2, 1)
+    vertices = (part.vertices * size[:, None]) @ rotation + place[:, None]
+    normals = _unit((part.normals / size[:, None]) @ rotation)
+    first = points * np.arange(count)[:, None, None]
+    return Mesh(
+        vertices.reshape(-1, 3),
+        normals.reshape(-1, 3),
+        uv_in_tiles(tiles, part.uvs).reshape(-1, 2),
+        (part.triangles + first).reshape(-1, 3),
+    )
+
+
+def _unit(vectors: Floats) -> Floats:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
+
+
+def _ring(radius: float, z: float, turn: float = 0.0) -> Floats:
+    """Return [SIDES + 1, 3], a closed ring; the seam is there twice, for the texture."""
+    angle = turn + np.linspace(0.0, 2.0 * math.pi, _SIDES + 1)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle), np.full_like(angle, z)], 1)
+
+
+def _trunk(low: float, high: float) -> Mesh:
+    """Return a tapered prism of height 1."""
+    rings = np.concatenate([_ring(low, 0.0), _ring(high, 1.0)])
+    around = np.linspace(0.0, 1.0, _SIDES + 1)
+    uv = np.concatenate([np.stack([around, np.full_like(around, v)], 1) for v in (0.0, 1.0)])
+    side = np.arange(_SIDES)
+    upper = side + _SIDES + 1
+    faces = np.concatenate(
+        [np.stack([side, side + 1, upper + 1], 1), np.stack([side, upper + 1, upper], 1)]
+    )
+    return Mesh(rings, _unit(rings * (1.0, 1.0, 0.0)), uv, faces)
+
+
+def _cones() -> Mesh:
+    """Return tiers of cones with hollow undersides, narrower toward the top."""
+    step = 1.0 / (_TIERS + 0.6)
+    return merge(
+        [_cone(1.0 - 0.27 * tier, tier * step, 1.6 * step, tier) for tier in range(_TIERS)]
+    )
+
+
+def _cone(radius: float, low: float, height: float, tier: int) -> Mesh:
+    rim = _ring(radius, low, float(tier))[:-1]
+    tips = np.array([[0.0, 0.0, low + height], [0.0, 0.0, low + 0.25 * height]])
+    outward = _unit(rim * (1.0, 1.0, 0.0) + (0.0, 0.0, 0.5 * radius))
+    under = _unit(rim * (0.3, 0.3, 0.0) - (0.0, 0.0, radius))
+    side = np.arange(_SIDES)
+    following = (side + 1) % _SIDES
+    tip, offset = np.full(_SIDES, _SIDES), _SIDES + 1
+    faces = [
+        np.stack([side, following, tip], 1),
+        np.stack([following + offset, side + offset, tip + offset], 1),
+    ]
+    around = side / _SIDES
+    upper = np.stack([around, np.full(_SIDES, tier / _TIERS + 0.1)], 1)
+    lower = np.stack([around, np.full(_SIDES, 0.1)], 1)
+    return Mesh(
+        np.concatenate([rim, tips[:1], rim, tips[1:]]),
+        np.concatenate([outward, [[0.0, 0.0, 1.0]], under, [[0.0, 0.0, -1.0]]]),
+        np.concatenate([upper, [[0.5, (tier + 1.0) / _TIERS]], lower, [[0.5, 0.0]]]),
+        np.concatenate(faces),
+    )
 
 
 def _icosahedron() -> tuple[Floats, Triangles]:
@@ -32,129 +132,46 @@ def _icosahedron() -> tuple[Floats, Triangles]:
     return vertices / math.hypot(a, b), np.array(outward, dtype=np.int64)
 
 
-_ICO_VERTICES, _ICO_FACES = _icosahedron()
+def _ball() -> Mesh:
+    """Return a rugged ball of leaves of radius 1 and height 1, standing on the ground."""
+    directions, faces = _icosahedron()
+    rugged = directions * np.random.default_rng(_RUGGED_SEED).uniform(0.8, 1.15, (12, 1))
+    u = 0.5 + 0.45 * rugged[:, 0] + 0.2 * rugged[:, 1]
+    uv = np.stack([u, 0.5 + 0.45 * rugged[:, 2]], axis=1)
+    return Mesh(rugged * (1.0, 1.0, 0.5) + (0.0, 0.0, 0.5), directions, uv, faces)
 
 
-def tree_mesh(forest: Forest, index: int) -> Mesh:
-    """Return one tree, standing where it stands in the forest."""
-    x, y, radius = forest.trunks[index]
-    trees = forest.trees
-    kind = int(trees.kind[index])
-    base, height = float(trees.crown_base_m[index]), float(trees.height_m[index])
-    crown, turn = float(trees.crown_radius_m[index]), float(trees.turn_rad[index])
-    shade = float(trees.shade[index])
-    top = height if kind == TreeKind.DEAD else base + 0.4 * (height - base)
-    taper = 0.25 if kind == TreeKind.DEAD else 0.55
-    parts = [_trunk(float(radius), top, taper, turn, kind)]
-    if kind == TreeKind.CONIFER:
-        parts += _cones(base, height, crown, turn, leaf_tile(kind, shade))
-    elif kind == TreeKind.DEAD:
-        parts += _branches(float(radius), base, height, turn)
-    else:
-        parts += _blobs(base, height, crown, turn, leaf_tile(kind, shade))
-    mesh = merge(parts)
-    return Mesh(mesh.vertices + (x, y, 0.0), mesh.normals, mesh.uvs, mesh.triangles)
-
-
-def _ring(radius: float, z: float, turn: float) -> Floats:
-    """Return [SIDES + 1, 3], a closed ring; the seam is there twice, for the texture."""
-    angle = turn + np.linspace(0.0, 2.0 * math.pi, _SIDES + 1)
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle), np.full_like(angle, z)], 1)
-
-
-def _unit(vectors: Floats) -> Floats:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
-
-
-def _trunk(radius: float, top: float, taper: float, turn: float, kind: int) -> Mesh:
-    """A tapered prism of the trunk's radius at 1.5 m."""
-    slope = (1.0 - taper) / top
-    low, high = 1.0 + 1.5 * slope, taper
-    rings = np.concatenate([_ring(radius * low, 0.0, turn), _ring(radius * high, top, turn)])
-    around = np.linspace(0.0, 1.0, _SIDES + 1)
-    uv = np.concatenate([np.stack([around, np.full_like(around, v)], 1) for v in (0.0, 1.0)])
-    side = np.arange(_SIDES)
-    upper = side + _SIDES + 1
-    faces = np.concatenate(
-        [np.stack([side, side + 1, upper + 1], 1), np.stack([side, upper + 1, upper], 1)]
-    )
-    normals = _unit(rings * (1.0, 1.0, 0.0))
-    return Mesh(rings, normals, uv_in_tile(bark_tile(kind), uv), faces)
-
-
-def _cones(
-    base: float, height: float, crown: float, turn: float, tile: tuple[int, int]
-) -> list[Mesh]:
-    """Tiers of cones with hollow undersides, narrower toward the top."""
-    step = (height - base) / (_TIERS + 0.6)
-    tiers = []
-    for tier in range(_TIERS):
-        low = base + tier * step
-        width = crown * (1.0 - 0.27 * tier)
-        share = (tier / _TIERS, (tier + 1.0) / _TIERS)
-        tiers.append(_cone(width, low, low + 1.6 * step, turn + tier, tile, share))
-    return tiers
-
-
-def _cone(
-    radius: float,
-    low: float,
-    top: float,
-    turn: float,
-    tile: tuple[int, int],
-    share: tuple[float, float],
-) -> Mesh:
-    rim = _ring(radius, low, turn)[:-1]
-    tips = np.array([[0.0, 0.0, top], [0.0, 0.0, low + 0.25 * (top - low)]])
-    vertices = np.concatenate([rim, tips[:1], rim, tips[1:]])
-    outward = _unit(rim * (1.0, 1.0, 0.0) + (0.0, 0.0, 0.5 * radius))
-    under = _unit(rim * (0.3, 0.3, 0.0) - (0.0, 0.0, radius))
-    normals = np.concatenate([outward, [[0.0, 0.0, 1.0]], under, [[0.0, 0.0, -1.0]]])
-    side = np.arange(_SIDES)
-    following = (side + 1) % _SIDES
-    tip, offset = np.full(_SIDES, _SIDES), _SIDES + 1
-    faces = np.concatenate(
-        [
-            np.stack([side, following, tip], 1),
-            np.stack([following + offset, side + offset, tip + offset], 1),
-        ]
-    )
-    around = side / _SIDES
-    upper = np.stack([around, np.full(_SIDES, share[0] + 0.1)], 1)
-    lower = np.stack([around, np.full(_SIDES, 0.1)], 1)
-    uv = np.concatenate([upper, [[0.5, share[1]]], lower, [[0.5, 0.0]]])
-    return Mesh(vertices, normals, uv_in_tile(tile, uv), faces)
-
-
-def _blobs(
-    base: float, height: float, crown: float, turn: float, tile: tuple[int, int]
-) -> list[Mesh]:
-    """A rugged ball of leaves, wider below its middle."""
-    rng = np.random.default_rng(int(turn * 1e6))
-    rugged = _ICO_VERTICES * rng.uniform(0.8, 1.15, (12, 1))
-    c, s = math.cos(turn), math.sin(turn)
-    turned = rugged @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
-    half = 0.5 * (height - base)
-    vertices = turned * (crown, crown, half) + (0.0, 0.0, base + half)
-    uv = np.stack([0.5 + 0.45 * turned[:, 0] + 0.2 * turned[:, 1], 0.5 + 0.45 * turned[:, 2]], 1)
-    return [Mesh(vertices, _unit(turned), uv_in_tile(tile, uv), _ICO_FACES)]
-
-
-def _branches(radius: float, base: float, height: float, turn: float) -> list[Mesh]:
-    """Three bare stubs, each a pyramid on three sides."""
+def _branches() -> Mesh:
+    """Return three bare stubs, each a pyramid on three sides."""
     stubs = []
     for number in range(3):
-        low = base + (0.15 + 0.25 * number) * (height - base)
-        angle = turn + 2.4 * number
-        out = np.array([math.cos(angle), math.sin(angle), 0.5])
+        angle = 2.4 * number
+        out = np.array([math.cos(angle), math.sin(angle), 0.3])
         side = np.array([-math.sin(angle), math.cos(angle), 0.0])
-        thick = 0.45 * radius
-        root = np.array([0.0, 0.0, low])
-        tip = root + out * (1.3 - 0.25 * number)
-        lift = np.array([0.0, 0.0, 1.6 * thick])
-        vertices = np.array([root - side * thick, root + side * thick, root + lift, tip])
-        normals = _unit(np.array([-side, side, (0.0, 0.0, 1.0), out]))
-        faces = np.array([[0, 3, 2], [3, 1, 2], [0, 1, 3]])
-        uv = np.array([[0.2, 0.4], [0.6, 0.4], [0.4, 0.5], [0.4, 0.6]])
-        stubs.append(Mesh(vertices, normals, uv_in_tile(bark_tile(TreeKind.DEAD), uv), faces))
-    return stubs
+        root = np.array([0.0, 0.0, 0.15 + 0.25 * number])
+        corners = [root - 0.1 * side, root + 0.1 * side, root + np.array([0.0, 0.0, 0.05])]
+        stubs.append(
+            Mesh(
+                np.array([*corners, root + out * (1.5 - 0.3 * number)]),
+                _unit(np.array([-side, side, (0.0, 0.0, 1.0), out])),
+                np.array([[0.2, 0.4], [0.6, 0.4], [0.4, 0.5], [0.4, 0.6]]),
+                np.array([[0, 3, 2], [3, 1, 2], [0, 1, 3]]),
+            )
+        )
+    return merge(stubs)
+
+
+_LIVE, _BALL = _trunk(1.12, 0.55), _ball()
+"""Tapered so that the trunk has its nominal radius at about 1.5 m, where it is flown past."""
+_TRUNKS = {
+    TreeKind.CONIFER: _LIVE,
+    TreeKind.BROADLEAF: _LIVE,
+    TreeKind.BIRCH: _LIVE,
+    TreeKind.DEAD: _trunk(1.2, 0.25),
+}
+_CROWNS = {
+    TreeKind.CONIFER: _cones(),
+    TreeKind.BROADLEAF: _BALL,
+    TreeKind.BIRCH: _BALL,
+    TreeKind.DEAD: _branches(),
+}
