@@ -53,13 +53,13 @@ lint: $(DONE)/package $(DONE)/test $(DONE)/torch
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-logo >build/lint-imports.log 2>&1 || { cat build/lint-imports.log; exit 1; }
+	@report=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$report"; exit 1; }
 
 format: $(DONE)/test
 	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .
 
 colcon: $(DONE)/package $(DONE)/test
-	@$(BIN)/python -m pytest test/unit/test_colcon.py -m slow
+	@$(BIN)/python -m pytest test/ros/test_colcon.py
 
 lock: build/lock/venv/bin/uv
 	@build/lock/venv/bin/python requirements/lock.py
@@ -83,7 +83,7 @@ $(DONE)/locks:
 	fi; \
 	echo "making $(VENV) with $$("$$python" --version)"; \
 	"$$python" -m venv $$options $(VENV); \
-	mkdir -p $(DONE) build; rm -f $(DONE)/*; \
+	mkdir -p $(DONE); rm -f $(DONE)/*; \
 	[ -z "$$options" ] || touch $(DONE)/ros-is-sourced; \
 	echo $$locks >$@
 
