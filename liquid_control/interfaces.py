@@ -10,7 +10,10 @@ from liquid_control.types import Command, FlightRecord, Floats, Observation, Pix
 class Trail(Protocol):
     """A path on the ground, by arc length."""
 
-    length_m: float
+    @property
+    def length_m(self) -> float:
+        """Arc length from start to end."""
+        ...
 
     def point(self, along_m: float) -> tuple[float, float]:
         """Return (x, y), m, map; beyond the ends the trail goes straight on."""
@@ -28,10 +31,20 @@ class Trail(Protocol):
 class World(Protocol):
     """What a privileged pilot may know of the place it flies in."""
 
-    scenario: Scenario
-    trail: Trail
-    trunks: Floats
-    """float64 [N, 3]: x, y and radius of every trunk, m, map."""
+    @property
+    def scenario(self) -> Scenario:
+        """What the world is made of."""
+        ...
+
+    @property
+    def trail(self) -> Trail:
+        """The path to follow."""
+        ...
+
+    @property
+    def trunks(self) -> Floats:
+        """X, y and radius of every trunk, float64 [N, 3], m, map."""
+        ...
 
 
 class Pilot(Protocol):
@@ -54,15 +67,45 @@ class Pilot(Protocol):
 class Progress(Protocol):
     """What a watcher is told after each control tick of a flight."""
 
-    stamp_ns: int
-    image: Pixels | None
-    """The frame delivered at this tick, uint8 [H, W, 3] RGB, if there was one."""
-    command: Command
-    truth: VehicleState
-    wind: Floats
-    progress_m: float
-    cross_track_m: float
-    clearance_m: float
+    @property
+    def stamp_ns(self) -> int:
+        """Simulated time."""
+        ...
+
+    @property
+    def image(self) -> Pixels | None:
+        """The frame delivered at this tick, uint8 [H, W, 3] RGB, if there was one."""
+        ...
+
+    @property
+    def command(self) -> Command:
+        """What came into force at this tick."""
+        ...
+
+    @property
+    def truth(self) -> VehicleState:
+        """The vehicle's true state."""
+        ...
+
+    @property
+    def wind(self) -> Floats:
+        """Wind at the vehicle, float64 [3], m/s, map."""
+        ...
+
+    @property
+    def progress_m(self) -> float:
+        """Arc length reached along the trail."""
+        ...
+
+    @property
+    def cross_track_m(self) -> float:
+        """Signed distance from the trail's centre, left positive."""
+        ...
+
+    @property
+    def clearance_m(self) -> float:
+        """Distance from hull to nearest trunk."""
+        ...
 
 
 class Flyer(Protocol):
