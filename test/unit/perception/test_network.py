@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+import torch
+
+from liquid_control.config import validate
+from liquid_control.errors import ConfigError, ModelError, ObservationError
+from liquid_control.export import controller_graph, perception_graph
+from liquid_control.command import MotorScaling
+from liquid_control.liquid import auto_ncp, random_weights
+from liquid_control.perception import Convolution, Encoder, PerceptionSpec
+from liquid_control.perception.cnn import PerceptionCNN
+
+pytestmark = pytest.mark.unit
+
+NETWORK = PerceptionCNN(seed=3)
+GRAPH = perception_graph(NETWORK.spec, NETWORK.arrays())
+PICTURE = np.random.default_rng(0).normal(0, 1, (3, 54, 96)).astype(np.float32)
+
+
+def test_default_size():
+    spec = PerceptionSpec()
+    assert spec.map_shape == (48, 5, 8)
+    count = sum(parameter.numel() for parameter in NETWORK.parameters())
+    assert count == sum(int(np.prod(shape)) for shape in spec.array_shapes().values())
+    assert 50_000 < count < 150_000
+    assert len(GRAPH) < 1_000_000
+
+
+def test_features_are_bounded():
+    features = NETWORK(torch.tensor(100 * PICTURE)[None])
+    assert features.shape == (1, 28)
+    assert (features.abs() <= 1).all()
+
+
+def test_onnx_equals_torch():
+    expected = NETWORK(torch.tensor(PICTURE)[None])[0].detach().numpy()
+    got = Encoder(GRAPH).encode(PICTURE)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    assert np.abs(expected).mean() > 0.1
+
+
+def test_other_architectures_are_exported_as_they_are():
+    spec = PerceptionSpec(
+        height=40,
+        width=60,
+        convolutions=(
+            Convolution(channels=4, kernel=5, stride=2, padding=0),
+            Convolution(channels=7, kernel=3, stride=3, padding=2),
+        ),
+        features=5,
+    )
+    network = PerceptionCNN(spec, seed=1)
+    picture = np.random.default_rng(1).normal(0, 1, (3, 40, 60)).astype(np.float32)
+    got = Encoder(perception_graph(spec, network.arrays())).encode(picture)
+    np.testing.assert_allclose(got, network(torch.tensor(picture)[None])[0].detach(), atol=1e-5)
+
+
+def test_two_sessions_give_the_same_bits():
+    one, two = Encoder(GRAPH), Encoder(GRAPH)
+    np.testing.assert_array_equal(one.encode(PICTURE), two.encode(PICTURE))
+
+
+def test_weights_go_and_come_back():
+    other = PerceptionCNN(seed=4)
+    assert (other.arrays()["perception.conv0.weight"] != NETWORK.arrays()["perception.conv0.weight"]).any()
+    other.load_arrays(NETWORK.arrays())
+    for name, array in NETWORK.arrays().items():
+        np.testing.assert_array_equal(other.arrays()[name], array)
+
+
+def test_every_weight_has_a_gradient():
+    network = PerceptionCNN(seed=0)
+    network(torch.tensor(PICTURE).repeat(2, 1, 1, 1)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def test_rejects_arrays_that_do_not_fit():
+    arrays = NETWORK.arrays()
+    arrays["perception.linear.bias"] = np.zeros(27, np.float32)
+    message = r"perception\.linear\.bias: expected an array of shape \(28,\), got \(27,\)"
+    with pytest.raises(ModelError, match=message):
+        PerceptionCNN().load_arrays(arrays)
+    with pytest.raises(ModelError, match=message):
+        perception_graph(NETWORK.spec, arrays)
+    del arrays["perception.linear.bias"]
+    with pytest.raises(ModelError, match="got nothing"):
+        perception_graph(NETWORK.spec, arrays)
+
+
+def test_rejects_pictures_that_do_not_fit():
+    encoder = Encoder(GRAPH)
+    with pytest.raises(ObservationError, match=r"picture float32 \(3, 54, 96\), got float32 \(3,"):
+        encoder.encode(PICTURE[:, :40])
+    with pytest.raises(ObservationError, match=r"got float64 \(3, 54, 96\)"):
+        encoder.encode(PICTURE.astype(float))
+
+
+def test_rejects_graphs():
+    with pytest.raises(ModelError, match="expected an ONNX graph, got one that does not load"):
+        Encoder(b"no graph")
+    weights = random_weights(auto_ncp(34, 19, 4), np.random.default_rng(0))
+    with pytest.raises(ModelError, match="expected a graph from pictures"):
+        Encoder(controller_graph(weights, MotorScaling()))
+
+
+def test_rejects_specs_that_leave_nothing():
+    content = {
+        "height": 8,
+        "width": 8,
+        "convolutions": [{"channels": 2, "kernel": 9, "stride": 1, "padding": 0}],
+    }
+    with pytest.raises(ConfigError, match="the convolutions leave nothing of 8x8"):
+        validate(PerceptionSpec, content, "spec")
