@@ -111,5 +111,7 @@ def _one_line(model: type[BaseModel], error: ValidationError) -> str:
         close = difflib.get_close_matches(key, accepted, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         return f"unknown key {key}; {hint}accepted: {', '.join(accepted)}"
-    expected = first["msg"][0].lower() + first["msg"][1:]
-    return f"{key}: {expected}, got {first['input']!r}"
+    expected = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error" and isinstance(first["input"], Mapping):
+        return f"{key}: {expected}" if key else expected
+    return f"{key}: {expected[0].lower()}{expected[1:]}, got {first['input']!r}"

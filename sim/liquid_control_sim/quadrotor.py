@@ -14,10 +14,10 @@ from liquid_control.types import Command, Floats, VehicleState
 from liquid_control_sim.autopilot import Autopilot
 from liquid_control_sim.drag import drag_force
 from liquid_control_sim.rotors import Four, Rotors
+from liquid_control_sim.schedule import PHYSICS_HZ
 from liquid_control_sim.vehicle import GRAVITY_MPS2, Vehicle
 from liquid_control_sim.velocity_loop import Estimate, Vector
 
-PHYSICS_HZ = 240
 _BASE = -1
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from liquid_control.config.scenario import WindSettings
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
+from liquid_control_sim.schedule import PHYSICS_HZ
 from liquid_control_sim.turbulence import INTENSITY_HEIGHT_M, LOWEST_M, Vector, dryden, gusts_of
 
-WIND_HZ = 240
 SLOWEST_SWEEP_MPS = 1.0
 """The turbulent field is swept past the vehicle at the mean speed, and at least this fast."""
 GUST_S = (1.5, 4.0)
@@ -56,7 +56,7 @@ class WindField:
                 max(self.mean_mps(max(height, LOWEST_M)), SLOWEST_SWEEP_MPS),
             ),
             stream(seed, "wind.turbulence"),
-            1.0 / WIND_HZ,
+            1.0 / PHYSICS_HZ,
         )
 
     def wind(self, tick: int, position: Floats) -> Floats:
@@ -98,8 +98,8 @@ def _gusts(settings: WindSettings, generator: np.random.Generator) -> Iterator[f
     while peak <= 0.0:
         yield 0.0
     while True:
-        for _ in range(round(generator.exponential(CALM_BETWEEN_GUSTS_S) * WIND_HZ)):
+        for _ in range(round(generator.exponential(CALM_BETWEEN_GUSTS_S) * PHYSICS_HZ)):
             yield 0.0
-        half = round(0.5 * generator.uniform(*GUST_S) * WIND_HZ)
+        half = round(0.5 * generator.uniform(*GUST_S) * PHYSICS_HZ)
         for tick in range(2 * half):
             yield 0.5 * peak * (1.0 - math.cos(math.pi * tick / half))

@@ -1,0 +1,38 @@
+"""Every example runs, and says something that can be checked."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+pytestmark = pytest.mark.sim
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def example(number: str) -> ModuleType:
+    (path,) = EXAMPLES.glob(f"{number}_*.py")
+    spec = importlib.util.spec_from_file_location(f"example_{number}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_expert_completes_its_trail():
+    result = example("01").main(seed=7, length_m=12.0)
+    assert result.success
+    assert result.distance_m == 12.0
+
+
+def test_every_neuron_of_the_shipped_model_moves():
+    spread = example("02").main(seed=7, length_m=12.0)
+    assert len(spread) == 19
+    assert all(value > 0.0 for value in spread.values())
+
+
+def test_elapsed_time_matters_to_a_cell():
+    same, apart = example("03").main()
+    assert same == 0.0
+    assert apart > 0.01
