@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+from toy_stories import PERIOD_NS, ToyPilot, ToyWorld, toy_fly, toy_record
+
+from liquid_control.config import Scenario
+from liquid_control.errors import ObservationError
+from liquid_control.evaluation.story import ForestMap, FrameTrack, NeuronTrack
+from liquid_control.evaluation.tape import fly_on_tape
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_flight_on_tape_keeps_frames_map_and_record():
+    story = fly_on_tape(toy_fly, Scenario(), 5, ToyPilot(), "calm")
+    assert story.record.result == toy_fly(Scenario(), 5, ToyPilot()).result
+    assert list(story.frames.stamp_ns) == [0, 2 * PERIOD_NS]
+    assert [int(image[0, 0, 0]) for image in story.frames.images] == [0, 2]
+    assert story.neurons is None
+    np.testing.assert_array_equal(story.map.trunks, [[3.0, 2.0, 0.2]])
+    assert (story.title, story.model, story.seed) == ("calm", "hover", 5)
+
+
+def test_a_flyer_that_starts_no_pilot_is_refused():
+    def careless(scenario, seed, pilot, watch=None):
+        return toy_record(3)
+
+    with pytest.raises(ObservationError, match="expected the flyer to start the pilot"):
+        fly_on_tape(careless, Scenario(), 5, ToyPilot(), "calm")
+
+
+def test_the_map_samples_the_trail_end_to_end():
+    drawn = ForestMap.of(ToyWorld(Scenario()), spacing_m=2.5)
+    np.testing.assert_allclose(drawn.trail[:, 0], [0.0, 2.5, 5.0, 7.5, 10.0])
+    assert drawn.lateral_limit_m == Scenario().trail.lateral_limit_m
+
+
+def test_the_latest_frame_at_an_instant():
+    frames = FrameTrack(np.array([10, 20, 30]), (np.zeros((2, 2, 3), np.uint8),) * 3)
+    assert [frames.latest(stamp) for stamp in (5, 10, 19, 20, 99)] == [0, 0, 0, 1, 2]
+
+
+def test_tracks_that_do_not_fit_their_stamps():
+    with pytest.raises(ObservationError, match="got 1 for 2"):
+        FrameTrack(np.arange(2), (np.zeros((2, 2, 3), np.uint8),))
+    with pytest.raises(ObservationError, match=r"gate must be \(2, 1\), got \(2, 2\)"):
+        NeuronTrack(("a",), np.arange(2), np.zeros((2, 1)), np.zeros((2, 2)))
