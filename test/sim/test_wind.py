@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from liquid_control.config.scenario import WindSettings
-from liquid_control_sim.wind import WIND_HZ, WindField
+from liquid_control_sim.schedule import PHYSICS_HZ
+from liquid_control_sim.wind import WindField
 
 pytestmark = pytest.mark.sim
 
@@ -15,7 +16,7 @@ REFERENCE = np.array([0.0, 0.0, 2.0])
 
 def blow(settings, seed=0, seconds=20.0, position=REFERENCE):
     field = WindField(settings, seed)
-    return np.array([field.wind(tick, position) for tick in range(round(seconds * WIND_HZ))])
+    return np.array([field.wind(tick, position) for tick in range(round(seconds * PHYSICS_HZ))])
 
 
 def along(settings, **how):
@@ -71,7 +72,7 @@ def test_a_gust_is_one_minus_cosine():
     speeds = along(WindSettings(mean_mps=0.0, gust_mps=5.0), seconds=60.0)
     start = int(np.flatnonzero(speeds)[0]) - 1
     length = int(np.argmin(speeds[start + 1 :] > 0.0)) + 1
-    assert 1.5 <= length / WIND_HZ <= 4.0
+    assert 1.5 <= length / PHYSICS_HZ <= 4.0
     phase = 2.0 * np.pi * np.arange(length) / length
     expected = 2.5 * (1.0 - np.cos(phase))
     assert speeds[start : start + length] == pytest.approx(expected, abs=1e-9)
