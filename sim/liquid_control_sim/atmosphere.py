@@ -34,6 +34,8 @@ class Shot:
     frame_index: int
 
 
+_FULL_SCALE = np.full(4, 255.0)
+
 Step = Callable[[Radiance, Shot], Radiance]
 
 
@@ -42,7 +44,7 @@ class Fog:
 
     def __init__(self, extinction_per_m: float, airlight: Floats) -> None:
         self._extinction = extinction_per_m
-        self._airlight = (*(float(a) for a in airlight), 0.0)
+        self._airlight = np.append(airlight, 0.0)
 
     def __call__(self, picture: Radiance, shot: Shot) -> Radiance:
         """Return the picture seen through the fog."""
@@ -70,11 +72,11 @@ class Exposure:
     """One factor on everything."""
 
     def __init__(self, gain: float) -> None:
-        self._gain = gain
+        self._gain = np.full(4, gain)
 
     def __call__(self, picture: Radiance, shot: Shot) -> Radiance:
         """Return the exposed picture, which may exceed 1."""
-        return np.asarray(cv2.multiply(picture, (self._gain,) * 4))
+        return np.asarray(cv2.multiply(picture, self._gain))
 
 
 class SensorNoise:
@@ -101,4 +103,4 @@ class SensorNoise:
 
 def quantise(picture: Radiance) -> Pixels:
     """Clip to [0, 1] and round to uint8 [H, W, 3]."""
-    return np.asarray(cv2.multiply(picture, (255.0,) * 4, dtype=cv2.CV_8U))
+    return np.asarray(cv2.multiply(picture, _FULL_SCALE, dtype=cv2.CV_8U))

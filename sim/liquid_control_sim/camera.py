@@ -11,7 +11,7 @@ import pybullet
 from numpy.typing import NDArray
 
 from liquid_control.config.scenario import Scenario
-from liquid_control.types import Pixels, VehicleState
+from liquid_control.types import Floats, Pixels, VehicleState
 from liquid_control_sim.atmosphere import Exposure, Fog, SensorNoise, Shot, Sky, Step, quantise
 from liquid_control_sim.optics import FAR_M, NEAR_M, CameraPose, make_intrinsics, make_mount
 from liquid_control_sim.scene import Scene
@@ -102,15 +102,16 @@ class Camera:
         pixels = np.asarray(pixels, dtype=np.uint8).reshape(*shape, 4)
         colours = cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB)
         picture = cv2.multiply(colours, self._to_light, dtype=cv2.CV_32F)
-        return picture, np.asarray(depth, dtype=np.float32).reshape(shape)
+        return np.asarray(picture), np.asarray(depth, dtype=np.float32).reshape(shape)
 
     def _range(self, depth: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return metres along the ray of the values of an OpenGL depth buffer."""
         inverse = np.float32(FAR_M / (FAR_M - NEAR_M)) - depth
-        return self._range_per_depth * np.float32(FAR_M * NEAR_M / (FAR_M - NEAR_M)) / inverse
+        factor = np.float32(FAR_M * NEAR_M / (FAR_M - NEAR_M))
+        return np.asarray(self._range_per_depth * factor / inverse)
 
 
-def _lighting(sun: Sun) -> tuple[tuple[float, ...], dict[str, object]]:
+def _lighting(sun: Sun) -> tuple[Floats, dict[str, object]]:
     """Return the factor from eight-bit pixels to light, RGBA, and the renderer's light.
 
     The renderer's ambient light is white, so the sky's colour is in the factor and the sun's
@@ -126,8 +127,7 @@ def _lighting(sun: Sun) -> tuple[tuple[float, ...], dict[str, object]]:
         "lightDiffuseCoeff": scale * strongest,
         "lightSpecularCoeff": 0.0,
     }
-    factor = tuple(float(v) for v in sun.sky / (255.0 * scale))
-    return (*factor, 1.0), light
+    return np.append(sun.sky / (255.0 * scale), 1.0), light
 
 
 def _steps(

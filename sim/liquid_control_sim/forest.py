@@ -28,8 +28,8 @@ BAND_M = 12.0
 HALF_WIDTH_STEP_M = 1.0
 _SPACING_M = 1.3
 _BATCH = 512
-_FRUITLESS = 8
-"""Batches without any room before the spacing is halved."""
+_CROWDED = 10
+"""Where a batch finds room for fewer trees than this, the spacing shrinks by a tenth."""
 
 
 class TreeKind(IntEnum):
@@ -117,7 +117,7 @@ def _plant(trail: TrailCurve, settings: ForestSettings, rng: np.random.Generator
     """Throw trunks beside the trail, denser near its margin, and keep those that have room."""
     along, points, headings = visible_course(trail)
     kept: list[tuple[float, float, float]] = []
-    spacing, fruitless = _SPACING_M, 0
+    spacing = _SPACING_M
     while len(kept) < settings.trees:
         radius = rng.uniform(0.10, 0.24, _BATCH)
         index = rng.integers(0, len(along), _BATCH)
@@ -131,9 +131,8 @@ def _plant(trail: TrailCurve, settings: ForestSettings, rng: np.random.Generator
         for (x, y), r in zip(thrown[fits].tolist(), radius[fits].tolist(), strict=True):
             if len(kept) < settings.trees and _is_free(x, y, spacing, kept[before:]):
                 kept.append((x, y, r))
-        fruitless = 0 if len(kept) > before else fruitless + 1
-        if fruitless == _FRUITLESS:
-            spacing, fruitless = 0.5 * spacing, 0
+        if len(kept) - before < _CROWDED:
+            spacing *= 0.9
     return np.array(kept).reshape(-1, 3)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.types import Floats
-from liquid_control_sim.textures import Extent
+from liquid_control_sim.extent import Extent
 
 Triangles = NDArray[np.int64]
 

@@ -35,7 +35,7 @@ class Intrinsics:
         )
 
     def rays(self) -> NDArray[np.float32]:
-        """Return float32 [H, W, 3], optical frame: rays of unit depth through the pixels' centres."""
+        """Return float32 [H, W, 3]: rays of unit depth through pixel centres, optical frame."""
         x = (np.arange(self.width) + 0.5 - 0.5 * self.width) / self.focal_px
         y = (np.arange(self.height) + 0.5 - 0.5 * self.height) / self.focal_px
         grid_x, grid_y = np.meshgrid(x, y)
@@ -44,8 +44,8 @@ class Intrinsics:
     def projection(self) -> list[float]:
         """Return the OpenGL projection, column by column.
 
-        TinyRenderer samples at the lower left corner of a pixel; the third column moves the picture
-        by half a pixel, so that it samples at the centre.
+        TinyRenderer samples at the lower left corner of a pixel; the third column moves the
+        picture by half a pixel, so that it samples at the centre.
         """
         depth = FAR_M - NEAR_M
         matrix = np.zeros((4, 4))
@@ -121,6 +121,8 @@ def in_view(boxes: Floats, pose: CameraPose, intrinsics: Intrinsics) -> list[boo
     x, y, z = corners[..., 0], corners[..., 1], corners[..., 2]
     half_x = 0.5 * intrinsics.width / intrinsics.focal_px * 1.02
     half_y = 0.5 * intrinsics.height / intrinsics.focal_px * 1.02
-    outside = np.stack([z < 0.0, x > half_x * z, x < -half_x * z, y > half_y * z, y < -half_y * z])
-    seen: list[bool] = (~outside.all(axis=2).any(axis=0)).tolist()
+    outside: NDArray[np.bool_] = np.stack(
+        [z < 0.0, x > half_x * z, x < -half_x * z, y > half_y * z, y < -half_y * z]
+    )
+    seen: list[bool] = np.logical_not(outside.all(axis=2).any(axis=0)).tolist()
     return seen

@@ -15,12 +15,13 @@ import pybullet
 from liquid_control.config.scenario import LightSettings
 from liquid_control.types import Floats, Pixels
 from liquid_control_sim.atlas import paint_atlas
+from liquid_control_sim.extent import ground_extent
 from liquid_control_sim.forest import Forest
 from liquid_control_sim.meshes import Mesh, ground_mesh
 from liquid_control_sim.optics import CameraPose, Intrinsics, in_view
 from liquid_control_sim.sun import Sun, make_sun
 from liquid_control_sim.texture_cache import texture_file
-from liquid_control_sim.textures import ground_extent, paint_ground
+from liquid_control_sim.textures import paint_ground
 from liquid_control_sim.tree_meshes import tree_mesh
 
 _SLAB_M = 12.0
@@ -68,6 +69,11 @@ class Scene:
         )
         ground = self._texture(key, lambda: paint_ground(forest, self.sun, extent))
         self._body(ground_mesh(extent, _CELL_M, _BEYOND_M), ground)
+
+    @property
+    def hidden(self) -> int:
+        """How many slabs of trees the last picture did without."""
+        return self._visible.count(False)
 
     def show_near(self, pose: CameraPose, intrinsics: Intrinsics) -> None:
         """Make the slabs that a camera may see visible and the others invisible."""
@@ -117,7 +123,10 @@ def _corners(mesh: Mesh) -> Floats:
 def _sources() -> bytes:
     """Return the text of the painters: a changed painter paints anew."""
     here = Path(__file__).parent
-    return b"".join((here / name).read_bytes() for name in ("textures.py", "atlas.py"))
+    return b"".join(
+        (here / name).read_bytes()
+        for name in ("textures.py", "shadows.py", "extent.py", "atlas.py")
+    )
 
 
 def _key(*parts: object) -> str:

@@ -1,8 +1,8 @@
 """What is seen where no tree and no ground is: sky, sun glow, and the forest farther away.
 
 A panorama is painted once a flight, by azimuth (columns) and by the vertical component of the unit
-ray (rows), and looked up by each frame. Fog lies in a layer `FOG_LAYER_M` deep, so that the sky above
-shines through thin fog and is lost in thick fog.
+ray (rows), and looked up by each frame. Fog lies in a layer `FOG_LAYER_M` deep, so that the sky
+above shines through thin fog and is lost in thick fog.
 """
 
 import math
@@ -56,17 +56,17 @@ class Panorama:
         azimuth = np.arctan2(directions[:, 1], directions[:, 0])
         column = ((azimuth + math.pi) * (columns / (2.0 * math.pi))).astype(np.int32) % columns
         row = ((1.0 - directions[:, 2]) * (rows / (1.0 - LOWEST))).astype(np.int32)
-        return self.pixels[np.minimum(row, rows - 1), column]
+        return np.asarray(self.pixels[np.minimum(row, rows - 1), column])
 
 
 def horizon_colour(sun: Sun) -> Floats:
     """Return float64 [3], the sky's radiance at the horizon."""
-    return _at(sun.elevation_deg, _HORIZON) * (0.2 + 0.8 * sun.daylight) ** 1.3
+    return np.asarray(_at(sun.elevation_deg, _HORIZON) * (0.2 + 0.8 * sun.daylight) ** 1.3)
 
 
 def airlight_colour(sun: Sun) -> Floats:
-    """Return float64 [3], the radiance of fog without end: a little less than the clear horizon's."""
-    return 0.85 * horizon_colour(sun)
+    """Return float64 [3], the radiance of fog without end, a little less than the horizon's."""
+    return np.asarray(0.85 * horizon_colour(sun))
 
 
 def paint_panorama(
@@ -117,7 +117,7 @@ def _paint_sky(
     cosine = level_part * flat * np.cos(azimuth - toward) + vertical * sun.direction[2]
     glow = np.exp(3.0 * (cosine - 1.0)) * 0.45 + np.exp(40.0 * (cosine - 1.0)) * 0.9
     tint = sun.direct + 0.15 * horizon_colour(sun)
-    return picture + glow[..., None].astype(np.float32) * tint.astype(np.float32)
+    return np.asarray(picture + glow[..., None].astype(np.float32) * tint.astype(np.float32))
 
 
 def _tree_line(
@@ -140,7 +140,7 @@ def _shade(
         bend, start = rng.uniform(-260.0, 260.0), rng.uniform(0.0, 2.0 * math.pi)
         blotches += np.sin(np.float32(order) * azimuth + np.float32(start) + bend * vertical)
     tone = 0.6 + 0.55 * part + 0.05 * blotches
-    return (np.maximum(tone, 0.2)[..., None] * colour).astype(np.float32)
+    return np.asarray(np.maximum(tone, 0.2)[..., None] * colour, dtype=np.float32)
 
 
 def _waves(azimuth: Radiance, rng: np.random.Generator, orders: tuple[int, ...]) -> Radiance:
@@ -155,7 +155,7 @@ def _veil(picture: Radiance, airlight: Radiance, through: float | Radiance) -> R
     through = np.asarray(through, dtype=np.float32)
     if through.ndim:
         through = through[..., None]
-    return airlight + (picture - airlight) * through
+    return np.asarray(airlight + (picture - airlight) * through)
 
 
 def _at(elevation_deg: float, colours: tuple[tuple[float, float, float], ...]) -> Floats:

@@ -1,9 +1,9 @@
-"""Painted textures as files: PyBullet loads them by file name, and painting costs more than loading.
+"""Painted textures as files: PyBullet loads by file name, and painting costs more than loading.
 
 Files lie in `$XDG_CACHE_HOME/liquid_control`, by default `~/.cache/liquid_control`, or in the
 system's temporary folder where that is not writable. A file is written beside and renamed, so that
-processes can share the folder; it ends with a checksum, so that a damaged one is painted again; the
-oldest are removed when there are more than `KEEP`.
+processes can share the folder; it ends with a checksum, so that a damaged one is painted again;
+the oldest are removed when there are more than `KEEP`.
 """
 
 import os

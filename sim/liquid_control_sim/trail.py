@@ -84,7 +84,7 @@ class TrailCurve:
         return min(indices, key=lambda i: (xs[i] - x) ** 2 + (ys[i] - y) ** 2)
 
     def _on_segment(self, x: float, y: float, index: int) -> tuple[float, float]:
-        """Return (arc length, signed distance) on a segment; the outermost two have no outer end."""
+        """Return (arc length, signed distance) on a segment; the outermost have no outer end."""
         x0, y0 = self._x[index], self._y[index]
         tx, ty = (self._x[index + 1] - x0) / STEP_M, (self._y[index + 1] - y0) / STEP_M
         dx, dy = x - x0, y - y0

@@ -117,10 +117,8 @@ def _cone(radius: float, low: float, height: float, tier: int) -> Mesh:
 def _icosahedron() -> tuple[Floats, Triangles]:
     """Return its 12 unit vertices and 20 faces, counter-clockwise from outside."""
     a, b = 1.0, _GOLDEN
-    points = [(-a, b, 0), (a, b, 0), (-a, -b, 0), (a, -b, 0)]
-    points += [(0, -a, b), (0, a, b), (0, -a, -b), (0, a, -b)]
-    points += [(b, 0, -a), (b, 0, a), (-b, 0, -a), (-b, 0, a)]
-    vertices = np.array(points, dtype=np.float64)
+    flat = np.array([(-a, b, 0.0), (a, b, 0.0), (-a, -b, 0.0), (a, -b, 0.0)])
+    vertices = np.concatenate([flat, np.roll(flat, 1, axis=1), np.roll(flat, 2, axis=1)])
     faces = [
         (i, j, k)
         for i in range(12)
@@ -163,13 +161,13 @@ def _branches() -> Mesh:
 
 _LIVE, _BALL = _trunk(1.12, 0.55), _ball()
 """Tapered so that the trunk has its nominal radius at about 1.5 m, where it is flown past."""
-_TRUNKS = {
+_TRUNKS: dict[int, Mesh] = {
     TreeKind.CONIFER: _LIVE,
     TreeKind.BROADLEAF: _LIVE,
     TreeKind.BIRCH: _LIVE,
-    TreeKind.DEAD: _trunk(1.2, 0.25),
+    TreeKind.DEAD: _trunk(1.25, 0.35),
 }
-_CROWNS = {
+_CROWNS: dict[int, Mesh] = {
     TreeKind.CONIFER: _cones(),
     TreeKind.BROADLEAF: _BALL,
     TreeKind.BIRCH: _BALL,
