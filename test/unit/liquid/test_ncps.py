@@ -94,7 +94,9 @@ def test_ncps_leaves_time_gates_dense():
 
 def test_rejects_other_modules():
     module = ncps.torch.CfC(34, ncps.wirings.AutoNCP(19, 4), mode="pure")
-    with pytest.raises(CellError, match=r"expected rnn_cell\.layer_0\.ff2\.weight of a wired ncps"):
+    with pytest.raises(
+        CellError, match=r"expected rnn_cell\.layer_0\.ff2\.weight of a wired ncps"
+    ):
         weights_from_ncps(module.state_dict(), wiring_from_ncps(module.wiring))
     module = ncps.torch.CfC(30, ncps.wirings.AutoNCP(19, 4))
     with pytest.raises(CellError, match=r"expected maps of \(4, 9, 43\), got \(4, 9, 39\)"):

@@ -138,7 +138,9 @@ def test_learns_a_low_pass_filter_with_irregular_time():
 def test_rejects_what_does_not_fit(weights):
     cell = TorchCfC(weights)
     x, state, dt = (torch.tensor(a, dtype=torch.float32) for a in drawn(2, 3))
-    with pytest.raises(CellError, match=r"features of shape \(batch, time, 34\), got \(2, 3, 30\)"):
+    with pytest.raises(
+        CellError, match=r"features of shape \(batch, time, 34\), got \(2, 3, 30\)"
+    ):
         cell.sequence(x[..., :30], state, dt)
     with pytest.raises(CellError, match=r"dt of shape \(2, 3\), got \(2, 3, 1\)"):
         cell.sequence(x, state, dt.unsqueeze(-1))

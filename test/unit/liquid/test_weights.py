@@ -61,18 +61,18 @@ def test_same_seed_same_weights():
     assert (one.layers[0].weight != other.layers[0].weight).any()
 
 
-def test_untrained_neurons_neither_freeze_nor_forget():
-    """Two states under the same inputs: still apart after 0.1 s, together after 30 s."""
+def test_untrained_states_neither_freeze_nor_forget():
+    """Two states under the same inputs: still apart after 0.1 s, together after 10 s."""
     cell = CfC(random_weights(WIRING, np.random.default_rng(0), masking=Masking.SYNAPSES))
     rng = np.random.default_rng(1)
-    steps = 600
-    x = np.repeat(rng.uniform(-0.5, 0.5, (1, steps, 34)), 2, axis=0)
+    steps = 200
+    x = np.repeat(rng.uniform(-1, 1, (1, steps, 34)), 2, axis=0)
     state = np.stack([np.full(19, 0.3), np.full(19, -0.3)])
     dt = np.full((2, steps), 0.05)
     _, soon = cell.sequence(x[:, :2], state, dt[:, :2])
     _, late = cell.sequence(x, state, dt)
-    apart = np.abs(soon[0] - soon[1])
-    assert np.median(apart) > 0.15
+    assert np.abs(soon[0] - soon[1]).max() > 0.05
     assert np.abs(late[0] - late[1]).max() < 0.01
+    assert late.std() > 0.2
     _, _, gates = cell.step_with_gates(x[:, 0], state, dt[:, 0])
-    assert gates.min() < 0.2 < 0.6 < gates.max()
+    assert 0.2 < np.median(gates) < 0.8

@@ -163,7 +163,9 @@ def test_rejects_synapses_that_no_layer_carries():
     recurrent = np.zeros((3, 3), dtype=np.int8)
     recurrent[0, 2] = 1
     sensory = np.array([[1, 0, 0]], dtype=np.int8)
-    with pytest.raises(CellError, match="neighbouring layers only, got a synapse inter_0 -> motor"):
+    with pytest.raises(
+        CellError, match="neighbouring layers only, got a synapse inter_0 -> motor"
+    ):
         layer_masks(Wiring(layers, sensory, recurrent), Masking.SYNAPSES)
     with pytest.raises(CellError, match="sensory synapses must end in the first layer, inter"):
         layer_masks(Wiring(layers, sensory[:, ::-1], 0 * recurrent), Masking.SYNAPSES)

@@ -44,7 +44,10 @@ def test_averaging_takes_noise_out():
         (np.zeros((54, 96), np.uint8), r"shape \(height, width, 3\), got \(54, 96\)"),
         (np.zeros((54, 96, 4), np.uint8), r"shape \(height, width, 3\), got \(54, 96, 4\)"),
         ([[1]], "an image of uint8, got list"),
-        (np.zeros((48, 85, 3), np.uint8), "at least 96x54 of that shape, got a smaller image, 85x48"),
+        (
+            np.zeros((48, 85, 3), np.uint8),
+            "at least 96x54 of that shape, got a smaller image, 85x48",
+        ),
         (np.zeros((480, 640, 3), np.uint8), "got another aspect ratio, 640x480"),
         (np.zeros((0, 96, 3), np.uint8), "got a smaller image, 96x0"),
     ],
@@ -54,7 +57,9 @@ def test_rejects_pictures(image, message):
         fit(image, VIEW)
 
 
-@pytest.mark.parametrize(("width", "height", "fov"), [(96, 54, 90.0), (640, 360, 89.2), (128, 72, 91)])
+@pytest.mark.parametrize(
+    ("width", "height", "fov"), [(96, 54, 90.0), (640, 360, 89.2), (128, 72, 91)]
+)
 def test_accepts_cameras(width, height, fov):
     VIEW.check_camera(width, height, fov, "rgb8", 16.0)
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from liquid_control.command import MotorScaling
 from liquid_control.config import validate
 from liquid_control.errors import ConfigError, ModelError, ObservationError
 from liquid_control.export import controller_graph, perception_graph
-from liquid_control.command import MotorScaling
 from liquid_control.liquid import auto_ncp, random_weights
 from liquid_control.perception import Convolution, Encoder, PerceptionSpec
 from liquid_control.perception.cnn import PerceptionCNN
@@ -63,7 +63,9 @@ def test_two_sessions_give_the_same_bits():
 
 def test_weights_go_and_come_back():
     other = PerceptionCNN(seed=4)
-    assert (other.arrays()["perception.conv0.weight"] != NETWORK.arrays()["perception.conv0.weight"]).any()
+    assert (
+        other.arrays()["perception.conv0.weight"] != NETWORK.arrays()["perception.conv0.weight"]
+    ).any()
     other.load_arrays(NETWORK.arrays())
     for name, array in NETWORK.arrays().items():
         np.testing.assert_array_equal(other.arrays()[name], array)

@@ -1,0 +1,173 @@
+import hashlib
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+
+from liquid_control.errors import ModelError, OutputError
+from liquid_control.export import model_graphs
+from liquid_control.liquid import Masking
+from liquid_control.policy import ModelSettings, load_model, save_model
+
+pytestmark = pytest.mark.unit
+
+
+def edit(folder, **change):
+    path = folder / "model.yaml"
+    content = {**yaml.safe_load(path.read_text()), **change}
+    path.write_text(yaml.safe_dump(content))
+
+
+def restamp(folder, name):
+    sums = yaml.safe_load((folder / "model.yaml").read_text())["sha256"]
+    sums[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    edit(folder, sha256=sums)
+
+
+def test_what_is_saved_is_loaded(folder, settings, arrays):
+    model = load_model(folder)
+    assert model.name == "demo"
+    assert model.settings.model_copy(update={"sha256": {}}) == settings
+    assert model.weights.wiring == settings.circuit
+    assert set(model.arrays) == set(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(model.arrays[name], array)
+    assert (folder / "README.md").read_text() == "# demo\n"
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 2_000_000
+
+
+def test_same_model_same_files(folder, tmp_path, settings, arrays):
+    other = tmp_path / "again"
+    save_model(other, settings, arrays, model_graphs(settings, arrays), "# demo\n")
+    for path in folder.iterdir():
+        assert path.read_bytes() == (other / path.name).read_bytes(), path.name
+
+
+def test_saving_replaces_the_older_model(folder, settings, arrays):
+    (folder / "stray.txt").write_text("x")
+    renamed = settings.model_copy(update={"name": "second"})
+    save_model(folder, renamed, arrays, model_graphs(settings, arrays), "# second\n")
+    assert load_model(folder).name == "second"
+    assert not (folder / "stray.txt").exists()
+    assert [path.name for path in folder.parent.iterdir()] == ["demo"]
+
+
+def test_a_save_that_fails_leaves_nothing(tmp_path, settings, arrays):
+    graphs = model_graphs(settings, arrays)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match=r"file/demo: cannot be written \("):
+        save_model(tmp_path / "file" / "demo", settings, arrays, graphs, "")
+    with pytest.raises(
+        OutputError, match=r"expected graphs perception\.onnx and controller\.onnx"
+    ):
+        save_model(tmp_path / "demo", settings, arrays, {}, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_missing_folder_lists_what_is_beside(folder):
+    with pytest.raises(
+        ModelError, match=r"models/other does not exist; models in .*models: demo$"
+    ):
+        load_model(folder.parent / "other")
+    with pytest.raises(ModelError, match=r"does not exist; models in .*: none$"):
+        load_model(folder / "deeper")
+
+
+def test_folder_without_a_model(folder):
+    (folder.parent / "empty").mkdir()
+    with pytest.raises(ModelError, match=r"models/empty has no model\.yaml; models in .*: demo$"):
+        load_model(folder.parent / "empty")
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "perception.onnx", "controller.onnx"])
+def test_missing_file(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=f"{name}: cannot be read"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "perception.onnx", "controller.onnx"])
+def test_damaged_file(folder, name):
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=f"{name}: expected sha256 [0-9a-f]+…, got [0-9a-f]+…"):
+        load_model(folder)
+
+
+def test_file_without_a_checksum(folder):
+    edit(folder, sha256={})
+    with pytest.raises(ModelError, match=r"weights\.npz: expected sha256 none in model\.yaml"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("schema", [2, None, "1.0"])
+def test_unknown_schema(folder, schema):
+    edit(folder, schema=schema)
+    with pytest.raises(ModelError, match=r"model\.yaml: expected schema 1, got"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"neurons": 19}, "unknown key neurons"),
+        ({"name": "../up"}, "name: string should match pattern"),
+        ({"time_unit_s": 0}, "time_unit_s: input should be greater than 0, got 0"),
+        ({"wiring": {"layers": []}}, "a wiring has the keys layers, recurrent and sensory"),
+        ({"masking": "thin"}, "masking: input should be 'synapses', 'layers' or 'ncps'"),
+        ({"features": {"image": 27}}, "features.image must equal perception.features, 28, got 27"),
+        ({"camera": {"width": 128}}, "camera.width must equal perception.width, 96, got 128"),
+    ],
+)
+def test_model_yaml_that_does_not_fit(folder, change, message):
+    edit(folder, **change)
+    with pytest.raises(ModelError, match=message):
+        load_model(folder)
+
+
+def test_model_yaml_that_is_no_yaml(folder):
+    (folder / "model.yaml").write_text("a: [")
+    with pytest.raises(ModelError, match=r"model\.yaml: is not YAML"):
+        load_model(folder)
+
+
+def test_weights_of_another_network(folder, arrays):
+    changed = {**arrays, "perception.linear.bias": np.zeros(5, np.float32)}
+    np.savez(folder / "weights.npz", **changed)
+    restamp(folder, "weights.npz")
+    with pytest.raises(ModelError, match=r"perception\.linear\.bias: expected shape \(28,\), got"):
+        load_model(folder)
+
+
+def test_weights_of_another_wiring(folder, arrays):
+    changed = {**arrays, "cfc.0.bias": np.zeros((4, 8), np.float32)}
+    np.savez(folder / "weights.npz", **changed)
+    restamp(folder, "weights.npz")
+    with pytest.raises(ModelError, match=r"bias of layer 0: expected float32 \(4, 9\), got"):
+        load_model(folder)
+
+
+def test_weights_that_are_no_archive(folder):
+    (folder / "weights.npz").write_bytes(b"PK nothing")
+    restamp(folder, "weights.npz")
+    with pytest.raises(ModelError, match=r"weights\.npz: expected an archive of arrays"):
+        load_model(folder)
+
+
+def test_masking_and_times_survive(tmp_path, settings, arrays):
+    changed = settings.model_copy(update={"masking": Masking.LAYERS, "time_unit_s": 0.1})
+    save_model(tmp_path / "m", changed, arrays, model_graphs(changed, arrays), "")
+    model = load_model(tmp_path / "m")
+    assert model.weights.masking is Masking.LAYERS
+    assert model.weights.time_unit_s == 0.1
+
+
+def test_a_copied_folder_is_the_same_model(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    assert load_model(tmp_path / "copy").settings == load_model(folder).settings
+
+
+def test_settings_take_a_wiring_as_it_is(settings):
+    assert ModelSettings(name="demo", wiring=settings.circuit).wiring == settings.wiring
