@@ -1,0 +1,181 @@
+"""Messages to types and back, without loss: what goes in as float64 or float32 comes out so.
+
+`msg.data` is given an `array.array("B")` and read through `np.frombuffer`: rclpy copies these at
+once, but checks a list or a NumPy array element by element (milliseconds a picture).
+"""
+
+from array import array
+from math import atan, degrees
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
+
+from liquid_control import frames
+from liquid_control.config.scenario import CameraSettings
+from liquid_control.errors import ObservationError
+from liquid_control.policy import Decision
+from liquid_control.types import NANOSECONDS, Command, Floats, Pixels, VehicleState
+
+
+def time_message(stamp_ns: int) -> Time:
+    """Return a stamp in ns as a message."""
+    return Time(sec=stamp_ns // NANOSECONDS, nanosec=stamp_ns % NANOSECONDS)
+
+
+def stamp_of(time: Time) -> int:
+    """Return a message's time in ns."""
+    return int(time.sec) * NANOSECONDS + int(time.nanosec)
+
+
+def clock_message(stamp_ns: int) -> Clock:
+    """Return simulated time as a message."""
+    return Clock(clock=time_message(stamp_ns))
+
+
+def _bytes(values: NDArray[np.generic]) -> array:
+    data = array("B")
+    data.frombytes(memoryview(np.ascontiguousarray(values)).cast("B"))
+    return data
+
+
+def image_message(image: Pixels, stamp_ns: int) -> Image:
+    """Return an RGB picture, uint8 [H, W, 3], as `rgb8`."""
+    message = Image(height=image.shape[0], width=image.shape[1], encoding="rgb8")
+    message.header.stamp = time_message(stamp_ns)
+    message.header.frame_id = frames.CAMERA_OPTICAL
+    message.step = image.shape[1] * 3
+    message.data = _bytes(image)
+    return message
+
+
+def image_from(message: Image) -> Pixels:
+    """Return the picture of a message, uint8 [H, W, 3], RGB; padding of rows is taken out.
+
+    Raises:
+        ObservationError: the encoding is not rgb8, or the data does not fill the picture.
+    """
+    if message.encoding != "rgb8":
+        raise ObservationError(f"expected images in encoding rgb8, got {message.encoding!r}")
+    height, width, step = message.height, message.width, message.step
+    if step < width * 3 or len(message.data) != height * step or height * width == 0:
+        raise ObservationError(
+            f"expected {height} rows of {step} bytes for {width}x{height} rgb8, "
+            f"got {len(message.data)} bytes"
+        )
+    rows = np.frombuffer(message.data, np.uint8).reshape(height, step)
+    return rows[:, : width * 3].reshape(height, width, 3)
+
+
+def features_message(features: NDArray[np.float32], stamp_ns: int) -> Image:
+    """Return features, float32 [F], as a picture of one row; stamped with the frame's stamp."""
+    message = Image(height=1, width=len(features), encoding="32FC1", step=4 * len(features))
+    message.header.stamp = time_message(stamp_ns)
+    message.header.frame_id = frames.CAMERA_OPTICAL
+    message.data = _bytes(np.asarray(features, np.float32))
+    return message
+
+
+def features_from(message: Image) -> NDArray[np.float32]:
+    """Return the features of a message, float32 [F].
+
+    Raises:
+        ObservationError: it is not one row of 32FC1.
+    """
+    expected = 4 * message.width
+    if (message.encoding, message.height, len(message.data)) != ("32FC1", 1, expected):
+        raise ObservationError(
+            f"expected features as one row of 32FC1, {expected} bytes, got {message.height} of "
+            f"{message.encoding!r}, {len(message.data)} bytes"
+        )
+    return np.frombuffer(message.data, np.float32)
+
+
+def camera_info_message(camera: CameraSettings, stamp_ns: int) -> CameraInfo:
+    """Return the intrinsics of an undistorted pinhole camera."""
+    f, cx, cy = camera.focal_px, 0.5 * (camera.width - 1), 0.5 * (camera.height - 1)
+    message = CameraInfo(height=camera.height, width=camera.width, distortion_model="plumb_bob")
+    message.header.stamp = time_message(stamp_ns)
+    message.header.frame_id = frames.CAMERA_OPTICAL
+    message.d = [0.0] * 5
+    message.k = [f, 0.0, cx, 0.0, f, cy, 0.0, 0.0, 1.0]
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    message.p = [f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return message
+
+
+def horizontal_fov_deg(message: CameraInfo) -> float:
+    """Return the horizontal field of view that the intrinsics give, degrees.
+
+    Raises:
+        ObservationError: the camera is not calibrated: its focal length is not positive.
+    """
+    if not message.k[0] > 0.0:
+        raise ObservationError(
+            f"expected a focal length above 0 in camera_info, got {message.k[0]}"
+        )
+    return degrees(2.0 * atan(0.5 * message.width / message.k[0]))
+
+
+def imu_message(rate: Floats, force: Floats, stamp_ns: int) -> Imu:
+    """Return one IMU sample; orientation is not measured, as REP 145 says it with -1."""
+    message = Imu()
+    message.header.stamp = time_message(stamp_ns)
+    message.header.frame_id = frames.BASE_LINK
+    message.orientation_covariance[0] = -1.0
+    w, a = message.angular_velocity, message.linear_acceleration
+    w.x, w.y, w.z = map(float, rate)
+    a.x, a.y, a.z = map(float, force)
+    return message
+
+
+def imu_from(message: Imu) -> tuple[int, tuple[float, float, float], tuple[float, float, float]]:
+    """Return (stamp in ns, angular velocity in rad/s, specific force in m/s^2), base_link."""
+    w, a = message.angular_velocity, message.linear_acceleration
+    return stamp_of(message.header.stamp), (w.x, w.y, w.z), (a.x, a.y, a.z)
+
+
+def odometry_message(truth: VehicleState, stamp_ns: int) -> Odometry:
+    """Return the vehicle's state: pose in the map, twist in base_link."""
+    message = Odometry(child_frame_id=frames.BASE_LINK)
+    message.header.stamp = time_message(stamp_ns)
+    message.header.frame_id = frames.MAP
+    position, orientation = message.pose.pose.position, message.pose.pose.orientation
+    position.x, position.y, position.z = map(float, truth.position)
+    orientation.x, orientation.y, orientation.z, orientation.w = map(float, truth.quaternion)
+    body = frames.rotation_from_quaternion(truth.quaternion).T @ truth.velocity
+    linear, angular = message.twist.twist.linear, message.twist.twist.angular
+    linear.x, linear.y, linear.z = map(float, body)
+    angular.x, angular.y, angular.z = map(float, truth.angular_velocity)
+    return message
+
+
+def command_message(command: Command, stamp_ns: int) -> TwistStamped:
+    """Return a command, in the heading frame, as a twist."""
+    message = TwistStamped()
+    message.header.stamp = time_message(stamp_ns)
+    message.header.frame_id = frames.BASE_LINK
+    linear = message.twist.linear
+    linear.x, linear.y, linear.z = map(float, command.values[:3])
+    message.twist.angular.z = float(command.yaw_rate_radps)
+    return message
+
+
+def command_from(message: TwistStamped) -> tuple[Command, int]:
+    """Return a twist as a command with its stamp in ns."""
+    linear = message.twist.linear
+    command = Command(linear.x, linear.y, linear.z, message.twist.angular.z)
+    return command, stamp_of(message.header.stamp)
+
+
+def neurons_message(names: list[str], decision: Decision, stamp_ns: int) -> JointState:
+    """Return the network's state: position is a neuron's state, velocity its time gate."""
+    message = JointState(name=names)
+    message.header.stamp = time_message(stamp_ns)
+    message.position = decision.state.tolist()
+    message.velocity = decision.gates.tolist()
+    return message

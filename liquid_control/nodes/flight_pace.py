@@ -1,0 +1,139 @@
+"""Two ways to run a flight over topics: step by step with its answers, or by the wall clock."""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from liquid_control.nodes.answer_times import AnswerTimes
+from liquid_control.nodes.sensor_output import SensorOutput
+from liquid_control.types import HOVER, Command
+from liquid_control_sim.flight import Flight, Tick
+
+STEADY = Clock(clock_type=ClockType.STEADY_TIME)
+GRACE_S = 0.3
+"""After the last tick in real time: answers that are on their way still count."""
+
+
+class Pace(Protocol):
+    """Runs a flight from start to end."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def on_command(self, command: Command, stamp_ns: int, wall_ns: int) -> None:
+        """Take the guard's command, which came in at a wall time in ns."""
+        ...
+
+    def stuck_for_s(self) -> float:
+        """Return for how long an answer has been awaited, s of wall time; 0 if none is."""
+        ...
+
+
+Told = Callable[[Tick | None], None]
+"""Hears each tick once its command is in force, and None when the flight has ended."""
+
+
+class Lockstep:
+    """Simulates on only when the command stamped with the last tick is there."""
+
+    def __init__(
+        self, node: Node, flight: Flight, output: SensorOutput, times: AnswerTimes, told: Told
+    ) -> None:
+        self._flight, self._output, self._times, self._told = flight, output, times, told
+        self._tick: Tick | None = None
+        self._since_s = 0.0
+
+    def start(self) -> None:
+        """Begin."""
+        self._next()
+
+    def stuck_for_s(self) -> float:
+        """Return for how long an answer has been awaited, s of wall time."""
+        return 0.0 if self._tick is None else time.monotonic() - self._since_s
+
+    def on_command(self, command: Command, stamp_ns: int, wall_ns: int) -> None:
+        """Obey the awaited answer and go on; anything else is not for this tick."""
+        if self._tick is None or stamp_ns != self._tick.stamp_ns:
+            return
+        self._times.answered(stamp_ns, wall_ns)
+        if self._tick.framed:
+            self._output.publish_clock(stamp_ns)
+        self._told(self._flight.obey(command))
+        self._next()
+
+    def _next(self) -> None:
+        self._tick = tick = self._flight.advance()
+        if tick is None:
+            self._told(None)
+            return
+        self._since_s = time.monotonic()
+        if tick.framed:
+            self._times.sent(tick.stamp_ns, time.time_ns())
+        self._output.publish(tick)
+        if not tick.framed:
+            self._output.publish_clock(tick.stamp_ns)
+
+
+class RealTime:
+    """Paces itself by the wall clock; the command obeyed is the newest that is there at a tick.
+
+    A tick is simulated ahead and published when it is due, so that the time it takes to simulate
+    does not shift stamps against the wall clock.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        flight: Flight,
+        output: SensorOutput,
+        times: AnswerTimes,
+        told: Told,
+        rate: float,
+    ) -> None:
+        self._flight, self._output, self._times, self._told = flight, output, times, told
+        self._rate = rate
+        self._command = HOVER
+        self._tick: Tick | None = None
+        self._start_s = 0.0
+        self._timer = node.create_timer(GRACE_S, self._on_timer, clock=STEADY, autostart=False)
+
+    def start(self) -> None:
+        """Begin."""
+        self._tick = self._flight.advance()
+        self._start_s = time.monotonic()
+        self._wait(0.0)
+
+    def stuck_for_s(self) -> float:
+        """Return 0: nobody is waited for."""
+        return 0.0
+
+    def on_command(self, command: Command, stamp_ns: int, wall_ns: int) -> None:
+        """Keep the newest command for the next tick."""
+        self._command = command
+        self._times.answered(stamp_ns, wall_ns)
+
+    def _on_timer(self) -> None:
+        self._timer.cancel()
+        tick = self._tick
+        if tick is None:
+            self._told(None)
+            return
+        if tick.framed:
+            self._times.sent(tick.stamp_ns, time.time_ns())
+        self._output.publish(tick)
+        self._output.publish_clock(tick.stamp_ns)
+        self._told(self._flight.obey(self._command))
+        self._tick = self._flight.advance()
+        due_s = GRACE_S if self._tick is None else self._until(self._tick.stamp_ns)
+        self._wait(due_s)
+
+    def _until(self, stamp_ns: int) -> float:
+        return self._start_s + stamp_ns * 1e-9 / self._rate - time.monotonic()
+
+    def _wait(self, seconds: float) -> None:
+        self._timer.timer_period_ns = max(1000, round(seconds * 1e9))
+        self._timer.reset()

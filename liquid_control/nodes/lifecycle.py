@@ -1,0 +1,115 @@
+"""What perception and controller share: a model, and starting by themselves if told to."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import (
+    LifecycleNode,
+    LifecyclePublisher,
+    LifecycleState,
+    TransitionCallbackReturn,
+)
+from rclpy.timer import Timer
+
+from liquid_control.errors import LiquidControlError, ModelError
+from liquid_control.nodes import topics
+from liquid_control.nodes.diagnostics import Diagnostics
+from liquid_control.nodes.parameters import declare
+from liquid_control.nodes.qos import profile
+from liquid_control.nodes.settings import ModelNodeSettings
+from liquid_control.nodes.shutdown import Ending
+from liquid_control.policy import Policy, load_model
+
+S = TypeVar("S", bound=ModelNodeSettings)
+
+START_DELAY_S = 0.01
+
+
+class ModelNode(LifecycleNode, Generic[S]):
+    """A lifecycle node that loads a model when it is configured.
+
+    Subclasses say in `connect` what they publish and hear, and in `forget` how a flight begins.
+
+    Attributes:
+        active: whether the node answers.
+    """
+
+    def __init__(self, name: str, model: type[S], ending: Ending) -> None:
+        super().__init__(name)
+        self.settings: S = declare(self, model)
+        self.diagnostics = Diagnostics(self, self.settings.mode)
+        self._ending = ending
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._undo: list[Callable[[], object]] = []
+        self.active = False
+        self._starter = self.create_timer(START_DELAY_S, self._start, clock=self._steady)
+        if not self.settings.autostart:
+            self._starter.cancel()
+
+    def connect(self) -> None:
+        """Create publishers, subscriptions and timers, with the three methods below."""
+        raise NotImplementedError
+
+    def forget(self) -> None:
+        """Begin a flight: forget the one before."""
+        raise NotImplementedError
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model; refuse with one line if it does not load."""
+        try:
+            if not self.settings.model:
+                raise ModelError("expected a model folder in the parameter model, got nothing")
+            self.policy = Policy(load_model(self.settings.model))
+        except LiquidControlError as error:
+            self.get_logger().error(" ".join(str(error).split()))
+            return TransitionCallbackReturn.FAILURE
+        self.forget()
+        self.connect()
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Begin a flight."""
+        self.forget()
+        self.active = True
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Answer nothing any more."""
+        self.active = False
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of the model and of everything that was created for it."""
+        for undo in self._undo:
+            undo()
+        self._undo = []
+        return super().on_cleanup(state)
+
+    def publish_to(self, topic: str) -> LifecyclePublisher:
+        """Return a publisher of a topic; it is silent while the node is not active."""
+        publisher = self.create_lifecycle_publisher(
+            topics.TYPES[topic], topic, profile(topic, self.settings.mode)
+        )
+        self._undo.append(partial(self.destroy_lifecycle_publisher, publisher))
+        return publisher
+
+    def hear(self, topic: str, handler: Callable[[Any], None]) -> None:
+        """Subscribe to a topic."""
+        subscription = self.create_subscription(
+            topics.TYPES[topic], topic, handler, profile(topic, self.settings.mode)
+        )
+        self._undo.append(partial(self.destroy_subscription, subscription))
+
+    def every(self, period_s: float, callback: Callable[[], None]) -> Timer:
+        """Return a timer on wall time."""
+        timer = self.create_timer(period_s, callback, clock=self._steady)
+        self._undo.append(partial(self.destroy_timer, timer))
+        return timer
+
+    def _start(self) -> None:
+        self._starter.cancel()
+        done = TransitionCallbackReturn.SUCCESS
+        if self.trigger_configure() != done or self.trigger_activate() != done:
+            self._ending.request(2)

@@ -1,0 +1,117 @@
+"""Settings models as ROS parameters: declared with type, range and description, and checked."""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.exceptions import ParameterUninitializedException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from liquid_control.config.loading import Settings, validate
+from liquid_control.errors import ConfigError
+from liquid_control.nodes.settings import CHANGEABLE
+
+S = TypeVar("S", bound=Settings)
+
+_TYPES: dict[object, Parameter.Type] = {
+    bool: Parameter.Type.BOOL,
+    int: Parameter.Type.INTEGER,
+    float: Parameter.Type.DOUBLE,
+    str: Parameter.Type.STRING,
+    list[str]: Parameter.Type.STRING_ARRAY,
+}
+_EVERYTHING = 1e308
+
+
+def declare(node: Node, model: type[S]) -> S:
+    """Declare every field of a model as a parameter and return the values that were given.
+
+    Raises:
+        ConfigError: a value has the wrong type or is out of range.
+    """
+    for name, field in model.model_fields.items():
+        _declare_one(node, name, field)
+    return validate(model, _values(node, model), node.get_name())
+
+
+def watch(node: Node, model: type[S], apply: Callable[[S], None]) -> None:
+    """Check changes of parameters as a whole, and hand the new settings on when they fit."""
+
+    def check(changes: list[Parameter]) -> SetParametersResult:
+        ours = {p.name: p.value for p in changes if p.name in model.model_fields}
+        try:
+            settings = validate(model, _values(node, model) | ours, node.get_name())
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        apply(settings)
+        return SetParametersResult(successful=True)
+
+    node.add_on_set_parameters_callback(check)
+
+
+def _declare_one(node: Node, name: str, field: FieldInfo) -> None:
+    kind = _TYPES[str if get_origin(field.annotation) is Literal else field.annotation]
+    descriptor = _descriptor(name, field, kind)
+    default = Parameter.Type.STRING_ARRAY if field.default == [] else field.default
+    try:
+        node.declare_parameter(name, default, descriptor)
+    except Exception as error:  # rclpy has one class a cause, and no base for them
+        raise ConfigError(
+            f"{node.get_name()}: {name}: expected {kind.name.lower()}{_range_text(field)} "
+            f"({field.description}), got a value that does not fit ({_one_line(error)})"
+        ) from error
+
+
+def _descriptor(name: str, field: FieldInfo, kind: Parameter.Type) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(
+        type=kind.value, description=field.description or "", read_only=name not in CHANGEABLE
+    )
+    low, high = _bounds(field)
+    if low is None and high is None:
+        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        descriptor.additional_constraints = f"one of: {', '.join(choices)}" if choices else ""
+    elif kind is Parameter.Type.DOUBLE:
+        low, high = (-_EVERYTHING if low is None else low), (_EVERYTHING if high is None else high)
+        descriptor.floating_point_range = [
+            FloatingPointRange(from_value=float(low), to_value=float(high))
+        ]
+    else:
+        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    return descriptor
+
+
+def _bounds(field: FieldInfo) -> tuple[Any, Any]:
+    """Return the smallest and largest value; open ends count as closed, the model knows better."""
+    low = high = None
+    for constraint in field.metadata:
+        low = getattr(constraint, "ge", getattr(constraint, "gt", low))
+        high = getattr(constraint, "le", getattr(constraint, "lt", high))
+    return low, high
+
+
+def _range_text(field: FieldInfo) -> str:
+    low, high = _bounds(field)
+    return "" if low is None and high is None else f" from {low} to {high}"
+
+
+def _values(node: Node, model: type[Settings]) -> dict[str, Any]:
+    values = {}
+    for name in model.model_fields:
+        try:
+            value = node.get_parameter(name).value
+        except ParameterUninitializedException:
+            continue
+        if value is not None:
+            values[name] = value
+    return values
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

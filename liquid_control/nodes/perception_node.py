@@ -1,0 +1,120 @@
+"""Pictures and IMU samples in, features out, stamped with the frame that they come from."""
+
+import sys
+
+import numpy as np
+from sensor_msgs.msg import CameraInfo, Image, Imu
+
+from liquid_control.errors import LiquidControlError, ObservationError
+from liquid_control.nodes import conversions, topics
+from liquid_control.nodes.lifecycle import ModelNode
+from liquid_control.nodes.sensor_sync import SensorSync
+from liquid_control.nodes.settings import PerceptionSettings
+from liquid_control.nodes.shutdown import Ending, run
+from liquid_control.types import Observation
+
+WATCH_PERIOD_S = 0.1
+
+
+class PerceptionNode(ModelNode[PerceptionSettings]):
+    """Runs `Policy.features` on every frame, once the IMU stream has reached its stamp.
+
+    A frame that cannot be used is answered with features of NaN, so that the controller hovers at
+    once instead of waiting for a frame that will not come.
+    """
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(topics.PERCEPTION, PerceptionSettings, ending)
+
+    def connect(self) -> None:
+        """Create publishers, subscriptions and timers."""
+        self._features = self.publish_to(topics.FEATURES)
+        self.hear(topics.IMU, self._on_imu)
+        self.hear(topics.CAMERA_INFO, self._on_camera_info)
+        self.hear(topics.IMAGE, self._on_image)
+        if self.settings.mode == "realtime":
+            self._patience = self.every(self.settings.imu_timeout_s, self._on_imu_timeout)
+            self._patience.cancel()
+            self.every(WATCH_PERIOD_S, self._on_watch)
+
+    def forget(self) -> None:
+        """Begin a flight."""
+        self._sync = SensorSync()
+        self._mismatch = ""
+        self._heard_ns = self._steady.now().nanoseconds
+        self.diagnostics.standing = ""
+
+    def _on_imu(self, message: Imu) -> None:
+        event = self._sync.add_sample(*conversions.imu_from(message))
+        if event:
+            self.diagnostics.count(event, f"IMU sample stamped {message.header.stamp}")
+        self._process()
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        try:
+            fov = conversions.horizontal_fov_deg(message)
+            self.policy.check_camera(message.width, message.height, fov)
+            self._mismatch = ""
+        except LiquidControlError as error:
+            self._mismatch = str(error)
+
+    def _on_image(self, message: Image) -> None:
+        stamp_ns = conversions.stamp_of(message.header.stamp)
+        self._heard_ns = self._steady.now().nanoseconds
+        self.diagnostics.standing = ""
+        try:
+            image = conversions.image_from(message)
+        except ObservationError as error:
+            self._refuse("image_refused", error, stamp_ns)
+            return
+        event = self._sync.add_frame(stamp_ns, image)
+        if event:
+            self.diagnostics.count(event, f"frame stamped {stamp_ns} ns")
+        self._process()
+
+    def _process(self, force: bool = False) -> None:
+        if not self.active:
+            return
+        while (observation := self._sync.take(force)) is not None:
+            self._publish(observation)
+        waits = self.settings.mode == "realtime" and self._sync.waiting
+        if waits and self._patience.is_canceled():
+            self._patience.reset()
+
+    def _publish(self, observation: Observation) -> None:
+        try:
+            if self._mismatch:
+                raise ObservationError(self._mismatch)
+            features = self.policy.features(observation)
+        except LiquidControlError as error:
+            self._refuse("observation_refused", error, observation.stamp_ns)
+            return
+        self._features.publish(conversions.features_message(features, observation.stamp_ns))
+
+    def _refuse(self, event: str, error: LiquidControlError, stamp_ns: int) -> None:
+        self.diagnostics.count(event, str(error))
+        if self.active:
+            nothing = np.full(self.policy.feature_count, np.nan, np.float32)
+            self._features.publish(conversions.features_message(nothing, stamp_ns))
+
+    def _on_imu_timeout(self) -> None:
+        self._patience.cancel()
+        if self._sync.waiting:
+            self.diagnostics.count("imu_late", "a frame did not get its IMU samples in time")
+            self._process(force=True)
+
+    def _on_watch(self) -> None:
+        silence_s = (self._steady.now().nanoseconds - self._heard_ns) * 1e-9
+        silent = silence_s > self.settings.camera_timeout_s
+        if self.active and silent and not self.diagnostics.standing:
+            self.diagnostics.standing = "the camera stopped"
+            self.diagnostics.count("camera_stopped", f"no frame for {silence_s:.2f} s")
+
+
+def main() -> None:
+    """Run perception_node."""
+    sys.exit(run(lambda ending: [PerceptionNode(ending)]))
+
+
+if __name__ == "__main__":
+    main()

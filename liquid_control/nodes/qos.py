@@ -1,0 +1,61 @@
+"""Quality of service of every topic, in lockstep and in real time.
+
+In lockstep nothing may be lost, since somebody waits for every message: reliable, and deep enough
+for a recorder that lags. Commands and features are also kept for late joiners, so that the first
+one cannot fall between two nodes that have not found each other yet. In real time an old picture
+is worth nothing: images and IMU samples are best effort, as sensor drivers publish them.
+"""
+
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_profile_sensor_data,
+)
+
+from liquid_control.nodes import topics
+
+IMAGE_DEPTH = 64
+LOCKSTEP_DEPTH = 2000
+REALTIME_DEPTH = 10
+IMU_DEPTH = 200
+"""In real time: IMU samples of most of a second, since they come in bursts from a busy machine."""
+
+
+def _reliable(depth: int, kept: bool = False) -> QoSProfile:
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if kept else DurabilityPolicy.VOLATILE,
+    )
+
+
+def _best_effort(depth: int) -> QoSProfile:
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT
+    )
+
+
+_LOCKSTEP: dict[str, QoSProfile] = {
+    topics.IMAGE: _reliable(IMAGE_DEPTH),
+    topics.FEATURES: _reliable(LOCKSTEP_DEPTH, kept=True),
+    topics.POLICY_COMMAND: _reliable(LOCKSTEP_DEPTH, kept=True),
+    topics.COMMAND: _reliable(LOCKSTEP_DEPTH, kept=True),
+}
+_REALTIME: dict[str, QoSProfile] = {
+    topics.IMAGE: qos_profile_sensor_data,
+    topics.CAMERA_INFO: qos_profile_sensor_data,
+    topics.IMU: _best_effort(IMU_DEPTH),
+}
+PROFILES: dict[str, tuple[dict[str, QoSProfile], QoSProfile]] = {
+    "lockstep": (_LOCKSTEP, _reliable(LOCKSTEP_DEPTH)),
+    "realtime": (_REALTIME, _reliable(REALTIME_DEPTH)),
+}
+
+
+def profile(topic: str, mode: str) -> QoSProfile:
+    """Return a topic's profile in a mode, `lockstep` or `realtime`."""
+    special, usual = PROFILES[mode]
+    return special.get(topic, usual)

@@ -1,0 +1,84 @@
+"""The parameters of every node, as models: types, ranges, defaults and descriptions."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from liquid_control.command.guard import Envelope
+from liquid_control.config.loading import Settings
+
+Mode = Literal["lockstep", "realtime"]
+_MODE = "lockstep: every tick waits for its answer; realtime: nobody waits"
+
+
+class ModelNodeSettings(Settings):
+    """What perception and controller have in common."""
+
+    model: str = Field("", description="model folder")
+    mode: Mode = Field("realtime", description=_MODE)
+    autostart: bool = Field(
+        False, description="configure and activate once up, without a lifecycle manager"
+    )
+
+
+class PerceptionSettings(ModelNodeSettings):
+    """Parameters of perception_node."""
+
+    imu_timeout_s: float = Field(
+        0.02,
+        ge=0.0,
+        le=1.0,
+        description="a frame waits this long for the IMU to reach its stamp, s; real time only",
+    )
+    camera_timeout_s: float = Field(
+        0.5, ge=0.05, le=10.0, description="no frame for this long is an event, s; real time only"
+    )
+
+
+class ControllerSettings(ModelNodeSettings):
+    """Parameters of controller_node."""
+
+
+class GuardSettings(Envelope):
+    """Parameters of guard_node: the envelope, which may be changed in flight, and the mode."""
+
+    mode: Mode = Field("realtime", description=_MODE)
+
+    @property
+    def envelope(self) -> Envelope:
+        """The envelope alone."""
+        return Envelope(**{name: getattr(self, name) for name in Envelope.model_fields})
+
+
+class RecorderSettings(Settings):
+    """Parameters of recorder_node."""
+
+    path: str = Field("flight.mcap", description="bag to write; must not exist")
+    mode: Mode = Field("realtime", description=_MODE)
+
+
+class SimulatorSettings(Settings):
+    """Parameters of simulator_node."""
+
+    scenario: str = Field("trail", description="name of a scenario, or path to a .yaml")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="of every random stream")
+    set: list[str] = Field([], description="scenario keys to replace, each as key=value")
+    wind: str = Field("", description="wind preset of config/presets.yaml; empty for none")
+    lighting: str = Field("", description="lighting preset of config/presets.yaml; empty for none")
+    fog: str = Field("", description="fog preset of config/presets.yaml, or extinction in 1/m")
+    mode: Mode = Field("lockstep", description=_MODE)
+    rate: float = Field(1.0, gt=0.0, le=100.0, description="simulated s in a s; real time only")
+    gui: bool = Field(False, description="show PyBullet's window")
+    recorder: bool = Field(False, description="wait for recorder_node before the first tick")
+    record_path: str = Field("", description=".npz for the flight's record; empty for none")
+    progress: bool = Field(False, description="write JSON lines of progress to stdout")
+    start_timeout_s: float = Field(
+        30.0, gt=0.0, le=600.0, description="wait this long for the graph, s of wall time"
+    )
+    answer_timeout_s: float = Field(
+        10.0, gt=0.0, le=600.0, description="wait this long for a command in lockstep, s"
+    )
+
+
+CHANGEABLE: frozenset[str] = frozenset(Envelope.model_fields) - {"period_s"}
+"""Parameters that may be set while a node runs; all others are read-only."""

@@ -1,0 +1,44 @@
+"""The topics of the graph with their types: one table for nodes, recorder and waiting."""
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
+
+IMAGE = "camera/image_raw"
+CAMERA_INFO = "camera/camera_info"
+IMU = "imu/data"
+ODOM = "odom"
+FEATURES = "perception/features"
+POLICY_COMMAND = "policy/cmd_vel"
+NEURONS = "policy/neurons"
+COMMAND = "cmd_vel"
+DIAGNOSTICS = "diagnostics"
+CLOCK = "/clock"
+
+TYPES: dict[str, type] = {
+    IMAGE: Image,
+    CAMERA_INFO: CameraInfo,
+    IMU: Imu,
+    ODOM: Odometry,
+    FEATURES: Image,
+    POLICY_COMMAND: TwistStamped,
+    NEURONS: JointState,
+    COMMAND: TwistStamped,
+    DIAGNOSTICS: DiagnosticArray,
+    CLOCK: Clock,
+}
+
+SIMULATOR = "simulator_node"
+PERCEPTION = "perception_node"
+CONTROLLER = "controller_node"
+GUARD = "guard_node"
+RECORDER = "recorder_node"
+
+
+def type_name(topic: str) -> str:
+    """Return a topic's type as bags and tools write it, such as `sensor_msgs/msg/Image`."""
+    kind = TYPES[topic]
+    package, folder = kind.__module__.split(".")[:2]
+    return f"{package}/{folder}/{kind.__name__}"
