@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.errors import CellError
-from liquid_control.liquid.masks import MAPS, Masking, layer_masks
+from liquid_control.liquid.masks import Masking, layer_masks
 from liquid_control.liquid.wiring import Wiring
 
 Array = NDArray[np.float32]
@@ -104,11 +104,10 @@ def random_weights(
 ) -> CfCWeights:
     """Draw weights to start training from.
 
-    Weights have the variance 1 / fan-in, counted over the synapses that exist, and biases are zero. So
-    every time gate starts half open at the nominal dt and moves with dt as soon as training finds
-    that it helps; states depend on inputs and on their own past alike. Starting from leaky neurons
-    instead (ff1 copying the state, gates of spread time constants) was tried: changes of the input
-    from one step to the next were then hardly learned.
+    Weights have the variance 1 / fan-in, counted over the synapses that exist, and biases are zero.
+    So time gates start about half open, and states depend on inputs and on their own past alike.
+    Starting from leaky neurons instead (ff1 copies the state, gates with spread time constants)
+    was tried: changes of the input from one step to the next were then hardly learned.
 
     Args:
         wiring: who feeds whom.

@@ -3,8 +3,8 @@
     python test/golden/make_cfc19.py
 
 It holds the weights of an untrained 19-neuron CfC, 500 steps of inputs with irregular dt, and the
-states and gates that the NumPy reference computes from them in float64. Write it anew only when the
-cell's equations or the initial weights are changed on purpose.
+states and gates that the NumPy reference computes from them in float64. Write it anew only when
+the cell's equations are changed on purpose.
 """
 
 from pathlib import Path

@@ -80,7 +80,7 @@ def test_time_unit_is_the_seconds_of_a_timespan(theirs):
 
 
 def test_ncps_leaves_time_gates_dense():
-    """What the compatibility mode is for: a weight of a time gate where the wiring has no synapse."""
+    """What the compatibility mode is for: a time gate's weight where there is no synapse."""
     torch.manual_seed(0)
     module = ncps.torch.CfC(34, ncps.wirings.AutoNCP(19, 4))
     x, dt = torch.rand(1, 1, 34), torch.ones(1, 1)
