@@ -122,7 +122,9 @@ class ValidationSettings(Settings):
         12, ge=1, le=1000, description="flights a condition of the chosen model, on fresh seeds"
     )
     conditions: dict[str, dict[str, Any]] = Field(
-        {"calm": {}}, description="name of each condition and the scenario keys it sets"
+        {"calm": {}},
+        min_length=1,
+        description="name of each condition and the scenario keys it sets",
     )
 
 

@@ -1,0 +1,70 @@
+import pytest
+import yaml
+
+from liquid_control.config import project_file
+from liquid_control.errors import ConfigError
+from liquid_control.training.settings import load_training
+
+pytestmark = pytest.mark.unit
+
+
+def written(tmp_path, **content):
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump({"name": "toy", **content}))
+    return path
+
+
+@pytest.mark.parametrize("name", ["trail_cfc19", "smoke"])
+def test_shipped_settings_load(name):
+    settings = load_training(project_file(f"config/train/{name}.yaml"))
+    assert settings.name == name
+    assert settings.network.neurons == 19
+
+
+def test_training_stays_inside_of_what_the_model_is_judged_at():
+    randomise = load_training(project_file("config/train/trail_cfc19.yaml")).randomise
+    assert randomise["light.gain"].low > 0.3
+    assert randomise["light.gain"].high < 1.6
+    assert randomise["fog.extinction_per_m"].high < 0.10
+    assert randomise["camera.noise_sigma"].high < 0.05
+    assert (randomise["camera.rate_hz"].low, randomise["camera.rate_hz"].high) == (10.0, 40.0)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read"):
+        load_training(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"flights": {"clonning": 3}}, "unknown key flights.clonning; did you mean"),
+        ({"flights": {"cloning": 0}}, "flights.cloning: .*greater than or equal to 1, got 0"),
+        ({"flights": {"expert_share": [1.5]}}, "share.* between 0 and 1"),
+        ({"seed": -1}, "seed: .*got -1"),
+        ({"name": "a b"}, "name: .*pattern"),
+        ({"scenario": "sea"}, "unknown scenario 'sea'"),
+        ({"randomise": {"wind.mean": {"low": 0, "high": 1}}}, "unknown scenario key wind.mean"),
+        ({"randomise": {"light.gain": {"low": 0.5, "high": 9}}}, "light.gain: .*got 9"),
+        ({"randomise": {"light.gain": {"low": 2, "high": 1}}}, "low must not exceed high"),
+        (
+            {"randomise": {"fog.extinction_per_m": {"low": 0, "high": 1, "logarithmic": True}}},
+            "logarithmic spread needs low above 0",
+        ),
+        ({"learner": {"window_steps": 8, "burn_in_steps": 8}}, "burn_in_steps must be below"),
+        ({"validation": {"conditions": {"calm": {"fog": 3}}}}, "fog"),
+        ({"validation": {"conditions": {}}}, "at least 1 item"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_line(tmp_path, content, message):
+    with pytest.raises(ConfigError, match=message) as raised:
+        load_training(written(tmp_path, **content))
+    assert "\n" not in str(raised.value)
+
+
+def test_gust_and_mean_may_both_be_drawn(tmp_path):
+    spreads = {
+        "wind.mean_mps": {"low": 0.0, "high": 5.0},
+        "wind.gust_mps": {"low": 2.0, "high": 7.0},
+    }
+    assert load_training(written(tmp_path, randomise=spreads)).randomise["wind.gust_mps"].high == 7

@@ -1,0 +1,111 @@
+"""Trains in the toy world: the settings, and a program that tests start and kill.
+
+python toy_run.py FOLDER [--resume] [--die-after TEXT]
+"""
+
+import os
+import signal
+import sys
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+from toy_flight import ToyExpert, fly
+
+from liquid_control.config import validate
+from liquid_control.export import model_graphs
+from liquid_control.training.collector import Crew
+from liquid_control.training.folder import RunFolder
+from liquid_control.training.progress import Progress, load_progress
+from liquid_control.training.reporting import Bar, Reporter
+from liquid_control.training.settings import TrainingSettings
+
+TOY = {
+    "name": "toy",
+    "seed": 3,
+    "overrides": {"trail.length_m": 12.0, "camera.width": 32, "camera.height": 18},
+    "randomise": {"camera.rate_hz": {"low": 10.0, "high": 20.0}},
+    "flights": {"cloning": 5, "dagger": 3, "rounds": 1, "expert_share": [0.5]},
+    "learner": {
+        "cloning_steps": 40,
+        "dagger_steps": 20,
+        "windows": 6,
+        "window_steps": 12,
+        "burn_in_steps": 3,
+        "held_out": 4,
+        "save_every_s": 0.05,
+    },
+    "jobs": 1,
+    "validation": {
+        "flights": 2,
+        "final_flights": 1,
+        "conditions": {"calm": {}, "slow": {"camera.rate_hz": 10.0}},
+    },
+}
+
+
+def toy_settings(**changes) -> TrainingSettings:
+    return validate(TrainingSettings, {**TOY, **changes}, "toy")
+
+
+class DyingReporter(Reporter):
+    """Kills its own process, as a power cut would, at a line that begins with a text."""
+
+    def __init__(self, dying_word: str | None) -> None:
+        super().__init__(Console(file=StringIO()))
+        self.dying_word = dying_word
+
+    def say(self, text: str) -> None:
+        self._listen(text)
+
+    def phase(self, title: str, total: int, done: int = 0):
+        reporter = self
+
+        class ListeningBar(Bar):
+            def advance(self, note: str = "", steps: int = 1) -> None:
+                self.moved = getattr(self, "moved", done) + steps
+                super().advance(note, steps)
+                reporter._listen(f"{title} {self.moved}")
+
+        return _Phase(super().phase(title, total, done), ListeningBar)
+
+    def _listen(self, text: str) -> None:
+        if self.dying_word is not None and text.startswith(self.dying_word):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _Phase:
+    def __init__(self, phase, bar) -> None:
+        self._phase, self._bar = phase, bar
+
+    def __enter__(self):
+        bar = self._phase.__enter__()
+        return self._bar(bar.progress, bar.task)
+
+    def __exit__(self, *problem):
+        return self._phase.__exit__(*problem)
+
+
+def begin(folder: Path, settings: TrainingSettings, resume: bool, dying_word: str | None = None):
+    from liquid_control.training.run import Training
+
+    run = RunFolder(folder)
+    if resume:
+        progress = load_progress(folder)
+        run.check_settings(settings)
+    else:
+        run.keep_settings(settings)
+        progress = Progress("toy_run.py", "2026-01-01T00:00:00Z")
+        progress.save(folder)
+    crew = Crew(fly, ToyExpert)
+    return Training(settings, run, crew, progress, model_graphs, DyingReporter(dying_word))
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    dying = words[words.index("--die-after") + 1] if "--die-after" in words else None
+    begin(Path(words[0]), toy_settings(), "--resume" in words, dying).run()
+
+
+if __name__ == "__main__":
+    main()
