@@ -1,0 +1,60 @@
+"""`liquid-control evaluate` with the real simulator: the expert over a short trail."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from liquid_control.cli.main import main
+from liquid_control.config import load_scenario
+from liquid_control_sim import Expert, fly
+
+pytestmark = pytest.mark.sim
+
+SHORT = ["--set", "trail.length_m=6", "--set", "forest.trees=20"]
+
+
+def test_rows_equal_flights_in_this_process(tmp_path, capsys):
+    words = ["evaluate", "--model", "expert", "--scenario", "trail", "--seeds", "20001,20000"]
+    assert main([*words, *SHORT, "--report", "1", "--out", str(tmp_path)]) == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    scenario = load_scenario("trail", {"trail.length_m": 6, "forest.trees": 20})
+    for row, seed in zip(results["rows"], (20001, 20000), strict=True):
+        alone = fly(scenario, seed, Expert()).result
+        assert (row["model"], row["seed"]) == ("expert", seed)
+        for name in ("success", "reason", "distance_m", "cross_track_rms_m", "duration_s"):
+            assert row[name] == getattr(alone, name)
+    (summary,) = results["summary"]
+    assert (summary["n"], summary["perturbation"]) == (2, "trail.length_m, forest.trees")
+    report = (tmp_path / "report.html").read_text()
+    assert report.count('<section id="flight-') == 1
+    assert "2 of 2" in capsys.readouterr().out
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path):
+    words = ["evaluate", "--model", "expert", "--scenario", "trail", "--seeds", "0:40"]
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "liquid_control.cli", *words, "--out", str(out)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        _wait_until(out.exists)
+        time.sleep(2.0)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert not out.exists()
+
+
+def _wait_until(condition, timeout_s=60.0):
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "the command did not start"
+        time.sleep(0.05)

@@ -1,0 +1,100 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from liquid_control.cli.main import app, main
+
+pytestmark = pytest.mark.unit
+
+COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
+
+
+def complaint(capsys, *words):
+    """Run a command line that fails; return its one line."""
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("liquid-control: error: ")
+    return error.removeprefix("liquid-control: error: ").rstrip("\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_has_an_example(capsys, command):
+    assert main([command, "--help"]) == 0
+    assert f"Example: liquid-control {command}" in capsys.readouterr().out
+
+
+def test_help_is_quick_and_imports_nothing_heavy():
+    code = """
+import sys
+from liquid_control.cli.main import main
+assert main(["--help"]) == 0
+heavy = {"numpy", "torch", "pybullet", "rclpy", "matplotlib", "onnxruntime", "cv2", "pydantic"}
+print(sorted(heavy & set(sys.modules)), file=sys.stderr)
+"""
+    assert min(_cpu_seconds(code) for _ in range(3)) < 0.5
+
+
+def _cpu_seconds(code):
+    """Run a program that prints [] and return what it took, whatever else the machine does."""
+    before = os.times()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    after = os.times()
+    assert done.stderr.strip() == "[]"
+    used = after.children_user + after.children_system
+    return used - before.children_user - before.children_system
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["evaluate", "--model", "expert", "--scenario", "trail", "--seeds", "x"], "got 'x'"),
+        (["evaluate", "--model", "expert"], "one of --campaign FILE and --scenario NAME"),
+        (["evaluate", "--model", "expert", "--scenario", "moon"], "unknown scenario 'moon'"),
+        (["evaluate", "--scenario", "trail"], "Missing option '--model'"),
+        (["evaluate", "--model", "expert", "--jobs", "0"], "Invalid value for '--jobs'"),
+        (["evaluate", "--model", "expert", "--campaign", "no.yaml"], "no.yaml: cannot be read"),
+        (
+            ["evaluate", "--model", "expert", "--scenario", "trail", "--set", "wind.gusts=6"],
+            "unknown key wind.gusts; did you mean wind.gust_mps",
+        ),
+        (
+            ["evaluate", "--model", "expert", "--scenario", "trail", "--set", "fog"],
+            "--set expects key=value, got 'fog'",
+        ),
+        (["export", "--model", "nowhere"], "model folder nowhere does not exist"),
+        (["export", "--model", "m", "--target", "fortran"], "'fortran' is not"),
+        (["bench", "teapot"], "'teapot' is not one of 'sim', 'graph'"),
+        (["dance"], "No such command 'dance'"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(capsys, monkeypatch, tmp_path, words, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in complaint(capsys, *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_extra_is_named(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    words = ["evaluate", "--model", "expert", "--scenario", "trail", "--report", "1"]
+    message = complaint(capsys, *words)
+    assert "jinja2 is not installed" in message
+    assert "pip install 'liquid_control[report]'" in message
+
+
+def test_a_bug_is_not_dressed_up_as_a_users_error(monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("liquid_control.config.parse_settings", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["evaluate", "--model", "expert", "--scenario", "trail"])
+
+
+def test_the_module_runs_as_a_program():
+    command = [sys.executable, "-m", "liquid_control.cli", "dance"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "liquid-control: error: No such command 'dance'. (see --help)\n"
