@@ -1,6 +1,6 @@
 """The wired CfC in plain NumPy: the specification that every other backend is compared with.
 
-One layer with input u and own previous state h is equation 4 of Hasani et al. 2022
+One layer with input u and own previous state h is the gated closed form of Hasani et al. 2022
 (doi 10.1038/s42256-022-00556-7, arXiv 2106.13898),
 
     x(t) = sigma(-f t) * g + (1 - sigma(-f t)) * h,

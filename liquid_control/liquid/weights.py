@@ -104,7 +104,7 @@ def random_weights(
 ) -> CfCWeights:
     """Draw weights to start training from.
 
-    Weights have the variance 1 / fan-in, counted over the synapses that exist, and biases are zero.
+    Weights have the variance 1 / fan-in, counted over the synapses there are, and biases are zero.
     So time gates start about half open, and states depend on inputs and on their own past alike.
     Starting from leaky neurons instead (ff1 copies the state, gates with spread time constants)
     was tried: changes of the input from one step to the next were then hardly learned.

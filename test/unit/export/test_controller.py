@@ -1,4 +1,4 @@
-"""Reference, flight step, torch and ONNX over one golden sequence of 500 steps with irregular dt."""
+"""Reference, flight step, torch and ONNX over a golden sequence of 500 steps of irregular dt."""
 
 from pathlib import Path
 
