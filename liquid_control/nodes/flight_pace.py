@@ -13,6 +13,7 @@ from liquid_control.types import HOVER, Command
 from liquid_control_sim.flight import Flight, Tick
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
+LISTEN_S = 0.01
 GRACE_S = 0.3
 """After the last tick in real time: answers that are on their way still count."""
 
@@ -24,8 +25,8 @@ class Pace(Protocol):
         """Begin."""
         ...
 
-    def on_command(self, command: Command, stamp_ns: int, wall_ns: int) -> None:
-        """Take the guard's command, which came in at a wall time in ns."""
+    def on_command(self, command: Command, stamp_ns: int) -> None:
+        """Take the guard's command."""
         ...
 
     def stuck_for_s(self) -> float:
@@ -55,11 +56,11 @@ class Lockstep:
         """Return for how long an answer has been awaited, s of wall time."""
         return 0.0 if self._tick is None else time.monotonic() - self._since_s
 
-    def on_command(self, command: Command, stamp_ns: int, wall_ns: int) -> None:
+    def on_command(self, command: Command, stamp_ns: int) -> None:
         """Obey the awaited answer and go on; anything else is not for this tick."""
         if self._tick is None or stamp_ns != self._tick.stamp_ns:
             return
-        self._times.answered(stamp_ns, wall_ns)
+        self._times.answered(stamp_ns, time.monotonic_ns())
         if self._tick.framed:
             self._output.publish_clock(stamp_ns)
         self._told(self._flight.obey(command))
@@ -72,7 +73,7 @@ class Lockstep:
             return
         self._since_s = time.monotonic()
         if tick.framed:
-            self._times.sent(tick.stamp_ns, time.time_ns())
+            self._times.sent(tick.stamp_ns, time.monotonic_ns())
         self._output.publish(tick)
         if not tick.framed:
             self._output.publish_clock(tick.stamp_ns)
@@ -82,7 +83,9 @@ class RealTime:
     """Paces itself by the wall clock; the command obeyed is the newest that is there at a tick.
 
     A tick is simulated ahead and published when it is due, so that the time it takes to simulate
-    does not shift stamps against the wall clock.
+    does not shift stamps against the wall clock. After a frame it first listens for the answer, a
+    few milliseconds at most: while it simulates it is deaf, and would take the answer for later
+    than it came.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class RealTime:
         self._rate = rate
         self._command = HOVER
         self._tick: Tick | None = None
+        self._listening_ns: int | None = None
         self._start_s = 0.0
         self._timer = node.create_timer(GRACE_S, self._on_timer, clock=STEADY, autostart=False)
 
@@ -111,25 +115,35 @@ class RealTime:
         """Return 0: nobody is waited for."""
         return 0.0
 
-    def on_command(self, command: Command, stamp_ns: int, wall_ns: int) -> None:
+    def on_command(self, command: Command, stamp_ns: int) -> None:
         """Keep the newest command for the next tick."""
         self._command = command
-        self._times.answered(stamp_ns, wall_ns)
+        self._times.answered(stamp_ns, time.monotonic_ns())
+        if stamp_ns == self._listening_ns:
+            self._simulate()
 
     def _on_timer(self) -> None:
         self._timer.cancel()
-        tick = self._tick
-        if tick is None:
+        if self._listening_ns is not None:
+            self._simulate()
+        elif self._tick is None:
             self._told(None)
-            return
+        else:
+            self._sense(self._tick)
+
+    def _sense(self, tick: Tick) -> None:
         if tick.framed:
-            self._times.sent(tick.stamp_ns, time.time_ns())
+            self._times.sent(tick.stamp_ns, time.monotonic_ns())
         self._output.publish(tick)
         self._output.publish_clock(tick.stamp_ns)
         self._told(self._flight.obey(self._command))
-        self._tick = self._flight.advance()
-        due_s = GRACE_S if self._tick is None else self._until(self._tick.stamp_ns)
-        self._wait(due_s)
+        self._listening_ns = tick.stamp_ns
+        self._wait(LISTEN_S if tick.framed else 0.0)
+
+    def _simulate(self) -> None:
+        self._listening_ns = None
+        self._tick = tick = self._flight.advance()
+        self._wait(GRACE_S if tick is None else self._until(tick.stamp_ns))
 
     def _until(self, stamp_ns: int) -> float:
         return self._start_s + stamp_ns * 1e-9 / self._rate - time.monotonic()

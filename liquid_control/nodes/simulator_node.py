@@ -62,9 +62,8 @@ class SimulatorNode(Node):
             return Lockstep(*parts)
         return RealTime(*parts, self._settings.rate)
 
-    def _on_command(self, message: TwistStamped, info: Mapping[str, int]) -> None:
-        wall_ns = info["received_timestamp"] or time.time_ns()
-        self._pace.on_command(*conversions.command_from(message), wall_ns)
+    def _on_command(self, message: TwistStamped) -> None:
+        self._pace.on_command(*conversions.command_from(message))
 
     def _on_watch(self) -> None:
         if self._begun_s is None:
