@@ -3,9 +3,16 @@
 import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    Measured: TypeAlias = tuple[Table, Sequence[Any], dict[str, Any]]
 
 
 class What(str, Enum):
@@ -37,19 +44,24 @@ def bench(
     from liquid_control.cli.output import output_folder
 
     with output_folder(out, "bench") as folder:
-        if what is What.SIM:
-            from liquid_control.cli.bench_sim import measure_simulation, simulation_table
-
-            rows, config = measure_simulation(model, repeats)
-            table = simulation_table(rows)
-        else:
-            from liquid_control.cli.bench_graph import graph_table, measure_graph
-
-            rows, config = measure_graph(model, repeats, folder)
-            table = graph_table(rows)
+        measure = _simulation if what is What.SIM else _graph
+        table, rows, config = measure(model, repeats, folder)
         from liquid_control.evaluation import results_document, write_results
 
-        command = ["liquid-control", *sys.argv[1:]]
         console().print(table)
-        document = results_document(command, config, rows, [])
+        document = results_document(["liquid-control", *sys.argv[1:]], config, rows, [])
         print(write_results(folder / "results.json", document))
+
+
+def _simulation(model: str, repeats: int, folder: Path) -> "Measured":
+    from liquid_control.cli.bench_sim import measure_simulation, simulation_table
+
+    rows, config = measure_simulation(model, repeats)
+    return simulation_table(rows), rows, config
+
+
+def _graph(model: str, repeats: int, folder: Path) -> "Measured":
+    from liquid_control.cli.bench_graph import graph_table, measure_graph
+
+    rows, config = measure_graph(Path(model), repeats, folder)
+    return graph_table(rows), rows, config

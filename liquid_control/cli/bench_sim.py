@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _time_flight(pilot: "Pilot", seed: int) -> SimulationRow:
 def simulation_table(rows: Sequence[SimulationRow]) -> Table:
     """Return median and range of each figure."""
     title = f"simulation, camera and policy on one core, {len(rows)} flights"
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("")
     for name in ("median", "least", "most"):
         table.add_column(name, justify="right")

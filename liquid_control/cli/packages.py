@@ -1,6 +1,7 @@
 """Optional packages: imported when needed, and named with their extra when missing."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 from liquid_control.errors import DependencyError
@@ -20,11 +21,24 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        missing = error.name or module
-        raise DependencyError(
-            f"{missing} is not installed, and is needed to {purpose}; "
-            f"mend it with: pip install 'liquid_control[{extra}]'"
-        ) from error
+        raise _missing(error.name or module, extra, purpose) from error
+
+
+def check_installed(module: str, extra: str, purpose: str) -> None:
+    """Check that a module is there without importing it, as other processes will.
+
+    Raises:
+        DependencyError: it is not installed.
+    """
+    if find_spec(module) is None:
+        raise _missing(module, extra, purpose)
+
+
+def _missing(module: str, extra: str, purpose: str) -> DependencyError:
+    return DependencyError(
+        f"{module} is not installed, and is needed to {purpose}; "
+        f"mend it with: pip install 'liquid_control[{extra}]'"
+    )
 
 
 def require_report() -> None:

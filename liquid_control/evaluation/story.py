@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from liquid_control.config import Scenario
 from liquid_control.errors import ObservationError
-from liquid_control.interfaces import World
+from liquid_control.interfaces import Trail, World
 from liquid_control.types import NANOSECONDS, FlightRecord, Floats, Pixels
 
 
@@ -26,13 +26,19 @@ class ForestMap:
     lateral_limit_m: float
 
     @classmethod
-    def of(cls, world: World, spacing_m: float = 0.5) -> "ForestMap":
-        """Sample the trail of a world."""
-        count = max(2, round(world.trail.length_m / spacing_m) + 1)
-        along = np.linspace(0.0, world.trail.length_m, count)
-        points = np.array([world.trail.point(float(s)) for s in along], dtype=np.float64)
-        trunks = np.array(world.trunks, dtype=np.float64).reshape(-1, 3)
-        return cls(points, trunks, world.scenario.trail.lateral_limit_m)
+    def of(cls, world: World) -> "ForestMap":
+        """Draw a world."""
+        return cls.drawn(world.trail, world.trunks, world.scenario.trail.lateral_limit_m)
+
+    @classmethod
+    def drawn(
+        cls, trail: Trail, trunks: Floats, lateral_limit_m: float, spacing_m: float = 0.5
+    ) -> "ForestMap":
+        """Sample a trail from end to end, and keep the trunks [N, 3]."""
+        count = max(2, round(trail.length_m / spacing_m) + 1)
+        along = np.linspace(0.0, trail.length_m, count)
+        points = np.array([trail.point(float(s)) for s in along], dtype=np.float64)
+        return cls(points, np.array(trunks, dtype=np.float64).reshape(-1, 3), lateral_limit_m)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,11 @@ def test_a_flyer_that_starts_no_pilot_is_refused():
 
 
 def test_the_map_samples_the_trail_end_to_end():
-    drawn = ForestMap.of(ToyWorld(Scenario()), spacing_m=2.5)
+    world = ToyWorld(Scenario())
+    drawn = ForestMap.drawn(world.trail, world.trunks, 2.5, spacing_m=2.5)
     np.testing.assert_allclose(drawn.trail[:, 0], [0.0, 2.5, 5.0, 7.5, 10.0])
-    assert drawn.lateral_limit_m == Scenario().trail.lateral_limit_m
+    assert ForestMap.of(world).trail.shape == (21, 2)
+    assert ForestMap.of(world).lateral_limit_m == Scenario().trail.lateral_limit_m
 
 
 def test_the_latest_frame_at_an_instant():

@@ -1,0 +1,152 @@
+"""`liquid-control fly`: flights through the ROS 2 graph, with report, videos and bags."""
+
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from liquid_control.evaluation import Entry, FlightJob
+    from liquid_control.evaluation.story import FlightStory
+
+
+def fly(
+    model: Annotated[Path, typer.Option(help="Model folder.")] = Path("models/trail_cfc19"),
+    scenario: Annotated[str, typer.Option(help="Name or YAML file of a scenario.")] = "trail",
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the forest, the wind and all else.")
+    ] = None,
+    campaign: Annotated[
+        Path | None, typer.Option(help="YAML file of flights, instead of --scenario.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value of the scenario, such as wind.gust_mps=6."),
+    ] = None,
+    wind: Annotated[str, typer.Option(help="Preset: calm, breeze, gusty or strong.")] = "",
+    lighting: Annotated[
+        str, typer.Option(help="Preset: noon, overcast, dusk, dark or glare.")
+    ] = "",
+    fog: Annotated[str, typer.Option(help="Preset: clear, haze, fog or dense.")] = "",
+    gui: Annotated[bool, typer.Option("--gui", help="Show PyBullet's window.")] = False,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Pace by the wall clock instead of in lockstep.")
+    ] = False,
+    rate: Annotated[
+        float, typer.Option(min=0.01, help="Simulated seconds in a second, with --realtime.")
+    ] = 1.0,
+    record: Annotated[
+        bool, typer.Option("--record/--no-record", help="Write bag and video.")
+    ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the results.", show_default="runs/<UTC time>-fly"),
+    ] = None,
+) -> None:
+    """Fly through the ROS 2 graph, one process a node, and report.
+
+    Example: liquid-control fly --scenario trail --seed 3 --set wind.gust_mps=6
+
+    Writes results.json and report.html, and for each flight a folder with flight.mcap, flight.mp4
+    and flight.npz. The status is 0 when every flight was flown, whether or not it succeeded.
+    """
+    from liquid_control.cli.output import output_folder
+    from liquid_control.cli.packages import check_installed, require_report
+    from liquid_control.config import parse_settings
+    from liquid_control.config.presets import preset_overrides
+    from liquid_control.evaluation import plan_flights
+    from liquid_control.policy import load_model
+
+    overrides = preset_overrides(wind, lighting, fog) | parse_settings(settings or [])
+    jobs = plan_flights(_entries(campaign, scenario, seed), [load_model(model).name], overrides)
+    require_report()
+    check_installed("pybullet", "sim", "fly in simulation")
+    check_installed("rclpy", "ros", "fly through the ROS 2 graph")
+    options = {
+        "model": model,
+        "mode": "realtime" if realtime else "lockstep",
+        "rate": rate,
+        "record": record,
+        "gui": gui,
+    }
+    with output_folder(out, "fly") as folder:
+        flown = [_fly_one(job, folder, options) for job in jobs]
+        _conclude(folder, campaign.stem if campaign else scenario, jobs, flown, options)
+
+
+def _entries(campaign: Path | None, scenario: str, seed: int | None) -> "list[Entry]":
+    from liquid_control.evaluation import Entry, load_campaign
+
+    if campaign is None:
+        name = Path(scenario).stem
+        return [Entry(name=name, scenario=scenario, seeds=str(10_000 if seed is None else seed))]
+    changed = {} if seed is None else {"seeds": str(seed)}
+    return [entry.model_copy(update=changed) for entry in load_campaign(campaign).entries]
+
+
+def _fly_one(
+    job: "FlightJob", folder: Path, options: dict[str, Any]
+) -> "tuple[FlightStory, dict[str, Any]]":
+    """Fly one job and write its video; return its story and the graph's statistics."""
+    from liquid_control.cli.graph import fly_through_graph
+    from liquid_control.cli.graph_story import tell_graph_flight, video_path
+    from liquid_control.cli.live_line import LiveLine
+    from liquid_control.cli.overrides import override_words
+    from liquid_control.evaluation.video import write_video
+
+    home = folder / f"{_slug(job.entry)}-{job.seed}"
+    with LiveLine(job.entry) as line:
+        outcome = fly_through_graph(
+            scenario_name=job.scenario_name,
+            seed=job.seed,
+            overrides=override_words(job.overrides),
+            out_dir=home,
+            on_progress=line,
+            **options,
+        )
+        line.say("writing the video")
+        story = tell_graph_flight(job, outcome, folder)
+        if story.frames is not None:
+            write_video(video_path(Path(outcome["record"])), story)
+    return story, outcome["statistics"]
+
+
+def _slug(name: str) -> str:
+    """Return a name as part of a path: letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "flight"
+
+
+def _conclude(
+    folder: Path,
+    title: str,
+    jobs: "Sequence[FlightJob]",
+    flown: "Sequence[tuple[FlightStory, dict[str, Any]]]",
+    options: dict[str, Any],
+) -> None:
+    """Print the table; write results.json and report.html and print where they are."""
+    from liquid_control.cli.console import console
+    from liquid_control.cli.graph_story import latency_ms
+    from liquid_control.evaluation import FlightRow, results_document, summarise, write_results
+    from liquid_control.evaluation.report import write_report
+    from liquid_control.evaluation.table import flights_table
+
+    stories = [story for story, _ in flown]
+    rows = [
+        FlightRow.of(job, story.record.result) for job, story in zip(jobs, stories, strict=True)
+    ]
+    measured = [
+        asdict(row) | {"graph": statistics}
+        for row, (_, statistics) in zip(rows, flown, strict=True)
+    ]
+    config = {"flights": [job.scenario for job in jobs], **options}
+    command = ["liquid-control", *sys.argv[1:]]
+    document = results_document(command, config, measured, summarise(rows))
+    latencies = [latency_ms(statistics) for _, statistics in flown]
+    console().print(flights_table(rows, latencies, title))
+    write_results(folder / "results.json", document)
+    print(f"report: {write_report(folder / 'report.html', title, stories, document)}")
