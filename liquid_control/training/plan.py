@@ -1,8 +1,8 @@
 """Which flights a training run makes, as data: round, seed, scenario and who flies.
 
 Everything is a function of the settings, so that a run that was killed asks for the same flights.
-Flights of training, validation and the final figures take their seeds from ranges of their own, from
-100,000,000 on: far from what campaigns use, so that no forest is both learned and measured.
+Flights of training, validation and the final figures take their seeds from ranges of their own,
+from 100,000,000 on: far from those of campaigns, so that no forest is both learned and measured.
 """
 
 from collections.abc import Mapping

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.unit
 def test_same_settings_plan_the_same_flights():
     settings = toy_settings()
     assert round_plans(settings, 1) == round_plans(settings, 1)
-    assert len(round_plans(settings, 0)) == 5
-    assert len(round_plans(settings, 1)) == 3
+    assert len(round_plans(settings, 0)) == 4
+    assert len(round_plans(settings, 1)) == 2
 
 
 def test_no_two_flights_share_a_seed():

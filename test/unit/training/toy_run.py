@@ -25,7 +25,7 @@ TOY = {
     "seed": 3,
     "overrides": {"trail.length_m": 12.0, "camera.width": 32, "camera.height": 18},
     "randomise": {"camera.rate_hz": {"low": 10.0, "high": 20.0}},
-    "flights": {"cloning": 5, "dagger": 3, "rounds": 1, "expert_share": [0.5]},
+    "flights": {"cloning": 4, "dagger": 2, "rounds": 1, "expert_share": [0.5]},
     "learner": {
         "cloning_steps": 40,
         "dagger_steps": 20,
@@ -37,7 +37,7 @@ TOY = {
     },
     "jobs": 1,
     "validation": {
-        "flights": 2,
+        "flights": 1,
         "final_flights": 1,
         "conditions": {"calm": {}, "slow": {"camera.rate_hz": 10.0}},
     },

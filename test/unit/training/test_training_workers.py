@@ -1,0 +1,66 @@
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from liquid_control.errors import ConfigError, OutputError
+from liquid_control.training.workers import run_jobs
+
+pytestmark = pytest.mark.unit
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Writes its worker's process id and thread limit."""
+
+    path: Path
+
+    def run(self) -> None:
+        self.path.write_text(f"{os.getpid()} {os.environ['OMP_NUM_THREADS']}")
+
+
+@dataclass(frozen=True)
+class Refusing:
+    path: Path
+
+    def run(self) -> None:
+        raise ConfigError(f"{self.path.stem}: cannot be flown")
+
+
+@dataclass(frozen=True)
+class Dying:
+    path: Path
+
+    def run(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_jobs_with_a_file_are_not_run_again(tmp_path):
+    jobs = [Writing(tmp_path / str(index)) for index in range(3)]
+    jobs[1].path.write_text("before")
+    done = []
+    run_jobs(jobs, 1, 2, lambda job: done.append(job.path.name))
+    assert jobs[1].path.read_text() == "before"
+    assert sorted(done) == ["0", "1", "2"]
+    assert jobs[0].path.read_text().split()[1] == "1"
+    assert int(jobs[0].path.read_text().split()[0]) != os.getpid()
+
+
+def test_workers_are_renewed(tmp_path):
+    jobs = [Writing(tmp_path / str(index)) for index in range(4)]
+    run_jobs(jobs, 1, 2, lambda job: None)
+    workers = [job.path.read_text() for job in jobs]
+    assert workers[0] == workers[1]
+    assert workers[1] != workers[2]
+
+
+def test_what_a_job_raises_comes_through(tmp_path):
+    with pytest.raises(ConfigError, match="seven: cannot be flown"):
+        run_jobs([Refusing(tmp_path / "seven")], 1, 5, lambda job: None)
+
+
+def test_a_worker_that_dies_is_one_clear_error(tmp_path):
+    with pytest.raises(OutputError, match=r"a worker died while flying eight .*--resume goes on"):
+        run_jobs([Dying(tmp_path / "eight")], 1, 5, lambda job: None)
