@@ -1,7 +1,5 @@
 """Features in, commands and neurons out: the liquid network with the real elapsed time."""
 
-import sys
-
 import numpy as np
 from sensor_msgs.msg import Image
 
@@ -9,7 +7,7 @@ from liquid_control.errors import LiquidControlError, ObservationError
 from liquid_control.nodes import conversions, topics
 from liquid_control.nodes.lifecycle import ModelNode
 from liquid_control.nodes.settings import ControllerSettings
-from liquid_control.nodes.shutdown import Ending, run
+from liquid_control.nodes.shutdown import Ending, main_of
 from liquid_control.policy import Decision, FrameClock
 from liquid_control.types import HOVER, NANOSECONDS
 
@@ -74,7 +72,7 @@ class ControllerNode(ModelNode[ControllerSettings]):
 
 def main() -> None:
     """Run controller_node."""
-    sys.exit(run(lambda ending: [ControllerNode(ending)]))
+    main_of(lambda ending: [ControllerNode(ending)])
 
 
 if __name__ == "__main__":

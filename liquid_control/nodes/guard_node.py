@@ -1,6 +1,5 @@
 """The last word before the autopilot: a process of its own, so that it outlives the network."""
 
-import sys
 from collections import Counter
 
 from geometry_msgs.msg import TwistStamped
@@ -13,7 +12,7 @@ from liquid_control.nodes.diagnostics import Diagnostics
 from liquid_control.nodes.parameters import declare, watch
 from liquid_control.nodes.qos import profile
 from liquid_control.nodes.settings import GuardSettings
-from liquid_control.nodes.shutdown import run
+from liquid_control.nodes.shutdown import main_of
 from liquid_control.types import HOVER
 
 USUAL = Counter({GuardEvent.CLAMPED: 1, GuardEvent.SLEWED: 1})
@@ -100,7 +99,7 @@ class GuardNode(Node):
 
 def main() -> None:
     """Run guard_node."""
-    sys.exit(run(lambda ending: [GuardNode()]))
+    main_of(lambda ending: [GuardNode()])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Pictures and IMU samples in, features out, stamped with the frame that they come from."""
 
-import sys
-
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image, Imu
 
@@ -10,7 +8,7 @@ from liquid_control.nodes import conversions, topics
 from liquid_control.nodes.lifecycle import ModelNode
 from liquid_control.nodes.sensor_sync import SensorSync
 from liquid_control.nodes.settings import PerceptionSettings
-from liquid_control.nodes.shutdown import Ending, run
+from liquid_control.nodes.shutdown import Ending, main_of
 from liquid_control.types import Observation
 
 WATCH_PERIOD_S = 0.1
@@ -113,7 +111,7 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
 
 def main() -> None:
     """Run perception_node."""
-    sys.exit(run(lambda ending: [PerceptionNode(ending)]))
+    main_of(lambda ending: [PerceptionNode(ending)])
 
 
 if __name__ == "__main__":

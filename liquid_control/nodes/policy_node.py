@@ -1,15 +1,13 @@
 """Perception and controller composed: two lifecycle nodes, one process, one executor."""
 
-import sys
-
 from liquid_control.nodes.controller_node import ControllerNode
 from liquid_control.nodes.perception_node import PerceptionNode
-from liquid_control.nodes.shutdown import run
+from liquid_control.nodes.shutdown import main_of
 
 
 def main() -> None:
     """Run perception_node and controller_node in one process."""
-    sys.exit(run(lambda ending: [PerceptionNode(ending), ControllerNode(ending)]))
+    main_of(lambda ending: [PerceptionNode(ending), ControllerNode(ending)])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Writes the flight's bag: messages go from the wire to the file without being opened."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from struct import unpack_from
@@ -13,7 +12,7 @@ from liquid_control.nodes.diagnostics import Diagnostics
 from liquid_control.nodes.parameters import declare
 from liquid_control.nodes.qos import profile
 from liquid_control.nodes.settings import RecorderSettings
-from liquid_control.nodes.shutdown import Ending, run
+from liquid_control.nodes.shutdown import Ending, main_of
 from liquid_control.replay.bag import BagWriter
 from liquid_control.types import NANOSECONDS
 
@@ -69,7 +68,7 @@ class RecorderNode(Node):
 
 def main() -> None:
     """Run recorder_node."""
-    sys.exit(run(lambda ending: [RecorderNode(ending)], LINGER_S))
+    main_of(lambda ending: [RecorderNode(ending)], LINGER_S)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The simulated world as a vehicle on ROS: it senses, obeys `cmd_vel`, and ends by itself."""
 
 import json
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -26,7 +25,7 @@ from liquid_control.nodes.parameters import declare
 from liquid_control.nodes.qos import profile
 from liquid_control.nodes.sensor_output import SensorOutput
 from liquid_control.nodes.settings import SimulatorSettings
-from liquid_control.nodes.shutdown import Ending, run
+from liquid_control.nodes.shutdown import Ending, main_of
 from liquid_control_sim.flight import Flight, Tick
 
 WATCH_PERIOD_S = 0.05
@@ -149,7 +148,7 @@ def _write_json(path: Path, content: Mapping[str, object]) -> None:
 
 def main() -> None:
     """Run simulator_node."""
-    sys.exit(run(lambda ending: [SimulatorNode(ending)]))
+    main_of(lambda ending: [SimulatorNode(ending)])
 
 
 if __name__ == "__main__":
