@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from liquid_control.command.motors import MOTORS, MotorScaling
 from liquid_control.config.loading import Settings
@@ -45,8 +45,6 @@ class ModelFeatures(Settings):
 
 class ModelSettings(Settings):
     """A model: camera, perception network, wiring, time, motors, and where it comes from."""
-
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
     version: Literal[1] = Field(1, alias="schema", description="version of this layout")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="the model's name")

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+import torch
 
 from liquid_control.liquid import CfCWeights, Masking, auto_ncp, random_weights
+
+torch.set_num_threads(1)
 
 
 @pytest.fixture(params=list(Masking), ids=lambda masking: masking.value)

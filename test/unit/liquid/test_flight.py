@@ -46,7 +46,7 @@ def test_arguments_are_left_alone(rng):
     np.testing.assert_array_equal(state, before[1])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     x=st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=34, max_size=34),
     state=st.lists(st.floats(-1, 1, width=32), min_size=19, max_size=19),

@@ -133,7 +133,7 @@ def test_float32_agrees_with_float64_over_500_steps():
 finite = st.floats(-(2.0**100), 2.0**100, width=32)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     x=st.lists(finite, min_size=34, max_size=34),
     state=st.lists(st.floats(-1, 1, width=32), min_size=19, max_size=19),

@@ -45,11 +45,11 @@ def test_step_is_a_sequence_of_one(weights):
 @pytest.mark.parametrize("masking", list(Masking))
 @pytest.mark.parametrize("padded", [False, True])
 def test_gradients(masking, padded):
-    weights = random_weights(auto_ncp(3, 7, 2), np.random.default_rng(2), masking=masking)
+    weights = random_weights(auto_ncp(2, 5, 1), np.random.default_rng(2), masking=masking)
     cell = TorchCfC(weights).double()
-    arrays = drawn(2, 4, 3, 7)
+    arrays = drawn(2, 3, 2, 5)
     x, state, dt = (torch.tensor(array, requires_grad=True) for array in arrays)
-    mask = torch.tensor([[True, True, False, True], [True, False, False, False]])
+    mask = torch.tensor([[True, False, True], [True, False, False]])
     names = [name for name, _ in cell.named_parameters()]
 
     def run(x, state, dt, *values):
@@ -114,18 +114,18 @@ def test_learns_a_low_pass_filter_with_irregular_time():
     """A target that needs memory and elapsed time: the error falls to a tenth of the variance."""
     torch.manual_seed(0)
     cell = TorchCfC.fresh(auto_ncp(2, 10, 1), seed=0)
-    optimiser = torch.optim.Adam(cell.parameters(), lr=2e-2)
+    optimiser = torch.optim.Adam(cell.parameters(), lr=3e-2)
 
     def batch():
-        dt = torch.empty(16, 32).uniform_(0.025, 0.2)
-        x = torch.randint(0, 2, (16, 32, 2)).float().repeat_interleave(4, dim=1)[:, :32] * 2 - 1
-        target, low = torch.zeros(16, 32, 1), torch.zeros(16)
-        for t in range(32):
+        dt = torch.empty(16, 20).uniform_(0.025, 0.2)
+        x = torch.randint(0, 2, (16, 20, 2)).float().repeat_interleave(4, dim=1)[:, :20] * 2 - 1
+        target, low = torch.zeros(16, 20, 1), torch.zeros(16)
+        for t in range(20):
             low = low + (1 - torch.exp(-dt[:, t] / 0.4)) * (0.8 * x[:, t, 0] - low)
             target[:, t, 0] = low
         return x, dt, target
 
-    for _ in range(150):
+    for _ in range(100):
         x, dt, target = batch()
         outputs, _ = cell.sequence(x, cell.init_state(16), dt)
         loss = (outputs - target).square().mean()
