@@ -13,7 +13,7 @@ from liquid_control.training.settings import TrainingSettings
 SETTINGS_FILE = "settings.json"
 
 FREE_KEYS = frozenset({"jobs", "restart_every", "time_budget_s", "learner.save_every_s"})
-"""Keys that a resumed run may change: they decide how long it takes, not what comes out."""
+"""Keys that a resumed run may change: how fast it goes and when it must be over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ class Learner:
             folder: where checkpoints go.
             on_step: told of each step's loss.
         """
+        torch.set_num_threads(1)
         train = split_flights(dataset.flights, self.settings.held_out).train
         losses: list[float] = []
         saved_s = time.monotonic()

@@ -15,6 +15,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+_LOG_WIDTH = 120
+
+
+def _console() -> Console:
+    """Return a console on stderr; a log file has no width, and bars need one."""
+    console = Console(stderr=True)
+    return console if console.is_terminal else Console(stderr=True, width=_LOG_WIDTH)
+
 
 @dataclass
 class Bar:
@@ -32,7 +40,7 @@ class Bar:
 class Reporter:
     """Shows phases one after the other on a console."""
 
-    console: Console = field(default_factory=lambda: Console(stderr=True))
+    console: Console = field(default_factory=_console)
 
     @contextmanager
     def phase(self, title: str, total: int, done: int = 0) -> Iterator[Bar]:
@@ -51,4 +59,4 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, soft_wrap=True)

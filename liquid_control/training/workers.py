@@ -5,6 +5,7 @@ few megabytes a forest, and they end when the process that started them dies, ho
 """
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -86,7 +87,8 @@ def _check(future: "Future[None]", job: Job) -> None:
 
 
 def _end_with_parent() -> None:
-    """Watch the parent from a thread and end when it is gone: no orphan goes on flying."""
+    """End when the parent is gone: no orphan goes on flying. Ctrl-C is for the parent alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
 
     def watch() -> None:

@@ -42,6 +42,7 @@ def test_missing_file_is_named(tmp_path):
         ({"flights": {"cloning": 0}}, "flights.cloning: .*greater than or equal to 1, got 0"),
         ({"flights": {"expert_share": [1.5]}}, "share.* between 0 and 1"),
         ({"seed": -1}, "seed: .*got -1"),
+        ({"seed": "three"}, "seed: .*valid integer.*got 'three'"),
         ({"name": "a b"}, "name: .*pattern"),
         ({"scenario": "sea"}, "unknown scenario 'sea'"),
         ({"randomise": {"wind.mean": {"low": 0, "high": 1}}}, "unknown scenario key wind.mean"),
