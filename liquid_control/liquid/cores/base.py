@@ -14,7 +14,7 @@ Advance = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 class Core(nn.Module, ABC):
     """A recurrent core: features and elapsed time in, outputs and a new state out.
 
-    A state is one tensor [B, S]; what a core keeps of its past, it keeps there, so that a state can
+    A state is one tensor [B, S]; what a core keeps of its past it keeps there, so that a state can
     be stored, sent and compared whatever the core is. Subclasses say how one step and a sequence
     are computed; checks and signatures are the same for all.
 
@@ -63,7 +63,7 @@ class Core(nn.Module, ABC):
             x: features [B, T, I].
             state: [B, S].
             dt: elapsed seconds before each step, [B, T], >= 0.
-            mask: bool [B, T]; a False step leaves the state as it was, and its output is finite but
+            mask: bool [B, T]; a False step leaves the state as it was; its output is finite but
                 has no meaning. None for all True.
 
         Returns:
