@@ -58,7 +58,7 @@ def solve(name: str, wanted: list[str], pins: str | None = None) -> str:
     command += ["--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "-o", str(target)]
     if pins:
         command += ["-c", str(WORK / f"{pins}.txt")]
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True, cwd=HERE.parent)
     return target.read_text(encoding="utf-8")
 
 
