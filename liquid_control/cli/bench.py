@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from liquid_control.cli.numbers import whole_number
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,7 +29,12 @@ def bench(
     model: Annotated[
         str, typer.Option(help="Model folder; for sim also `expert`.")
     ] = "models/trail_cfc19",
-    repeats: Annotated[int, typer.Option(min=1, help="Flights, each with another seed.")] = 5,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            parser=whole_number(1), metavar="INT", help="Flights, each with another seed."
+        ),
+    ] = 5,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of results.json.", show_default="runs/<UTC time>-bench"),
@@ -62,6 +69,7 @@ def _simulation(model: str, repeats: int, folder: Path) -> "Measured":
 
 def _graph(model: str, repeats: int, folder: Path) -> "Measured":
     from liquid_control.cli.bench_graph import graph_table, measure_graph
+    from liquid_control.cli.shipped import shipped
 
-    rows, config = measure_graph(Path(model), repeats, folder)
+    rows, config = measure_graph(shipped(Path(model)), repeats, folder)
     return graph_table(rows), rows, config

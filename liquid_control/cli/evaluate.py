@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from liquid_control.cli.numbers import whole_number
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,14 +32,20 @@ def evaluate(
             "10000:10020."
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Flights at a time.")] = 2,
+    jobs: Annotated[
+        int, typer.Option(parser=whole_number(1), metavar="INT", help="Flights at a time.")
+    ] = 2,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="key=value of the scenario, such as wind.gust_mps=6."),
     ] = None,
     report: Annotated[
         int,
-        typer.Option(min=0, help="Flights of each row to show in report.html, failed ones first."),
+        typer.Option(
+            parser=whole_number(0),
+            metavar="INT",
+            help="Flights of each row to show in report.html, failed ones first.",
+        ),
     ] = 0,
     out: Annotated[
         Path | None,
@@ -93,13 +101,14 @@ def _entries(
     campaign: Path | None, scenario: str | None, seeds: str | None, overrides: dict[str, Any]
 ) -> "tuple[list[Entry], str]":
     """Return the entries to fly and what the whole is called."""
+    from liquid_control.cli.shipped import shipped
     from liquid_control.errors import ConfigError
     from liquid_control.evaluation import Entry, load_campaign, parse_seeds
 
     if seeds is not None:
         parse_seeds(seeds)
     if campaign is not None and scenario is None:
-        loaded = load_campaign(campaign)
+        loaded = load_campaign(shipped(campaign))
         changed = {} if seeds is None else {"seeds": seeds}
         return [entry.model_copy(update=changed) for entry in loaded.entries], loaded.name
     if campaign is not None or scenario is None:

@@ -30,12 +30,13 @@ def export(
     """
     from liquid_control.cli.output import output_folder
     from liquid_control.cli.packages import require
+    from liquid_control.cli.shipped import shipped
     from liquid_control.policy import load_model
 
     require("onnx", "train", "write ONNX graphs")
     from liquid_control.export.model_graphs import model_graphs
 
-    loaded = load_model(model)
+    loaded = load_model(shipped(model))
     graphs = model_graphs(loaded.settings, loaded.arrays)
     with output_folder(out, "export") as folder:
         for name, content in graphs.items():

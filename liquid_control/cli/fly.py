@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from liquid_control.cli.numbers import factor, whole_number
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,7 +21,10 @@ def fly(
     model: Annotated[Path, typer.Option(help="Model folder.")] = Path("models/trail_cfc19"),
     scenario: Annotated[str, typer.Option(help="Name or YAML file of a scenario.")] = "trail",
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of the forest, the wind and all else.")
+        int | None,
+        typer.Option(
+            parser=whole_number(0), metavar="INT", help="Of the forest, the wind and all else."
+        ),
     ] = None,
     campaign: Annotated[
         Path | None, typer.Option(help="YAML file of flights, instead of --scenario.")
@@ -38,11 +43,17 @@ def fly(
         bool, typer.Option("--realtime", help="Pace by the wall clock instead of in lockstep.")
     ] = False,
     rate: Annotated[
-        float, typer.Option(min=0.01, help="Simulated seconds in a second, with --realtime.")
+        float,
+        typer.Option(
+            parser=factor, metavar="FACTOR", help="Simulated seconds in a second, with --realtime."
+        ),
     ] = 1.0,
     record: Annotated[
         bool, typer.Option("--record/--no-record", help="Write bag and video.")
     ] = True,
+    gif: Annotated[
+        bool, typer.Option("--gif", help="Also write flight.gif: the first ten seconds.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the results.", show_default="runs/<UTC time>-fly"),
@@ -57,11 +68,13 @@ def fly(
     """
     from liquid_control.cli.output import output_folder
     from liquid_control.cli.packages import check_installed, require_report
+    from liquid_control.cli.shipped import shipped
     from liquid_control.config import parse_settings
     from liquid_control.config.presets import preset_overrides
     from liquid_control.evaluation import plan_flights
     from liquid_control.policy import load_model
 
+    model = shipped(model)
     overrides = preset_overrides(wind, lighting, fog) | parse_settings(settings or [])
     jobs = plan_flights(_entries(campaign, scenario, seed), [load_model(model).name], overrides)
     require_report()
@@ -75,29 +88,30 @@ def fly(
         "gui": gui,
     }
     with output_folder(out, "fly") as folder:
-        flown = [_fly_one(job, folder, options) for job in jobs]
+        flown = [_fly_one(job, folder, options, gif) for job in jobs]
         _conclude(folder, campaign.stem if campaign else scenario, jobs, flown, options)
 
 
 def _entries(campaign: Path | None, scenario: str, seed: int | None) -> "list[Entry]":
+    from liquid_control.cli.shipped import shipped
     from liquid_control.evaluation import Entry, load_campaign
 
     if campaign is None:
         name = Path(scenario).stem
         return [Entry(name=name, scenario=scenario, seeds=str(10_000 if seed is None else seed))]
     changed = {} if seed is None else {"seeds": str(seed)}
-    return [entry.model_copy(update=changed) for entry in load_campaign(campaign).entries]
+    return [entry.model_copy(update=changed) for entry in load_campaign(shipped(campaign)).entries]
 
 
 def _fly_one(
-    job: "FlightJob", folder: Path, options: dict[str, Any]
+    job: "FlightJob", folder: Path, options: dict[str, Any], gif: bool
 ) -> "tuple[FlightStory, dict[str, Any]]":
     """Fly one job and write its video; return its story and the graph's statistics."""
     from liquid_control.cli.graph import fly_through_graph
     from liquid_control.cli.graph_story import tell_graph_flight, video_path
     from liquid_control.cli.live_line import LiveLine
     from liquid_control.cli.overrides import override_words
-    from liquid_control.evaluation.video import write_video
+    from liquid_control.evaluation.video import write_gif, write_video
 
     home = folder / f"{_slug(job.entry)}-{job.seed}"
     with LiveLine(job.entry) as line:
@@ -110,9 +124,11 @@ def _fly_one(
             **options,
         )
         line.say("writing the video")
-        story = tell_graph_flight(job, outcome, folder)
+        story, video = tell_graph_flight(job, outcome, folder), video_path(outcome["record"])
         if story.frames is not None:
-            write_video(video_path(Path(outcome["record"])), story)
+            write_video(video, story)
+            if gif:
+                write_gif(video.with_suffix(".gif"), story)
     return story, outcome["statistics"]
 
 

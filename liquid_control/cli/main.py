@@ -1,7 +1,10 @@
 """Puts the sub-commands together, and turns every error of ours into one line and status 2."""
 
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
 
 import typer
 
@@ -31,6 +34,7 @@ for command in (fly, evaluate, train, export, bench, doctor):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; return 0 when done, 2 after an error of ours, 130 when interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         status = typer.main.get_command(app).main(
             words, prog_name="liquid-control", standalone_mode=False
@@ -45,7 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not hasattr(error, "format_message"):
             raise
         return _fail(f"{error.format_message()} (see --help)")
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return status if isinstance(status, int) else 0
+
+
+def _terminate(number: int, _: FrameType | None) -> NoReturn:
+    """End as after Ctrl-C: child processes ended, nothing half-written."""
+    raise SystemExit(128 + number)
 
 
 def _fail(message: str) -> int:

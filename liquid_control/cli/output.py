@@ -25,6 +25,8 @@ def output_folder(out: Path | None, command: str) -> Iterator[Path]:
     except BaseException:
         with suppress(OSError):
             folder.rmdir()
+            if out is None:
+                folder.parent.rmdir()
         raise
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from liquid_control.cli.shipped import shipped
 from liquid_control.errors import ConfigError
 from liquid_control.interfaces import Flyer, Pilot
 
@@ -35,7 +36,7 @@ class PilotOf:
             return Expert()
         from liquid_control.policy import Policy, PolicyPilot, load_model
 
-        return PolicyPilot(Policy(load_model(Path(self.model))))
+        return PolicyPilot(Policy(load_model(shipped(Path(self.model)))))
 
 
 def pilots_of(models: Sequence[str]) -> dict[str, PilotOf]:

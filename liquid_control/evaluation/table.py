@@ -66,8 +66,10 @@ def _table(title: str) -> Table:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent; 100 only if it is all."""
-    return f"{100 * share:.1f} %" if 0.0 < share < 1.0 else f"{100 * share:.0f} %"
+    """Return a share in percent; 100 only if it is all, 0 only if it is nothing."""
+    if share in (0.0, 1.0):
+        return f"{100 * share:.0f} %"
+    return f"{min(max(100 * share, 0.1), 99.9):.1f} %"
 
 
 def metres(value: float) -> str:

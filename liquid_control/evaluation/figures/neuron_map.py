@@ -11,6 +11,8 @@ from liquid_control.types import Floats
 
 _ROW_IN = 0.17
 _COLUMNS = 600
+_MOTORS = ("forward", "left", "up", "yaw rate")
+"""What the motor neurons command, in the order of `Command.values`."""
 
 STATE_COLOURS = LinearSegmentedColormap.from_list(
     "state", ["#174ea6ff", "#4d8bf0bf", "#88888800", "#f0884dbf", "#b3381fff"]
@@ -71,13 +73,19 @@ def _heat(
         vmax=limits[1],
         extent=(float(seconds[0]), end, len(names) - 0.5, -0.5),
     )
-    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_yticks(range(len(names)), [_label(name) for name in names], fontsize=8)
     for edge in _group_edges(names):
         axes.axhline(edge - 0.5, color=ink.MUTED, linewidth=0.8)
     axes.spines["bottom"].set_visible(False)
     bar = axes.figure.colorbar(picture, ax=axes, pad=0.012, fraction=0.018, aspect=24)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8)
+
+
+def _label(name: str) -> str:
+    """Return a motor neuron's command, and any other neuron's name."""
+    kind, _, number = name.partition("_")
+    return _MOTORS[int(number)] if kind == "motor" and number in "0123" else name
 
 
 def _group_edges(names: list[str]) -> list[int]:

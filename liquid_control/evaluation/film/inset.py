@@ -37,7 +37,7 @@ class MapInset:
         trunks = self._story.map.trunks
         for (x, y), radius_m in zip(self._pixels(trunks[:, :2]), trunks[:, 2], strict=True):
             if left <= x <= right and top <= y <= bottom:
-                radius = max(round(radius_m * self._scale * _UNIT), 26)
+                radius = max(round(radius_m * self._scale * _UNIT), 30)
                 cv2.circle(panel, (int(x), int(y)), radius, TRUNK, -1, cv2.LINE_AA, _SHIFT)
 
     def path(self, panel: Pixels, begin: int, end: int) -> int:

@@ -79,6 +79,13 @@ def test_colours_follow_the_theme(tmp_path):
     assert "#1d2733" not in figures
 
 
+def test_motor_neurons_are_called_by_what_they_command(tmp_path):
+    text = page(tmp_path, [toy_story()])
+    for label in ("yaw rate", "forward", "command_5", "inter_0"):
+        assert text.count(f">{label}</text>") == 2
+    assert "motor_" not in text
+
+
 def test_flown_motion_is_in_the_heading_frame():
     story = toy_story()
     turned = np.tile(quaternion_from_euler(0.1, 0.2, np.pi / 2), (80, 1))

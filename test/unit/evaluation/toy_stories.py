@@ -57,7 +57,7 @@ def toy_story(
     framed = record.stamp_ns[record.framed]
     images = tuple(np.full((54, 96, 3), 40 + index, np.uint8) for index in range(len(framed)))
     names = (*(f"inter_{n}" for n in range(9)), *(f"command_{n}" for n in range(6)))
-    names += ("forward", "left", "up", "yaw_rate")
+    names += tuple(f"motor_{n}" for n in range(4))
     state = np.tanh(np.outer(np.linspace(-1.0, 1.0, len(framed)), np.ones(19)))
     length = float(record.position[-1, 0])
     return FlightStory(
