@@ -1,0 +1,178 @@
+"""Perception and controller, composed, with a camera and an IMU that misbehave."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+
+from liquid_control.config.scenario import CameraSettings
+from liquid_control.nodes import conversions, topics
+from liquid_control.types import HOVER
+
+from .conftest import ends
+
+pytestmark = pytest.mark.ros
+
+MODE = "realtime"
+PERIOD_S = 0.05
+REST = ((0.0, 0.0, 0.0), (0.0, 0.0, 9.81))
+
+
+class Sensors:
+    """A camera and an IMU on the wall clock; `picture` and `sample` may be replaced."""
+
+    def __init__(self, probe) -> None:
+        self.probe = probe
+        self.image = np.random.default_rng(0).integers(0, 256, (54, 96, 3), dtype=np.uint8)
+        self.encoding = "rgb8"
+        self.force = REST[1]
+        for topic in (topics.IMU, topics.IMAGE, topics.CAMERA_INFO):
+            probe.advertise(topic, MODE)
+
+    def sense(self, stamp_ns: int | None = None, imu_ns: int | None = None) -> int:
+        """Publish IMU samples up to a stamp, then a frame with it; return the stamp."""
+        now_ns = time.time_ns() if stamp_ns is None else stamp_ns
+        until_ns = now_ns if imu_ns is None else imu_ns
+        for back in range(9, -1, -1):
+            sample = conversions.imu_message(REST[0], self.force, until_ns - back * 5_000_000)
+            self.probe.publish(topics.IMU, sample)
+        image = conversions.image_message(self.image, now_ns)
+        image.encoding = self.encoding
+        self.probe.publish(topics.IMAGE, image)
+        return now_ns
+
+
+@pytest.fixture
+def flown(probe, launch, model):
+    """Return sensors, the commands and the diagnostics of an active pair of nodes."""
+    sensors = Sensors(probe)
+    commands = probe.listen(topics.POLICY_COMMAND, MODE)
+    diagnostics = probe.listen(topics.DIAGNOSTICS, MODE)
+    launch("policy_node", mode=MODE, model=str(model), autostart=True)
+    probe.until(probe.matched, "perception")
+    probe.until(lambda: (sensors.sense() and probe.spin(PERIOD_S)) or commands, "a command")
+    return sensors, commands, diagnostics
+
+
+def answer(probe, commands, stamp_ns):
+    def find():
+        found = [conversions.command_from(message) for _, message in commands]
+        return [command for command, answered_ns in found if answered_ns == stamp_ns]
+
+    return probe.until(find, f"an answer to {stamp_ns}")[0]
+
+
+def counted(probe, diagnostics, node: str, event: str) -> int:
+    return probe.until(lambda: probe.events(diagnostics, node).get(event, 0), f"{event} of {node}")
+
+
+def test_a_good_frame_is_answered_with_its_stamp(probe, flown):
+    sensors, commands, _ = flown
+    command = answer(probe, commands, sensors.sense())
+    assert command != HOVER
+    assert command.is_finite
+
+
+def test_a_wrong_encoding_brings_hover_and_is_counted(probe, flown):
+    sensors, commands, diagnostics = flown
+    sensors.encoding = "bgr8"
+    assert answer(probe, commands, sensors.sense()) == HOVER
+    assert counted(probe, diagnostics, "perception_node", "image_refused") >= 1
+    assert counted(probe, diagnostics, "controller_node", "features_refused") >= 1
+    sensors.encoding = "rgb8"
+    assert answer(probe, commands, sensors.sense()) != HOVER
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_imu_samples_that_are_not_finite_bring_hover_and_are_counted(probe, flown, value):
+    sensors, commands, diagnostics = flown
+    sensors.force = (0.0, value, 9.81)
+    assert answer(probe, commands, sensors.sense()) == HOVER
+    assert counted(probe, diagnostics, "perception_node", "observation_refused") >= 1
+
+
+def test_a_camera_with_another_view_brings_hover_and_is_counted(probe, flown):
+    sensors, commands, diagnostics = flown
+    narrow = CameraSettings(width=96, height=54, horizontal_fov_deg=40.0)
+    info = conversions.camera_info_message(narrow, time.time_ns())
+    probe.publish(topics.CAMERA_INFO, info)
+    probe.spin(0.3)
+    assert answer(probe, commands, sensors.sense()) == HOVER
+    assert counted(probe, diagnostics, "perception_node", "observation_refused") >= 1
+
+
+def test_a_frame_that_goes_back_is_dropped_and_counted(probe, flown):
+    sensors, commands, diagnostics = flown
+    stamp_ns = sensors.sense()
+    answer(probe, commands, stamp_ns)
+    sensors.sense(stamp_ns - 30_000_000)
+    assert counted(probe, diagnostics, "perception_node", "frame_stamp_backwards") == 1
+    answers = [conversions.command_from(message)[1] for _, message in commands]
+    assert stamp_ns - 30_000_000 not in answers
+
+
+def test_a_frame_that_jumps_ahead_of_the_imu_waits_and_then_starts_from_a_fresh_state(
+    probe, flown
+):
+    sensors, commands, diagnostics = flown
+    now_ns = time.time_ns()
+    far_ns = sensors.sense(now_ns + 3_600_000_000_000, imu_ns=now_ns)
+    answer(probe, commands, far_ns)
+    assert counted(probe, diagnostics, "perception_node", "imu_late") >= 1
+    assert counted(probe, diagnostics, "controller_node", "fresh_state") >= 1
+
+
+def test_a_camera_that_stops_is_an_error_until_it_comes_back(probe, flown):
+    sensors, _, diagnostics = flown
+    assert counted(probe, diagnostics, "perception_node", "camera_stopped") >= 1
+
+    def level():
+        mine = [m for _, m in diagnostics if m.status[0].name == "perception_node"]
+        return (mine[-1].status[0].level, mine[-1].status[0].message) if mine else None
+
+    probe.until(lambda: level() == (b"\x02", "the camera stopped"), "an error")
+    probe.until(
+        lambda: (sensors.sense() and probe.spin(PERIOD_S)) or level()[0] != b"\x02", "an end"
+    )
+
+
+def test_nodes_start_unconfigured_and_refuse_a_bad_model_with_one_line(probe, launch, tmp_path):
+    process = launch("controller_node", mode=MODE, model=str(tmp_path / "nothing"))
+    service = "/controller_node/get_state"
+    state = probe.call(GetState, service, GetState.Request())
+    assert state.current_state.label == "unconfigured"
+    change = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE))
+    assert not probe.call(ChangeState, "/controller_node/change_state", change).success
+    state = probe.call(GetState, service, GetState.Request())
+    assert state.current_state.label == "unconfigured"
+    lines = process.log.read_text().strip().splitlines()
+    assert len(lines) == 1
+    assert f"model folder {tmp_path / 'nothing'} does not exist" in lines[0]
+    assert process.child.poll() is None
+
+
+def test_a_node_goes_through_its_lifecycle_and_back(probe, launch, model):
+    launch("perception_node", mode=MODE, model=str(model))
+    for transition, label in (
+        (Transition.TRANSITION_CONFIGURE, "inactive"),
+        (Transition.TRANSITION_ACTIVATE, "active"),
+        (Transition.TRANSITION_DEACTIVATE, "inactive"),
+        (Transition.TRANSITION_CLEANUP, "unconfigured"),
+        (Transition.TRANSITION_CONFIGURE, "inactive"),
+    ):
+        change = ChangeState.Request(transition=Transition(id=transition))
+        assert probe.call(ChangeState, "/perception_node/change_state", change).success
+        state = probe.call(GetState, "/perception_node/get_state", GetState.Request())
+        assert state.current_state.label == label
+
+
+@pytest.mark.parametrize("name", ["perception_node", "controller_node"])
+def test_with_autostart_a_bad_model_ends_the_process_with_status_2(launch, tmp_path, name):
+    process = launch(name, mode=MODE, model=str(tmp_path / "nothing"), autostart=True)
+    assert ends(process) == 2
+    lines = process.log.read_text().strip().splitlines()
+    assert len(lines) == 1
+    assert f"model folder {tmp_path / 'nothing'} does not exist" in lines[0]
