@@ -19,6 +19,7 @@ from liquid_control_sim.extent import ground_extent
 from liquid_control_sim.forest import Forest
 from liquid_control_sim.meshes import Mesh, ground_mesh
 from liquid_control_sim.optics import CameraPose, Intrinsics, in_view
+from liquid_control_sim.rows import as_rows
 from liquid_control_sim.sun import Sun, make_sun
 from liquid_control_sim.texture_cache import texture_file
 from liquid_control_sim.textures import paint_ground
@@ -93,10 +94,10 @@ class Scene:
     def _body(self, mesh: Mesh, texture: int) -> int:
         shape = pybullet.createVisualShape(
             pybullet.GEOM_MESH,
-            vertices=mesh.vertices.tolist(),
+            vertices=as_rows("vertices", mesh.vertices),
             indices=mesh.triangles.ravel().tolist(),
-            uvs=mesh.uvs.tolist(),
-            normals=mesh.normals.tolist(),
+            uvs=as_rows("uvs", mesh.uvs),
+            normals=as_rows("normals", mesh.normals),
             rgbaColor=_SHOWN,
             physicsClientId=self._client,
         )

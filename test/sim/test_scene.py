@@ -9,6 +9,7 @@ from liquid_control.frames import quaternion_from_euler
 from liquid_control.types import VehicleState
 from liquid_control_sim.camera import Camera
 from liquid_control_sim.forest import generate_forest
+from liquid_control_sim.rows import as_rows
 from liquid_control_sim.scene import Scene
 
 pytestmark = pytest.mark.sim
@@ -37,6 +38,14 @@ def test_a_forest_without_trees_is_its_ground(client):
     forest = generate_forest(TrailSettings(), ForestSettings(trees=0), 1)
     Scene(client, forest, LightSettings(), 1)
     assert pybullet.getNumBodies(physicsClientId=client) == 1
+
+
+def test_rows_given_to_pybullet_are_used_again():
+    first = as_rows("test", np.arange(6.0).reshape(3, 2))
+    assert first == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
+    second = as_rows("test", np.ones((2, 3)))
+    assert second == [[1.0, 1.0, 1.0]] * 2
+    assert [id(row) for row in second] == [id(row) for row in first[:2]]
 
 
 def test_hiding_slabs_changes_no_pixel(client, monkeypatch):
