@@ -6,7 +6,7 @@ is in `liquid.ncps`.
 
 from liquid_control.liquid.auto_ncp import auto_ncp, ncp
 from liquid_control.liquid.flight import FlightCfC
-from liquid_control.liquid.masks import MAPS, Masking, layer_masks, weight_count
+from liquid_control.liquid.masks import MAPS, Masking, Mode, layer_masks, weight_count
 from liquid_control.liquid.reference import CfC
 from liquid_control.liquid.weights import CfCWeights, LayerWeights, random_weights
 from liquid_control.liquid.wiring import Layer, Wiring
@@ -19,6 +19,7 @@ __all__ = [
     "Layer",
     "LayerWeights",
     "Masking",
+    "Mode",
     "Wiring",
     "auto_ncp",
     "layer_masks",

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from liquid_control.errors import CellError
 from liquid_control.liquid.flight_layout import MAP_ROWS, block, joint_product, link, positions
+from liquid_control.liquid.masks import Mode
 from liquid_control.liquid.weights import CfCWeights
 
 Array = NDArray[np.float32]
@@ -31,6 +32,13 @@ class FlightCfC:
     """
 
     def __init__(self, weights: CfCWeights) -> None:
+        """Lay out weights and scratch memory.
+
+        Raises:
+            CellError: the weights are of another mode than `default`, the one that flies.
+        """
+        if weights.mode is not Mode.DEFAULT:
+            raise CellError(f"expected a CfC in mode 'default', got {weights.mode.value!r}")
         wiring = weights.wiring
         width = wiring.inputs + wiring.neurons + 1
         self.weights = weights

@@ -12,6 +12,23 @@ MAPS = ("ff1", "ff2", "time_a", "time_b")
 """The four linear maps of a CfC layer, in the order in which they are stacked everywhere."""
 
 
+class Mode(str, Enum):
+    """How a CfC's maps make the new state; the equations are in `liquid_control.liquid.reference`.
+
+    `DEFAULT`: a time gate between two heads. `NO_GATE`: the gate opens the second head only.
+    `PURE`: the closed-form solution of the liquid time constant network itself, with one map.
+    """
+
+    DEFAULT = "default"
+    NO_GATE = "no_gate"
+    PURE = "pure"
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """The linear maps of a layer, in the order in which they are stacked."""
+        return MAPS[:1] if self is Mode.PURE else MAPS
+
+
 class Masking(str, Enum):
     """How a wiring is applied to the maps of a layer.
 
@@ -27,14 +44,17 @@ class Masking(str, Enum):
     NCPS = "ncps"
 
 
-def layer_masks(wiring: Wiring, masking: Masking) -> tuple[NDArray[np.bool_], ...]:
-    """Return, for each layer, the mask of its four maps.
+def layer_masks(
+    wiring: Wiring, masking: Masking, mode: Mode = Mode.DEFAULT
+) -> tuple[NDArray[np.bool_], ...]:
+    """Return, for each layer, the mask of its maps.
 
     The columns are the layer's inputs (the sensory inputs, or the layer before), then the layer's
     own previous states.
 
     Returns:
-        bool [4, H, K + H] for every layer, maps in the order of `MAPS`, K inputs, H neurons.
+        bool [M, H, K + H] for every layer, the M maps in the order of `mode.maps`, K inputs, H
+        neurons.
 
     Raises:
         CellError: a synapse joins layers that do not follow each other, so no layer can carry it.
@@ -45,17 +65,18 @@ def layer_masks(wiring: Wiring, masking: Masking) -> tuple[NDArray[np.bool_], ..
     for index, own in enumerate(slices):
         incoming = wiring.sensory if index == 0 else wiring.recurrent[slices[index - 1]]
         joined = np.concatenate([incoming[:, own] != 0, _own(wiring, own, masking)])
-        stacked = np.repeat(joined.T[np.newaxis], len(MAPS), axis=0)
+        stacked = np.repeat(joined.T[np.newaxis], len(mode.maps), axis=0)
         if masking is Masking.NCPS:
             stacked[2:] = True
         masks.append(stacked)
     return tuple(masks)
 
 
-def weight_count(wiring: Wiring, masking: Masking) -> int:
-    """Return how many weights and biases the four maps of all layers have."""
-    masks = layer_masks(wiring, masking)
-    return sum(int(mask.sum()) for mask in masks) + len(MAPS) * wiring.neurons
+def weight_count(wiring: Wiring, masking: Masking, mode: Mode = Mode.DEFAULT) -> int:
+    """Return how many numbers are learned: weights and biases of all maps, w_tau and A if pure."""
+    masks = layer_masks(wiring, masking, mode)
+    a_neuron = len(mode.maps) + (2 if mode is Mode.PURE else 0)
+    return sum(int(mask.sum()) for mask in masks) + a_neuron * wiring.neurons
 
 
 def _own(wiring: Wiring, own: slice, masking: Masking) -> NDArray[np.bool_]:

@@ -10,8 +10,18 @@ with g = tanh(ff1), h = tanh(ff2) and f t = time_a * t + time_b, all four linear
     s  = sigma(time_a * dt / time_unit + time_b)
     h' = tanh(ff1) * (1 - s) + tanh(ff2) * s
 
+That is mode `default`. Mode `no_gate` lets the gate open the second head only,
+
+    h' = tanh(ff1) + s * tanh(ff2)
+
+and mode `pure` is the approximate closed form of a liquid time constant neuron itself, with one
+map f = ff1, a decay w_tau and a resting value A, in the signs of ncps:
+
+    h' = A - A * exp(-(|w_tau| + |f|) * dt / time_unit) * f
+
 Layers are computed in order, each from the new state of the layer before and its own previous
-state.
+state. In mode `default` a state stays in [-1, 1], in `no_gate` in [-2, 2], and in `pure`, since
+f * exp(-f * t) <= 1 / (e * t), within |A| * (1 + time_unit / (e * dt)) of zero.
 """
 
 from dataclasses import dataclass
@@ -19,8 +29,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_control.errors import CellError
 from liquid_control.liquid.checks import check_sequence, check_step
-from liquid_control.liquid.weights import CfCWeights
+from liquid_control.liquid.masks import Mode
+from liquid_control.liquid.weights import CfCWeights, LayerWeights
 
 Array = NDArray[np.floating]
 
@@ -55,11 +67,20 @@ class CfC:
         Raises:
             CellError: a shape does not fit, or dt is negative or not finite.
         """
-        output, after, _ = self.step_with_gates(x, state, dt)
+        output, after, _ = self._step(x, state, dt)
         return output, after
 
     def step_with_gates(self, x: Array, state: Array, dt: Array) -> tuple[Array, Array, Array]:
-        """Advance by one step as `step`, and also return the time gates s, [B, N] in [0, 1]."""
+        """Advance by one step as `step`, and also return the time gates s, [B, N] in [0, 1].
+
+        Raises:
+            CellError: as `step`, or the mode is `pure`, which has no gates.
+        """
+        if self.weights.mode is Mode.PURE:
+            raise CellError("expected a CfC with time gates, got one in mode 'pure'")
+        return self._step(x, state, dt)
+
+    def _step(self, x: Array, state: Array, dt: Array) -> tuple[Array, Array, Array]:
         wiring = self.weights.wiring
         check_step(wiring.inputs, wiring.neurons, x.shape, state.shape, dt)
         elapsed = (np.asarray(dt, self.dtype) / self.dtype(self.weights.time_unit_s))[:, None]
@@ -68,12 +89,23 @@ class CfC:
         for own, layer in zip(wiring.slices, self.weights.layers, strict=True):
             joined = np.concatenate([inputs, np.asarray(state[:, own], self.dtype)], axis=1)
             maps = np.einsum("bk,mhk->mbh", joined, layer.weight.astype(self.dtype))
-            ff1, ff2, time_a, time_b = maps + layer.bias.astype(self.dtype)[:, None, :]
-            gate = _sigmoid(time_a * elapsed + time_b)
-            inputs = np.tanh(ff1) * (1 - gate) + np.tanh(ff2) * gate
+            maps = maps + layer.bias.astype(self.dtype)[:, None, :]
+            inputs, gate = self._solve(maps, elapsed, layer)
             states.append(inputs)
             gates.append(gate)
         return inputs, np.concatenate(states, axis=1), np.concatenate(gates, axis=1)
+
+    def _solve(self, maps: Array, elapsed: Array, layer: LayerWeights) -> tuple[Array, Array]:
+        """Return a layer's new state and its gates; in mode `pure` the decay in their place."""
+        if layer.pure is not None:
+            w_tau, rest = layer.pure.astype(self.dtype)
+            decay = np.exp(-(np.abs(w_tau) + np.abs(maps[0])) * elapsed)
+            return rest - rest * decay * maps[0], decay
+        ff1, ff2, time_a, time_b = maps
+        gate = _sigmoid(time_a * elapsed + time_b)
+        if self.weights.mode is Mode.NO_GATE:
+            return np.tanh(ff1) + np.tanh(ff2) * gate, gate
+        return np.tanh(ff1) * (1 - gate) + np.tanh(ff2) * gate, gate
 
     def sequence(
         self, x: Array, state: Array, dt: Array, mask: NDArray[np.bool_] | None = None

@@ -7,23 +7,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.errors import CellError
-from liquid_control.liquid.masks import Masking, layer_masks
+from liquid_control.liquid.masks import Masking, Mode, layer_masks
 from liquid_control.liquid.wiring import Wiring
 
 Array = NDArray[np.float32]
 
+PURE_ROWS = ("w_tau", "A")
+"""What a neuron of a pure CfC has beside its map: its own decay and its resting value."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerWeights:
-    """The four maps of one layer, stacked in the order of `MAPS`.
+    """The M maps of one layer, stacked in the order of `Mode.maps`: four, or one if pure.
 
     Attributes:
-        weight: float32 [4, H, K + H], from K inputs and the H own previous states.
-        bias: float32 [4, H].
+        weight: float32 [M, H, K + H], from K inputs and the H own previous states.
+        bias: float32 [M, H].
+        pure: float32 [2, H], in the order of `PURE_ROWS`; None in the other modes.
     """
 
     weight: Array
     bias: Array
+    pure: Array | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,17 +42,19 @@ class CfCWeights:
         masking: how the wiring is applied.
         time_unit_s: elapsed time is divided by it before it meets the time gates, s.
         layers: one entry for each layer of the wiring.
+        mode: how the maps make the new state.
     """
 
     wiring: Wiring
     masking: Masking
     time_unit_s: float
     layers: tuple[LayerWeights, ...]
+    mode: Mode = Mode.DEFAULT
 
     def __post_init__(self) -> None:
         if not 0.0 < self.time_unit_s < float("inf"):
             raise CellError(f"time_unit_s must be positive, got {self.time_unit_s}")
-        masks = layer_masks(self.wiring, self.masking)
+        masks = layer_masks(self.wiring, self.masking, self.mode)
         if len(masks) != len(self.layers):
             raise CellError(
                 f"the wiring has {len(masks)} layers, got weights of {len(self.layers)}"
@@ -55,6 +62,7 @@ class CfCWeights:
         for index, (mask, layer) in enumerate(zip(masks, self.layers, strict=True)):
             _check_array(f"weight of layer {index}", layer.weight, mask.shape)
             _check_array(f"bias of layer {index}", layer.bias, mask.shape[:2])
+            _check_pure(index, layer.pure, self.mode, mask.shape[1])
             if np.any(layer.weight[~mask]):
                 raise CellError(
                     f"weight of layer {index}: expected zeros where masking "
@@ -67,11 +75,18 @@ class CfCWeights:
         for index, layer in enumerate(self.layers):
             named[f"cfc.{index}.weight"] = layer.weight
             named[f"cfc.{index}.bias"] = layer.bias
+            if layer.pure is not None:
+                named[f"cfc.{index}.pure"] = layer.pure
         return named
 
     @classmethod
     def from_arrays(
-        cls, arrays: Mapping[str, Array], wiring: Wiring, masking: Masking, time_unit_s: float
+        cls,
+        arrays: Mapping[str, Array],
+        wiring: Wiring,
+        masking: Masking,
+        time_unit_s: float,
+        mode: Mode = Mode.DEFAULT,
     ) -> "CfCWeights":
         """Build from what `arrays` returned.
 
@@ -80,12 +95,23 @@ class CfCWeights:
         """
         layers = []
         for index in range(len(wiring.layers)):
-            names = f"cfc.{index}.weight", f"cfc.{index}.bias"
+            parts = ("weight", "bias", "pure") if mode is Mode.PURE else ("weight", "bias")
+            names = [f"cfc.{index}.{part}" for part in parts]
             missing = [name for name in names if name not in arrays]
             if missing:
                 raise CellError(f"expected an array {missing[0]}, got {sorted(arrays)}")
-            layers.append(LayerWeights(arrays[names[0]], arrays[names[1]]))
-        return cls(wiring, masking, time_unit_s, tuple(layers))
+            layers.append(LayerWeights(*(arrays[name] for name in names)))
+        return cls(wiring, masking, time_unit_s, tuple(layers), mode)
+
+
+def _check_pure(index: int, pure: Array | None, mode: Mode, neurons: int) -> None:
+    if mode is Mode.PURE and pure is not None:
+        _check_array(f"w_tau and A of layer {index}", pure, (len(PURE_ROWS), neurons))
+    elif (mode is Mode.PURE) != (pure is not None):
+        expected, got = ("", "none") if pure is None else ("no ", "some")
+        raise CellError(
+            f"layer {index}: expected {expected}w_tau and A in mode {mode.value!r}, got {got}"
+        )
 
 
 def _check_array(name: str, array: Array, shape: tuple[int, ...]) -> None:
@@ -101,6 +127,7 @@ def random_weights(
     *,
     masking: Masking = Masking.SYNAPSES,
     time_unit_s: float = 0.05,
+    mode: Mode = Mode.DEFAULT,
 ) -> CfCWeights:
     """Draw weights to start training from.
 
@@ -108,18 +135,26 @@ def random_weights(
     So time gates start about half open, and states depend on inputs and on their own past alike.
     Starting from leaky neurons instead (ff1 copies the state, gates with spread time constants)
     was tried: changes of the input from one step to the next were then hardly learned.
+    In pure mode w_tau starts between 0 and 1 and A at 1: at a w_tau of zero, where ncps starts,
+    the gradient of |w_tau| is zero, and it never learns.
 
     Args:
         wiring: who feeds whom.
         rng: source of the draws.
         masking: how the wiring is applied.
         time_unit_s: elapsed time that counts as one, best the nominal dt, s.
+        mode: how the maps make the new state.
     """
-    layers = tuple(_fresh_layer(mask, rng) for mask in layer_masks(wiring, masking))
-    return CfCWeights(wiring, masking, time_unit_s, layers)
+    masks = layer_masks(wiring, masking, mode)
+    layers = tuple(_fresh_layer(mask, rng, mode) for mask in masks)
+    return CfCWeights(wiring, masking, time_unit_s, layers, mode)
 
 
-def _fresh_layer(mask: NDArray[np.bool_], rng: np.random.Generator) -> LayerWeights:
+def _fresh_layer(mask: NDArray[np.bool_], rng: np.random.Generator, mode: Mode) -> LayerWeights:
     fan_in = np.maximum(mask.sum(axis=2, keepdims=True), 1)
     weight = np.where(mask, rng.standard_normal(mask.shape) / np.sqrt(fan_in), 0.0)
-    return LayerWeights(weight.astype(np.float32), np.zeros(mask.shape[:2], dtype=np.float32))
+    maps = weight.astype(np.float32), np.zeros(mask.shape[:2], dtype=np.float32)
+    if mode is not Mode.PURE:
+        return LayerWeights(*maps)
+    w_tau = rng.uniform(0.0, 1.0, mask.shape[1])
+    return LayerWeights(*maps, np.stack([w_tau, np.ones_like(w_tau)]).astype(np.float32))
