@@ -108,6 +108,7 @@ $(DONE)/ros: requirements/ros.txt $(DONE)/flight
 	else \
 		echo "installing rclpy (about 30 s)"; \
 		$(LOCKED) -r requirements/ros.txt; \
+		$(BIN)/python -c 'import rclpy' || { echo "rclpy has wheels for x86-64 only: source a ROS 2, then make clean" >&2; exit 1; }; \
 	fi
 	@touch $@
 

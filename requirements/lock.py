@@ -27,6 +27,12 @@ HEADER = "# Written by `make lock` from setup.py. Do not edit.\n"
 INSTALLER = ["setuptools<80", "wheel"]
 """What builds the project and pybullet; colcon-core needs setuptools older than 80."""
 
+EITHER_MACHINE = (
+    "((platform_machine == 'aarch64' and sys_platform == 'linux')"
+    " or (platform_machine == 'x86_64' and sys_platform == 'linux'))"
+)
+"""How uv writes that a package is for both machines that pyproject.toml names."""
+
 TORCH = "torch==2.13.0"
 TORCH_PURE = ["filelock", "fsspec", "jinja2", "networkx", "sympy", "typing-extensions"]
 TORCH_WITHOUT_CUDA = (
@@ -78,8 +84,8 @@ def store(name: str, lock: str) -> None:
     """Write one lock file beside this one."""
     path = HERE / f"{name}.txt"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(HEADER + lock, encoding="utf-8")
-    print(f"requirements/{name}.txt: {lock.count('==')} packages")
+    path.write_text(HEADER + lock.replace(EITHER_MACHINE, "sys_platform == 'linux'"), "utf-8")
+    print(f"requirements/{name}.txt: {len(re.findall('^[a-z]', lock, re.MULTILINE))} packages")
 
 
 def main() -> None:
@@ -88,7 +94,7 @@ def main() -> None:
     wanted = {
         "flight": [*stated["base"], *stated["report"], *INSTALLER],
         "pybullet": stated["sim"],
-        "ros": stated["ros"],
+        "ros": [f"{line} ; platform_machine == 'x86_64'" for line in stated["ros"]],
         "test": [*stated["test"], *TORCH_PURE, *INSTALLER],
         "torch": [TORCH],
     }
