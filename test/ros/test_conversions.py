@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from sensor_msgs.msg import CameraInfo
+
+from liquid_control.config.scenario import CameraSettings
+from liquid_control.errors import ObservationError
+from liquid_control.frames import quaternion_from_euler
+from liquid_control.nodes import conversions
+from liquid_control.types import Command, VehicleState
+
+pytestmark = pytest.mark.ros
+
+STAMP_NS = 12_345_678_901_234_567
+
+
+@pytest.mark.parametrize("stamp_ns", [0, 999_999_999, 1_000_000_000, STAMP_NS // 10**7])
+def test_stamps_come_back(stamp_ns):
+    assert conversions.stamp_of(conversions.time_message(stamp_ns)) == stamp_ns
+
+
+def test_pictures_come_back():
+    image = np.random.default_rng(0).integers(0, 256, (54, 96, 3), dtype=np.uint8)
+    message = conversions.image_message(image, 5)
+    assert (message.width, message.height, message.step) == (96, 54, 288)
+    assert message.header.frame_id == "camera_optical_frame"
+    np.testing.assert_array_equal(conversions.image_from(message), image)
+    np.testing.assert_array_equal(
+        conversions.image_from(conversions.image_message(image[::2, ::3], 5)), image[::2, ::3]
+    )
+
+
+def test_padding_of_rows_is_taken_out():
+    image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    message = conversions.image_message(image, 0)
+    padded = np.zeros((2, 12), np.uint8)
+    padded[:, :9] = image.reshape(2, 9)
+    message.step, message.data = 12, padded.tobytes()
+    np.testing.assert_array_equal(conversions.image_from(message), image)
+
+
+def test_a_wrong_encoding_and_missing_bytes_are_refused():
+    message = conversions.image_message(np.zeros((2, 2, 3), np.uint8), 0)
+    message.encoding = "bgr8"
+    with pytest.raises(ObservationError, match="expected images in encoding rgb8, got 'bgr8'"):
+        conversions.image_from(message)
+    message.encoding, message.data = "rgb8", b"\0" * 11
+    with pytest.raises(ObservationError, match="2 rows of 6 bytes for 2x2 rgb8, got 11 bytes"):
+        conversions.image_from(message)
+
+
+def test_features_come_back_bit_for_bit():
+    features = np.random.default_rng(0).normal(size=34).astype(np.float32)
+    message = conversions.features_message(features, 7)
+    assert (message.height, message.width, message.encoding) == (1, 34, "32FC1")
+    assert conversions.features_from(message).tobytes() == features.tobytes()
+
+
+def test_features_of_another_kind_are_refused():
+    message = conversions.features_message(np.zeros(3, np.float32), 0)
+    message.encoding = "64FC1"
+    with pytest.raises(ObservationError, match="one row of 32FC1, 12 bytes, got 1 of '64FC1'"):
+        conversions.features_from(message)
+
+
+def test_commands_come_back_bit_for_bit():
+    command = Command(0.1, -0.2, 1 / 3, -1e-300)
+    message = conversions.command_message(command, 10**9 + 1)
+    assert message.header.frame_id == "base_link"
+    assert conversions.command_from(message) == (command, 10**9 + 1)
+
+
+def test_imu_samples_come_back_bit_for_bit():
+    rate, force = (0.1, -0.2, 1 / 3), (9.8, 1e-17, -3.0)
+    assert conversions.imu_from(conversions.imu_message(rate, force, 4)) == (4, rate, force)
+
+
+def test_the_intrinsics_give_the_field_of_view_back():
+    camera = CameraSettings(width=640, height=480, horizontal_fov_deg=72.5)
+    message = conversions.camera_info_message(camera, 0)
+    assert conversions.horizontal_fov_deg(message) == pytest.approx(72.5)
+    assert (message.k[2], message.k[5]) == (319.5, 239.5)
+    with pytest.raises(ObservationError, match="focal length above 0"):
+        conversions.horizontal_fov_deg(CameraInfo(width=640))
+
+
+def test_odometry_has_its_twist_in_the_body_frame():
+    truth = VehicleState(
+        position=np.array([1.0, 2.0, 3.0]),
+        quaternion=quaternion_from_euler(0.0, 0.0, np.pi / 2),
+        velocity=np.array([0.0, 2.0, 0.5]),
+        angular_velocity=np.array([0.0, 0.0, 0.1]),
+    )
+    message = conversions.odometry_message(truth, 0)
+    twist = message.twist.twist
+    assert (message.header.frame_id, message.child_frame_id) == ("map", "base_link")
+    assert (twist.linear.x, twist.linear.y, twist.linear.z) == pytest.approx((2.0, 0.0, 0.5))
+    assert message.pose.pose.position.z == 3.0

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from liquid_control.nodes.sensor_sync import FRAMES_KEPT, SensorSync
+
+pytestmark = pytest.mark.unit
+
+MS = 1_000_000
+PICTURE = np.zeros((2, 2, 3), np.uint8)
+REST = ((0.0, 0.0, 0.0), (0.0, 0.0, 9.81))
+
+
+def sampled(*stamps_ms: int) -> SensorSync:
+    sync = SensorSync()
+    for stamp_ms in stamps_ms:
+        assert sync.add_sample(stamp_ms * MS, *REST) is None
+    return sync
+
+
+def test_a_frame_waits_until_the_imu_has_reached_its_stamp():
+    sync = sampled(0, 4, 8)
+    assert sync.add_frame(10 * MS, PICTURE) is None
+    assert sync.take() is None
+    assert sync.waiting
+    sync.add_sample(12 * MS, *REST)
+    observation = sync.take()
+    assert observation.stamp_ns == 10 * MS
+    assert observation.imu.stamps_ns.tolist() == [0, 4 * MS, 8 * MS]
+    assert not sync.waiting
+
+
+def test_windows_join_without_gap_or_overlap_and_include_the_frames_own_stamp():
+    sync = sampled(*range(0, 101, 5))
+    windows = []
+    for stamp_ms in (0, 50, 100):
+        sync.add_frame(stamp_ms * MS, PICTURE)
+        windows.append(sync.take().imu.stamps_ns // MS)
+    assert [window.tolist() for window in windows] == [
+        [0],
+        list(range(5, 51, 5)),
+        list(range(55, 101, 5)),
+    ]
+
+
+def test_values_come_through_unchanged():
+    sync = SensorSync()
+    sync.add_sample(0, (0.1, 0.2, 0.3), (1.1, 2.2, 3.3))
+    sync.add_frame(0, PICTURE)
+    imu = sync.take().imu
+    assert imu.angular_velocity.tolist() == [[0.1, 0.2, 0.3]]
+    assert imu.linear_acceleration.tolist() == [[1.1, 2.2, 3.3]]
+
+
+def test_a_frame_that_is_forced_takes_what_there_is():
+    sync = sampled(0)
+    sync.add_frame(50 * MS, PICTURE)
+    assert sync.take(force=True).imu.stamps_ns.tolist() == [0]
+    sync.add_frame(100 * MS, PICTURE)
+    assert len(sync.take(force=True).imu.stamps_ns) == 0
+
+
+@pytest.mark.parametrize("stamp_ms", [5000, 4999, 4001])
+def test_stamps_that_go_back_a_little_are_dropped(stamp_ms):
+    sync = sampled(5000)
+    sync.add_frame(5000 * MS, PICTURE)
+    assert sync.add_sample(stamp_ms * MS, *REST) == "imu_stamp_backwards"
+    assert sync.add_frame(stamp_ms * MS, PICTURE) == "frame_stamp_backwards"
+    assert (sync.imu_ns, sync.frame_ns) == (5000 * MS, 5000 * MS)
+    assert sync.take().imu.stamps_ns.tolist() == [5000 * MS]
+    assert sync.take() is None
+
+
+def test_stamps_that_go_back_far_begin_the_stream_anew():
+    sync = sampled(5000)
+    sync.add_frame(5000 * MS, PICTURE)
+    assert sync.add_sample(10 * MS, *REST) == "imu_stamp_backwards"
+    assert sync.add_frame(10 * MS, PICTURE) == "frame_stamp_backwards"
+    observation = sync.take()
+    assert (observation.stamp_ns, observation.imu.stamps_ns.tolist()) == (10 * MS, [10 * MS])
+    assert sync.take() is None
+
+
+def test_frames_that_pile_up_push_out_the_oldest():
+    sync = SensorSync()
+    events = [sync.add_frame(k * MS, PICTURE) for k in range(FRAMES_KEPT + 1)]
+    assert events == [None] * FRAMES_KEPT + ["frame_overrun"]
+    assert sync.take(force=True).stamp_ns == 1 * MS
