@@ -8,7 +8,7 @@ from liquid_control.policy import Policy, PolicyPilot, load_model
 from liquid_control.training.progress import load_progress
 from liquid_control_sim import fly
 
-pytestmark = [pytest.mark.sim, pytest.mark.slow]
+pytestmark = [pytest.mark.sim, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_smoke_run_makes_a_model_that_loads_and_flies(tmp_path, capsys):
