@@ -10,11 +10,11 @@ class LiquidControlError(Exception):
 
 
 class ConfigError(LiquidControlError):
-    """A YAML file, a `--set` pair or a command-line value is unknown, of the wrong type or out of range."""
+    """A value in YAML, in `--set` or on the command line is unknown, mistyped or out of range."""
 
 
 class ModelError(LiquidControlError):
-    """A model folder is missing, damaged, or does not fit the sensors or the cell it is used with."""
+    """A model folder is missing, damaged, or does not fit the sensors or cell it is used with."""
 
 
 class ObservationError(LiquidControlError):

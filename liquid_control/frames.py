@@ -1,9 +1,9 @@
 """Frames and rotations (REP 103, REP 105).
 
-World `map` is ENU, body `base_link` is FLU, the camera's `camera_optical_frame` is right-down-forward.
-Quaternions are (x, y, z, w) and rotate body vectors into the world. The *heading frame* is
-`base_link` with roll and pitch taken out: x forward along the heading, y left, z up; velocity
-commands are given in it, as MAVLink does with BODY_NED.
+World `map` is ENU, body `base_link` is FLU, the camera's `camera_optical_frame` is
+right-down-forward. Quaternions are (x, y, z, w) and rotate body vectors into the world. The
+*heading frame* is `base_link` with roll and pitch taken out: x forward along the heading, y left,
+z up; velocity commands are given in it, as MAVLink does with BODY_NED.
 """
 
 import math
@@ -54,7 +54,7 @@ def quaternion_from_euler(roll: float, pitch: float, yaw: float) -> NDArray[np.f
 
 
 def heading_of(quaternion: NDArray[np.float64]) -> float:
-    """Return the heading in radians, counter-clockwise from east, of a body-to-world quaternion."""
+    """Return the heading of a body-to-world quaternion, rad, counter-clockwise from east."""
     x, y, z, w = (float(v) for v in quaternion)
     return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
 

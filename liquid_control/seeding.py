@@ -1,4 +1,4 @@
-"""Randomness has names: one seed makes independent streams, so that changing one leaves the others."""
+"""Randomness has names: one seed makes independent streams; changing one leaves the others."""
 
 from zlib import crc32
 

@@ -45,7 +45,10 @@ def test_an_unknown_key_suggests_the_nearest_and_lists_all():
         ({"camera": {"rate_hz": 500}}, r"camera\.rate_hz: .*less than or equal to 120, got 500"),
         ({"speed_mps": "fast"}, r"speed_mps: .*valid number.*got 'fast'"),
         ({"speed_mps": float("nan")}, r"speed_mps: .*finite number, got nan"),
-        ({"wind": {"mean_mps": 5, "gust_mps": 3}}, r"^here: wind\.gust_mps must be 0 or at least wind\.mean_mps \(5\)$"),
+        (
+            {"wind": {"mean_mps": 5, "gust_mps": 3}},
+            r"^here: wind\.gust_mps must be 0 or at least wind\.mean_mps \(5\)$",
+        ),
     ],
 )
 def test_values_that_do_not_fit_are_rejected_in_one_line(content, message):
