@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from liquid_control.cli.packages import install_command
 from liquid_control.cli.probes import Probe
 from liquid_control.config.locations import project_file
 from liquid_control.errors import LiquidControlError
@@ -45,13 +46,13 @@ def check_machine(probes: Mapping[str, Probe]) -> list[Finding]:
     """Return all findings, the ten lines that doctor prints."""
     return [
         _python(),
-        _probed("flight packages", probes["flight"], "pip install liquid_control"),
-        _probed("ROS 2", probes["ros"], "pip install 'liquid_control[ros]', or source ROS 2"),
-        _probed("messages", probes["messages"], "pip install 'liquid_control[ros]'"),
+        _probed("flight packages", probes["flight"], install_command()),
+        _probed("ROS 2", probes["ros"], f"{install_command('ros')}, or source ROS 2"),
+        _probed("messages", probes["messages"], install_command("ros")),
         _middleware(),
-        _probed("simulator", probes["pybullet"], "pip install 'liquid_control[sim]'"),
-        _probed("reports", probes["report"], "pip install 'liquid_control[report]'"),
-        _probed("training", probes["torch"], "pip install 'liquid_control[train]'", optional=True),
+        _probed("simulator", probes["pybullet"], install_command("sim")),
+        _probed("reports", probes["report"], install_command("report")),
+        _probed("training", probes["torch"], install_command("train"), optional=True),
         _models(),
         _folders(),
     ]

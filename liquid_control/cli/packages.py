@@ -2,8 +2,10 @@
 
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
+import liquid_control
 from liquid_control.errors import DependencyError
 
 
@@ -37,8 +39,17 @@ def check_installed(module: str, extra: str, purpose: str) -> None:
 def _missing(module: str, extra: str, purpose: str) -> DependencyError:
     return DependencyError(
         f"{module} is not installed, and is needed to {purpose}; "
-        f"mend it with: pip install 'liquid_control[{extra}]'"
+        f"mend it with: {install_command(extra)}"
     )
+
+
+def install_command(extra: str = "") -> str:
+    """Return the command that installs this project with one of its extras, from its clone."""
+    root = Path(liquid_control.__file__).resolve().parents[1]
+    if not (root / "setup.py").is_file():
+        return f"pip install 'liquid_control[{extra}]'" if extra else "pip install liquid_control"
+    place = "." if root == Path.cwd() else str(root)
+    return f"pip install -e '{place}[{extra}]'" if extra else f"pip install -e {place}"
 
 
 def require_report() -> None:

@@ -15,6 +15,7 @@ from multiprocessing.context import SpawnProcess
 from liquid_control.errors import ConfigError, LiquidControlError
 from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.evaluation.rows import FlightRow
+from liquid_control.evaluation.signals import undisturbed
 from liquid_control.evaluation.worker import Answer, FlyerFactory, PilotFactory, fly_batch
 
 BATCH = 25
@@ -62,7 +63,8 @@ def run_flights(
     try:
         while waiting or active:
             while waiting and len(active) < workers:
-                active.append(_start(waiting.pop(0), flyer, pilots))
+                with undisturbed():
+                    active.append(_start(waiting.pop(0), flyer, pilots))
             for worker in _ready(active):
                 if not _receive(worker, rows, on_row):
                     active.remove(worker)

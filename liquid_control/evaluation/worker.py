@@ -7,6 +7,7 @@ from typing import TypeAlias
 from liquid_control.errors import LiquidControlError
 from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.evaluation.rows import FlightRow
+from liquid_control.evaluation.signals import let_terminate
 from liquid_control.interfaces import Flyer, Pilot
 
 FlyerFactory: TypeAlias = Callable[[], Flyer]
@@ -26,6 +27,7 @@ def fly_batch(
     pipe: "Connection[Answer, None]",
 ) -> None:
     """Fly the batch and send each row as it comes; an error of ours is sent as its line."""
+    let_terminate()
     try:
         fly = flyer()
         made: dict[str, Pilot] = {}
@@ -34,8 +36,6 @@ def fly_batch(
                 made[job.model] = pilots[job.model]()
             record = fly(job.scenario, job.seed, made[job.model])
             pipe.send((index, FlightRow.of(job, record.result)))
-    except KeyboardInterrupt:
-        return
     except LiquidControlError as error:
         pipe.send(str(error))
     finally:

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -35,22 +37,33 @@ def test_rows_equal_flights_in_this_process(tmp_path, capsys):
     assert "2 of 2" in capsys.readouterr().out
 
 
-def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_it_leaves_neither_files_nor_processes(tmp_path, number, status):
     words = ["evaluate", "--model", "expert", "--scenario", "trail", "--seeds", "0:40"]
     out = tmp_path / "out"
     command = [sys.executable, "-m", "liquid_control.cli", *words, "--out", str(out)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "MARK": str(tmp_path)}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     try:
-        _wait_until(out.exists)
-        time.sleep(2.0)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _wait_until(lambda: len(_marked(tmp_path)) > 2)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
     finally:
         process.kill()
-    assert process.returncode == 130
+    assert process.returncode == status
     assert "Traceback" not in errors
     assert not out.exists()
+    _wait_until(lambda: not _marked(tmp_path))
+
+
+def _marked(mark):
+    """Return the processes that carry our mark in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if f"MARK={mark}".encode() in path.read_bytes().split(b"\0"):
+                found.append(path.parent.name)
+    return found
 
 
 def _wait_until(condition, timeout_s=60.0):

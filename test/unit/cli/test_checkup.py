@@ -22,7 +22,7 @@ def test_what_is_missing_has_a_command_that_mends_it():
     ill = {name: Probe(False, "ModuleNotFoundError: no") for name in SOURCES}
     for one in check_machine(ill):
         assert one.mend or one.mark is Mark.OK
-    assert "liquid_control[sim]" in finding("simulator", check_machine(ill)).mend
+    assert "[sim]'" in finding("simulator", check_machine(ill)).mend
 
 
 def test_training_is_optional():

@@ -7,7 +7,7 @@ import pytest
 from toy_stories import toy_story
 
 from liquid_control.errors import OutputError
-from liquid_control.evaluation import results_document
+from liquid_control.evaluation import Entry, FlightRow, plan_flights, results_document, summarise
 from liquid_control.evaluation.figures.timelines import flown_motion
 from liquid_control.evaluation.report import write_report
 from liquid_control.frames import quaternion_from_euler
@@ -77,6 +77,17 @@ def test_colours_follow_the_theme(tmp_path):
     figures = "".join(re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL))
     assert "var(--ink)" in figures
     assert "#1d2733" not in figures
+
+
+def test_campaigns_have_their_summary_on_top(tmp_path):
+    jobs = plan_flights([Entry(name="fog 0.10 /m", seeds="0:4")], ["toy"])
+    result = toy_story().record.result
+    rows = [FlightRow.of(job, result) for job in jobs]
+    text = page(tmp_path, [toy_story()], summarise(rows), rows)
+    assert "<td>fog 0.10 /m</td>" in text
+    assert "51.0 % to 100 %" in text
+    assert text.index("51.0 % to 100 %") < text.index("<section")
+    assert "95 % interval" not in page(tmp_path, [toy_story()], summarise(rows[:1]), rows[:1])
 
 
 def test_motor_neurons_are_called_by_what_they_command(tmp_path):
