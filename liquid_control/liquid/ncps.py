@@ -23,6 +23,7 @@ class NcpsWiring(Protocol):
     """What is read of an `ncps.wirings.Wiring` that has been built."""
 
     num_layers: int
+    output_dim: int | None
     adjacency_matrix: NDArray[Any]
     sensory_adjacency_matrix: NDArray[Any] | None
 
@@ -38,12 +39,18 @@ class NcpsWiring(Protocol):
 def wiring_from_ncps(wiring: NcpsWiring) -> Wiring:
     """Return a built ncps wiring as data, neurons in the order of its layers.
 
+    A layer with neurons of several roles, as in ncps's fully connected and random wirings, becomes
+    a layer for each role, the motor neurons last: these are the outputs.
+
     Raises:
-        CellError: the wiring has not been built for a number of inputs.
+        CellError: the wiring has not been built for a number of inputs, or has no outputs.
     """
-    if wiring.sensory_adjacency_matrix is None:
-        raise CellError("expected a built ncps wiring, got one without inputs; call build(inputs)")
-    groups = [list(wiring.get_neurons_of_layer(index)) for index in range(wiring.num_layers)]
+    if wiring.sensory_adjacency_matrix is None or wiring.output_dim is None:
+        raise CellError(
+            "expected a built ncps wiring with outputs, got one without; call build(inputs) and "
+            "set_output_dim(outputs)"
+        )
+    groups = [group for index in range(wiring.num_layers) for group in _roles(wiring, index)]
     order = [neuron for group in groups for neuron in group]
     layers = tuple(Layer(wiring.get_type_of_neuron(group[0]), len(group)) for group in groups)
     return Wiring(
@@ -51,6 +58,14 @@ def wiring_from_ncps(wiring: NcpsWiring) -> Wiring:
         wiring.sensory_adjacency_matrix[:, order].astype(np.int8),
         wiring.adjacency_matrix[np.ix_(order, order)].astype(np.int8),
     )
+
+
+def _roles(wiring: NcpsWiring, index: int) -> list[list[int]]:
+    """Return the neurons of one layer grouped by role, motor neurons last."""
+    groups: dict[str, list[int]] = {}
+    for neuron in wiring.get_neurons_of_layer(index):
+        groups.setdefault(wiring.get_type_of_neuron(neuron), []).append(neuron)
+    return [groups[role] for role in sorted(groups, key=lambda role: role == "motor")]
 
 
 def weights_from_ncps(

@@ -4,6 +4,7 @@ A wiring is drawn once (`liquid_control.liquid.auto_ncp`), stored with the model
 again, so that a stored model does not depend on how a random generator draws.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,6 +114,23 @@ class Wiring:
             "sensory": _rows(self.sensory),
             "recurrent": _rows(self.recurrent),
         }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Wiring":
+        """Build a wiring from what `to_json` returned.
+
+        Raises:
+            CellError: the text is not JSON, a key is missing or unknown, or a row does not fit.
+        """
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise CellError(f"expected a wiring as JSON, got {text[:40]!r}: {error}") from error
+        return cls.from_dict(content)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Wiring":
