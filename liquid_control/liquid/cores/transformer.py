@@ -4,9 +4,9 @@ Pre-norm layers (Vaswani et al. 2017, arXiv 1706.03762):
 x ← x + W_o softmax(q k^T / √d + bias) v,  x ← x + W_2 gelu(W_1 norm(x)).
 In place of positions every pair of tokens has the real time τ between them, through the
 logarithmic kernel of KERPLE (Chi et al. 2022, arXiv 2205.09921),
-bias_h = -r_h log(1 + s_h τ / unit), with trained r_h, s_h > 0 for each head. log1p(dt / unit) is a feature too.
-The state keeps the window's ages and, for every layer, its keys and values. An age of -1 is a
-place where nothing came yet.
+bias_h = -r_h log(1 + s_h τ / unit), with trained r_h, s_h > 0 for each head.
+log1p(dt / unit) is a feature too. The state keeps the window's ages and, for every layer, its keys
+and values; where nothing came yet the age is negative.
 """
 
 import torch
@@ -19,6 +19,9 @@ from liquid_control.liquid.cores.draw import drawn_from
 from liquid_control.liquid.cores.elapsed import ElapsedInput, check_sizes
 from liquid_control.liquid.cores.packing import run_chunks, run_once, run_packed, slide
 from liquid_control.liquid.cores.pieces import Pieces
+
+EMPTY = -1.0
+"""The age, in seconds, of a place in the window where nothing came yet."""
 
 
 class Transformer(Core):
@@ -50,7 +53,7 @@ class Transformer(Core):
 
     def _start(self, batch: int, dtype: torch.dtype, device: torch.device) -> Tensor:
         state = torch.zeros(batch, self.state_size, dtype=dtype, device=device)
-        state[:, : self.window - 1] = -1.0
+        state[:, : self.window - 1] = EMPTY
         return state
 
     def _advance(self, x: Tensor, state: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,13 +90,14 @@ class Transformer(Core):
         now = dt.double().cumsum(dim=1)
         end = now[:, -1:] if count is None else _at_count(now, count)
         born, kept_born = slide(-ages.double(), now.unsqueeze(-1), count)
-        filled, kept_filled = slide((ages >= 0.0).double(), torch.ones_like(now)[..., None], count)
+        there = (ages > EMPTY / 2).double()
+        filled, kept_filled = slide(there, torch.ones_like(now).unsqueeze(-1), count)
         between = (now.unsqueeze(-1) - born.transpose(1, 2)).clamp(min=0.0)
         steps, past = dt.shape[1], ages.shape[1]
         back = torch.arange(steps, device=dt.device)[:, None] + past
         back = back - torch.arange(past + steps, device=dt.device)
         seen = (back >= 0) & (back <= past) & (filled.transpose(1, 2) > 0.5)
-        aged = torch.where(kept_filled > 0.5, end.unsqueeze(-1) - kept_born, -1.0)
+        aged = torch.where(kept_filled > 0.5, end.unsqueeze(-1) - kept_born, EMPTY)
         return between.to(dt.dtype), seen, aged.to(dt.dtype)
 
 
