@@ -54,13 +54,15 @@ def _begun(settings: "TrainingSettings", out: Path | None) -> "tuple[RunFolder, 
     from liquid_control.cli.output import output_folder
     from liquid_control.training.folder import RunFolder
     from liquid_control.training.progress import Progress
+    from liquid_control.training.provenance import git_revision
 
     with output_folder(out, "train") as root:
         folder = RunFolder(root)
         folder.check_unused()
         folder.keep_settings(settings)
         words = " ".join(["liquid-control", *sys.argv[1:]])
-        progress = Progress(words, f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}")
+        began = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+        progress = Progress(words, began, git_revision())
         progress.save(root)
     return folder, progress
 

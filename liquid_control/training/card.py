@@ -126,7 +126,7 @@ def _provenance(made: Mapping[str, Any]) -> list[str]:
         "## Provenance",
         "",
         f"- Command: `{made['command']}`, begun {made['began_utc']}, seed {made['seed']}",
-        f"- Revision: {made['git_revision'] or 'unknown'}",
+        f"- Revision: {_revision(made)}",
         f"- Dataset SHA-256: {made['dataset']['sha256']}",
         f"- Time: {sum(made['seconds'].values()) / 60:.1f} min on {made['machine']['cores']} "
         f"cores, {made['machine']['architecture']}",
@@ -134,3 +134,8 @@ def _provenance(made: Mapping[str, Any]) -> list[str]:
         "- `model.yaml` holds all settings; `curves.csv` and `curves.png` the losses.",
         "",
     ]
+
+
+def _revision(made: Mapping[str, Any]) -> str:
+    began, ended = made["git_revision"] or "unknown", made["git_revision_at_end"] or "unknown"
+    return began if began == ended else f"{began} when it began, {ended} when it ended"

@@ -35,6 +35,7 @@ class Progress:
     Attributes:
         command: the command line that began the run.
         began: UTC time at which it did, ISO 8601.
+        revision: of the source then, None outside a clone.
         done: seconds that each finished step took, by its name, in order.
         scores: how the candidate of each round flew.
         datasets: what the learner of each round learned from.
@@ -42,6 +43,7 @@ class Progress:
 
     command: str
     began: str
+    revision: str | None = None
     done: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[int, Score] = field(default_factory=dict)
     datasets: Mapping[int, DatasetFacts] = field(default_factory=dict)
@@ -85,6 +87,7 @@ def load_progress(folder: Path) -> Progress:
         return Progress(
             command=content["command"],
             began=content["began"],
+            revision=content["revision"],
             done={str(step): float(seconds) for step, seconds in content["done"].items()},
             scores={int(key): _score(value) for key, value in content["scores"].items()},
             datasets={

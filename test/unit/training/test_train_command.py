@@ -28,7 +28,7 @@ def test_missing_config_is_named(tmp_path):
 
 def test_missing_torch_names_the_extra(config, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(DependencyError, match=r"torch is not installed.*liquid_control\[train\]"):
+    with pytest.raises(DependencyError, match=r"torch is not installed.*pip install .*\[train\]"):
         train(config)
 
 

@@ -12,6 +12,9 @@ from liquid_control.training.settings import Spread
 
 pytestmark = pytest.mark.unit
 
+MOST_FLIGHTS = 2000
+"""The largest `flights.cloning` and `flights.dagger` that the settings take."""
+
 
 def test_same_settings_plan_the_same_flights():
     settings = toy_settings()
@@ -21,10 +24,11 @@ def test_same_settings_plan_the_same_flights():
 
 
 def test_no_two_flights_share_a_seed():
-    settings = toy_settings(flights={"cloning": 2000, "dagger": 2000, "rounds": 3})
-    seeds = [plan.seed for round_ in range(4) for plan in round_plans(settings, round_)]
+    settings = toy_settings(flights={"cloning": 20, "dagger": 20, "rounds": 2})
+    seeds = [plan.seed for round_ in range(3) for plan in round_plans(settings, round_)]
     seeds += [validation_seed(settings, i, final) for i in range(5000) for final in (0, 1)]
     other = [plan.seed for plan in round_plans(toy_settings(seed=4), 0)]
+    assert round_plans(settings, 1)[0].seed - round_plans(settings, 0)[0].seed == MOST_FLIGHTS
     assert len(set(seeds)) == len(seeds)
     assert not set(seeds) & set(other)
     assert min(seeds) >= TRAINING_SEEDS

@@ -41,7 +41,7 @@ def test_best_round_is_ranked_by_success_then_by_cross_track_then_later():
 
 def test_progress_comes_back_as_it_was_saved(tmp_path):
     progress = (
-        Progress("liquid-control train x.yaml", "2026-01-01T00:00:00Z")
+        Progress("liquid-control train x.yaml", "2026-01-01T00:00:00Z", "ab12-dirty")
         .finished("fly 0", 12.5)
         .learned(0, DatasetFacts("ab", 5, 400))
         .finished("learn 0", 2.5)

@@ -1,40 +1,12 @@
 import os
-import signal
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from toy_jobs import Dying, Refusing, Writing
 
 from liquid_control.errors import ConfigError, OutputError
 from liquid_control.training.workers import run_jobs
 
 pytestmark = pytest.mark.unit
-
-
-@dataclass(frozen=True)
-class Writing:
-    """Writes its worker's process id and thread limit."""
-
-    path: Path
-
-    def run(self) -> None:
-        self.path.write_text(f"{os.getpid()} {os.environ['OMP_NUM_THREADS']}")
-
-
-@dataclass(frozen=True)
-class Refusing:
-    path: Path
-
-    def run(self) -> None:
-        raise ConfigError(f"{self.path.stem}: cannot be flown")
-
-
-@dataclass(frozen=True)
-class Dying:
-    path: Path
-
-    def run(self) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_jobs_with_a_file_are_not_run_again(tmp_path):
