@@ -41,6 +41,41 @@ class CoreKind:
 INPUT = "log1p(dt) is a feature"
 
 CORES: dict[str, CoreKind] = {
+    "ltc": CoreKind(
+        f"{HERE}.circuits:ltc",
+        {"neurons": 19},
+        {"neurons": 64},
+        "solves its differential equation over dt",
+        "arXiv 2006.04439",
+    ),
+    "cfc_wired": CoreKind(
+        f"{HERE}.circuits:wired_cfc",
+        {"neurons": 19},
+        {"neurons": 64},
+        "dt moves its time gates",
+        "arXiv 2106.13898, doi 10.1038/s42256-020-00237-3",
+    ),
+    "ct_rnn": CoreKind(
+        f"{HERE}.ct_rnn:CTRNN",
+        {"hidden": 28},
+        {"hidden": 64},
+        "solves its differential equation over dt",
+        "doi 10.1016/S0893-6080(05)80125-X",
+    ),
+    "ode_rnn": CoreKind(
+        f"{HERE}.ode_rnn:ODERNN",
+        {"hidden": 12, "width": 12},
+        {"hidden": 64},
+        "solves a differential equation over dt between updates",
+        "arXiv 1907.03907",
+    ),
+    "gru_ode": CoreKind(
+        f"{HERE}.gru_ode:GRUODE",
+        {"hidden": 13},
+        {"hidden": 64},
+        "solves its differential equation over dt",
+        "arXiv 1905.12374",
+    ),
     "mlp": CoreKind(f"{HERE}.mlp:MLP", {"hidden": 28}, {"hidden": 128}, INPUT, "none needed"),
     "lstm": CoreKind(
         f"{HERE}.lstm:LSTM",

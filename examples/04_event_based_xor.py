@@ -1,0 +1,131 @@
+"""Train cores on the event-based XOR with irregular sampling, beside the published figures.
+
+    python examples/04_event_based_xor.py --core cfc --core lstm --epochs 30
+    python examples/04_event_based_xor.py --core cfc --core lstm --epochs 30 --resume
+
+Needs torch. Each core takes minutes on one thread; a killed run goes on with --resume. Writes
+`results.json` with accuracies, losses and seconds of every epoch. `docs/event_based_xor.md` holds
+what was measured.
+"""
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from event_xor.data import Events, draw_events
+from event_xor.training import Recipe, Run
+
+from liquid_control.liquid.cores import CORES
+
+PUBLISHED = {
+    "cfc": 99.42,
+    "cfc_mm": 99.72,
+    "lstm": 89.71,
+    "ltc": 49.11,
+    "ode_rnn": 51.21,
+}
+"""Test accuracy in %, Hasani et al. 2022 (arXiv 2106.13898)."""
+
+TEST_STREAMS = 10_000
+
+
+def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Train every core asked for and return one row each."""
+    options = _parser().parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    train = draw_events(options.streams, seed=options.seed, name="train")
+    test = draw_events(TEST_STREAMS, seed=options.seed, name="test")
+    rows = []
+    for core in options.core:
+        recipe = Recipe(
+            core,
+            size=options.size,
+            epochs=options.epochs,
+            batch=options.batch,
+            learning_rate=options.learning_rate,
+            seed=options.seed,
+        )
+        run = _trained(recipe, train, test, options.out, resume=options.resume)
+        rows.append(_row(run))
+        _write(options.out / "results.json", rows)
+        print(f"{core}: {_percent(run)} %, published {PUBLISHED.get(core, 'nothing')}")
+    return rows
+
+
+def _trained(recipe: Recipe, train: Events, test: Events, out: Path, *, resume: bool) -> Run:
+    run, checkpoint = Run.begin(recipe), out / f"{recipe.core}.pt"
+    if resume and checkpoint.exists():
+        run.restore(checkpoint)
+    while len(run.losses) < recipe.epochs:
+        run.epoch(train, test)
+        run.save(checkpoint)
+        print(
+            f"{recipe.core} epoch {len(run.losses)}/{recipe.epochs}: loss {run.losses[-1]:.4f}, "
+            f"test {_percent(run)} %, {run.seconds[-1]:.1f} s",
+            flush=True,
+        )
+    return run
+
+
+def _row(run: Run) -> dict[str, Any]:
+    recipe = run.recipe
+    return {
+        "model": recipe.core,
+        "size": recipe.size,
+        "parameters": sum(parameter.numel() for parameter in run.model.parameters()),
+        "seed": recipe.seed,
+        "epochs": recipe.epochs,
+        "batch": recipe.batch,
+        "learning_rate": recipe.learning_rate,
+        "test_accuracy_percent": _percent(run),
+        "published_percent": PUBLISHED.get(recipe.core),
+        "minutes": round(sum(run.seconds) / 60.0, 2),
+        "losses": run.losses,
+        "accuracies": run.accuracies,
+        "seconds": run.seconds,
+    }
+
+
+def _percent(run: Run) -> float:
+    return round(100.0 * run.accuracies[-1], 2)
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    results = {
+        "schema": 1,
+        "command": " ".join(sys.argv),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "rows": rows,
+    }
+    path.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--core", action="append", choices=CORES, required=True, help="may be given repeatedly")
+    add("--size", choices=["small", "usual"], default="usual", help="of the core")
+    add("--epochs", type=int, default=Recipe.epochs, help="passes over the training set")
+    add("--batch", type=int, default=Recipe.batch, help="streams a gradient step")
+    add("--learning-rate", type=float, default=Recipe.learning_rate, help="of Adam, at the start")
+    add("--streams", type=int, default=100_000, help="in the training set")
+    add("--seed", type=int, default=0, help="of data, weights and batches")
+    add("--threads", type=int, default=1, help="for torch")
+    add("--resume", action="store_true", help="go on where the same command was killed")
+    add("--out", type=Path, default=Path("runs/event_xor"), help="folder of results")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

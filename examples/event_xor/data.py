@@ -1,0 +1,81 @@
+"""The event-based XOR: the parity of a stream of bits that is told only where it changes.
+
+Lechner & Hasani 2020 (arXiv 2006.04418) made the task, Hasani et al. 2022 (arXiv 2106.13898)
+report closed-form networks on it. A stream has 2 to 31 random bits; its label is whether the
+number of ones is odd. An event is sent at the first bit, at every bit unlike the one before, and
+at the last bit, so that a run of equal bits is one event and the time that passed. How many ones
+there were is in the elapsed times; who ignores them guesses.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.seeding import stream
+
+SHORTEST = 2
+LONGEST = 31
+
+BIT_S = 0.05
+"""Duration of one bit, s."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """Streams as events, the longest stream's number of events T in a row.
+
+    Attributes:
+        value: the bit from an event on, float32 [N, T, 1]; 0 behind the last event.
+        dt_s: time since the event before, float32 [N, T], s; 0 behind the last event.
+        count: number of events, [N].
+        odd: whether the number of ones is odd, [N].
+    """
+
+    value: NDArray[np.float32]
+    dt_s: NDArray[np.float32]
+    count: NDArray[np.int64]
+    odd: NDArray[np.bool_]
+
+    def take(self, rows: NDArray[np.int64]) -> "Events":
+        """Return some of the streams, without the places behind their last event."""
+        count = self.count[rows]
+        longest = int(count.max())
+        return Events(self.value[rows, :longest], self.dt_s[rows, :longest], count, self.odd[rows])
+
+
+def encode(bits: NDArray[np.bool_], lengths: NDArray[np.int64]) -> Events:
+    """Turn streams into events.
+
+    Args:
+        bits: [N, L].
+        lengths: how many of the bits belong to each stream, [N], at least 1.
+    """
+    places = np.arange(bits.shape[1])
+    within = places < lengths[:, None]
+    changes = np.ones_like(bits)
+    changes[:, 1:] = bits[:, 1:] != bits[:, :-1]
+    sent = (changes | (places == lengths[:, None] - 1)) & within
+    order = np.argsort(~sent, axis=1, kind="stable")
+    valid = np.take_along_axis(sent, order, axis=1)
+    waited = np.diff(order, axis=1, prepend=-1) * BIT_S
+    values = np.take_along_axis(bits, order, axis=1)
+    return Events(
+        np.where(valid, values, 0.0).astype(np.float32)[..., None],
+        np.where(valid, waited, 0.0).astype(np.float32),
+        sent.sum(axis=1),
+        (bits & within).sum(axis=1) % 2 == 1,
+    )
+
+
+def draw_events(count: int, *, seed: int, name: str) -> Events:
+    """Draw streams of fair bits, their lengths uniform over `SHORTEST` to `LONGEST`.
+
+    Args:
+        count: how many streams.
+        seed: with `name` it names the random stream, so that training and test sets differ.
+        name: for instance "train" or "test".
+    """
+    rng = stream(seed, f"event_xor.{name}")
+    lengths = rng.integers(SHORTEST, LONGEST + 1, count)
+    return encode(rng.random((count, LONGEST)) < 0.5, lengths)

@@ -1,0 +1,163 @@
+"""Train one core to tell odd from even streams; stoppable after any epoch."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from event_xor.data import Events
+from liquid_control.liquid.cores import Core, make_core
+from liquid_control.seeding import stream
+
+SORTED_BATCHES = 50
+"""Batches drawn together and sorted by number of events, so that little is padding."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a core is trained.
+
+    Attributes:
+        core: its name in `CORES`.
+        size: "small" or "usual".
+        epochs: passes over the training set.
+        batch: streams a gradient step.
+        learning_rate: of Adam at the start; falls to nothing along half a cosine.
+        clip: largest norm of a gradient.
+        outputs: of the core, before the linear map to one logit.
+        seed: of weights and batches.
+    """
+
+    core: str
+    size: str = "usual"
+    epochs: int = 30
+    batch: int = 128
+    learning_rate: float = 5e-3
+    clip: float = 1.0
+    outputs: int = 16
+    seed: int = 0
+
+
+class Classifier(nn.Module):
+    """A core and a linear map from its output at the last event to the logit of "odd"."""
+
+    def __init__(self, core: Core) -> None:
+        super().__init__()
+        self.core = core
+        self.head = nn.Linear(core.output_size, 1)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, events: Events) -> Tensor:
+        """Return logits [N]; what a core says behind the last event is not looked at."""
+        count = torch.from_numpy(events.count)
+        outputs, _ = self.core.sequence(
+            torch.from_numpy(events.value),
+            self.core.init_state(len(count)),
+            torch.from_numpy(events.dt_s),
+        )
+        last = outputs[torch.arange(len(count)), count - 1]
+        return self.head(last).squeeze(1)
+
+
+@dataclass
+class Run:
+    """A training under way.
+
+    Attributes:
+        recipe: how it is done.
+        model: the classifier.
+        optimiser: Adam.
+        losses: mean training loss of each epoch that is over.
+        accuracies: share of the test streams told right after each of them.
+        seconds: how long each took.
+    """
+
+    recipe: Recipe
+    model: Classifier
+    optimiser: torch.optim.Adam
+    losses: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, recipe: Recipe) -> "Run":
+        """Draw a fresh model."""
+        core = make_core(recipe.core, 1, recipe.outputs, size=recipe.size, seed=recipe.seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            model = Classifier(core)
+        return cls(recipe, model, torch.optim.Adam(model.parameters(), recipe.learning_rate))
+
+    def epoch(self, train: Events, test: Events) -> None:
+        """Pass over the training set once, then over the test set."""
+        began = time.perf_counter()
+        losses = [self._step(train.take(rows)) for rows in self._batches(train)]
+        self.losses.append(float(np.mean(losses)))
+        self.seconds.append(time.perf_counter() - began)
+        self.accuracies.append(accuracy(self.model, test))
+
+    def save(self, path: Path) -> None:
+        """Write all that `restore` needs; a kill while writing leaves the file before."""
+        kept = {
+            "recipe": asdict(self.recipe),
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "curves": (self.losses, self.accuracies, self.seconds),
+        }
+        torch.save(kept, path.with_suffix(".part"))
+        path.with_suffix(".part").replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Continue where a run of the same recipe was saved.
+
+        Raises:
+            ValueError: it was saved under another recipe.
+        """
+        kept: dict[str, Any] = torch.load(path, weights_only=True)
+        if kept["recipe"] != asdict(self.recipe):
+            raise ValueError(f"{path} is of {kept['recipe']}, not of {asdict(self.recipe)}")
+        self.model.load_state_dict(kept["model"])
+        self.optimiser.load_state_dict(kept["optimiser"])
+        self.losses, self.accuracies, self.seconds = kept["curves"]
+
+    def _batches(self, train: Events) -> Iterator[NDArray[np.int64]]:
+        rng = stream(self.recipe.seed, f"event_xor.epoch.{len(self.losses)}")
+        order, batch = rng.permutation(len(train.count)), self.recipe.batch
+        rows = []
+        for start in range(0, len(order), batch * SORTED_BATCHES):
+            part = order[start : start + batch * SORTED_BATCHES]
+            part = part[np.argsort(train.count[part], kind="stable")]
+            rows += np.split(part, range(batch, len(part), batch))
+        self._steps = len(rows)
+        return (rows[index] for index in rng.permutation(len(rows)))
+
+    def _step(self, events: Events) -> float:
+        done = self.optimiser.state.get(self.model.head.bias, {}).get("step", 0)
+        share = float(done) / (self._steps * self.recipe.epochs)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.learning_rate * (0.5 + 0.5 * np.cos(np.pi * share))
+        self.optimiser.zero_grad()
+        odd = torch.from_numpy(events.odd).float()
+        loss = functional.binary_cross_entropy_with_logits(self.model(events), odd)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        self.optimiser.step()
+        return loss.item()
+
+
+@torch.no_grad()
+def accuracy(model: Classifier, events: Events, batch: int = 1000) -> float:
+    """Return the share of streams that a classifier tells right."""
+    order = np.argsort(events.count, kind="stable")
+    right = 0
+    for rows in np.split(order, range(batch, len(order), batch)):
+        part = events.take(rows)
+        right += int(((model(part) > 0.0).numpy() == part.odd).sum())
+    return right / len(order)
