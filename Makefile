@@ -21,9 +21,10 @@ FLY_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/done
-# -qq keeps errors and drops warnings; an index or a wheel that is not pinned here is never taken.
+# -qq keeps errors and drops warnings. Without isolation, what comes as source is built with the
+# pinned setuptools of flight.txt; pip would fetch another one, and check no hash of it.
 PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check install
-LOCKED := $(PIP) --require-hashes --no-deps
+LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation
 PY_VERSION = $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 # The locks to install from, written down when .venv is made: where a ROS 2 is sourced, its own rclpy
@@ -92,14 +93,14 @@ $(DONE)/flight: requirements/flight.txt requirements/numpy1/flight.txt | $(DONE)
 	@$(LOCKED) -r $(LOCKS)/flight.txt
 	@touch $@
 
-# Built without isolation where there is no wheel, so that it is compiled with NumPy: without, each
-# picture is copied out of the renderer as a tuple of numbers, many times slower.
+# Where there is no wheel it must be compiled with flight.txt's NumPy in sight: without it, a picture
+# comes out of the renderer as a tuple of numbers, many times slower.
 $(DONE)/pybullet: requirements/pybullet.txt $(DONE)/flight
 	@case $(PY_VERSION)-$$(uname -m) in \
 		3.10-x86_64 | 3.11-x86_64) echo "installing pybullet" ;; \
 		*) echo "building pybullet, which has no wheel for this Python (about 5 min, once; needs g++)" ;; \
 	esac
-	@$(LOCKED) --no-build-isolation -r requirements/pybullet.txt
+	@$(LOCKED) -r requirements/pybullet.txt
 	@touch $@
 
 $(DONE)/ros: requirements/ros.txt $(DONE)/flight

@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def test_layers_hold() -> None:
         (
             "liquid_control/liquid/reference.py",
             "import torch",
-            "Of the organs, only the CNN's and the cell's twins import PyTorch",
+            "Of the organs, only",
         ),
     ],
 )
@@ -85,7 +86,7 @@ def test_contract_breaks_on_a_forbidden_import(
         file.write(f"\n{line}\n")
     result = lint(copy)
     assert result.returncode == 1, result.stdout + result.stderr
-    assert f"{broken} BROKEN" in result.stdout
+    assert re.search(rf"^{re.escape(broken)}.* BROKEN", result.stdout, re.MULTILINE)
 
 
 def test_every_room_has_its_layer() -> None:
