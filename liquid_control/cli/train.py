@@ -52,9 +52,9 @@ def _begun(settings: "TrainingSettings", out: Path | None) -> "tuple[RunFolder, 
     from datetime import datetime, timezone
 
     from liquid_control.cli.output import output_folder
+    from liquid_control.provenance import git_revision
     from liquid_control.training.folder import RunFolder
     from liquid_control.training.progress import Progress
-    from liquid_control.training.provenance import git_revision
 
     with output_folder(out, "train") as root:
         folder = RunFolder(root)

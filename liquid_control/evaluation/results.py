@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from liquid_control.errors import OutputError
-from liquid_control.evaluation.provenance import git_revision, machine, package_versions
+from liquid_control.provenance import git_revision, machine, package_versions
 
 SCHEMA = 1
 

@@ -1,4 +1,4 @@
-"""What a result was made with: always written beside it, never into a file name."""
+"""What a result or a model was made with: written beside it, never into its name."""
 
 import os
 import platform
