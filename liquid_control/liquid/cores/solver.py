@@ -65,6 +65,7 @@ def march(
     elapsed: Tensor,
     mask: Tensor | None = None,
     *,
+    jump: Callable[[int, Tensor], Tensor] | None = None,
     bound: float = float("inf"),
 ) -> Tensor:
     """Solve step after step.
@@ -75,6 +76,7 @@ def march(
         state: before the first step, [B, S].
         elapsed: [B, T] in time units.
         mask: bool [B, T]; a False step leaves the state as it was.
+        jump: what becomes of the state at the end of step t, before the next one begins.
         bound: what the equation keeps absolute states below when they start there.
 
     Returns:
@@ -86,6 +88,7 @@ def march(
     states, start = [], state
     for t in range(elapsed.shape[1]):
         after = solver.solve(replace(flow_at(t), step=t), state, elapsed[:, t])
+        after = after if jump is None else jump(t, after)
         state = after if mask is None else torch.where(mask[:, t, None], after, state)
         states.append(state)
     joined = torch.stack(states, dim=1)
