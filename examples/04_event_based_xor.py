@@ -109,6 +109,12 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text(json.dumps(results, indent=2) + "\n")
 
 
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -116,12 +122,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--core", action="append", choices=CORES, required=True, help="may be given repeatedly")
     add("--size", choices=["small", "usual"], default="usual", help="of the core")
-    add("--epochs", type=int, default=Recipe.epochs, help="passes over the training set")
-    add("--batch", type=int, default=Recipe.batch, help="streams a gradient step")
+    add("--epochs", type=_positive, default=Recipe.epochs, help="passes over the training set")
+    add("--batch", type=_positive, default=Recipe.batch, help="streams a gradient step")
     add("--learning-rate", type=float, default=Recipe.learning_rate, help="of Adam, at the start")
-    add("--streams", type=int, default=100_000, help="in the training set")
+    add("--streams", type=_positive, default=100_000, help="in the training set")
     add("--seed", type=int, default=0, help="of data, weights and batches")
-    add("--threads", type=int, default=1, help="for torch")
+    add("--threads", type=_positive, default=1, help="for torch")
     add("--resume", action="store_true", help="go on where the same command was killed")
     add("--out", type=Path, default=Path("runs/event_xor"), help="folder of results")
     return parser

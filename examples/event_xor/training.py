@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from math import cos, pi
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from event_xor.data import Events
+from liquid_control.errors import OutputError
 from liquid_control.liquid.cores import Core, make_core
 from liquid_control.seeding import stream
 
@@ -118,11 +120,11 @@ class Run:
         """Continue where a run of the same recipe was saved.
 
         Raises:
-            ValueError: it was saved under another recipe.
+            OutputError: it was saved under another recipe.
         """
         kept: dict[str, Any] = torch.load(path, weights_only=True)
         if kept["recipe"] != asdict(self.recipe):
-            raise ValueError(f"{path} is of {kept['recipe']}, not of {asdict(self.recipe)}")
+            raise OutputError(f"{path} is of {kept['recipe']}, not of {asdict(self.recipe)}")
         self.model.load_state_dict(kept["model"])
         self.optimiser.load_state_dict(kept["optimiser"])
         self.losses, self.accuracies, self.seconds = kept["curves"]
@@ -142,7 +144,7 @@ class Run:
         done = self.optimiser.state.get(self.model.head.bias, {}).get("step", 0)
         share = float(done) / (self._steps * self.recipe.epochs)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.learning_rate * (0.5 + 0.5 * np.cos(np.pi * share))
+            group["lr"] = self.recipe.learning_rate * (0.5 + 0.5 * cos(pi * share))
         self.optimiser.zero_grad()
         odd = torch.from_numpy(events.odd).float()
         loss = functional.binary_cross_entropy_with_logits(self.model(events), odd)

@@ -1,0 +1,139 @@
+"""The event-based XOR: what its data are, and that training learns, stops and goes on."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from event_xor.data import BIT_S, LONGEST, SHORTEST, draw_events, encode
+from event_xor.training import Recipe, Run, accuracy
+
+from liquid_control.errors import OutputError
+
+pytestmark = pytest.mark.unit
+EXAMPLE = Path(__file__).parents[3] / "examples" / "04_event_based_xor.py"
+
+
+@pytest.mark.parametrize(
+    ("bits", "values", "waited", "odd"),
+    [
+        ("11001", [1, 0, 1], [1, 2, 2], True),
+        ("11", [1, 1], [1, 1], False),
+        ("10", [1, 0], [1, 1], True),
+        ("00", [0, 0], [1, 1], False),
+        ("1110", [1, 0], [1, 3], True),
+        ("000111", [0, 1, 1], [1, 3, 2], True),
+        ("0101", [0, 1, 0, 1], [1, 1, 1, 1], False),
+        ("1" * 31, [1, 1], [1, 30], True),
+    ],
+)
+def test_streams_by_hand(bits, values, waited, odd):
+    padded = bits + "10" * 3
+    events = encode(np.array([[bit == "1" for bit in padded]]), np.array([len(bits)]))
+    assert events.count[0] == len(values)
+    assert events.odd[0] == odd
+    behind = [0] * (len(padded) - len(values))
+    assert events.value[0, :, 0].tolist() == values + behind
+    np.testing.assert_allclose(events.dt_s[0] / BIT_S, waited + behind, rtol=1e-6)
+
+
+def test_events_hold_the_stream_that_they_came_from():
+    events = draw_events(3000, seed=1, name="any")
+    waited = np.rint(events.dt_s / BIT_S).astype(int)
+    values = events.value[..., 0].astype(int)
+    last = values[np.arange(3000), events.count - 1]
+    ones = (values[:, :-1] * waited[:, 1:]).sum(axis=1) + last
+    assert np.array_equal(ones % 2 == 1, events.odd)
+    lengths = waited.sum(axis=1)
+    assert sorted(set(lengths)) == list(range(SHORTEST, LONGEST + 1))
+    assert np.all(waited[:, 0] == 1)
+    assert np.all((waited > 0).sum(axis=1) == events.count)
+
+
+def test_lengths_and_labels_are_fair():
+    events = draw_events(20_000, seed=0, name="train")
+    lengths = np.rint(events.dt_s.sum(axis=1) / BIT_S)
+    shares = np.bincount(lengths.astype(int), minlength=LONGEST + 1)[SHORTEST:] / 20_000
+    # Six standard deviations of each share: fails by chance less than once in 10^7 seeds.
+    assert np.abs(shares - 1.0 / 30.0).max() < 6.0 * np.sqrt(1 / 30 * 29 / 30 / 20_000)
+    assert abs(events.odd.mean() - 0.5) < 6.0 * 0.5 / np.sqrt(20_000)
+
+
+def test_seed_and_name_make_the_streams():
+    first, again = (draw_events(50, seed=3, name="train") for _ in range(2))
+    assert np.array_equal(first.dt_s, again.dt_s)
+    assert np.array_equal(first.value, again.value)
+    assert not np.array_equal(first.dt_s, draw_events(50, seed=3, name="test").dt_s)
+    assert not np.array_equal(first.dt_s, draw_events(50, seed=4, name="train").dt_s)
+
+
+def test_taking_streams_drops_the_places_behind_them():
+    events = draw_events(100, seed=0, name="train")
+    rows = np.argsort(events.count)[:10]
+    part = events.take(rows)
+    assert part.value.shape == (10, events.count[rows].max(), 1)
+    assert np.array_equal(part.odd, events.odd[rows])
+
+
+def trained(recipe, epochs):
+    torch.set_num_threads(1)
+    run = Run.begin(recipe)
+    for _ in range(epochs):
+        run.epoch(TRAIN, TEST)
+    return run
+
+
+TRAIN = draw_events(1000, seed=0, name="train")
+TEST = draw_events(300, seed=0, name="test")
+
+
+@pytest.mark.parametrize("core", ["lstm", "gru_d", "cfc_wired"])
+def test_two_epochs_reduce_the_loss(core):
+    run = trained(Recipe(core, size="small", epochs=2, batch=32), 2)
+    assert run.losses[1] < run.losses[0]
+    assert run.losses[1] < 0.7
+    assert run.accuracies[1] == accuracy(run.model, TEST)
+
+
+def test_what_is_asked_behind_the_last_event_does_not_matter():
+    run = Run.begin(Recipe("lstm", size="small"))
+    rows = np.argsort(TEST.count, kind="stable")
+    together = run.model(TEST.take(rows)).detach()
+    alone = run.model(TEST.take(rows[:20])).detach()
+    torch.testing.assert_close(together[:20], alone)
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path):
+    recipe = Recipe("gru_d", size="small", epochs=3, batch=64)
+    whole = trained(recipe, 3)
+    trained(recipe, 1).save(tmp_path / "gru_d.pt")
+    resumed = Run.begin(recipe)
+    resumed.restore(tmp_path / "gru_d.pt")
+    for _ in range(2):
+        resumed.epoch(TRAIN, TEST)
+    assert resumed.losses == whole.losses
+    for mine, its in zip(resumed.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(mine, its)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
+    Run.begin(Recipe("lstm", size="small")).save(tmp_path / "lstm.pt")
+    with pytest.raises(OutputError, match=r"is of .*'seed': 0.*, not of .*'seed': 1"):
+        Run.begin(Recipe("lstm", size="small", seed=1)).restore(tmp_path / "lstm.pt")
+
+
+def test_the_example_writes_its_results(tmp_path, capsys):
+    spec = importlib.util.spec_from_file_location("example_04", EXAMPLE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    arguments = ["--core", "lstm", "--core", "mlp", "--size", "small", "--streams", "500"]
+    arguments += ["--epochs", "1", "--out", str(tmp_path)]
+    rows = module.main(arguments)
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert written["rows"] == rows
+    assert [row["model"] for row in rows] == ["lstm", "mlp"]
+    assert rows[0]["published_percent"] == 89.71
+    assert "lstm epoch 1/1" in capsys.readouterr().out
+    assert module.main([*arguments, "--resume"]) == rows
