@@ -17,6 +17,12 @@ from liquid_control.liquid.unstructured import fully_connected, random_wiring
 
 pytestmark = pytest.mark.unit
 
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
 SMALL = random_wiring(3, 5, 2, sparsity_level=0.4, seed=2)
 
 
@@ -52,7 +58,6 @@ def theirs_first(state, wiring):
 
 def test_single_steps_equal_ncps(theirs):
     core = ours(theirs)
-    torch.manual_seed(2)
     x, state = torch.randn(7, 5), torch.rand(7, core.state_size) * 2 - 1
     for dt in (0.01, 0.5, 1.0, 9.0):
         expected, after = theirs.rnn_cell(x, theirs_first(state, core.wiring), dt)
@@ -90,7 +95,6 @@ def test_batches_equal_ncps_at_one_dt(theirs):
 
 
 def test_explicit_constraints_and_no_mappings_equal_ncps():
-    torch.manual_seed(3)
     wiring = ncps.wirings.AutoNCP(12, 3)
     cell = ncps.torch.LTCCell(wiring, 4, None, "linear", ode_unfolds=3)
     core = ltc_from_ncps(
@@ -107,7 +111,6 @@ def test_explicit_constraints_and_no_mappings_equal_ncps():
 
 def test_ncps_is_wrong_with_batched_timespans():
     """It raises, or where the batch is as large as the state takes samples' times for neurons'."""
-    torch.manual_seed(4)
     module = ncps.torch.LTC(5, ncps.wirings.AutoNCP(19, 4))
     core = ours(module)
     x, dt = torch.randn(19, 6, 5), torch.rand(19, 6) * 3
@@ -149,7 +152,6 @@ def test_rejects_checkpoints_that_do_not_fit():
 @pytest.mark.parametrize("masked", [False, True])
 def test_the_fast_path_equals_the_plain_cell(masked):
     """Values and gradients of everything, dt too."""
-    torch.manual_seed(5)
     core = LTC(auto_ncp(34, 19, 4), seed=1)
     leaves = (
         torch.randn(8, 12, 34, requires_grad=True),
@@ -208,7 +210,6 @@ def test_step_gradients_are_exact_with_each_solver(solver):
 
 def test_solvers_agree():
     """They solve one equation: with many unfolds all come to the same."""
-    torch.manual_seed(6)
     x, dt = torch.randn(3, 4, 34).double(), torch.rand(3, 4).double() * 0.1
     wiring = auto_ncp(34, 19, 4)
     results = []
@@ -222,7 +223,6 @@ def test_solvers_agree():
 
 
 def test_adjoint_and_backpropagated_gradients_agree():
-    torch.manual_seed(7)
     x, dt = torch.randn(2, 3, 3).double(), torch.rand(2, 3).double()
     gradients = []
     for adjoint in (True, False):

@@ -8,6 +8,11 @@ from liquid_control.liquid.cores.ode_rnn import ODERNN
 pytestmark = pytest.mark.unit
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
 def test_without_elapsed_time_it_is_torchs_gru():
     core = ODERNN(3, 2, hidden=5)
     x = torch.randn(4, 6, 3)
