@@ -3,7 +3,7 @@
     ros2 launch liquid_control sim.launch.py scenario:=trail seed:=3 wind:=gusty lighting:=dusk
     ros2 launch liquid_control sim.launch.py --show-args
 
-Everything ends when the simulator does, that is with the flight.
+Everything ends when the simulator does, that is with the flight, or when a process dies.
 """
 
 from pathlib import Path
@@ -16,13 +16,14 @@ from launch.actions import (
     Shutdown,
 )
 from launch.event_handlers import OnProcessExit
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
 from liquid_control.config import project_file
 from liquid_control.config.presets import preset_names
-from liquid_control.errors import ConfigError
+from liquid_control.errors import ConfigError, GraphError
 
 NONE = "none"
 """A preset argument that leaves the scenario as it is."""
@@ -103,10 +104,20 @@ def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
     if given["record"]:
         path = str(Path(given["record"]).resolve())
         others.append(_node("recorder_node", common | {"path": path}))
-    end = RegisterEventHandler(
-        OnProcessExit(target_action=flight, on_exit=[Shutdown(reason="the flight has ended")])
-    )
-    return [*others, flight, end]
+    handlers = [
+        RegisterEventHandler(OnProcessExit(target_action=node, on_exit=_end))
+        for node in (*others, flight)
+    ]
+    return [*others, flight, *handlers]
+
+
+def _end(event: ProcessExited, context: LaunchContext) -> list[Shutdown]:
+    """End the launch with the first process: well if it ended well, else with status 1."""
+    if context.is_shutdown:
+        return []
+    if event.returncode != 0:
+        raise GraphError(f"{event.process_name} ended with status {event.returncode}")
+    return [Shutdown(reason="the flight has ended")]
 
 
 def _number(name: str, text: str, kind: type[float]) -> float:

@@ -12,74 +12,14 @@ from types import TracebackType
 from typing import Any
 
 from liquid_control.cli.domains import free_domain
+from liquid_control.cli.graph_plan import SIMULATOR, GraphPlan
 from liquid_control.cli.processes import Process, clean_environment, end, start
 from liquid_control.config import load_scenario, parse_settings, project_file
 from liquid_control.errors import GraphError
 from liquid_control.policy import Policy, load_model
 
 Progress = dict[str, Any]
-SIMULATOR = "simulator_node"
 WATCH_PERIOD_S = 0.2
-
-
-@dataclass(frozen=True)
-class GraphPlan:
-    """What to fly and how.
-
-    Attributes:
-        scenario: name or path.
-        seed: of every random stream.
-        model: folder.
-        out_dir: for record, bag and logs.
-        overrides: scenario keys, each as key=value.
-        mode: lockstep or realtime.
-        rate: simulated seconds in a second, in real time.
-        record: whether to write a bag.
-        gui: whether to show PyBullet's window.
-        composed: whether perception and controller share a process.
-    """
-
-    scenario: str
-    seed: int
-    model: Path
-    out_dir: Path
-    overrides: Sequence[str] = ()
-    mode: str = "lockstep"
-    rate: float = 1.0
-    record: bool = True
-    gui: bool = False
-    composed: bool = False
-
-    @property
-    def record_path(self) -> Path:
-        """The flight's record."""
-        return self.out_dir / "flight.npz"
-
-    @property
-    def bag_path(self) -> Path:
-        """The flight's bag."""
-        return self.out_dir / "flight.mcap"
-
-    @property
-    def nodes(self) -> dict[str, dict[str, object]]:
-        """Parameters of each process."""
-        policy = {"model": str(self.model.resolve()), "autostart": True}
-        pilots = ("policy_node",) if self.composed else ("perception_node", "controller_node")
-        nodes: dict[str, dict[str, object]] = {"guard_node": {}} | dict.fromkeys(pilots, policy)
-        if self.record:
-            nodes["recorder_node"] = {"path": str(self.bag_path.resolve())}
-        nodes[SIMULATOR] = {
-            "scenario": self.scenario,
-            "seed": self.seed,
-            "rate": self.rate,
-            "gui": self.gui,
-            "recorder": self.record,
-            "record_path": str(self.record_path.resolve()),
-            "progress": True,
-        }
-        if self.overrides:
-            nodes[SIMULATOR]["set"] = list(self.overrides)
-        return nodes
 
 
 @dataclass

@@ -21,7 +21,6 @@ class GraphWatch:
         node: who watches.
         publishers: the node's, by topic.
         commands: the node's subscription to the guard.
-        mode: lockstep or realtime.
         recorder: whether a recorder is expected.
     """
 
@@ -30,14 +29,13 @@ class GraphWatch:
         node: Node,
         publishers: Mapping[str, Publisher],
         commands: Subscription,
-        mode: str,
         recorder: bool,
     ) -> None:
         self._node = node
         self._publishers = publishers
         self._commands = commands
         self._hearers: dict[str, Sequence[str]] = {
-            topic: self._expected_hearers(topic, mode, recorder) for topic in publishers
+            topic: self._expected_hearers(topic, recorder) for topic in publishers
         }
         self._states: dict[str, str] = {}
         self._clients = {
@@ -46,11 +44,11 @@ class GraphWatch:
         self._asked: dict[str, Future] = {}
 
     @staticmethod
-    def _expected_hearers(topic: str, mode: str, recorder: bool) -> Sequence[str]:
+    def _expected_hearers(topic: str, recorder: bool) -> Sequence[str]:
         hearers = [topics.RECORDER] if recorder else []
         if topic in (topics.IMAGE, topics.IMU):
             hearers.append(topics.PERCEPTION)
-        if topic == topics.CLOCK and mode == "lockstep":
+        if topic == topics.CLOCK:
             hearers.append(topics.GUARD)
         return hearers
 

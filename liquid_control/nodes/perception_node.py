@@ -39,8 +39,8 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         """Begin a flight."""
         self._sync = SensorSync()
         self._mismatch = ""
-        self._heard_ns = self._steady.now().nanoseconds
-        self.diagnostics.standing = ""
+        self._heard_ns: int | None = None
+        self.diagnostics.standing = "no frame yet"
 
     def _on_imu(self, message: Imu) -> None:
         event = self._sync.add_sample(*conversions.imu_from(message))
@@ -102,9 +102,10 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
             self._process(force=True)
 
     def _on_watch(self) -> None:
+        if self._heard_ns is None or self.diagnostics.standing or not self.active:
+            return
         silence_s = (self._steady.now().nanoseconds - self._heard_ns) * 1e-9
-        silent = silence_s > self.settings.camera_timeout_s
-        if self.active and silent and not self.diagnostics.standing:
+        if silence_s > self.settings.camera_timeout_s:
             self.diagnostics.standing = "the camera stopped"
             self.diagnostics.count("camera_stopped", f"no frame for {silence_s:.2f} s")
 

@@ -22,6 +22,7 @@ from liquid_control.nodes.diagnostics import Diagnostics
 from liquid_control.nodes.flight_pace import STEADY, Lockstep, Pace, RealTime
 from liquid_control.nodes.graph_watch import GraphWatch
 from liquid_control.nodes.parameters import declare
+from liquid_control.nodes.progress_lines import ProgressLines
 from liquid_control.nodes.qos import profile
 from liquid_control.nodes.sensor_output import SensorOutput
 from liquid_control.nodes.settings import SimulatorSettings
@@ -39,6 +40,7 @@ class SimulatorNode(Node):
         super().__init__(topics.SIMULATOR)
         self._ending = ending
         self._settings = settings = declare(self, SimulatorSettings)
+        self._lines = ProgressLines(settings.progress)
         self._scenario = _scenario(settings)
         self._flight = Flight(self._scenario, settings.seed, gui=settings.gui)
         self._times = AnswerTimes()
@@ -48,9 +50,7 @@ class SimulatorNode(Node):
             TwistStamped, topics.COMMAND, self._on_command, profile(topics.COMMAND, settings.mode)
         )
         self._pace = self._make_pace()
-        self._graph = GraphWatch(
-            self, self._output.publishers, commands, settings.mode, settings.recorder
-        )
+        self._graph = GraphWatch(self, self._output.publishers, commands, settings.recorder)
         self._begun_s: float | None = None
         self._up_s = self._told_s = time.monotonic()
         self._watch = self.create_timer(WATCH_PERIOD_S, self._on_watch, clock=STEADY)
@@ -78,7 +78,7 @@ class SimulatorNode(Node):
     def _begin_if_complete(self) -> None:
         missing = self._graph.missing()
         if not missing:
-            self._tell("flying", seed=self._settings.seed)
+            self._lines.tell("flying", seed=self._settings.seed)
             self._begun_s = time.monotonic()
             self._pace.start()
         elif time.monotonic() - self._up_s > self._settings.start_timeout_s:
@@ -96,7 +96,7 @@ class SimulatorNode(Node):
             self._end()
         elif time.monotonic() - self._told_s >= PROGRESS_PERIOD_S:
             self._told_s = time.monotonic()
-            self._tell(
+            self._lines.tell(
                 "progress",
                 time_s=tick.stamp_ns * 1e-9,
                 distance_m=tick.progress_m,
@@ -123,12 +123,8 @@ class SimulatorNode(Node):
             _write_json(path.with_suffix(".json"), statistics)
         for publisher in self._output.publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=2))
-        self._tell("done", result=asdict(record.result), statistics=statistics)
+        self._lines.tell("done", result=asdict(record.result), statistics=statistics)
         self._ending.request(0)
-
-    def _tell(self, event: str, **values: object) -> None:
-        if self._settings.progress:
-            print(json.dumps({"event": event, **values}), flush=True)
 
     def close(self) -> None:
         """Release the physics client."""

@@ -51,8 +51,11 @@ def launch(domain, tmp_path) -> Iterator[Callable[..., Process]]:
     """Start nodes; those that still run at the end of the test are killed."""
     started: list[Process] = []
 
-    def launch_node(name: str, heard: bool = False, **parameters: object) -> Process:
+    def launch_node(
+        name: str, heard: bool = False, file: Path | None = None, **parameters: object
+    ) -> Process:
         words = [sys.executable, "-m", f"liquid_control.nodes.{name}", "--ros-args"]
+        words += ["--params-file", str(file)] if file else []
         for key, value in parameters.items():
             words += ["-p", f"{key}:={json.dumps(value)}"]
         environment = clean_environment({"PYTHONPATH": os.pathsep.join(filter(None, sys.path))})

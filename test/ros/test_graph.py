@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liquid_control.cli.graph import FlightGraph, GraphPlan, fly_through_graph
+from liquid_control.cli.graph import FlightGraph, fly_through_graph
+from liquid_control.cli.graph_plan import GraphPlan
 from liquid_control.config import load_scenario, parse_settings
 from liquid_control.errors import ConfigError, GraphError, ModelError
 from liquid_control.evaluation.records import load_record
@@ -96,7 +97,8 @@ def test_a_signal_ends_every_process_with_status_0_and_a_readable_bag(model, tmp
 def test_nothing_outlives_a_parent_that_is_killed(model, tmp_path):
     script = (
         "import sys; from pathlib import Path\n"
-        "from liquid_control.cli.graph import FlightGraph, GraphPlan\n"
+        "from liquid_control.cli.graph import FlightGraph\n"
+        "from liquid_control.cli.graph_plan import GraphPlan\n"
         "plan = GraphPlan('trail', 3, Path(sys.argv[1]), Path(sys.argv[2]),"
         " overrides=('trail.length_m=500',))\n"
         "with FlightGraph(plan) as graph:\n"

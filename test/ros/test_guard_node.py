@@ -5,6 +5,7 @@ import pytest
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 
+from liquid_control.config import project_file
 from liquid_control.nodes import conversions, topics
 from liquid_control.types import HOVER, Command
 
@@ -127,6 +128,15 @@ def test_parameters_are_described_and_held_to_their_range(probe, guarded):
     tell(probe, Command(2.0), 50 * MS)
     probe.until(lambda: said, "the answer")
     assert answers(said)[0][1] == Command(0.5)
+
+
+def test_the_parameter_file_reaches_the_node(probe, guarded, tmp_path):
+    text = project_file("config/nodes/guard.yaml").read_text()
+    (tmp_path / "guard.yaml").write_text(text.replace("mps: 4.0 ", "mps: 0.7 "))
+    said, _ = guarded("lockstep", file=tmp_path / "guard.yaml")
+    tell(probe, Command(2.0), 50 * MS)
+    probe.until(lambda: said, "the answer")
+    assert answers(said)[0][1] == Command(0.7)
 
 
 @pytest.mark.parametrize(
