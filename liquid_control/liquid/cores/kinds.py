@@ -55,6 +55,13 @@ CORES: dict[str, CoreKind] = {
         "dt moves its time gates",
         "arXiv 2106.13898, doi 10.1038/s42256-020-00237-3",
     ),
+    "cfc": CoreKind(
+        f"{HERE}.cfc:DenseCfC",
+        {"units": 12, "backbone_units": 20},
+        {"units": 64, "backbone_units": 128},
+        "dt moves its time gates",
+        "arXiv 2106.13898",
+    ),
     "ct_rnn": CoreKind(
         f"{HERE}.ct_rnn:CTRNN",
         {"hidden": 28},
