@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.errors import CellError
-from liquid_control.liquid.masks import MAPS, Masking, layer_masks
-from liquid_control.liquid.weights import CfCWeights, LayerWeights
+from liquid_control.liquid.masks import Masking, Mode, layer_masks
+from liquid_control.liquid.weights import PURE_ROWS, CfCWeights, LayerWeights
 from liquid_control.liquid.wiring import Layer, Wiring
 
 
@@ -69,9 +69,12 @@ def _roles(wiring: NcpsWiring, index: int) -> list[list[int]]:
 
 
 def weights_from_ncps(
-    state_dict: Mapping[str, Any], wiring: Wiring, time_unit_s: float = 1.0
+    state_dict: Mapping[str, Any],
+    wiring: Wiring,
+    time_unit_s: float = 1.0,
+    mode: Mode = Mode.DEFAULT,
 ) -> CfCWeights:
-    """Return the weights of an `ncps.torch.CfC` in default mode as our weights.
+    """Return the weights of a wired `ncps.torch.CfC` as our weights.
 
     Args:
         state_dict: of the module, tensors or arrays, named `rnn_cell.layer_0.ff1.weight` and so
@@ -79,26 +82,45 @@ def weights_from_ncps(
         wiring: the module's, from `wiring_from_ncps` or drawn by `auto_ncp` with the same
             arguments.
         time_unit_s: seconds that one of ncps's timespans stands for.
+        mode: the module's; its weights do not tell `default` from `no_gate`.
 
     Raises:
         CellError: a tensor is missing or does not fit the wiring.
     """
     layers = []
-    for index, mask in enumerate(layer_masks(wiring, Masking.NCPS)):
+    for index, mask in enumerate(layer_masks(wiring, Masking.NCPS, mode)):
         prefix = f"rnn_cell.layer_{index}"
-        weight = np.stack([_array(state_dict, f"{prefix}.{name}.weight") for name in MAPS])
-        bias = np.stack([_array(state_dict, f"{prefix}.{name}.bias") for name in MAPS])
+        weight, bias, pure = maps_from_ncps(state_dict, prefix, mode)
         if weight.shape != mask.shape:
             raise CellError(f"{prefix}: expected maps of {mask.shape}, got {weight.shape}")
-        layers.append(LayerWeights(np.where(mask, weight, np.float32(0.0)), bias))
-    return CfCWeights(wiring, Masking.NCPS, time_unit_s, tuple(layers))
+        layers.append(LayerWeights(np.where(mask, weight, np.float32(0.0)), bias, pure))
+    return CfCWeights(wiring, Masking.NCPS, time_unit_s, tuple(layers), mode)
+
+
+def maps_from_ncps(
+    state_dict: Mapping[str, Any], prefix: str, mode: Mode
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None]:
+    """Return the stacked maps of one `ncps.torch.CfCCell`.
+
+    Returns:
+        Weights [M, H, K], biases [M, H], and w_tau and A [2, H] in mode `pure`.
+
+    Raises:
+        CellError: a tensor is missing, or there are tensors of another mode.
+    """
+    if mode is not Mode.PURE and f"{prefix}.w_tau" in state_dict:
+        raise CellError(f"expected an ncps CfC in mode {mode.value!r}, got one in mode 'pure'")
+    weight = np.stack([_array(state_dict, f"{prefix}.{name}.weight") for name in mode.maps])
+    bias = np.stack([_array(state_dict, f"{prefix}.{name}.bias") for name in mode.maps])
+    if mode is not Mode.PURE:
+        return weight, bias, None
+    rows = [_array(state_dict, f"{prefix}.{name}").reshape(-1) for name in PURE_ROWS]
+    return weight, bias, np.stack(rows)
 
 
 def _array(state_dict: Mapping[str, Any], name: str) -> NDArray[np.float32]:
     if name not in state_dict:
-        raise CellError(
-            f"expected {name} of a wired ncps CfC in default mode, got {sorted(state_dict)[:4]} …"
-        )
+        raise CellError(f"expected {name} of an ncps CfC, got {sorted(state_dict)[:4]} …")
     value = state_dict[name]
     plain = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
     return plain.astype(np.float32)

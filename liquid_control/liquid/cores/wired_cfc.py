@@ -43,7 +43,7 @@ class WiredCfC(Core):
         *,
         mode: Mode | str = Mode.DEFAULT,
         masking: Masking | str = Masking.SYNAPSES,
-        time_unit_s: float = 1.0,
+        time_unit_s: float = 0.05,
         seed: int = 0,
     ) -> None:
         """Draw weights to start training from, as `random_weights` does.
@@ -94,8 +94,10 @@ class WiredCfC(Core):
     def weights(self) -> CfCWeights:
         """Return the weights as arrays, zeros where the masks say so."""
         arrays = [(_array(m), _array(b)) for m, b in zip(self._masked(), self.bias, strict=True)]
-        pure = [(_array(rows),) for rows in self.pure] or [()] * len(arrays)
-        layers = tuple(LayerWeights(*maps, *rows) for maps, rows in zip(arrays, pure, strict=True))
+        pure = [_array(rows) for rows in self.pure]
+        layers = tuple(
+            LayerWeights(*maps, pure[index] if pure else None) for index, maps in enumerate(arrays)
+        )
         return CfCWeights(self.wiring, self.masking, self.time_unit_s, layers, self.mode)
 
     def load_weights(self, weights: CfCWeights) -> None:

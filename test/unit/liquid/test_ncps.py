@@ -94,10 +94,10 @@ def test_ncps_leaves_time_gates_dense():
 
 def test_rejects_other_modules():
     module = ncps.torch.CfC(34, ncps.wirings.AutoNCP(19, 4), mode="pure")
-    with pytest.raises(
-        CellError, match=r"expected rnn_cell\.layer_0\.ff2\.weight of a wired ncps"
-    ):
+    with pytest.raises(CellError, match="in mode 'default', got one in mode 'pure'"):
         weights_from_ncps(module.state_dict(), wiring_from_ncps(module.wiring))
+    with pytest.raises(CellError, match=r"expected rnn_cell\.layer_0\.ff1\.weight of an ncps CfC"):
+        weights_from_ncps({}, wiring_from_ncps(module.wiring))
     module = ncps.torch.CfC(30, ncps.wirings.AutoNCP(19, 4))
     with pytest.raises(CellError, match=r"expected maps of \(4, 9, 43\), got \(4, 9, 39\)"):
         weights_from_ncps(module.state_dict(), auto_ncp(34, 19, 4))
