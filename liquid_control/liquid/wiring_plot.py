@@ -1,0 +1,172 @@
+"""Draw a wiring: inputs on the left, layers after each other, synapses by polarity.
+
+Imported by itself, since flying needs no matplotlib.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.errors import DependencyError
+from liquid_control.liquid.wiring import Synapses, Wiring
+
+try:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import FancyArrowPatch
+except ImportError as error:
+    raise DependencyError("drawing a wiring needs matplotlib: pip install matplotlib") from error
+
+EXCITATORY, INHIBITORY, NEURON, INPUT = "#1f6fb4", "#d1495b", "#2f3b45", "#8a949c"
+ARROWS = {1: "-|>,head_width=1.6,head_length=3", -1: "|-|,widthA=0,widthB=2.4"}
+"""An inhibitory synapse ends in a bar, so that polarity does not hang on colour alone."""
+
+HEIGHT = 1.2
+GAP = 0.8
+"""Height of a column of many neurons, and space between two groups."""
+
+Places = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Neurons that are drawn together: a column, or a ring if they feed each other."""
+
+    name: str
+    places: Places
+    ring: bool
+
+
+def wiring_figure(wiring: Wiring, *, title: str | None = None) -> Figure:
+    """Return a picture of a wiring.
+
+    Neurons of a layer stand in a column, or in a ring where they feed each other. Excitatory
+    synapses end in an arrow, inhibitory ones in a bar; a circle at a neuron is a synapse with
+    itself.
+
+    Args:
+        wiring: what to draw.
+        title: above the drawing; None for the counts of neurons and synapses.
+    """
+    groups = _layout(wiring)
+    width = groups[-1].places[:, 0].max() + 0.7
+    figure = Figure(figsize=(3.4 * width + 0.6, 5.6), layout="constrained")
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.set_aspect("equal")
+    axes.set_xlim(-0.35, width - 0.3)
+    axes.set_ylim(-0.8, 0.72)
+    neurons = np.concatenate([group.places for group in groups[1:]])
+    _draw_synapses(axes, groups[0].places, neurons, wiring.sensory)
+    _draw_synapses(axes, neurons, neurons, wiring.recurrent)
+    _draw_loops(axes, groups[1:], np.diag(wiring.recurrent))
+    for group, colour in zip(groups, [INPUT] + [NEURON] * len(wiring.layers), strict=True):
+        x, y = group.places.T
+        axes.scatter(x, y, s=_dot(len(x)), color=colour, zorder=3)
+        axes.text(
+            (x.min() + x.max()) / 2,
+            -0.69,
+            f"{len(x)} {group.name}",
+            ha="center",
+            va="top",
+            fontsize=10,
+        )
+    axes.set_title(title or _summary(wiring), fontsize=11)
+    axes.legend(handles=_legend(), loc="upper right", frameon=False, fontsize=9)
+    return figure
+
+
+def _layout(wiring: Wiring) -> list[_Group]:
+    """Return where the inputs and each layer's neurons stand."""
+    groups = [_Group("inputs", _column(0.0, wiring.inputs), False)]
+    left = GAP
+    for layer, own in zip(wiring.layers, wiring.slices, strict=True):
+        within = wiring.recurrent[own, own]
+        ring = layer.size > 1 and bool(np.any(within - np.diag(np.diag(within))))
+        radius = min(0.55, 0.2 + 0.02 * layer.size) if ring else 0.0
+        left += radius
+        places = _ring(left, layer.size, radius) if ring else _column(left, layer.size)
+        groups.append(_Group(layer.role, places, ring))
+        left += radius + GAP
+    return groups
+
+
+def _column(x: float, size: int) -> Places:
+    reach = HEIGHT / 2 * (1.0 - 1.0 / size)
+    return np.column_stack([np.full(size, x), np.linspace(reach, -reach, size)])
+
+
+def _ring(x: float, size: int, radius: float) -> Places:
+    angle = np.pi / 2 - 2 * np.pi * np.arange(size) / size
+    return np.column_stack([x + radius * np.cos(angle), radius * np.sin(angle)])
+
+
+def _draw_synapses(axes: Axes, sources: Places, targets: Places, polarity: Synapses) -> None:
+    count = int(np.count_nonzero(polarity))
+    alpha = float(np.clip(9.0 / np.sqrt(max(count, 1)), 0.25, 0.85))
+    radius = np.sqrt(_dot(max(len(sources), len(targets)))) / 2
+    for source, target in _pairs(polarity):
+        sign = int(polarity[source, target])
+        if sources is targets and source == target:
+            continue
+        axes.add_patch(
+            FancyArrowPatch(
+                tuple(sources[source]),
+                tuple(targets[target]),
+                arrowstyle=ARROWS[sign],
+                connectionstyle="arc3,rad=0.08",
+                shrinkA=radius,
+                shrinkB=radius + 1.5,
+                color=EXCITATORY if sign > 0 else INHIBITORY,
+                alpha=alpha,
+                linewidth=0.9,
+            )
+        )
+
+
+def _pairs(polarity: Synapses) -> Iterator[tuple[int, int]]:
+    for source, target in np.argwhere(polarity):
+        yield int(source), int(target)
+
+
+def _draw_loops(axes: Axes, groups: Sequence[_Group], polarity: Synapses) -> None:
+    """Draw synapses of neurons with themselves as circles on the outer side of their group."""
+    places = np.concatenate([group.places for group in groups])
+    centres = np.concatenate([np.tile(g.places.mean(axis=0), (len(g.places), 1)) for g in groups])
+    outward = places - centres
+    length = np.linalg.norm(outward, axis=1, keepdims=True)
+    ring = np.concatenate([np.full(len(g.places), g.ring) for g in groups])[:, None]
+    side = np.where(ring & (length > 0), outward / np.maximum(length, 1e-9), [[1.0, 0.0]])
+    for at in np.flatnonzero(polarity):
+        x, y = places[at] + 0.038 * side[at]
+        axes.scatter(
+            x,
+            y,
+            s=70,
+            facecolors="none",
+            edgecolors=EXCITATORY if polarity[at] > 0 else INHIBITORY,
+            linewidths=1.1,
+            zorder=2,
+        )
+
+
+def _dot(count: int) -> float:
+    """Return the area of a neuron's dot in square points, so that columns do not clog."""
+    return float(np.clip(1700.0 / max(count, 1), 14.0, 130.0))
+
+
+def _summary(wiring: Wiring) -> str:
+    return (
+        f"{wiring.neurons} neurons, {wiring.sensory_synapse_count} synapses from inputs, "
+        f"{wiring.synapse_count} between neurons"
+    )
+
+
+def _legend() -> list[Line2D]:
+    return [
+        Line2D([], [], color=EXCITATORY, marker=">", markersize=4, label="excitatory"),
+        Line2D([], [], color=INHIBITORY, marker="|", markersize=7, label="inhibitory"),
+    ]
