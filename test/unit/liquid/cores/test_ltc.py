@@ -200,7 +200,7 @@ class _Sequence(torch.nn.Module):
         return self.core.sequence(*arguments)
 
 
-@pytest.mark.parametrize("solver", [Euler(4), RK4(2), Dopri5(1e-9, 1e-9)], ids=lambda s: s.name)
+@pytest.mark.parametrize("solver", [Euler(4), RK4(2), Dopri5(1e-7, 1e-8)], ids=lambda s: s.name)
 def test_step_gradients_are_exact_with_each_solver(solver):
     core = LTC(SMALL, solver=solver, seed=3, time_unit_s=0.5).double()
     x, state, dt = torch.randn(2, 3).double(), torch.rand(2, 5).double(), torch.rand(2).double()
@@ -226,11 +226,12 @@ def test_adjoint_and_backpropagated_gradients_agree():
     x, dt = torch.randn(2, 3, 3).double(), torch.rand(2, 3).double()
     gradients = []
     for adjoint in (True, False):
-        core = LTC(SMALL, solver=Dopri5(1e-8, 1e-8, adjoint=adjoint), time_unit_s=0.3).double()
+        solver = Dopri5(1e-7, 1e-7, adjoint=adjoint)
+        core = LTC(SMALL, solver=solver, time_unit_s=0.3).double()
         core.sequence(x, core.init_state(2), dt)[0].pow(2).sum().backward()
         gradients.append([p.grad for p in core.parameters()])
     for one, other in zip(*gradients, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(one, other, atol=2e-6, rtol=0)
 
 
 @pytest.mark.parametrize("solver", [Euler(6), RK4(6), Dopri5(max_steps=30)], ids=lambda s: s.name)
@@ -295,7 +296,7 @@ def test_the_interval_is_no_larger_than_it_must_be():
     low, high = core.state_range()
     assert (float(low), float(high)) == (-2.0, 0.5)
     _, settled = core.step(torch.full((1, 1), 1e9), core.init_state(1), torch.full((1,), 1e9))
-    assert float(settled) == pytest.approx((0.5 - 6.0) / 4.0)
+    assert settled.item() == pytest.approx((0.5 - 6.0) / 4.0)
 
 
 def test_no_time_no_change_and_all_time_one_limit():

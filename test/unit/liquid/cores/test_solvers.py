@@ -127,9 +127,12 @@ def test_the_adjoint_way_back_has_its_error_too():
     """Forwards it forgets its start, so backwards the state explodes."""
     start = torch.full((1, 1), 2.0, requires_grad=True)
     flow = Flow(lambda v: (torch.zeros_like(v), 1.0 + v * v))
-    after = Dopri5(max_steps=60).solve(flow, start, torch.full((1,), 40.0))
+    after = Dopri5(checkpoints=1, max_steps=60).solve(flow, start, torch.full((1,), 40.0))
     with pytest.raises(CellError, match="the dopri5 solver failed at step 0"):
         after.sum().backward()
+    after = Dopri5(checkpoints=16).solve(flow, start, torch.full((1,), 40.0))
+    after.sum().backward()
+    assert float(start.grad) == pytest.approx(0.0, abs=1e-5)
 
 
 def test_a_masked_step_may_be_wild():
@@ -149,7 +152,7 @@ def test_fused_takes_the_longest_time():
 def test_rejects_settings():
     with pytest.raises(CellError, match="expected at least 1 unfold of a step, got 0"):
         RK4(0)
-    with pytest.raises(CellError, match="expected positive rtol, atol and max_steps, got 0"):
+    with pytest.raises(CellError, match="expected rtol > 0, got 0"):
         Dopri5(rtol=0.0)
 
 
