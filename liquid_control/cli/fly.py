@@ -52,7 +52,7 @@ def fly(
         bool, typer.Option("--record/--no-record", help="Write bag and video.")
     ] = True,
     gif: Annotated[
-        bool, typer.Option("--gif", help="Also write flight.gif: the first ten seconds.")
+        bool, typer.Option("--gif", help="Also write flight.gif: the first eight seconds.")
     ] = False,
     out: Annotated[
         Path | None,
@@ -76,7 +76,8 @@ def fly(
 
     model = shipped(model)
     overrides = preset_overrides(wind, lighting, fog) | parse_settings(settings or [])
-    jobs = plan_flights(_entries(campaign, scenario, seed), [load_model(model).name], overrides)
+    entries, title = _entries(campaign, scenario, seed)
+    jobs = plan_flights(entries, [load_model(model).name], overrides)
     require_report()
     check_installed("pybullet", "sim", "fly in simulation")
     check_installed("rclpy", "ros", "fly through the ROS 2 graph")
@@ -89,18 +90,20 @@ def fly(
     }
     with output_folder(out, "fly") as folder:
         flown = [_fly_one(job, folder, options, gif) for job in jobs]
-        _conclude(folder, campaign.stem if campaign else scenario, jobs, flown, options)
+        _conclude(folder, title, jobs, flown, options)
 
 
-def _entries(campaign: Path | None, scenario: str, seed: int | None) -> "list[Entry]":
+def _entries(campaign: Path | None, scenario: str, seed: int | None) -> "tuple[list[Entry], str]":
+    """Return what to fly, and what the whole is called."""
     from liquid_control.cli.shipped import shipped
     from liquid_control.evaluation import Entry, load_campaign
 
     if campaign is None:
-        name = Path(scenario).stem
-        return [Entry(name=name, scenario=scenario, seeds=str(10_000 if seed is None else seed))]
+        name, seeds = Path(scenario).stem, str(10_000 if seed is None else seed)
+        return [Entry(name=name, scenario=scenario, seeds=seeds)], name
+    loaded = load_campaign(shipped(campaign))
     changed = {} if seed is None else {"seeds": str(seed)}
-    return [entry.model_copy(update=changed) for entry in load_campaign(shipped(campaign)).entries]
+    return [entry.model_copy(update=changed) for entry in loaded.entries], loaded.name
 
 
 def _fly_one(

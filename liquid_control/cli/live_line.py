@@ -58,7 +58,8 @@ class LiveLine:
 
 def progress_text(event: Mapping[str, Any]) -> str:
     """Return distance, speed, wind and real-time factor of a progress event, in words."""
+    distance_m = max(event["distance_m"], 0.0)
     return (
-        f"{event['distance_m']:5.1f} of {event['length_m']:g} m, {event['speed_mps']:.1f} m/s, "
+        f"{distance_m:5.1f} of {event['length_m']:g} m, {event['speed_mps']:.1f} m/s, "
         f"wind {event['wind_mps']:.1f} m/s, {event['rtf']:.1f} x real time"
     )

@@ -12,7 +12,15 @@ from PIL import Image
 
 from liquid_control.errors import OutputError
 from liquid_control.evaluation.film.painter import Painter
-from liquid_control.evaluation.film.palette import CAMERA_WIDTH, HEIGHT, PANEL_WIDTH
+from liquid_control.evaluation.film.palette import (
+    BLUE,
+    CAMERA_WIDTH,
+    FAINT,
+    HEIGHT,
+    INK,
+    ORANGE,
+    PANEL_WIDTH,
+)
 from liquid_control.evaluation.story import FlightStory
 from liquid_control.types import NANOSECONDS, Pixels
 
@@ -41,7 +49,7 @@ def write_video(path: Path, story: FlightStory) -> Path:
 
 
 def write_gif(
-    path: Path, story: FlightStory, from_s: float = 0.0, to_s: float = 10.0, width: int = 720
+    path: Path, story: FlightStory, from_s: float = 0.0, to_s: float = 8.0, width: int = 560
 ) -> Path:
     """Write a stretch of the flight as a GIF that loops, ten pictures a second.
 
@@ -57,8 +65,7 @@ def write_gif(
     """
     rate = 10
     pictures = [_shrink(picture, width) for picture in _pictures(story, rate, from_s, to_s)]
-    strip = Image.fromarray(np.concatenate(pictures[:: max(1, len(pictures) // 8)]))
-    palette = strip.quantize(256, method=Image.Quantize.MEDIANCUT)
+    palette = _palette(pictures)
     images = [
         Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE)
         for picture in pictures
@@ -90,10 +97,20 @@ def _encode(path: Path, rate: int, pictures: Iterator[Pixels]) -> None:
         stream = container.add_stream("libx264", rate=Fraction(rate))
         stream.width, stream.height = CAMERA_WIDTH + PANEL_WIDTH, HEIGHT
         stream.pix_fmt = "yuv420p"
-        stream.options = {"preset": "ultrafast", "crf": "21"}
+        stream.options = {"preset": "ultrafast", "crf": "27"}
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
+
+
+def _palette(pictures: list[Pixels]) -> Image.Image:
+    """Return 160 colours for all pictures; the panel's few bright pixels get their share."""
+    sample = np.concatenate(pictures[:: max(1, len(pictures) // 8)])
+    rows, width = len(sample) // 16, sample.shape[1]
+    ramps = np.linspace(FAINT, (BLUE, ORANGE, INK), rows).astype(np.uint8).swapaxes(0, 1)
+    swatches = [np.repeat(ramp[:, None], width, axis=1) for ramp in ramps]
+    image = Image.fromarray(np.concatenate([sample, *swatches]))
+    return image.quantize(160, method=Image.Quantize.MEDIANCUT)
 
 
 def _shrink(picture: Pixels, width: int) -> Pixels:

@@ -31,7 +31,8 @@ def flight_map(story: FlightStory) -> str:
         axes = figure.add_axes((0.0, foot, 1.0, 1.0 - foot))
         axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
         axes.axis("off")
-        _ground(axes, trail, story.map.trunks, turn, story.map.lateral_limit_m)
+        _bands(axes, trail, story.map.lateral_limit_m)
+        _trunks(axes, story.map.trunks[:, :2] @ turn.T, story.map.trunks[:, 2], low, high)
         speeds = _path(axes, path, np.linalg.norm(story.record.velocity[:, :2], axis=1))
         _ends(axes, path, story)
         scale = figure.add_axes((0.012, 0.62 * foot, 0.16, 0.10 * foot))
@@ -55,23 +56,30 @@ def _bounds(trail: Floats, path: Floats, limit_m: float) -> tuple[Floats, Floats
     return points.min(axis=0) - beyond, points.max(axis=0) + beyond
 
 
-def _ground(axes: Axes, trail: Floats, trunks: Floats, turn: Floats, limit_m: float) -> None:
+def _bands(axes: Axes, trail: Floats, limit_m: float) -> None:
     for width, colour, order in ((2 * limit_m, ink.CORRIDOR, 0), (TRAIL_WIDTH_M, ink.TRAIL, 1)):
         axes.fill(*_band(trail, width).T, color=colour, linewidth=0, zorder=order)
-    if len(trunks):
-        diameters = 2 * trunks[:, 2]
-        axes.add_collection(
-            EllipseCollection(
-                diameters,
-                diameters,
-                np.zeros(len(trunks)),
-                units="xy",
-                offsets=trunks[:, :2] @ turn.T,
-                offset_transform=axes.transData,
-                facecolor=ink.TRUNK,
-                zorder=3,
-            )
+
+
+def _trunks(axes: Axes, centres: Floats, radii: Floats, low: Floats, high: Floats) -> None:
+    """Draw the trunks that are whole on the map."""
+    edge = radii[:, None]
+    whole = ((centres - edge > low) & (centres + edge < high)).all(axis=1)
+    diameters = 2 * radii[whole]
+    if not len(diameters):
+        return
+    axes.add_collection(
+        EllipseCollection(
+            diameters,
+            diameters,
+            np.zeros(len(diameters)),
+            units="xy",
+            offsets=centres[whole],
+            offset_transform=axes.transData,
+            facecolor=ink.TRUNK,
+            zorder=3,
         )
+    )
 
 
 def _band(trail: Floats, width_m: float) -> Floats:

@@ -16,6 +16,9 @@ BOX = (MARGIN, 54, PANEL_WIDTH - MARGIN, 236)
 _SHIFT = 4
 _UNIT = 1 << _SHIFT
 _STRIDE = 4
+_LARGE = 4
+_LEAST_RADIUS = 22
+"""In units: a little more than a pixel."""
 
 
 class MapInset:
@@ -29,16 +32,20 @@ class MapInset:
         self._colours = speed_colours(speed)
 
     def ground(self, panel: Pixels) -> None:
-        """Draw what does not move."""
-        width = max(2, round(TRAIL_WIDTH_M * self._scale))
-        trail = self._pixels(self._story.map.trail)
-        cv2.polylines(panel, [trail], False, TRAIL, width, cv2.LINE_AA, _SHIFT)
+        """Draw what does not move, drawn large and averaged down: trunks are only pixels wide."""
+        height, width = panel.shape[:2]
+        large = cv2.resize(panel, (width * _LARGE, height * _LARGE))
+        thickness = max(2, round(TRAIL_WIDTH_M * self._scale)) * _LARGE
+        trail = self._pixels(self._story.map.trail) * _LARGE
+        cv2.polylines(large, [trail], False, TRAIL, thickness, cv2.LINE_AA, _SHIFT)
         left, top, right, bottom = (edge * _UNIT for edge in BOX)
         trunks = self._story.map.trunks
         for (x, y), radius_m in zip(self._pixels(trunks[:, :2]), trunks[:, 2], strict=True):
             if left <= x <= right and top <= y <= bottom:
-                radius = max(round(radius_m * self._scale * _UNIT), 30)
-                cv2.circle(panel, (int(x), int(y)), radius, TRUNK, -1, cv2.LINE_AA, _SHIFT)
+                radius = max(round(radius_m * self._scale * _UNIT), _LEAST_RADIUS) * _LARGE
+                at = (int(x) * _LARGE, int(y) * _LARGE)
+                cv2.circle(large, at, radius, TRUNK, -1, cv2.LINE_AA, _SHIFT)
+        panel[:] = cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA)
 
     def path(self, panel: Pixels, begin: int, end: int) -> int:
         """Draw the path of whole strides from tick `begin` to `end`; return where it got to."""
