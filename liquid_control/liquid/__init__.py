@@ -8,6 +8,7 @@ from liquid_control.liquid.auto_ncp import auto_ncp, ncp
 from liquid_control.liquid.flight import FlightCfC
 from liquid_control.liquid.masks import MAPS, Masking, Mode, layer_masks, weight_count
 from liquid_control.liquid.reference import CfC
+from liquid_control.liquid.unstructured import fully_connected, random_wiring
 from liquid_control.liquid.weights import CfCWeights, LayerWeights, random_weights
 from liquid_control.liquid.wiring import Layer, Wiring
 
@@ -22,8 +23,10 @@ __all__ = [
     "Mode",
     "Wiring",
     "auto_ncp",
+    "fully_connected",
     "layer_masks",
     "ncp",
     "random_weights",
+    "random_wiring",
     "weight_count",
 ]

@@ -6,10 +6,11 @@ import sys
 import pytest
 import torch
 
-from liquid_control.errors import CellError, DependencyError
+from liquid_control.errors import CellError, ConfigError, DependencyError
 from liquid_control.liquid.cores.dopri5 import Dopri5
 from liquid_control.liquid.cores.fixed_step import RK4, Euler, Fused
 from liquid_control.liquid.cores.solver import Flow, march
+from liquid_control.liquid.cores.solvers import SOLVERS, make_solver
 
 pytestmark = pytest.mark.unit
 
@@ -160,3 +161,12 @@ def test_says_when_torchdiffeq_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchdiffeq", None)
     with pytest.raises(DependencyError, match="the dopri5 solver needs torchdiffeq"):
         logistic_error(Dopri5())
+
+
+def test_solvers_by_name():
+    assert make_solver("rk4", unfolds=3) == RK4(3)
+    assert all(make_solver(name).name == name for name in SOLVERS)
+    with pytest.raises(ConfigError, match="'heun'; choose one of fused, euler, rk4, dopri5"):
+        make_solver("heun")
+    with pytest.raises(ConfigError, match="the dopri5 solver does not take unfolds"):
+        make_solver("dopri5", unfolds=3)
