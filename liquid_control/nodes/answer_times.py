@@ -15,7 +15,7 @@ class AnswerTimes:
     _newest_ns: int = -1
 
     def sent(self, stamp_ns: int, wall_ns: int) -> None:
-        """Note that a frame goes out now."""
+        """Note that a frame's picture goes out now."""
         self.sent_ns[stamp_ns] = wall_ns
         self._newest_ns = stamp_ns
 

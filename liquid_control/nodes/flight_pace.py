@@ -72,9 +72,7 @@ class Lockstep:
             self._told(None)
             return
         self._since_s = time.monotonic()
-        if tick.framed:
-            self._times.sent(tick.stamp_ns, time.monotonic_ns())
-        self._output.publish(tick)
+        _publish(tick, self._output, self._times)
         if not tick.framed:
             self._output.publish_clock(tick.stamp_ns)
 
@@ -132,9 +130,7 @@ class RealTime:
             self._sense(self._tick)
 
     def _sense(self, tick: Tick) -> None:
-        if tick.framed:
-            self._times.sent(tick.stamp_ns, time.monotonic_ns())
-        self._output.publish(tick)
+        _publish(tick, self._output, self._times)
         self._output.publish_clock(tick.stamp_ns)
         self._told(self._flight.obey(self._command))
         self._listening_ns = tick.stamp_ns
@@ -151,3 +147,11 @@ class RealTime:
     def _wait(self, seconds: float) -> None:
         self._timer.timer_period_ns = max(1000, round(seconds * 1e9))
         self._timer.reset()
+
+
+def _publish(tick: Tick, output: SensorOutput, times: AnswerTimes) -> None:
+    """Publish a tick; a frame's time runs from just before its picture goes out."""
+    output.publish_samples(tick)
+    if tick.framed:
+        times.sent(tick.stamp_ns, time.monotonic_ns())
+    output.publish_picture(tick)

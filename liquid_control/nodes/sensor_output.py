@@ -19,14 +19,14 @@ class SensorOutput:
     """
 
     def __init__(self, node: Node, scenario: Scenario, mode: str) -> None:
-        self._camera = scenario.camera
+        self._info = conversions.camera_info_message(scenario.camera, 0)
         self.publishers: dict[str, Publisher] = {
             topic: node.create_publisher(topics.TYPES[topic], topic, profile(topic, mode))
             for topic in PUBLISHED
         }
 
-    def publish(self, tick: Tick) -> None:
-        """Publish what the sensors saw: first what comes often, last the picture."""
+    def publish_samples(self, tick: Tick) -> None:
+        """Publish what came before the picture: IMU samples, odometry, the camera's intrinsics."""
         imu = self.publishers[topics.IMU]
         window = tick.imu
         for stamp_ns, rate, force in zip(
@@ -39,9 +39,13 @@ class SensorOutput:
         self.publishers[topics.ODOM].publish(
             conversions.odometry_message(tick.truth, tick.stamp_ns)
         )
+        if tick.framed:
+            self._info.header.stamp = conversions.time_message(tick.stamp_ns)
+            self.publishers[topics.CAMERA_INFO].publish(self._info)
+
+    def publish_picture(self, tick: Tick) -> None:
+        """Publish the frame, if one was delivered."""
         if tick.image is not None:
-            info = conversions.camera_info_message(self._camera, tick.stamp_ns)
-            self.publishers[topics.CAMERA_INFO].publish(info)
             self.publishers[topics.IMAGE].publish(
                 conversions.image_message(tick.image, tick.stamp_ns)
             )

@@ -109,18 +109,16 @@ def standardise(image: Pixels) -> NDArray[np.float32]:
         float32 [3, H, W].
     """
     mean, deviation = moments(image)
-    centred = image.transpose(2, 0, 1).astype(np.float32) - np.float32(mean)
+    centred = np.subtract(image.transpose(2, 0, 1), np.float32(mean), order="C")
     centred *= np.float32(1.0 / max(deviation, CONTRAST_FLOOR))
     return centred
 
 
 def moments(image: Pixels) -> tuple[float, float]:
     """Return mean and standard deviation of all values, from exact sums of integers."""
-    flat = image.ravel()
-    wide = flat.astype(np.int64)
-    mean = float(wide.sum()) / flat.size
-    variance = float(wide @ wide) / flat.size - mean * mean
-    return mean, max(variance, 0.0) ** 0.5
+    mean = sum(cv2.sumElems(image)) / image.size
+    variance = cv2.norm(image, cv2.NORM_L2SQR) / image.size - mean * mean
+    return float(mean), max(float(variance), 0.0) ** 0.5
 
 
 def _check_size(
