@@ -27,7 +27,7 @@ class Dopri5(Solver):
         atol: absolute tolerance of the same.
         adjoint: gradients by solving the adjoint equation backwards (Chen et al. 2018, arXiv
             1806.07366), in memory that does not grow with the number of solver steps; False to
-            backpropagate through them.
+            backpropagate through them, which is faster as long as they fit into memory.
         checkpoints: parts of a step at whose ends the adjoint keeps the state. Between them it
             solves the equation backwards, where what contracts expands: an LTC's gradients with
             one part were wrong by a thousand tolerances.
