@@ -22,7 +22,10 @@ class Pieces:
     def split(self, state: Tensor) -> list[Tensor]:
         """Return the parts [B, *shape] of a state [B, S]."""
         parts = torch.split(state, self._sizes, dim=1)
-        return [part.reshape(len(state), *shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        return [
+            part.reshape(len(state), *shape)
+            for part, shape in zip(parts, self._shapes, strict=True)
+        ]
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
         """Return the state [B, S] of parts [B, *shape]."""
