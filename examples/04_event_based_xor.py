@@ -34,6 +34,12 @@ PUBLISHED = {
 }
 """Test accuracy in %, Hasani et al. 2022 (arXiv 2106.13898)."""
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "cfc": {"backbone_activation": "relu"},
+    "cfc_mm": {"backbone_activation": "relu"},
+}
+"""What differs from a core's usual size, as published."""
+
 TEST_STREAMS = 10_000
 
 
@@ -49,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
         recipe = Recipe(
             core,
             size=options.size,
+            options=OPTIONS.get(core, {}),
             epochs=options.epochs,
             batch=options.batch,
             learning_rate=options.learning_rate,
@@ -81,6 +88,7 @@ def _row(run: Run) -> dict[str, Any]:
     return {
         "model": recipe.core,
         "size": recipe.size,
+        "options": recipe.options,
         "parameters": sum(parameter.numel() for parameter in run.model.parameters()),
         "seed": recipe.seed,
         "epochs": recipe.epochs,

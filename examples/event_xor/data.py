@@ -17,8 +17,8 @@ from liquid_control.seeding import stream
 SHORTEST = 2
 LONGEST = 31
 
-BIT_S = 0.05
-"""Duration of one bit, s."""
+BIT_S = 0.0125
+"""Duration of one bit, s; a quarter of the time that counts as one for a core by default."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Events:
     dt_s: NDArray[np.float32]
     count: NDArray[np.int64]
     odd: NDArray[np.bool_]
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """Number of bits of each stream, [N]."""
+        return np.rint(self.dt_s.sum(axis=1) / BIT_S).astype(np.int64)
 
     def take(self, rows: NDArray[np.int64]) -> "Events":
         """Return some of the streams, without the places behind their last event."""

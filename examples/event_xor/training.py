@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from event_xor.data import Events
+from event_xor.data import LONGEST, Events
 from liquid_control.errors import OutputError
 from liquid_control.liquid.cores import Core, make_core
 from liquid_control.seeding import stream
 
 SORTED_BATCHES = 50
 """Batches drawn together and sorted by number of events, so that little is padding."""
+
+FIRST_LONGEST = 4
+"""Bits of the longest stream in the first epoch."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,12 @@ class Recipe:
     Attributes:
         core: its name in `CORES`.
         size: "small" or "usual".
+        options: keyword arguments of the core that replace those of the size.
         epochs: passes over the training set.
         batch: streams a gradient step.
-        learning_rate: of Adam at the start; falls to nothing along half a cosine.
+        learning_rate: of Adam in the first epoch; falls to nothing along half a cosine.
+        ramp: share of the epochs in which the longest stream grows from `FIRST_LONGEST` to all:
+            parity is learnt from short streams.
         clip: largest norm of a gradient.
         outputs: of the core, before the linear map to one logit.
         seed: of weights and batches.
@@ -39,12 +45,24 @@ class Recipe:
 
     core: str
     size: str = "usual"
-    epochs: int = 30
+    options: dict[str, Any] = field(default_factory=dict)
+    epochs: int = 40
     batch: int = 128
-    learning_rate: float = 5e-3
+    learning_rate: float = 2e-3
+    ramp: float = 0.4
     clip: float = 1.0
     outputs: int = 16
     seed: int = 0
+
+    def longest(self, epoch: int) -> int:
+        """Return how many bits a stream of an epoch, counted from 0, has at most."""
+        ramp = self.ramp * self.epochs
+        share = min(1.0, epoch / ramp) if ramp else 1.0
+        return round(FIRST_LONGEST + share * (LONGEST - FIRST_LONGEST))
+
+    def rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, counted from 0."""
+        return self.learning_rate * (0.5 + 0.5 * cos(pi * epoch / self.epochs))
 
 
 class Classifier(nn.Module):
@@ -91,7 +109,9 @@ class Run:
     @classmethod
     def begin(cls, recipe: Recipe) -> "Run":
         """Draw a fresh model."""
-        core = make_core(recipe.core, 1, recipe.outputs, size=recipe.size, seed=recipe.seed)
+        core = make_core(
+            recipe.core, 1, recipe.outputs, size=recipe.size, seed=recipe.seed, **recipe.options
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             model = Classifier(core)
@@ -130,21 +150,19 @@ class Run:
         self.losses, self.accuracies, self.seconds = kept["curves"]
 
     def _batches(self, train: Events) -> Iterator[NDArray[np.int64]]:
-        rng = stream(self.recipe.seed, f"event_xor.epoch.{len(self.losses)}")
-        order, batch = rng.permutation(len(train.count)), self.recipe.batch
+        epoch, batch = len(self.losses), self.recipe.batch
+        rng = stream(self.recipe.seed, f"event_xor.epoch.{epoch}")
+        order = rng.permutation(np.flatnonzero(train.length <= self.recipe.longest(epoch)))
         rows = []
         for start in range(0, len(order), batch * SORTED_BATCHES):
             part = order[start : start + batch * SORTED_BATCHES]
             part = part[np.argsort(train.count[part], kind="stable")]
             rows += np.split(part, range(batch, len(part), batch))
-        self._steps = len(rows)
         return (rows[index] for index in rng.permutation(len(rows)))
 
     def _step(self, events: Events) -> float:
-        done = self.optimiser.state.get(self.model.head.bias, {}).get("step", 0)
-        share = float(done) / (self._steps * self.recipe.epochs)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.learning_rate * (0.5 + 0.5 * cos(pi * share))
+            group["lr"] = self.recipe.rate(len(self.losses))
         self.optimiser.zero_grad()
         odd = torch.from_numpy(events.odd).float()
         loss = functional.binary_cross_entropy_with_logits(self.model(events), odd)

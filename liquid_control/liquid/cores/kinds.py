@@ -62,6 +62,13 @@ CORES: dict[str, CoreKind] = {
         "dt moves its time gates",
         "arXiv 2106.13898",
     ),
+    "cfc_mm": CoreKind(
+        f"{HERE}.mixed_memory:mixed_cfc",
+        {"units": 8, "backbone_units": 8},
+        {"units": 64, "backbone_units": 128},
+        "dt moves its time gates",
+        "arXiv 2106.13898, 2006.04418",
+    ),
     "ct_rnn": CoreKind(
         f"{HERE}.ct_rnn:CTRNN",
         {"hidden": 28},
