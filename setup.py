@@ -54,7 +54,7 @@ BASE = [
 EXTRAS = {
     "sim": ["pybullet>=3.2.6"],
     "report": ["matplotlib>=3.8", "jinja2>=3.1", "av>=12"],
-    "train": ["torch>=2.2", "onnx>=1.16"],
+    "train": ["torch>=2.2", "torchdiffeq>=0.2.4", "onnx>=1.16"],
     "ros": [
         "ros-jazzy-rclpy",
         "ros-jazzy-rmw-fastrtps-cpp",
@@ -72,6 +72,7 @@ EXTRAS = {
         "types-PyYAML",
         "ncps==1.0.1",
         "scipy>=1.11",
+        "torchdiffeq>=0.2.4",
         "onnx>=1.16",
         "colcon-core",
         "colcon-bash",
@@ -101,7 +102,7 @@ setup(
     ],
     package_dir={"liquid_control_sim": "sim/liquid_control_sim"},
     package_data={
-        NAME: ["py.typed", "evaluation/templates/*"],
+        NAME: ["py.typed", "evaluation/templates/*", "export/templates/*"],
         "liquid_control_sim": ["py.typed"],
     },
     data_files=shared_files(),

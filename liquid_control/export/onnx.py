@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from liquid_control.command.motors import MotorScaling
-from liquid_control.errors import ModelError
-from liquid_control.liquid.masks import MAPS
+from liquid_control.errors import CellError, ModelError
+from liquid_control.liquid.masks import MAPS, Mode
 from liquid_control.liquid.weights import CfCWeights
 from liquid_control.perception.spec import PerceptionSpec
 
@@ -105,7 +105,12 @@ def controller_graph(weights: CfCWeights, motors: MotorScaling) -> bytes:
     Inputs `features` [B, I], `state` [B, N] and `dt` [B] in s; outputs `command` [B, 4] in m/s and
     rad/s, `next_state` [B, N] and `gates` [B, N]; all float32. The equations are those of
     `liquid_control.liquid.reference`.
+
+    Raises:
+        CellError: the weights are of another mode than `default`.
     """
+    if weights.mode is not Mode.DEFAULT:
+        raise CellError(f"expected a CfC in mode 'default', got {weights.mode.value!r}")
     wiring = weights.wiring
     graph = _Graph()
     unit = graph.constant("time_unit", np.array([weights.time_unit_s], dtype=np.float32))
