@@ -1,5 +1,6 @@
 """`docs/add_a_core.md` is run as it stands, and `docs/cores.md` holds what the cores are."""
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -21,7 +22,7 @@ def leaky(tmp_path, monkeypatch) -> str:
     file, line = re.findall(r"```python\n(.*?)```", (DOCS / "add_a_core.md").read_text(), re.S)
     (tmp_path / "leaky.py").write_text(file)
     monkeypatch.syspath_prepend(tmp_path)
-    assert line.count("\n") == 1
+    assert len(ast.parse(line).body) == 1
     monkeypatch.setitem(CORES, "leaky", CORES["mlp"])
     exec(line.replace("liquid_control.liquid.cores.leaky:", "leaky:"), {**globals()})
     return "leaky"
