@@ -45,6 +45,10 @@ In a lock of its own, because pip prefers a build whose hash its index states to
 """
 
 
+ON_TORCH = "torchdiffeq"
+"""Locked by itself, or the lock of the tests would take PyTorch and its CUDA libraries along."""
+
+
 def extras() -> dict[str, list[str]]:
     """Return the requirements that setup.py states, the base under its own name."""
     with mock.patch("setuptools.setup") as setup:
@@ -53,7 +57,9 @@ def extras() -> dict[str, list[str]]:
     return {"base": stated["install_requires"], **stated["extras_require"]}
 
 
-def solve(name: str, wanted: list[str], pins: str | None = None) -> str:
+def solve(
+    name: str, wanted: list[str], pins: str | None = None, options: tuple[str, ...] = ()
+) -> str:
     """Return a lock of `wanted` for every supported Python, under the pins of an earlier one."""
     source, target = WORK / f"{name}.in", WORK / f"{name}.txt"
     source.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +70,7 @@ def solve(name: str, wanted: list[str], pins: str | None = None) -> str:
     command += ["--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "-o", str(target)]
     if pins:
         command += ["-c", str(WORK / f"{pins}.txt")]
+    command += options
     subprocess.run(command, check=True, cwd=HERE.parent)
     return target.read_text(encoding="utf-8")
 
@@ -95,18 +102,27 @@ def main() -> None:
         "flight": [*stated["base"], *stated["report"], *INSTALLER],
         "pybullet": stated["sim"],
         "ros": [f"{line} ; platform_machine == 'x86_64'" for line in stated["ros"]],
-        "test": [*stated["test"], *TORCH_PURE, *INSTALLER],
+        "test": [
+            *(line for line in stated["test"] if ON_TORCH not in line),
+            *TORCH_PURE,
+            *INSTALLER,
+        ],
         "torch": [TORCH],
     }
     solve("all", [line for lines in wanted.values() for line in lines])
     locks = {name: solve(name, lines, pins="all") for name, lines in wanted.items()}
+    alone = solve(
+        ON_TORCH, [line for line in stated["test"] if ON_TORCH in line], options=("--no-deps",)
+    )
     torch, cuda = split_torch(locks.pop("torch"), locks["test"])
+    locks["test"] += alone
     locks |= {"torch": torch, "torch-cuda": cuda, "torch-cpu": TORCH_WITHOUT_CUDA}
     for name, lock in locks.items():
         store(name, lock)
     solve("numpy1/all", [*wanted["flight"], *wanted["test"], "numpy<2"])
-    for name in ("flight", "test"):
-        store(f"numpy1/{name}", solve(f"numpy1/{name}", wanted[name], pins="numpy1/all"))
+    for name, more in (("flight", ""), ("test", alone)):
+        lock = solve(f"numpy1/{name}", wanted[name], pins="numpy1/all")
+        store(f"numpy1/{name}", lock + more)
 
 
 if __name__ == "__main__":
