@@ -13,7 +13,14 @@ from typing import Any
 
 from liquid_control.cli.domains import free_domain
 from liquid_control.cli.graph_plan import SIMULATOR, GraphPlan
-from liquid_control.cli.processes import Process, clean_environment, end, start
+from liquid_control.cli.processes import (
+    KINDNESS_S,
+    PATIENCE_S,
+    Process,
+    clean_environment,
+    end,
+    start,
+)
 from liquid_control.config import load_scenario, parse_settings, project_file
 from liquid_control.errors import GraphError
 from liquid_control.policy import Policy, load_model
@@ -28,9 +35,11 @@ class FlightGraph:
 
     Args:
         plan: what to fly.
+        kindness_s: how long the processes may take to end once they are asked to.
     """
 
     plan: GraphPlan
+    kindness_s: float = KINDNESS_S
     processes: list[Process] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
 
@@ -67,7 +76,7 @@ class FlightGraph:
         return start(name, words, environment, log, heard=name == SIMULATOR)
 
     def _end(self) -> None:
-        self.statuses = end(self.processes)
+        self.statuses = end(self.processes, self.kindness_s)
 
     def events(self) -> Iterator[Progress]:
         """Yield what the simulator tells, until it says `done` and has ended.
@@ -158,6 +167,7 @@ def fly_through_graph(
             if event["event"] == "progress" and on_progress is not None:
                 on_progress(event)
             done = event if event["event"] == "done" else done
+        graph.kindness_s = PATIENCE_S
     for process in graph.processes:
         if process.child.returncode != 0:
             raise GraphError(_obituary(process))

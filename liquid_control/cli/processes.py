@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import IO
 
 KINDNESS_S = 3.0
-"""Between SIGTERM and SIGKILL."""
+"""Between SIGTERM and SIGKILL when somebody waits for the end."""
+PATIENCE_S = 20.0
+"""The same after a complete flight: a busy machine still closes the bag."""
 _LEAKED = ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH")
 """What ROS wheels leave in the environment, and what would keep a child from finding its own."""
 _PR_SET_PDEATHSIG = 1
@@ -87,13 +89,13 @@ def start(
     return Process(name, child, log)
 
 
-def end(processes: Iterable[Process]) -> dict[str, int]:
-    """End processes with SIGTERM, after `KINDNESS_S` with SIGKILL; return their exit statuses."""
+def end(processes: Iterable[Process], kindness_s: float = KINDNESS_S) -> dict[str, int]:
+    """End processes with SIGTERM, after a while with SIGKILL; return their exit statuses."""
     ending = list(processes)
     for process in ending:
         if process.child.poll() is None:
             process.child.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + KINDNESS_S
+    deadline = time.monotonic() + kindness_s
     for process in ending:
         try:
             process.child.wait(max(0.0, deadline - time.monotonic()))
