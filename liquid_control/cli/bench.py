@@ -10,7 +10,7 @@ import typer
 from liquid_control.cli.numbers import whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.table import Table
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class What(str, Enum):
     """What can be measured."""
 
+    CORE = "core"
     SIM = "sim"
     GRAPH = "graph"
 
@@ -44,6 +45,7 @@ def bench(
 
     Example: liquid-control bench sim --model models/trail_cfc19
 
+    core: liquid cores beside ncps, which must be installed, and beside each other.
     sim: world, camera and policy in one process on one core, at 20 Hz among 120 trees.
     graph: four processes over ROS 2, in lockstep and in real time with 128 x 72 pixels at 30 Hz.
     """
@@ -51,13 +53,19 @@ def bench(
     from liquid_control.cli.output import output_folder
 
     with output_folder(out, "bench") as folder:
-        measure = _simulation if what is What.SIM else _graph
-        table, rows, config = measure(model, repeats, folder)
+        table, rows, config = _MEASURES[what](model, repeats, folder)
         from liquid_control.evaluation import results_document, write_results
 
         console().print(table)
         document = results_document(["liquid-control", *sys.argv[1:]], config, rows, [])
         print(write_results(folder / "results.json", document))
+
+
+def _cores(_: str, repeats: int, __: Path) -> "Measured":
+    from liquid_control.cli.bench_core import core_table, measure_cores
+
+    rows, config = measure_cores(repeats)
+    return core_table(rows), rows, config
 
 
 def _simulation(model: str, repeats: int, folder: Path) -> "Measured":
@@ -73,3 +81,10 @@ def _graph(model: str, repeats: int, folder: Path) -> "Measured":
 
     rows, config = measure_graph(shipped(Path(model)), repeats, folder)
     return graph_table(rows), rows, config
+
+
+_MEASURES: "dict[What, Callable[[str, int, Path], Measured]]" = {
+    What.CORE: _cores,
+    What.SIM: _simulation,
+    What.GRAPH: _graph,
+}

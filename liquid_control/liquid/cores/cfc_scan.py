@@ -201,10 +201,9 @@ def _only_due(totals: Tensor, due: Sequence[Tensor | None]) -> Tensor:
 
 def _everywhere(gradients: Tensor) -> Tensor:
     """Return a bias's gradient over all ticks and samples: [K, R, B] -> [R, 1]."""
-    return gradients.sum(dim=(0, 2)).unsqueeze(1)
+    return gradients.sum(dim=0).sum(dim=1, keepdim=True)
 
 
 def _outer(gradients: Tensor, sources: Tensor) -> Tensor:
     """Return a weight's gradient over all ticks and samples: [K, R, B], [K, N, B] -> [R, N]."""
-    outer: Tensor = torch.tensordot(gradients, sources, dims=([0, 2], [0, 2]))
-    return outer
+    return torch.bmm(gradients, sources.transpose(1, 2)).sum(dim=0)

@@ -74,7 +74,7 @@ def _cpu_seconds(code):
         (["bench", "sim", "--model", "nowhere"], "model folder nowhere does not exist"),
         (["export", "--model", "nowhere"], "model folder nowhere does not exist"),
         (["export", "--model", "m", "--target", "fortran"], "'fortran' is not"),
-        (["bench", "teapot"], "'teapot' is not one of 'sim', 'graph'"),
+        (["bench", "teapot"], "'teapot' is not one of 'core', 'sim', 'graph'"),
         (["dance"], "No such command 'dance'"),
     ],
 )
