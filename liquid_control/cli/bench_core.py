@@ -116,11 +116,11 @@ def _spread(values: Sequence[float]) -> tuple[float, float, float]:
 
 def core_table(rows: Sequence[CoreRow]) -> Table:
     """Return one line a contest: medians of times, and how many times faster ours is."""
-    title = "liquid cores on one thread, medians; a ratio's range is over turns"
+    title = "liquid cores on one thread, medians; times faster with its range over turns"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for name in ("", "ours", "peer"):
         table.add_column(name, no_wrap=True)
-    for name in ("times faster", "least", "most", "wanted"):
+    for name in ("faster", "least", "most", "aim"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(

@@ -120,8 +120,8 @@ def _step_in_c(torch: Any, theirs: Any, folder: Path) -> Contest:
     difference = float(run()[2])
     return Contest(
         "one step, exported C",
-        "C, cc -O2",
-        "ncps in torch",
+        "C",
+        "ncps",
         lambda: 1e-6 * float(run()[-4]),
         _their_step(torch, theirs),
         150.0,
@@ -139,7 +139,7 @@ def _step_in_numpy(torch: Any, theirs: Any) -> Contest:
     return Contest(
         "one step, NumPy",
         "NumPy",
-        "ncps in torch",
+        "ncps",
         _timer(lambda: cell.step(x, state, DT_S), 2000),
         _their_step(torch, theirs),
         15.0,
