@@ -1,8 +1,8 @@
 """Quality of service of every topic, in lockstep and in real time.
 
 In lockstep nothing may be lost, since somebody waits for every message: reliable, and deep enough
-for a recorder that lags. Commands and features are also kept for late joiners, so that the first
-one cannot fall between two nodes that have not found each other yet. In real time an old picture
+for a recorder that lags. What the nodes answer is also kept for late joiners, so that the first
+message cannot fall between two nodes that have not found each other yet. In real time an old picture
 is worth nothing: images and IMU samples are best effort, as sensor drivers publish them.
 """
 
@@ -43,6 +43,7 @@ _LOCKSTEP: dict[str, QoSProfile] = {
     topics.FEATURES: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.POLICY_COMMAND: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.COMMAND: _reliable(LOCKSTEP_DEPTH, kept=True),
+    topics.NEURONS: _reliable(LOCKSTEP_DEPTH, kept=True),
 }
 _REALTIME: dict[str, QoSProfile] = {
     topics.IMAGE: qos_profile_sensor_data,
