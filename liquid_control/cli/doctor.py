@@ -11,6 +11,7 @@ def doctor() -> None:
     Imports what flying needs in processes of their own, starts a ROS node and PyBullet, and checks
     the models' checksums. The status is 0 if flying works, and 1 otherwise.
     """
+    from rich.markup import escape
     from rich.table import Table
 
     from liquid_control.cli.checkup import Mark, check_machine
@@ -23,9 +24,9 @@ def doctor() -> None:
     table = Table.grid(padding=(0, 2))
     colours = {Mark.OK: "green", Mark.MISSING: "bold red", Mark.OPTIONAL: "yellow"}
     for finding in findings:
-        mend = f" [dim]→ {finding.mend}[/]" if finding.mend else ""
+        mend = f" [dim]→ {escape(finding.mend)}[/]" if finding.mend else ""
         mark = f"[{colours[finding.mark]}]{finding.mark.value}[/]"
-        table.add_row(mark, finding.name, finding.found + mend)
+        table.add_row(mark, finding.name, escape(finding.found) + mend)
     screen.print(table)
     if any(finding.mark is Mark.MISSING for finding in findings):
         raise typer.Exit(1)

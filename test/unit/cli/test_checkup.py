@@ -77,3 +77,10 @@ def test_status_says_whether_flying_works(monkeypatch, capsys, mark, status):
     monkeypatch.setattr(probes, "run_probes", dict)
     assert main(["doctor"]) == status
     assert mark.value in capsys.readouterr().out
+
+
+def test_the_command_that_mends_is_shown_to_the_letter(monkeypatch, capsys):
+    probed = WELL | {"torch": Probe(False, "ModuleNotFoundError: No module named 'torch'")}
+    monkeypatch.setattr(probes, "run_probes", lambda: probed)
+    main(["doctor"])
+    assert "[train]'" in "".join(capsys.readouterr().out.split())
