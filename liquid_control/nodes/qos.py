@@ -2,8 +2,8 @@
 
 In lockstep nothing may be lost, since somebody waits for every message: reliable, and deep enough
 for a recorder that lags. What the nodes answer is also kept for late joiners, so that the first
-message cannot fall between two nodes that have not found each other yet. In real time an old picture
-is worth nothing: images and IMU samples are best effort, as sensor drivers publish them.
+message cannot fall between two nodes that have not found each other yet. In real time an old
+picture is worth nothing: images and IMU samples are best effort, as sensor drivers publish them.
 """
 
 from rclpy.qos import (
