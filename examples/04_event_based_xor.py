@@ -1,9 +1,9 @@
 """Train cores on the event-based XOR with irregular sampling, beside the published figures.
 
-    python examples/04_event_based_xor.py --core cfc --core lstm --epochs 30
-    python examples/04_event_based_xor.py --core cfc --core lstm --epochs 30 --resume
+    python examples/04_event_based_xor.py --core cfc --core lstm
+    python examples/04_event_based_xor.py --core cfc --core lstm --resume
 
-Needs torch. Each core takes minutes on one thread; a killed run goes on with --resume. Writes
+Needs torch. Each core takes 10 to 30 minutes on one thread; a killed run goes on with --resume. Writes
 `results.json` with accuracies, losses and seconds of every epoch. `docs/event_based_xor.md` holds
 what was measured.
 """

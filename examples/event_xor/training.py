@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from math import cos, pi
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,9 @@ SORTED_BATCHES = 50
 FIRST_LONGEST = 4
 """Bits of the longest stream in the first epoch."""
 
+LAST_RATE = 0.03
+"""Share of the first learning rate that is left after the last epoch."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -35,7 +37,7 @@ class Recipe:
         options: keyword arguments of the core that replace those of the size.
         epochs: passes over the training set.
         batch: streams a gradient step.
-        learning_rate: of Adam in the first epoch; falls to nothing along half a cosine.
+        learning_rate: of Adam in the first epoch; falls exponentially.
         ramp: share of the epochs in which the longest stream grows from `FIRST_LONGEST` to all:
             parity is learnt from short streams.
         clip: largest norm of a gradient.
@@ -46,8 +48,8 @@ class Recipe:
     core: str
     size: str = "usual"
     options: dict[str, Any] = field(default_factory=dict)
-    epochs: int = 40
-    batch: int = 128
+    epochs: int = 120
+    batch: int = 64
     learning_rate: float = 2e-3
     ramp: float = 0.4
     clip: float = 1.0
@@ -62,7 +64,7 @@ class Recipe:
 
     def rate(self, epoch: int) -> float:
         """Return the learning rate of an epoch, counted from 0."""
-        return self.learning_rate * (0.5 + 0.5 * cos(pi * epoch / self.epochs))
+        return float(self.learning_rate * LAST_RATE ** (epoch / self.epochs))
 
 
 class Classifier(nn.Module):

@@ -105,7 +105,7 @@ def test_the_longest_stream_grows_and_the_learning_rate_falls():
     recipe = Recipe("lstm", epochs=10, ramp=0.5, learning_rate=1.0)
     assert [recipe.longest(epoch) for epoch in range(10)] == [4, 9, 15, 20, 26, 31, 31, 31, 31, 31]
     assert recipe.rate(0) == 1.0
-    assert recipe.rate(5) == pytest.approx(0.5)
+    assert recipe.rate(10) == pytest.approx(0.03)
     assert Recipe("lstm", ramp=0.0).longest(0) == LONGEST
     first = list(Run.begin(recipe)._batches(TRAIN))
     assert TRAIN.length[np.concatenate(first)].max() == 4
