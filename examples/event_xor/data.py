@@ -17,8 +17,8 @@ from liquid_control.seeding import stream
 SHORTEST = 2
 LONGEST = 31
 
-BIT_S = 0.05
-"""Duration of one bit, s: the time that counts as one for a core by default."""
+BIT_S = 0.025
+"""Duration of one bit, s: half of the time that counts as one for a core by default."""
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,8 @@ class Recipe:
     core: str
     size: str = "usual"
     options: dict[str, Any] = field(default_factory=dict)
-    epochs: int = 120
-    batch: int = 64
+    epochs: int = 100
+    batch: int = 128
     learning_rate: float = 2e-3
     ramp: float = 0.4
     clip: float = 1.0
