@@ -17,6 +17,7 @@ NODES = (
     "policy_node",
     "guard_node",
     "recorder_node",
+    "replay_node",
 )
 
 
@@ -48,6 +49,7 @@ BASE = [
     "pyyaml>=6.0",
     "pydantic>=2.5",
     "rosbags>=0.10",
+    "mcap>=1.4",
     "rich>=13",
     "typer>=0.12",
 ]
@@ -105,7 +107,13 @@ setup(
     ],
     package_dir={"liquid_control_sim": "sim/liquid_control_sim"},
     package_data={
-        NAME: ["py.typed", "evaluation/templates/*", "export/templates/*"],
+        NAME: [
+            "py.typed",
+            "pages/templates/*",
+            "evaluation/templates/*",
+            "replay/templates/*",
+            "export/templates/*",
+        ],
         "liquid_control_sim": ["py.typed"],
     },
     data_files=shared_files(),

@@ -29,6 +29,10 @@ class OutputError(LiquidControlError):
     """A result could not be written, or a stored file could not be read back."""
 
 
+class BagError(LiquidControlError):
+    """A bag is missing, cannot be read at all, or lacks what is needed of it."""
+
+
 class DependencyError(LiquidControlError):
     """A package that this command needs is not installed."""
 

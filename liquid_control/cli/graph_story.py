@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from liquid_control.bags import FlightBag, read_bag
 from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.evaluation.records import load_record
 from liquid_control.evaluation.story import FlightStory, ForestMap, FrameTrack, NeuronTrack
-from liquid_control.replay import FlightBag, read_bag
 from liquid_control_sim.place.forest import generate_forest
 
 

@@ -6,9 +6,9 @@ from sensor_msgs.msg import CameraInfo, Image, Imu
 from liquid_control.errors import LiquidControlError, ObservationError
 from liquid_control.nodes import conversions, topics
 from liquid_control.nodes.lifecycle import ModelNode
-from liquid_control.nodes.sensor_sync import SensorSync
 from liquid_control.nodes.settings import PerceptionSettings
 from liquid_control.nodes.shutdown import Ending, main_of
+from liquid_control.perception.sensor_sync import SensorSync
 from liquid_control.types import Observation
 
 WATCH_PERIOD_S = 0.1

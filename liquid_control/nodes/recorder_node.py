@@ -6,6 +6,7 @@ from struct import unpack_from
 
 from rclpy.node import Node
 
+from liquid_control.bags.writer import BagWriter
 from liquid_control.errors import OutputError
 from liquid_control.nodes import topics
 from liquid_control.nodes.diagnostics import Diagnostics
@@ -13,7 +14,6 @@ from liquid_control.nodes.parameters import declare
 from liquid_control.nodes.qos import profile
 from liquid_control.nodes.settings import RecorderSettings
 from liquid_control.nodes.shutdown import Ending, main_of
-from liquid_control.replay.bag import BagWriter
 from liquid_control.types import NANOSECONDS
 
 LINGER_S = 0.3

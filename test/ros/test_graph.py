@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from liquid_control.bags import read_bag
 from liquid_control.cli.graph import FlightGraph, fly_through_graph
 from liquid_control.cli.graph_plan import GraphPlan
 from liquid_control.config import load_scenario, parse_settings
 from liquid_control.errors import ConfigError, GraphError, ModelError
 from liquid_control.evaluation.records import load_record
 from liquid_control.policy import Policy, PolicyPilot, load_model
-from liquid_control.replay import read_bag
 from liquid_control_sim.flight import fly
 
 from .conftest import ends

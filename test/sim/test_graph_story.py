@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from rosbags.typesys import Stores, get_typestore
 
+from liquid_control.bags import BagWriter
 from liquid_control.cli.graph_story import latency_ms, tell_graph_flight
 from liquid_control.errors import OutputError
 from liquid_control.evaluation import Entry, plan_flights, save_record
-from liquid_control.replay import BagWriter
 from liquid_control.types import FlightRecord, FlightResult
 from liquid_control_sim.place.forest import generate_forest
 

@@ -8,9 +8,9 @@ from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from liquid_control.evaluation.figures import ink
 from liquid_control.evaluation.figures.speed import SPEED_COLOURS, speed_limits
 from liquid_control.evaluation.story import FlightStory, ForestMap
+from liquid_control.pages import ink
 from liquid_control.types import Floats
 
 TRAIL_WIDTH_M = 1.0

@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from liquid_control.evaluation.figures import ink
 from liquid_control.evaluation.story import FlightStory, NeuronTrack
+from liquid_control.pages import ink
 from liquid_control.types import Floats
 
 _ROW_IN = 0.17

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from liquid_control.evaluation.figures import ink
 from liquid_control.evaluation.story import FlightStory
 from liquid_control.frames import heading_from_world, heading_of
+from liquid_control.pages import ink
 from liquid_control.types import Floats
 
 _PANEL_IN = 0.95

@@ -5,8 +5,8 @@ import pytest
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 
+from liquid_control.bags import BagWriter, read_bag
 from liquid_control.errors import OutputError
-from liquid_control.replay import BagWriter, read_bag
 
 pytestmark = pytest.mark.unit
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from liquid_control.nodes.sensor_sync import FRAMES_KEPT, SensorSync
+from liquid_control.perception.sensor_sync import FRAMES_KEPT, SensorSync
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,1 @@
+"""How our pages and figures look: one style for the reports of flights and of replays."""
