@@ -167,6 +167,27 @@ class Progress(Protocol):
         ...
 
 
+class PictureChange(Protocol):
+    """What a disturbance makes of the pictures of one recorded flight, in their order.
+
+    It may remember pictures (a frozen frame repeats the one before), so it is made anew for each
+    replay.
+    """
+
+    def __call__(self, image: Pixels, stamp_ns: int, index: int) -> Pixels | None:
+        """Return the changed picture, or None where the frame is not delivered.
+
+        Whoever replays treats a frame that is not delivered as one that was never recorded: its
+        IMU samples belong to the next frame's window.
+
+        Args:
+            image: uint8 [H, W, 3], RGB; it is left as it was.
+            stamp_ns: the frame's stamp.
+            index: number of the frame in the recording, from 0.
+        """
+        ...
+
+
 class Flyer(Protocol):
     """Flies one seeded scenario from start to end, in process; `liquid_control_sim.fly` is one."""
 
