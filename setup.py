@@ -49,7 +49,7 @@ BASE = [
     "pyyaml>=6.0",
     "pydantic>=2.5",
     "rosbags>=0.10",
-    "mcap>=1.4",
+    "mcap>=1.6",
     "rich>=13",
     "typer>=0.12",
 ]
@@ -73,6 +73,7 @@ EXTRAS = {
         "mypy==2.4.1",
         "import-linter>=2.3",
         "types-PyYAML",
+        "mcap-ros2-support>=0.5",
         "ncps==1.0.1",
         "scipy>=1.11",
         "torchdiffeq>=0.2.4",
