@@ -1,20 +1,15 @@
 """`report.html`: one self-contained page that tells the story of one flight or of many."""
 
-import base64
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from liquid_control.errors import OutputError
 from liquid_control.evaluation.figures import (
     commands_over_time,
     flight_map,
@@ -24,7 +19,8 @@ from liquid_control.evaluation.figures import (
 from liquid_control.evaluation.selection import key_instants
 from liquid_control.evaluation.story import FlightStory
 from liquid_control.evaluation.table import metres, percent
-from liquid_control.types import NANOSECONDS, Pixels
+from liquid_control.pages.page import picture_address, render, write_whole
+from liquid_control.types import NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +60,13 @@ def write_report(
         OutputError: the folder cannot be written to.
     """
     sections = [_section(number, story) for number, story in enumerate(stories, start=1)]
-    environment = Environment(
-        loader=PackageLoader("liquid_control.evaluation"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    page = render(
+        "liquid_control.evaluation",
+        "report.html",
+        {"title": title, "sections": sections, "document": document},
+        {"metres": _metres, "percent": percent},
     )
-    environment.filters |= {"metres": _metres, "percent": percent}
-    page = environment.get_template("report.html").render(
-        title=title, sections=sections, document=document
-    )
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(page, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-    return path
+    return write_whole(path, page)
 
 
 def _section(number: int, story: FlightStory) -> _Section:
@@ -121,14 +106,8 @@ def _key_frames(story: FlightStory) -> tuple[_KeyFrame, ...]:
         index = story.frames.latest(int(story.record.stamp_ns[tick]))
         seconds = (int(story.frames.stamp_ns[index]) - start) / NANOSECONDS
         if index not in shown or not shown[index].why:
-            shown[index] = _KeyFrame(_png(story.frames.images[index]), seconds, why)
+            shown[index] = _KeyFrame(picture_address(story.frames.images[index]), seconds, why)
     return tuple(shown.values())
-
-
-def _png(image: Pixels) -> str:
-    """Return an RGB image as a data address."""
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 def _metres(value: float | None) -> str:

@@ -1,0 +1,144 @@
+"""Small panels on one clock: how quantities go over time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from liquid_control.pages import ink
+from liquid_control.types import Floats
+
+_PANEL_IN = 0.95
+_LEFT, _RIGHT = 0.045, 0.995
+POINTS = 2000
+"""A line with more of them is thinned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a panel.
+
+    Attributes:
+        values: float64 [T].
+        colour: one of `ink`.
+        label: for the key.
+        width: points.
+        steps: whether a value holds until the next.
+        seconds: float64 [T]; None for the clock of the panels.
+    """
+
+    values: Floats
+    colour: str
+    label: str
+    width: float = 1.4
+    steps: bool = False
+    seconds: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One quantity; its axis shows at least the `span`, so that noise does not look like drama."""
+
+    name: str
+    span: tuple[float, float]
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A figure over time, and where in it the time axis lies.
+
+    Attributes:
+        svg: an inline SVG element.
+        left: left end of the axis, as a share of the figure's width; likewise right.
+        start_s: time at the left end, s; likewise end_s.
+    """
+
+    svg: str
+    left: float
+    right: float
+    start_s: float
+    end_s: float
+
+
+def panels_over_time(
+    seconds: Floats, panels: Sequence[Panel], label: str, zero: bool, key: bool | None = None
+) -> Timeline:
+    """Return panels below one another.
+
+    Args:
+        seconds: the clock, float64 [T], s.
+        panels: from top to bottom.
+        label: what the figure shows.
+        zero: whether to draw a line at zero.
+        key: whether the first panel explains the lines; None for where there is a zero line.
+    """
+    end_s = max(float(seconds[-1]), 1e-3)
+    with ink.drawing():
+        size = (ink.WIDTH_IN, len(panels) * _PANEL_IN + 0.55)
+        figure = Figure(figsize=size)
+        column = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+        figure.subplots_adjust(_LEFT, 0.45 / size[1], _RIGHT, 1 - 0.3 / size[1], hspace=0.55)
+        for axes, panel in zip(column, panels, strict=True):
+            _draw(axes, seconds, panel)
+            axes.tick_params(bottom=axes is column[-1])
+            if zero:
+                axes.axhline(0.0, color=ink.GRID, linewidth=1.4, zorder=1)
+        column[-1].set_xlabel("time, s", loc="right")
+        column[-1].set_xlim(0.0, end_s)
+        if zero if key is None else key:
+            _key(column[0])
+        return Timeline(ink.svg(figure, label), _LEFT, _RIGHT, 0.0, end_s)
+
+
+def _draw(axes: Axes, seconds: Floats, panel: Panel) -> None:
+    ink.quiet_axes(axes)
+    axes.set_title(panel.name)
+    for line in panel.lines:
+        clock = seconds if line.seconds is None else line.seconds
+        kept = thinned(line.values)
+        axes.plot(
+            clock[kept],
+            line.values[kept],
+            color=line.colour,
+            linewidth=line.width,
+            label=line.label,
+            drawstyle="steps-post" if line.steps else "default",
+        )
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, panel.span[0]), max(high, panel.span[1]))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=3, min_n_ticks=2))
+
+
+def thinned(values: Floats, points: int = POINTS) -> np.ndarray:
+    """Return the indices to draw: all, or least and greatest of each stretch and both ends.
+
+    So a spike of one sample is seen however long the line is.
+
+    Args:
+        values: float64 [T].
+        points: about as many are kept.
+    """
+    count = len(values)
+    if count <= points:
+        return np.arange(count)
+    stretch = ceil(2 * count / points)
+    whole = np.nan_to_num(values[: count - count % stretch]).reshape(-1, stretch)
+    first = np.arange(len(whole)) * stretch
+    kept = np.concatenate([first + whole.argmin(axis=1), first + whole.argmax(axis=1)])
+    return np.unique(np.concatenate([[0], kept, [count - 1]]))
+
+
+def _key(axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles[::-1],
+        labels[::-1],
+        loc="lower right",
+        bbox_to_anchor=(1.0, 0.93),
+        ncols=len(labels),
+    )
