@@ -1,10 +1,18 @@
 """The protocols through which workshops meet without knowing each other's insides."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from liquid_control.config.scenario import Scenario
-from liquid_control.types import Command, FlightRecord, Floats, Observation, Pixels, VehicleState
+from liquid_control.types import (
+    Command,
+    FlightRecord,
+    Floats,
+    ImuWindow,
+    Observation,
+    Pixels,
+    VehicleState,
+)
 
 
 class Trail(Protocol):
@@ -96,6 +104,11 @@ class World(Place, Protocol):
         ...
 
     @property
+    def seed(self) -> int:
+        """Of every random stream of the flight."""
+        ...
+
+    @property
     def trunks(self) -> Floats:
         """X, y and radius of every trunk, float64 [N, 3], m, map."""
         ...
@@ -123,6 +136,19 @@ class Pilot(Protocol):
         ...
 
 
+@runtime_checkable
+class Demonstrator(Protocol):
+    """A pilot that flies something else than it shows: pushed off its way, it shows the way back.
+
+    What it shows is what a bag holds as the policy's command and a learner is to learn.
+    """
+
+    @property
+    def shown(self) -> Command:
+        """The clean answer to the last frame."""
+        ...
+
+
 class Progress(Protocol):
     """What a watcher is told after each control tick of a flight."""
 
@@ -134,6 +160,11 @@ class Progress(Protocol):
     @property
     def image(self) -> Pixels | None:
         """The frame delivered at this tick, uint8 [H, W, 3] RGB, if there was one."""
+        ...
+
+    @property
+    def imu(self) -> ImuWindow:
+        """The IMU samples since the control tick before."""
         ...
 
     @property

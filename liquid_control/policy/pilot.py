@@ -2,7 +2,7 @@
 
 from liquid_control.interfaces import World
 from liquid_control.policy.clock import FrameClock
-from liquid_control.policy.policy import Decision, Policy
+from liquid_control.policy.policy import Array, Decision, Policy
 from liquid_control.types import Command, Observation, VehicleState
 
 
@@ -12,6 +12,7 @@ class PolicyPilot:
     Attributes:
         name: the model's.
         policy: what answers.
+        features: what the last answer was given to, float32 [F]; None before the first.
         decision: the last answer, for those who watch neurons; None before the first.
     """
 
@@ -19,6 +20,7 @@ class PolicyPilot:
         settings = policy.model.settings
         self.name = policy.model.name
         self.policy = policy
+        self.features: Array | None = None
         self.decision: Decision | None = None
         self._clock = FrameClock(settings.nominal_dt_s, settings.max_gap_s)
         self._state = policy.init_state()
@@ -37,7 +39,7 @@ class PolicyPilot:
             camera.horizontal_fov_deg,
             pitch_down_deg=camera.pitch_down_deg,
         )
-        self.decision = None
+        self.features = self.decision = None
         self._state = self.policy.init_state()
         self._stamp_ns = None
 
@@ -45,7 +47,7 @@ class PolicyPilot:
         """Answer one frame; the truth is not looked at."""
         elapsed = self._clock.elapsed(observation.stamp_ns, self._stamp_ns)
         state = self.policy.init_state() if elapsed.fresh else self._state
-        features = self.policy.features(observation)
-        self.decision = self.policy.act(features, state, elapsed.dt_s)
+        self.features = self.policy.features(observation)
+        self.decision = self.policy.act(self.features, state, elapsed.dt_s)
         self._state, self._stamp_ns = self.decision.state, elapsed.stamp_ns
         return self.decision.command

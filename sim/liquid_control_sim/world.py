@@ -34,6 +34,7 @@ class SimulatedWorld:
 
     def __init__(self, scenario: Scenario, seed: int, gui: bool = False) -> None:
         self.scenario = scenario
+        self.seed = seed
         self.vehicle = load_vehicle(scenario.vehicle)
         self.forest = generate_forest(scenario, seed)
         self.trail = self.forest.trail
