@@ -35,10 +35,11 @@ def type_hash(kind: str, definition: str) -> str:
         OutputError: the definition is not one.
     """
     store = types()
-    if kind not in store.fielddefs:
-        store = get_typestore(Stores.EMPTY)
-        try:
-            store.register(get_types_from_msg(definition, kind))
-        except TypesysError as error:
-            raise OutputError(f"{kind}: cannot be read ({error})") from error
-    return store.hash_rihs01(kind)
+    if kind in store.fielddefs:
+        return store.hash_rihs01(kind)
+    store = get_typestore(Stores.EMPTY)
+    try:
+        store.register(get_types_from_msg(definition, kind))
+        return store.hash_rihs01(kind)
+    except (KeyError, TypesysError) as error:
+        raise OutputError(f"{kind}: its definition cannot be read ({error})") from error

@@ -3,12 +3,16 @@
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+import yaml
 from mcap.well_known import MessageEncoding, Profile, SchemaEncoding
 from mcap.writer import CompressionType, Writer
+from rosbags.interfaces import Qos
+from rosbags.rosbag2.metadata import dump_qos_v9
 
 from liquid_control import __version__
 from liquid_control.bags.definitions import definition_of
@@ -102,13 +106,16 @@ class BagWriter:
     ) -> None:
         self.close()
 
-    def add_topic(self, topic: str, kind: str, definition: str | None = None) -> None:
+    def add_topic(
+        self, topic: str, kind: str, definition: str | None = None, qos: Qos | None = None
+    ) -> None:
         """Announce a topic.
 
         Args:
             topic: without or with the leading slash; written with it.
             kind: such as `sensor_msgs/msg/Image`.
             definition: in the format `ros2msg`; needed for what is none of the common interfaces.
+            qos: what a player should publish it with.
 
         Raises:
             OutputError: the type is not known and no definition was given.
@@ -120,8 +127,9 @@ class BagWriter:
             self._schemas[kind] = self._writer.register_schema(
                 kind, SchemaEncoding.ROS2, text.encode()
             )
+        offered = {"offered_qos_profiles": yaml.safe_dump(dump_qos_v9([qos])) if qos else ""}
         self._channels[topic] = self._writer.register_channel(
-            absolute(topic), MessageEncoding.CDR, self._schemas[kind], {"offered_qos_profiles": ""}
+            absolute(topic), MessageEncoding.CDR, self._schemas[kind], offered
         )
         self._counts[topic] = 0
 
@@ -183,7 +191,8 @@ class BagWriter:
     def _give_up(self, error: OSError) -> OutputError:
         """Leave what stands in the partial file; return what to raise."""
         self._writer = None
-        _close_quietly(self._stream)
+        with suppress(OSError):  # its last bytes do not fit either
+            self._stream.close()
         return self._unwritable(error)
 
     def close(self) -> None:
@@ -200,7 +209,8 @@ class BagWriter:
             self._stream.close()
             put_in_place(self.partial, self.path)
         except OSError as error:
-            _close_quietly(self._stream)
+            with suppress(OSError):
+                self._stream.close()
             raise self._unwritable(error) from error
 
 
@@ -210,14 +220,6 @@ def _new_file(path: Path) -> IO[bytes] | None:
         return path.open("xb")
     except FileExistsError:
         return None
-
-
-def _close_quietly(stream: IO[bytes]) -> None:
-    """Close a stream whose last bytes cannot be written."""
-    try:
-        stream.close()
-    except OSError:
-        return
 
 
 def absolute(topic: str) -> str:
