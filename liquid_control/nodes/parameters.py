@@ -14,11 +14,11 @@ from rclpy.exceptions import ParameterUninitializedException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from liquid_control.config.loading import Settings, validate
+from liquid_control.config.loading import validate
 from liquid_control.errors import ConfigError
-from liquid_control.nodes.settings import CHANGEABLE
+from liquid_control.nodes.settings import NodeSettings
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=NodeSettings)
 
 _TYPES: dict[object, Parameter.Type] = {
     bool: Parameter.Type.BOOL,
@@ -37,28 +37,31 @@ def declare(node: Node, model: type[S]) -> S:
         ConfigError: a value has the wrong type or is out of range.
     """
     for name, field in model.model_fields.items():
-        _declare_one(node, name, field)
+        _declare_one(node, name, field, name in model.changeable)
     return validate(model, _values(node, model), node.get_name())
 
 
 def watch(node: Node, model: type[S], apply: Callable[[S], None]) -> None:
-    """Check changes of parameters as a whole, and hand the new settings on when they fit."""
+    """Check changes of parameters as a whole, and hand the new settings on when they fit.
+
+    Changes are refused, with their words, where `apply` raises a `ConfigError`.
+    """
 
     def check(changes: list[Parameter]) -> SetParametersResult:
         ours = {p.name: p.value for p in changes if p.name in model.model_fields}
         try:
-            settings = validate(model, _values(node, model) | ours, node.get_name())
+            apply(validate(model, _values(node, model) | ours, node.get_name()))
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        apply(settings)
         return SetParametersResult(successful=True)
 
     node.add_on_set_parameters_callback(check)
 
 
-def _declare_one(node: Node, name: str, field: FieldInfo) -> None:
+def _declare_one(node: Node, name: str, field: FieldInfo, changeable: bool) -> None:
     kind = _TYPES[str if get_origin(field.annotation) is Literal else field.annotation]
-    descriptor = _descriptor(name, field, kind)
+    descriptor = _descriptor(field, kind)
+    descriptor.read_only = not changeable
     default = Parameter.Type.STRING_ARRAY if field.default == [] else field.default
     try:
         node.declare_parameter(name, default, descriptor)
@@ -69,10 +72,8 @@ def _declare_one(node: Node, name: str, field: FieldInfo) -> None:
         ) from error
 
 
-def _descriptor(name: str, field: FieldInfo, kind: Parameter.Type) -> ParameterDescriptor:
-    descriptor = ParameterDescriptor(
-        type=kind.value, description=field.description or "", read_only=name not in CHANGEABLE
-    )
+def _descriptor(field: FieldInfo, kind: Parameter.Type) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(type=kind.value, description=field.description or "")
     low, high = _bounds(field)
     if low is None and high is None:
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
@@ -101,7 +102,7 @@ def _range_text(field: FieldInfo) -> str:
     return "" if low is None and high is None else f" from {low} to {high}"
 
 
-def _values(node: Node, model: type[Settings]) -> dict[str, Any]:
+def _values(node: Node, model: type[NodeSettings]) -> dict[str, Any]:
     values = {}
     for name in model.model_fields:
         try:

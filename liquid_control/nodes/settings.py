@@ -1,6 +1,6 @@
 """The parameters of every node, as models: types, ranges, defaults and descriptions."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,7 +11,13 @@ Mode = Literal["lockstep", "realtime"]
 _MODE = "lockstep: every tick waits for its answer; realtime: nobody waits"
 
 
-class ModelNodeSettings(Settings):
+class NodeSettings(Settings):
+    """Parameters of a node; those that are not changeable are read-only once it runs."""
+
+    changeable: ClassVar[frozenset[str]] = frozenset()
+
+
+class ModelNodeSettings(NodeSettings):
     """What perception and controller have in common."""
 
     model: str = Field("", description="model folder")
@@ -33,14 +39,28 @@ class PerceptionSettings(ModelNodeSettings):
     camera_timeout_s: float = Field(
         0.5, ge=0.05, le=10.0, description="no frame for this long is an event, s; real time only"
     )
+    transport: Literal["raw", "compressed"] = Field(
+        "raw", description="raw: camera/image_raw; compressed: camera/image_raw/compressed"
+    )
+    crop: bool = Field(
+        True, description="cut the model's view out of a larger or wider camera's picture"
+    )
+    horizontal_fov_deg: float = Field(
+        0.0,
+        ge=0.0,
+        le=170.0,
+        description="the camera's field of view, degrees; 0: as camera_info says",
+    )
 
 
 class ControllerSettings(ModelNodeSettings):
     """Parameters of controller_node."""
 
 
-class GuardSettings(Envelope):
+class GuardSettings(NodeSettings, Envelope):
     """Parameters of guard_node: the envelope, which may be changed in flight, and the mode."""
+
+    changeable = frozenset(Envelope.model_fields) - {"period_s"}
 
     mode: Mode = Field("realtime", description=_MODE)
 
@@ -50,14 +70,14 @@ class GuardSettings(Envelope):
         return Envelope(**{name: getattr(self, name) for name in Envelope.model_fields})
 
 
-class RecorderSettings(Settings):
+class RecorderSettings(NodeSettings):
     """Parameters of recorder_node."""
 
     path: str = Field("flight.mcap", description="bag to write; must not exist")
     mode: Mode = Field("realtime", description=_MODE)
 
 
-class SimulatorSettings(Settings):
+class SimulatorSettings(NodeSettings):
     """Parameters of simulator_node."""
 
     scenario: str = Field("trail", description="name of a scenario, or path to a .yaml")
@@ -80,5 +100,47 @@ class SimulatorSettings(Settings):
     )
 
 
-CHANGEABLE: frozenset[str] = frozenset(Envelope.model_fields) - {"period_s"}
-"""Parameters that may be set while a node runs; all others are read-only."""
+class ReplaySettings(NodeSettings):
+    """Parameters of replay_node."""
+
+    changeable = frozenset({"rate", "loop", "position_s"})
+
+    bag: str = Field("", description=".mcap or .db3 file, or folder, to replay")
+    topics: list[str] = Field(
+        [], description="topic presets of config/topics by name, or files of that kind"
+    )
+    topic: list[str] = Field([], description="topics by role, each as role=/name, as camera=/cam")
+    mode: Mode = Field("lockstep", description=_MODE)
+    rate: float = Field(
+        1.0, ge=0.01, le=100.0, description="recorded s in a s; real time only; may be changed"
+    )
+    loop: bool = Field(False, description="begin again at the end; may be changed")
+    paused: bool = Field(False, description="begin paused; ~/pause and ~/step go on")
+    start_s: float = Field(0.0, ge=0.0, description="replay from here, s after the bag's start")
+    duration_s: float = Field(0.0, ge=0.0, description="replay so much of it, s; 0: to the end")
+    position_s: float = Field(
+        0.0, ge=0.0, description="where the replay is, s after the bag's start; set it to seek"
+    )
+    gap_s: float = Field(
+        2.0,
+        ge=0.5,
+        le=120.0,
+        description="time that passes at a seek or a loop, s; more than the model's max_gap_s",
+    )
+    tick_s: float = Field(
+        Envelope().period_s,
+        ge=0.001,
+        le=0.1,
+        description="time between two /clock where the bag has none, s",
+    )
+    wait: bool = Field(
+        True, description="begin once perception, controller and guard are there; lockstep does"
+    )
+    recorder: bool = Field(False, description="wait for recorder_node before the first frame")
+    progress: bool = Field(False, description="write JSON lines of progress to stdout")
+    start_timeout_s: float = Field(
+        30.0, gt=0.0, le=600.0, description="wait this long for the graph, s of wall time"
+    )
+    answer_timeout_s: float = Field(
+        10.0, gt=0.0, le=600.0, description="wait this long for a command in lockstep, s"
+    )

@@ -25,10 +25,12 @@ class SensorSync:
 
     Attributes:
         imu_ns: stamp of the newest IMU sample.
+        reached_ns: stamp up to which all samples are said to have come; None if nobody says so.
         frame_ns: stamp of the newest frame.
     """
 
     imu_ns: int | None = None
+    reached_ns: int | None = None
     frame_ns: int | None = None
     _samples: deque[tuple[int, Vector, Vector]] = field(
         default_factory=lambda: deque(maxlen=SAMPLES_KEPT)
@@ -43,9 +45,14 @@ class SensorSync:
             if self.imu_ns - stamp_ns < RESTART_NS:
                 return event
             self._samples.clear()
+            self.reached_ns = None
         self.imu_ns = stamp_ns
         self._samples.append((stamp_ns, rate, force))
         return event
+
+    def reach(self, stamp_ns: int) -> None:
+        """Take the word of a replay that no sample up to a stamp is still to come."""
+        self.reached_ns = stamp_ns
 
     def add_frame(self, stamp_ns: int, image: Pixels) -> str | None:
         """Take a frame; return an event's name if one was dropped or began the stream anew."""
@@ -72,10 +79,15 @@ class SensorSync:
         if not self._frames:
             return None
         stamp_ns, image = self._frames[0]
-        if not force and (self.imu_ns is None or self.imu_ns < stamp_ns):
+        if not (force or self._is_reached(stamp_ns)):
             return None
         self._frames.popleft()
         return Observation(stamp_ns, image, self._window(stamp_ns))
+
+    def _is_reached(self, stamp_ns: int) -> bool:
+        return any(
+            known is not None and known >= stamp_ns for known in (self.imu_ns, self.reached_ns)
+        )
 
     def _window(self, until_ns: int) -> ImuWindow:
         taken = []
