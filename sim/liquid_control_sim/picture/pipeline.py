@@ -5,7 +5,7 @@ Only two things outlast a frame, what the automatic exposure metered and the fra
 one repeats; both are in `Memory`, which goes in with a frame and comes out with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -155,8 +155,8 @@ def make_pipeline(
         optics=(
             *_air(scenario, sun, palette, seed),
             *_moving(scenario, sun, view, seed),
-            *_lens(scenario, sun, view, seed),
-            *_light(scenario, seed),
+            *lens_steps(scenario, view, seed, _glare(scenario, sun, view)),
+            *light_factors(scenario, seed),
         ),
         oversample=oversample,
         exposure=exposure,
@@ -237,7 +237,22 @@ def _moving(scenario: Scenario, sun: Sun, view: View, seed: int) -> list[Step]:
     return steps
 
 
-def _lens(scenario: Scenario, sun: Sun, view: View, seed: int) -> list[Step]:
+def _glare(scenario: Scenario, sun: Sun, view: View) -> list[Step]:
+    strength = scenario.light.glare
+    return [Glare(strength, sun.direction, sun.direct, view)] if strength > 0.0 else []
+
+
+def lens_steps(
+    scenario: Scenario, view: View, seed: int, glare: Sequence[Step] = ()
+) -> list[Step]:
+    """Return what the lens does, in the order of its surfaces.
+
+    Args:
+        scenario: `camera` is read.
+        view: of the picture.
+        seed: the flight's.
+        glare: what scatters in the lens, for which a sun is needed.
+    """
     camera = scenario.camera
     steps: list[Step] = []
     if camera.drops > 0:
@@ -246,14 +261,13 @@ def _lens(scenario: Scenario, sun: Sun, view: View, seed: int) -> list[Step]:
         steps.append(Dirt(camera.dirt, view.shape, seed))
     if camera.defocus > 0.0:
         steps.append(Defocus(camera.defocus * view.shape[1]))
-    if scenario.light.glare > 0.0:
-        steps.append(Glare(scenario.light.glare, sun.direction, sun.direct, view))
+    steps += glare
     if camera.vignetting > 0.0:
         steps.append(Vignetting(camera.vignetting, view))
     return steps
 
 
-def _light(scenario: Scenario, seed: int) -> list[Step]:
+def light_factors(scenario: Scenario, seed: int) -> list[Step]:
     """Return factors on all light: being linear, they may come after the lens."""
     light = scenario.light
     steps: list[Step] = []
