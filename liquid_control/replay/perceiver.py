@@ -1,0 +1,100 @@
+"""From a recorded frame to features, as the perception node does it, once a frame for all."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.bags.events import Calibrated, Seen
+from liquid_control.errors import LiquidControlError
+from liquid_control.interfaces import PictureChange
+from liquid_control.perception.framing import Framing
+from liquid_control.perception.image import fit
+from liquid_control.policy import Policy
+from liquid_control.types import ImuWindow, Observation, Pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Percept:
+    """What came of a frame.
+
+    Attributes:
+        picture: at the model's size, as the network is shown it; None where it could not be used.
+        features: float32 [F]; None where they could not be made.
+        error: why not; None where they could.
+    """
+
+    picture: Pixels | None
+    features: NDArray[np.float32] | None
+    error: LiquidControlError | None
+
+
+class Perceiver:
+    """Frames a recorded picture as the model's camera would, and runs the perception network.
+
+    Players of one model share a perceiver: a frame is then looked at once.
+
+    Args:
+        policy: the model's.
+        change: made to every picture at the model's size; None for none. New for each replay.
+    """
+
+    def __init__(self, policy: Policy, change: PictureChange | None = None) -> None:
+        self.policy = policy
+        self._change = change
+        self._view = policy.model.settings.camera.view
+        self._calibration: Calibrated | None = None
+        self._framing: tuple[tuple[int, int], Framing] | None = None
+        self._last: tuple[Seen, Percept | None] | None = None
+        self._number = 0
+        self._left_over: list[ImuWindow] = []
+
+    def calibrated(self, calibration: Calibrated) -> None:
+        """Learn the camera's field of view."""
+        self._calibration, self._framing = calibration, None
+
+    def perceive(self, seen: Seen) -> Percept | None:
+        """Return what came of a frame; None where the change of pictures does not deliver it."""
+        if self._last is None or self._last[0] is not seen:
+            self._last = seen, self._look(seen)
+        return self._last[1]
+
+    def framed(self, image: Pixels) -> Pixels:
+        """Return the part of a recorded picture that the model's camera would show, a view.
+
+        Raises:
+            LiquidControlError: the camera shows less than the model needs.
+        """
+        height, width = image.shape[:2]
+        if self._framing is None or self._framing[0] != (width, height):
+            told = self._calibration
+            known = told is not None and (told.width, told.height) == (width, height)
+            fov = told.horizontal_fov_deg if told is not None and known else None
+            self._framing = (width, height), Framing.of(self._view, width, height, fov)
+        return self._framing[1].crop(image)
+
+    def _look(self, seen: Seen) -> Percept | None:
+        observation, number = seen.observation, self._number
+        self._number += 1
+        picture: Pixels | None = None
+        try:
+            picture = fit(self.framed(observation.image), self._view)
+            if self._change is not None:
+                picture = self._change(picture, observation.stamp_ns, number)
+            if picture is None:
+                self._left_over.append(observation.imu)
+                return None
+            features = self.policy.features(
+                replace(observation, image=picture, imu=self._window(observation.imu))
+            )
+        except LiquidControlError as error:
+            return Percept(picture, None, error)
+        return Percept(picture, features, None)
+
+    def _window(self, own: ImuWindow) -> ImuWindow:
+        """Return a frame's samples after those of the frames before it that were not delivered."""
+        if not self._left_over:
+            return own
+        window = ImuWindow.joined([*self._left_over, own])
+        self._left_over.clear()
+        return window
