@@ -29,6 +29,7 @@ import numpy as np
 from liquid_control.config.scenario import Scenario
 from liquid_control.errors import ConfigError, ObservationError
 from liquid_control.interfaces import PictureChange
+from liquid_control.perception.published_changes import published_changes
 from liquid_control.types import NANOSECONDS, Pixels
 from liquid_control_sim.picture.exposure import AutomaticExposure, Exposure
 from liquid_control_sim.picture.overlay_delivery import Delivery, Past
@@ -47,7 +48,6 @@ from liquid_control_sim.picture.transport import (
     Blackout,
     Freezer,
     compression,
-    published_changes,
 )
 from liquid_control_sim.picture.view import View, make_view
 from liquid_control_sim.render.optics import Intrinsics

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from liquid_control.config.scenario import Scenario
+from liquid_control.perception.published_changes import PixelStep, published_changes
 from liquid_control.types import Floats, Pixels
 from liquid_control_sim.picture.backdrop import Backdrop
 from liquid_control_sim.picture.colour_temperature import NEUTRAL_K, ColourTemperature
@@ -29,13 +30,7 @@ from liquid_control_sim.picture.sensor_noise import SensorNoise
 from liquid_control_sim.picture.shot import Radiance, Shot, Step
 from liquid_control_sim.picture.sky import airlight_colour, horizon_colour, paint_panorama
 from liquid_control_sim.picture.sun import Sun
-from liquid_control_sim.picture.transport import (
-    Blackout,
-    Freezer,
-    PixelStep,
-    compression,
-    published_changes,
-)
+from liquid_control_sim.picture.transport import Blackout, Freezer, compression
 from liquid_control_sim.picture.view import View
 from liquid_control_sim.picture.vignetting import Vignetting
 from liquid_control_sim.place.palette import Palette

@@ -1,20 +1,16 @@
-"""What happens to a finished picture on its way: compression, published changes, gaps.
+"""What happens to a finished picture on its way: compression, gaps.
 
-These steps take and give uint8 [H, W, 3], RGB.
+These steps take and give uint8 [H, W, 3], RGB. The published changes, which come after
+compression, are in `liquid_control.perception.published_changes`.
 """
-
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 
-from liquid_control.config.scenario import CameraSettings, DeltaSettings
-from liquid_control.perception import deltas
+from liquid_control.config.scenario import CameraSettings
+from liquid_control.perception.published_changes import PixelStep
 from liquid_control.seeding import stream
 from liquid_control.types import Pixels
-
-PixelStep = Callable[[Pixels, int], Pixels]
-"""A picture and its frame's number to a picture."""
 
 BLACKOUT_WITHIN_S = 20.0
 """A blackout whose time is not given begins within these first seconds."""
@@ -68,25 +64,3 @@ class Blackout:
 def compression(settings: CameraSettings) -> tuple[PixelStep, ...]:
     """Return the step that compresses, or none."""
     return () if settings.jpeg_quality is None else (Jpeg(settings.jpeg_quality),)
-
-
-def published_changes(settings: DeltaSettings, seed: int) -> tuple[PixelStep, ...]:
-    """Return the image-space changes that are not at their defaults, in the settings' order.
-
-    Noise is rounded and clipped to eight bits, which is what a camera message carries; each
-    frame's is drawn from the stream "delta.noise.<number>".
-    """
-    steps: list[PixelStep] = []
-    if settings.brightness != 0.0:
-        steps.append(lambda pixels, _: deltas.brightness(pixels, settings.brightness))
-    if settings.contrast != 1.0:
-        steps.append(lambda pixels, _: deltas.contrast(pixels, settings.contrast))
-    if settings.saturation != 1.0:
-        steps.append(lambda pixels, _: deltas.saturation(pixels, settings.saturation))
-    if settings.noise > 0.0:
-        steps.append(
-            lambda pixels, index: deltas.noisy_pixels(
-                pixels, settings.noise, stream(seed, f"delta.noise.{index}")
-            )
-        )
-    return tuple(steps)
