@@ -11,7 +11,7 @@ from liquid_control.interfaces import PictureChange
 from liquid_control.perception.framing import Framing
 from liquid_control.perception.image import fit
 from liquid_control.policy import Policy
-from liquid_control.types import ImuWindow, Observation, Pixels
+from liquid_control.types import ImuWindow, Pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
