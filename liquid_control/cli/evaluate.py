@@ -1,6 +1,7 @@
 """`liquid-control evaluate`: many flights in process, in parallel, with confidence intervals."""
 
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +14,33 @@ if TYPE_CHECKING:
 
     from liquid_control.cli.pilots import PilotOf
     from liquid_control.evaluation import Entry, FlightJob
+    from liquid_control.evaluation.recording import Recording
+
+
+class Record(str, Enum):
+    """Which flights become bags."""
+
+    NONE = "none"
+    FAILURES = "failures"
+    ALL = "all"
+
+
+class Image(str, Enum):
+    """How their pictures are kept."""
+
+    RAW = "raw"
+    PNG = "png"
+    JPEG = "jpeg"
 
 
 def evaluate(
     model: Annotated[
-        list[str], typer.Option(help="Model folder, or `expert`. May be given several times.")
+        list[str],
+        typer.Option(
+            help="Model folder, or `expert`, or `expert:pushed`: the expert with smooth random "
+            "pushes on its commands, whose bags show recoveries and hold its clean commands as "
+            "the policy's. May be given several times."
+        ),
     ],
     campaign: Annotated[
         Path | None, typer.Option(help="YAML file of scenarios, perturbations and seeds.")
@@ -54,6 +77,15 @@ def evaluate(
             help="Flights of each row to show in report.html, failed ones first.",
         ),
     ] = 0,
+    record: Annotated[
+        Record, typer.Option(help="Write flights as bags: none, those that failed, or all.")
+    ] = Record.NONE,
+    image: Annotated[
+        Image,
+        typer.Option(
+            help="Pictures in the bags: raw, png (exact, smaller) or jpeg (not exact, smallest)."
+        ),
+    ] = Image.RAW,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the results.", show_default="runs/<UTC time>-evaluate"),
@@ -64,8 +96,8 @@ def evaluate(
     Example: liquid-control evaluate --model models/trail_cfc19 --model expert
     --campaign config/campaigns/trail.yaml
 
-    Writes results.json, and with --report also report.html. The status is 0 when every flight was
-    flown, whether or not it succeeded.
+    Writes results.json, with --report also report.html, and with --record bags/*.mcap, each named
+    in its flight's row. The status is 0 when every flight was flown, whether or not it succeeded.
     """
     from liquid_control.cli.console import console
     from liquid_control.cli.output import output_folder
@@ -94,7 +126,8 @@ def evaluate(
     plan = plan_flights(entries, list(pilots), overrides, disturbed)
     with output_folder(out, "evaluate") as folder:
         with flight_progress(len(plan)) as tell:
-            rows = run_flights(plan, simulator, pilots, jobs, tell)
+            recording = _recording(folder, record, image)
+            rows = run_flights(plan, simulator, pilots, jobs, tell, recording=recording)
         summary = summarise(rows)
         console().print(summary_table(summary, title))
         config = {"title": title, "entries": entries, "disturb": disturbed, "set": overrides}
@@ -104,6 +137,14 @@ def evaluate(
         if report:
             shown = worth_showing(plan, rows, report)
             print(_write_report(folder, title, shown, pilots, document))
+
+
+def _recording(folder: Path, record: Record, image: Image) -> "Recording | None":
+    from liquid_control.evaluation.recording import Recording
+
+    if record is Record.NONE:
+        return None
+    return Recording(folder, record is Record.FAILURES, image.value)
 
 
 def _entries(

@@ -10,6 +10,7 @@ from liquid_control.errors import ConfigError
 from liquid_control.interfaces import Flyer, Pilot
 
 EXPERT = "expert"
+PUSHED = "expert:pushed"
 
 
 def simulator() -> Flyer:
@@ -37,7 +38,7 @@ def prepare_simulator() -> None:
 
 @dataclass(frozen=True, slots=True)
 class PilotOf:
-    """Makes the pilot of a model folder, or the expert."""
+    """Makes the pilot of a model folder, or an expert."""
 
     model: str
 
@@ -47,6 +48,12 @@ class PilotOf:
             from liquid_control_sim import Expert
 
             return Expert()
+        if self.model == PUSHED:
+            from liquid_control.training.pilots import PushedPilot
+            from liquid_control.training.settings import DisturbanceSettings
+            from liquid_control_sim import Expert
+
+            return PushedPilot(Expert(), DisturbanceSettings())
         from liquid_control.policy import Policy, PolicyPilot, load_model
 
         return PolicyPilot(Policy(load_model(shipped(Path(self.model)))))
@@ -61,7 +68,7 @@ def pilots_of(models: Sequence[str]) -> dict[str, PilotOf]:
     """
     pilots: dict[str, PilotOf] = {}
     for model in models:
-        label = model if model == EXPERT else Path(model).resolve().name
+        label = model if model in (EXPERT, PUSHED) else Path(model).resolve().name
         if label in pilots:
             raise ConfigError(
                 f"--model: expected folders with different names, {label!r} comes twice"

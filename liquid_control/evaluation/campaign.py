@@ -13,6 +13,7 @@ from liquid_control.config.disturbances import (
     disturbance_names,
     joined_overrides,
 )
+from liquid_control.config.spread import Spread, check_keys, draw_overrides
 from liquid_control.errors import ConfigError
 from liquid_control.evaluation.seeds import parse_seeds
 
@@ -33,6 +34,9 @@ class Entry(Settings):
         {}, description="names of config/disturbances.yaml and severities, 0 to 5"
     )
     set: dict[str, Any] = Field({}, description="dotted keys of the scenario and their values")
+    randomise: dict[str, Spread] = Field(
+        {}, description="scenario keys drawn for every flight, a function of its seed"
+    )
     seeds: str = Field(description="one flight each, for instance 10000:10100")
 
 
@@ -148,22 +152,25 @@ def plan_flights(
 
 
 def _jobs(entry: Entry, replaced: dict[str, Any], disturb: Mapping[str, int]) -> list[FlightJob]:
-    """Return an entry's flights, their model still open."""
+    """Return an entry's flights, their model still open; what is set wins over what is drawn."""
+    check_keys(entry.randomise, f"entry {entry.name!r}")
     scenario = load_scenario(entry.scenario, replaced)
     perturbation, severity = _told(entry, disturb)
-    return [
-        FlightJob(
+    jobs = []
+    for seed in parse_seeds(entry.seeds):
+        drawn = draw_overrides(entry.randomise, seed) | replaced
+        job = FlightJob(
             model="",
             entry=entry.name,
             scenario_name=entry.scenario,
             perturbation=perturbation,
             severity=severity,
             seed=seed,
-            overrides=replaced,
-            scenario=scenario,
+            overrides=drawn,
+            scenario=load_scenario(entry.scenario, drawn) if entry.randomise else scenario,
         )
-        for seed in parse_seeds(entry.seeds)
-    ]
+        jobs.append(job)
+    return jobs
 
 
 def _told(entry: Entry, disturb: Mapping[str, int]) -> tuple[str, float | str]:

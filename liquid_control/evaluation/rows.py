@@ -17,6 +17,7 @@ class FlightRow:
     Attributes:
         min_clearance_m: infinite in a world without trees, written as null.
         reason: `completed`, or why not, as in `FlightResult`.
+        bag: of the flight, from the results' folder; None where it was not recorded.
     """
 
     model: str
@@ -31,9 +32,10 @@ class FlightRow:
     cross_track_rms_m: float
     min_clearance_m: float
     duration_s: float
+    bag: str | None = None
 
     @classmethod
-    def of(cls, job: FlightJob, result: FlightResult) -> "FlightRow":
+    def of(cls, job: FlightJob, result: FlightResult, bag: str | None = None) -> "FlightRow":
         """Put together what was asked for and what came of it."""
         return cls(
             model=job.model,
@@ -48,6 +50,7 @@ class FlightRow:
             cross_track_rms_m=result.cross_track_rms_m,
             min_clearance_m=result.min_clearance_m,
             duration_s=result.duration_s,
+            bag=bag,
         )
 
 

@@ -14,6 +14,7 @@ from multiprocessing.context import SpawnProcess
 from liquid_control.children import one_thread_each
 from liquid_control.errors import ConfigError, LiquidControlError
 from liquid_control.evaluation.campaign import FlightJob
+from liquid_control.evaluation.recording import Recording
 from liquid_control.evaluation.rows import FlightRow
 from liquid_control.evaluation.signals import undisturbed
 from liquid_control.evaluation.worker import Answer, FlyerFactory, PilotFactory, fly_batch
@@ -38,6 +39,7 @@ def run_flights(
     workers: int = 1,
     on_row: Callable[[FlightRow], None] | None = None,
     batch_size: int = BATCH,
+    recording: Recording | None = None,
 ) -> list[FlightRow]:
     """Fly all jobs and return their rows in the order of the jobs.
 
@@ -48,13 +50,17 @@ def run_flights(
         workers: how many processes fly at a time.
         on_row: told of each row as it comes, in any order.
         batch_size: flights after which a worker is replaced.
+        recording: which flights become bags; none of them if None.
 
     Raises:
-        ConfigError: `workers` is below one.
+        ConfigError: `workers` is below one, or two flights would write one bag.
+        OutputError: a bag exists already.
         LiquidControlError: a worker died, or met an error that it could name.
     """
     if workers < 1:
         raise ConfigError(f"jobs: expected at least 1 worker, got {workers}")
+    if recording is not None:
+        recording.check(jobs)
     rows: dict[int, FlightRow] = {}
     waiting = _batches(jobs, workers, batch_size)
     active: list[_Worker] = []
@@ -62,7 +68,7 @@ def run_flights(
         while waiting or active:
             while waiting and len(active) < workers:
                 with undisturbed():
-                    active.append(_start(waiting.pop(0), flyer, pilots))
+                    active.append(_start(waiting.pop(0), flyer, pilots, recording))
             for worker in _ready(active):
                 if not _receive(worker, rows, on_row):
                     active.remove(worker)
@@ -77,10 +83,17 @@ def _batches(jobs: Sequence[FlightJob], workers: int, batch_size: int) -> list[_
     return [indexed[start : start + size] for start in range(0, len(indexed), size)]
 
 
-def _start(batch: _Batch, flyer: FlyerFactory, pilots: Mapping[str, PilotFactory]) -> _Worker:
+def _start(
+    batch: _Batch,
+    flyer: FlyerFactory,
+    pilots: Mapping[str, PilotFactory],
+    recording: Recording | None,
+) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=fly_batch, args=(batch, flyer, pilots, theirs), daemon=True)
+    process = context.Process(
+        target=fly_batch, args=(batch, flyer, pilots, theirs, recording), daemon=True
+    )
     with one_thread_each():
         process.start()
     theirs.close()

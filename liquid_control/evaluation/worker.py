@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from liquid_control.errors import LiquidControlError
 from liquid_control.evaluation.campaign import FlightJob
+from liquid_control.evaluation.recording import Recording
 from liquid_control.evaluation.rows import FlightRow
 from liquid_control.evaluation.signals import let_terminate
 from liquid_control.interfaces import Flyer, Pilot
@@ -25,6 +26,7 @@ def fly_batch(
     flyer: FlyerFactory,
     pilots: Mapping[str, PilotFactory],
     pipe: "Connection[Answer, None]",
+    recording: Recording | None = None,
 ) -> None:
     """Fly the batch and send each row as it comes; an error of ours is sent as its line."""
     let_terminate()
@@ -34,9 +36,20 @@ def fly_batch(
         for index, job in batch:
             if job.model not in made:
                 made[job.model] = pilots[job.model]()
-            record = fly(job.scenario, job.seed, made[job.model])
-            pipe.send((index, FlightRow.of(job, record.result)))
+            pipe.send((index, _flown(fly, job, made[job.model], recording)))
     except LiquidControlError as error:
         pipe.send(str(error))
     finally:
         pipe.close()
+
+
+def _flown(fly: Flyer, job: FlightJob, pilot: Pilot, recording: Recording | None) -> FlightRow:
+    """Fly a job; what failed is flown again for its bag: the same seed gives the same flight."""
+    if recording is None or recording.failures_only:
+        result = fly(job.scenario, job.seed, pilot).result
+        if recording is None or result.success:
+            return FlightRow.of(job, result)
+    from liquid_control.evaluation.bag_tape import fly_on_bag
+
+    record = fly_on_bag(fly, job, pilot, recording.path(job), recording.image)
+    return FlightRow.of(job, record.result, recording.name(job))

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from liquid_control.config.spread import Spread
 from liquid_control.training.score import Row, Score
-from liquid_control.training.settings import Spread, TrainingSettings
+from liquid_control.training.settings import TrainingSettings
 
 
 def model_card(

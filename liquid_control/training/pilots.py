@@ -14,7 +14,7 @@ from liquid_control.interfaces import Pilot, World
 from liquid_control.perception.imu import imu_features
 from liquid_control.seeding import stream
 from liquid_control.training.settings import DisturbanceSettings
-from liquid_control.types import NANOSECONDS, Command, Floats, Observation, VehicleState
+from liquid_control.types import HOVER, NANOSECONDS, Command, Floats, Observation, VehicleState
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,40 @@ class Disturbance:
         swell = np.sin(np.pi * self._draws.phase(elapsed_ns))
         pushed = np.array(command.values) + swell * self._draws.at(elapsed_ns)
         return Command(*(float(value) for value in pushed))
+
+
+class PushedPilot:
+    """Flies a pilot's commands pushed, and shows them clean: a `Demonstrator`.
+
+    Pushed off its way it shows how to come back, which a pilot that is never off cannot teach.
+
+    Attributes:
+        name: the pilot's with `:pushed` behind it.
+        shown: the pilot's own answer to the last frame.
+    """
+
+    def __init__(self, pilot: Pilot, settings: DisturbanceSettings) -> None:
+        self.name = f"{pilot.name}:pushed"
+        self.shown = HOVER
+        self._pilot = pilot
+        self._settings = settings
+        self._pushes: Disturbance | None = None
+        self._first_ns: int | None = None
+
+    def start(self, world: World) -> None:
+        """Start the pilot and draw the pushes of the flight's seed."""
+        self.shown, self._first_ns = HOVER, None
+        self._pushes = Disturbance(self._settings, world.seed)
+        self._pilot.start(world)
+
+    def command(self, observation: Observation, truth: VehicleState) -> Command:
+        """Answer one frame with the pilot's command, pushed."""
+        if self._pushes is None:
+            raise RuntimeError("PushedPilot.command was called before start(world)")
+        if self._first_ns is None:
+            self._first_ns = observation.stamp_ns
+        self.shown = self._pilot.command(observation, truth)
+        return self._pushes.apply(self.shown, observation.stamp_ns - self._first_ns)
 
 
 @dataclass(slots=True)

@@ -5,14 +5,11 @@ Flights of training, validation and the final figures take their seeds from rang
 from 100,000,000 on: far from those of campaigns, so that no forest is both learned and measured.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from math import exp, log
-from typing import Any, get_args
 
 from liquid_control.config import Scenario, load_scenario
-from liquid_control.seeding import stream
-from liquid_control.training.settings import Spread, TrainingSettings
+from liquid_control.config.spread import draw_overrides
+from liquid_control.training.settings import TrainingSettings
 
 TRAINING_SEEDS = 100_000_000
 VALIDATION_SEEDS = 300_000_000
@@ -82,36 +79,3 @@ def validation_seed(settings: TrainingSettings, index: int, final: bool) -> int:
     """Return the seed of a validation flight; all rounds fly the same ones, `final` others."""
     start = FINAL_SEEDS if final else VALIDATION_SEEDS
     return start + (settings.seed % _RUNS) * _SEEDS_A_RUN + index
-
-
-def draw_overrides(randomise: Mapping[str, Spread], seed: int) -> dict[str, Any]:
-    """Draw one flight's scenario keys, each from a stream of its own.
-
-    Of a mean wind and a gust that were both drawn, the smaller becomes the mean: a gust is a peak.
-    """
-    drawn: dict[str, Any] = {}
-    for key, spread in randomise.items():
-        generator = stream(seed, f"training.{key}")
-        taken, value = generator.uniform() < spread.share, _draw(spread, generator.uniform())
-        if taken:
-            drawn[key] = round(value) if is_whole(key) else round(value, 4)
-    mean, gust = drawn.get("wind.mean_mps"), drawn.get("wind.gust_mps")
-    if mean is not None and gust is not None and gust < mean:
-        drawn["wind.mean_mps"], drawn["wind.gust_mps"] = gust, mean
-    return drawn
-
-
-def _draw(spread: Spread, uniform: float) -> float:
-    if spread.logarithmic:
-        return exp(log(spread.low) + uniform * (log(spread.high) - log(spread.low)))
-    return spread.low + uniform * (spread.high - spread.low)
-
-
-def is_whole(key: str) -> bool:
-    """Whether a scenario key takes whole numbers only."""
-    model: Any = Scenario
-    *groups, last = key.split(".")
-    for group in groups:
-        model = model.model_fields[group].annotation
-    kind = model.model_fields[last].annotation
-    return int in (kind, *get_args(kind))

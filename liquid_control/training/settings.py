@@ -10,27 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from liquid_control.command.motors import MotorScaling
 from liquid_control.config import Scenario, Settings, load_scenario, load_yaml, validate
-from liquid_control.config.loading import dotted_keys
-from liquid_control.errors import ConfigError
-
-
-class Spread(Settings):
-    """How one scenario key is drawn, flight by flight."""
-
-    low: float = Field(description="smallest value, in the key's unit")
-    high: float = Field(description="largest value, in the key's unit")
-    share: float = Field(
-        1.0, gt=0.0, le=1.0, description="share of flights that draw it; the others keep it"
-    )
-    logarithmic: bool = Field(False, description="even in the logarithm instead of in the value")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Spread":
-        if self.low > self.high:
-            raise ValueError(f"low must not exceed high ({self.high:g})")
-        if self.logarithmic and self.low <= 0.0:
-            raise ValueError("a logarithmic spread needs low above 0")
-        return self
+from liquid_control.config.spread import Spread, check_keys
 
 
 class DisturbanceSettings(Settings):
@@ -169,12 +149,8 @@ def load_training(path: Path) -> TrainingSettings:
         ConfigError: a key is unknown, or a value is of the wrong type or out of range.
     """
     settings = validate(TrainingSettings, load_yaml(path), str(path))
-    known = dotted_keys(Scenario)
+    check_keys(settings.randomise, str(path))
     for key, spread in settings.randomise.items():
-        if key not in known:
-            raise ConfigError(
-                f"{path}: randomise: unknown scenario key {key}; accepted: {', '.join(known)}"
-            )
         for value in (spread.low, spread.high):
             load_scenario(settings.scenario, {**settings.overrides, **_alone(key, value)})
     for name in settings.validation.conditions:

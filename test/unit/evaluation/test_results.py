@@ -50,6 +50,7 @@ def test_schema_1(tmp_path, document):
         "cross_track_rms_m",
         "min_clearance_m",
         "duration_s",
+        "bag",
     ]
     assert row["success"] is True
     assert row["min_clearance_m"] is None

@@ -114,6 +114,7 @@ class ToyWorld:
     obstacles = ToyObstacles()
     trunks = obstacles.trunks
     targets: tuple[ToyTarget, ...] = ()
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class ToyTick:
     command: Command
     truth: VehicleState
     wind: np.ndarray
+    imu: ImuWindow
     progress_m: float = 0.0
     cross_track_m: float = 0.0
     clearance_m: float = 1.0
@@ -148,6 +150,13 @@ class ToyPilot:
         return HOVER
 
 
+def toy_window(stamp_ns: int) -> ImuWindow:
+    """Two samples up to a tick, half a period apart, one at its start."""
+    stamps = [stamp for stamp in (stamp_ns - PERIOD_NS // 2, stamp_ns) if stamp >= 0]
+    rates = np.array([[stamp * 1e-9, 0.0, -1.0] for stamp in stamps])
+    return ImuWindow(np.array(stamps), rates, np.add(rates, (0.0, 0.0, 9.81)))
+
+
 def toy_fly(
     scenario: Scenario,
     seed: int,
@@ -156,15 +165,15 @@ def toy_fly(
 ) -> FlightRecord:
     """Three ticks; the seed draws whether the flight succeeds."""
     truth = VehicleState(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(3), np.zeros(3))
-    window = ImuWindow(np.zeros(0, np.int64), np.zeros((0, 3)), np.zeros((0, 3)))
-    pilot.start(ToyWorld(scenario))
+    pilot.start(ToyWorld(scenario, seed=seed))
     for tick in range(3):
+        window = toy_window(tick * PERIOD_NS)
         image = np.full((54, 96, 3), tick, np.uint8) if tick % 2 == 0 else None
         command = HOVER
         if image is not None:
             command = pilot.command(Observation(tick * PERIOD_NS, image, window), truth)
         if watch is not None:
-            watch(ToyTick(tick * PERIOD_NS, image, command, truth, np.zeros(3)))
+            watch(ToyTick(tick * PERIOD_NS, image, command, truth, np.zeros(3), window))
     return toy_record(3, success=bool(stream(seed, "toy").random() < 0.5))
 
 
