@@ -26,6 +26,7 @@ from math import radians, tan
 import cv2
 import numpy as np
 
+from liquid_control.config.overlaid import flat_keys, overlaid_disturbances, refusals
 from liquid_control.config.scenario import Scenario
 from liquid_control.errors import ConfigError, ObservationError
 from liquid_control.interfaces import PictureChange
@@ -33,7 +34,6 @@ from liquid_control.perception.published_changes import published_changes
 from liquid_control.types import NANOSECONDS, Pixels
 from liquid_control_sim.picture.exposure import AutomaticExposure, Exposure
 from liquid_control_sim.picture.overlay_delivery import Delivery, Past
-from liquid_control_sim.picture.overlay_keys import flat_keys, overlaid_disturbances, refusals
 from liquid_control_sim.picture.pipeline import (
     Expose,
     Memory,
@@ -67,7 +67,7 @@ def overlay(
     """Return what the scenario's disturbances make of recorded pictures, one flight's.
 
     Args:
-        scenario: keys that differ from the defaults must be among `ACCEPTED_KEYS`.
+        scenario: keys that differ from the defaults must be among `config.overlaid.ACCEPTED_KEYS`.
         seed: of the random streams, which are the simulator's: the same seed gives the same drops.
         width: of the recorded pictures.
         height: of the recorded pictures.

@@ -7,13 +7,13 @@ import pytest
 
 from liquid_control.config.disturbances import disturbance_overrides
 from liquid_control.config.loading import apply_overrides
+from liquid_control.config.overlaid import overlaid_disturbances
 from liquid_control.config.scenario import Scenario
 from liquid_control.errors import ConfigError, ObservationError
 from liquid_control.seeding import stream
 from liquid_control.types import Command, Pixels
 from liquid_control_sim.flight import Flight
 from liquid_control_sim.picture.overlay import overlay
-from liquid_control_sim.picture.overlay_keys import overlaid_disturbances
 
 pytestmark = pytest.mark.sim
 

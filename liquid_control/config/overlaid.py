@@ -1,4 +1,4 @@
-"""Which keys of a scenario say something of a recorded picture, and why the others do not."""
+"""What of a scenario can be done to a recorded picture, and why the rest cannot."""
 
 from collections.abc import Mapping
 
@@ -33,16 +33,19 @@ def refusals(scenario: Scenario) -> list[str]:
     return refused
 
 
+def disturbance_refusals(name: str) -> list[str]:
+    """Return a clause for each key of a disturbance, at any severity, that cannot be applied."""
+    disturbance = disturbances()[name]
+    scenarios = (
+        Scenario.model_validate(apply_overrides({}, disturbance.at(severity)))
+        for severity in range(1, HIGHEST_SEVERITY + 1)
+    )
+    return list(dict.fromkeys(clause for scenario in scenarios for clause in refusals(scenario)))
+
+
 def overlaid_disturbances() -> list[str]:
     """Return the names of the disturbances that can be applied at all their severities."""
-    return [
-        name
-        for name, disturbance in disturbances().items()
-        if not any(
-            refusals(Scenario.model_validate(apply_overrides({}, disturbance.at(severity))))
-            for severity in range(1, HIGHEST_SEVERITY + 1)
-        )
-    ]
+    return [name for name in disturbances() if not disturbance_refusals(name)]
 
 
 _REASONS = {
