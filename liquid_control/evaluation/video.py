@@ -1,27 +1,17 @@
 """`flight.mp4`, which every browser plays, and a GIF for where only pictures are shown."""
 
-import os
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from PIL import Image
 
 from liquid_control.errors import OutputError
 from liquid_control.evaluation.film.painter import Painter
-from liquid_control.evaluation.film.palette import (
-    BLUE,
-    CAMERA_WIDTH,
-    FAINT,
-    HEIGHT,
-    INK,
-    ORANGE,
-    PANEL_WIDTH,
-)
 from liquid_control.evaluation.story import FlightStory
+from liquid_control.pages.movie import write_movie
+from liquid_control.pages.screen import BLUE, FAINT, INK, ORANGE
 from liquid_control.types import NANOSECONDS, Pixels
 
 
@@ -36,16 +26,7 @@ def write_video(path: Path, story: FlightStory) -> Path:
         OutputError: there are no frames, or the file cannot be written.
     """
     rate = round(story.scenario.camera.rate_hz)
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        _encode(beside, rate, _pictures(story, rate))
-        beside.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        if beside.parent.is_dir():
-            beside.unlink(missing_ok=True)
-    return path
+    return write_movie(path, rate, _pictures(story, rate))
 
 
 def write_gif(
@@ -90,17 +71,6 @@ def _pictures(
     end = min(last, first + round(to_s * NANOSECONDS)) if np.isfinite(to_s) else last
     for stamp_ns in range(begin, end + 1, NANOSECONDS // rate):
         yield painter.paint(stamp_ns)
-
-
-def _encode(path: Path, rate: int, pictures: Iterator[Pixels]) -> None:
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=Fraction(rate))
-        stream.width, stream.height = CAMERA_WIDTH + PANEL_WIDTH, HEIGHT
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"preset": "ultrafast", "crf": "27"}
-        for picture in pictures:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
 
 
 def _palette(pictures: list[Pixels]) -> Image.Image:

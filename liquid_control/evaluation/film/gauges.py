@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from PIL import ImageDraw
 
-from liquid_control.evaluation.film.palette import (
+from liquid_control.pages.screen import (
     BLUE,
     FAINT,
     INK,

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from liquid_control.evaluation.figures.flight_map import TRAIL_WIDTH_M
 from liquid_control.evaluation.figures.speed import speed_colours
-from liquid_control.evaluation.film.palette import INK, MARGIN, PANEL_WIDTH, RED, TRAIL, TRUNK
 from liquid_control.evaluation.story import FlightStory
+from liquid_control.pages.screen import INK, MARGIN, PANEL_WIDTH, RED, TRAIL, TRUNK
 from liquid_control.types import Floats, Pixels
 
 BOX = (MARGIN, 54, PANEL_WIDTH - MARGIN, 236)

@@ -1,13 +1,13 @@
 """One picture of the video: what the camera saw, and the panel beside it."""
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
 from liquid_control.evaluation.film import gauges
 from liquid_control.evaluation.film.inset import MapInset
-from liquid_control.evaluation.film.palette import (
-    CAMERA_WIDTH,
+from liquid_control.evaluation.story import FlightStory, FrameTrack
+from liquid_control.pages.movie import fit_picture
+from liquid_control.pages.screen import (
     HEIGHT,
     INK,
     MARGIN,
@@ -16,7 +16,6 @@ from liquid_control.evaluation.film.palette import (
     PANEL_WIDTH,
     font,
 )
-from liquid_control.evaluation.story import FlightStory, FrameTrack
 from liquid_control.types import NANOSECONDS, Pixels
 
 
@@ -80,17 +79,3 @@ class Painter:
         clock = f"{record.progress_m[tick]:.0f} m   {seconds:.1f} s"
         draw.text((PANEL_WIDTH - MARGIN, 21), clock, MUTED, font(13), anchor="ra")
         return np.asarray(image)
-
-
-def fit_picture(image: Pixels) -> Pixels:
-    """Return a camera picture scaled to 960 x 540, with bars where its shape differs."""
-    height, width = image.shape[:2]
-    scale = min(CAMERA_WIDTH / width, HEIGHT / height)
-    size = (round(width * scale), round(height * scale))
-    large = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
-    if size == (CAMERA_WIDTH, HEIGHT):
-        return large
-    page = np.full((HEIGHT, CAMERA_WIDTH, 3), PAGE, np.uint8)
-    top, left = (HEIGHT - size[1]) // 2, (CAMERA_WIDTH - size[0]) // 2
-    page[top : top + size[1], left : left + size[0]] = large
-    return page
