@@ -64,3 +64,27 @@ def heading_from_world(vector: NDArray[np.float64], heading_rad: float) -> NDArr
     c, s = math.cos(heading_rad), math.sin(heading_rad)
     x, y, z = (float(v) for v in vector)
     return np.array([c * x + s * y, -s * x + c * y, z])
+
+
+def enu_from_ned(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a north-east-down vector as east-north-up; the same turns ENU into NED."""
+    x, y, z = (float(v) for v in vector)
+    return np.array([y, x, -z])
+
+
+def flu_from_frd(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a forward-right-down vector as forward-left-up; the same turns FLU into FRD."""
+    x, y, z = (float(v) for v in vector)
+    return np.array([x, -y, -z])
+
+
+def quaternion_from_ned_frd(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the attitude (x, y, z, w), FLU to ENU, of an attitude (w, x, y, z), FRD to NED.
+
+    ENU from NED is a half turn about (1, 1, 0) / sqrt(2), FRD from FLU one about x. The product
+    q(ENU from NED) q q(FRD from FLU) is (w + z, x + y, x - y, w - z) / sqrt(2), in the order
+    (w, x, y, z) and up to its sign, which does not matter.
+    """
+    w, x, y, z = (float(v) for v in quaternion)
+    half = math.sqrt(0.5)
+    return np.array([half * (x + y), half * (x - y), half * (w - z), half * (w + z)])

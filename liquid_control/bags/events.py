@@ -7,6 +7,8 @@ ENU, commands in the heading frame, stamps in ns.
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+from numpy.typing import NDArray
 
 from liquid_control.types import Command, Floats, Observation, VehicleState
 
@@ -61,7 +63,7 @@ class Featured:
     """Recorded features of a frame, float32 [F]."""
 
     stamp_ns: int
-    features: Floats
+    features: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

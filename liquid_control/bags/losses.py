@@ -24,6 +24,7 @@ class Loss(str, Enum):
     STAMP_BACKWARDS = "stamps that do not advance"
     CLOCK_JUMP = "jumps of the clock"
     FRAME_WITHOUT_IMU = "frames that the IMU never reached"
+    NO_HEADING = "commands whose frame cannot be turned without an attitude"
 
 
 @dataclass

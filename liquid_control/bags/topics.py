@@ -54,7 +54,7 @@ class TopicMap:
     sources: Mapping[Role, Source]
 
     def __contains__(self, role: str) -> bool:
-        return role in self.sources
+        return Role(role) in self.sources
 
     def topic(self, role: str) -> str | None:
         """Return the name of a role's topic, None where it was not found."""
@@ -100,10 +100,11 @@ def resolve(bag: Bag, rules: TopicRules, needed: Collection[str] = (Role.CAMERA,
         BagError: a role that is needed has no topic, several topics could be a camera or IMU, or
             a flag names a topic that is not there or is of another type.
     """
+    wanted = {Role(role) for role in needed}
     findings = find_roles(bag.topics, rules)
     for role, finding in findings.items():
         undecided = len(finding.choices) > 1 and role in (Role.CAMERA, Role.IMU)
-        missed = role in needed and not _other(findings, role)
+        missed = role in wanted and not _other(findings, role)
         fatal = undecided or missed or role in rules.flags
         if finding.source is None and finding.problem and fatal:
             raise BagError(f"{bag.path}: {finding.problem}")
@@ -151,7 +152,7 @@ class _Search:
                         return Finding(_source(role, info, rule))
         choices = self._of_type(role)
         if role in BY_TYPE and len(choices) == 1:
-            return Finding(_source(role, self._heard[choices[0]], self._rule(role)))
+            return Finding(_source(role, self._heard[choices[0]], self._rules.rules[role][-1]))
         return Finding(None, self._advice(role, choices), tuple(choices))
 
     def camera_info(self, camera: Source | None) -> Finding:
@@ -182,10 +183,7 @@ class _Search:
             expected = " or ".join(_short(kind) for kind in TYPES[role])
             return Finding(None, f"{asked}: expected {expected}, got {_short(info.type)}")
         rule = next((r for r in self._rules.rules[role] if flag.topic in r.topics), None)
-        return Finding(_source(role, info, rule or self._rule(role), flag))
-
-    def _rule(self, role: Role) -> Rule | None:
-        return next(iter(self._rules.rules[role]), None)
+        return Finding(_source(role, info, rule or self._rules.rules[role][0], flag))
 
     def _of_type(self, role: Role) -> list[str]:
         named = {info.name for info in self._heard.values() if info.type in TYPES[role]}

@@ -1,0 +1,109 @@
+"""Frames with their IMU windows, as in flight, but from a bag: without haste, and without end."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from liquid_control.bags.events import Seen
+from liquid_control.bags.losses import Loss, Losses
+from liquid_control.perception.sensor_sync import RESTART_NS, SensorSync, Vector
+from liquid_control.types import Pixels
+
+SILENCE_NS = 500_000_000
+"""Of log time without an IMU sample, after which a frame waits no longer."""
+HELD_BYTES = 64 << 20
+"""Of pictures that wait; an IMU whose clock is behind would make them wait for ever."""
+
+
+@dataclass
+class Pairing:
+    """Puts frames and samples together through `SensorSync`, one frame at a time.
+
+    In flight a frame that waits for the IMU is given up when others press from behind. A bag has
+    time: a frame waits until the IMU has reached it, was silent, or began anew.
+
+    Attributes:
+        has_imu: whether there is an IMU to wait for.
+        losses: takes what was dropped.
+    """
+
+    has_imu: bool
+    losses: Losses
+    _sync: SensorSync = field(default_factory=SensorSync)
+    _waiting: deque[tuple[int, Pixels, int]] = field(default_factory=deque)
+    _held_bytes: int = 0
+    _paired_log_ns: int = 0
+    _imu_log_ns: int | None = None
+
+    def add_sample(
+        self, stamp_ns: int, rate: Vector, force: Vector, log_ns: int
+    ) -> Iterator[Seen]:
+        """Take an IMU sample; yield the frames that it makes complete."""
+        if self._restarts(self._sync.imu_ns, stamp_ns, "IMU sample"):
+            yield from self._release()
+        self._imu_log_ns = log_ns
+        self._sync.add_sample(stamp_ns, rate, force)
+        yield from self._complete()
+
+    def add_frame(self, stamp_ns: int, image: Pixels, log_ns: int) -> Iterator[Seen]:
+        """Take a frame; yield what is complete."""
+        self._waiting.append((stamp_ns, image, log_ns))
+        self._held_bytes += image.nbytes
+        yield from self._complete()
+        while self._held_bytes > HELD_BYTES:
+            yield from self._complete(force=1)
+
+    def heard(self, log_ns: int) -> Iterator[Seen]:
+        """Let log time pass; yield the frames that waited too long."""
+        while (since_ns := self._waits_since()) is not None:
+            last_ns = since_ns if self._imu_log_ns is None else max(since_ns, self._imu_log_ns)
+            if log_ns - last_ns <= SILENCE_NS:
+                return
+            yield from self._complete(force=1)
+
+    def finish(self) -> Iterator[Seen]:
+        """Yield what still waits at the end."""
+        yield from self._release()
+
+    def _release(self) -> Iterator[Seen]:
+        yield from self._complete(force=len(self._waiting) + 1)
+
+    def _waits_since(self) -> int | None:
+        if self._sync.waiting:
+            return self._paired_log_ns
+        return self._waiting[0][2] if self._waiting else None
+
+    def _complete(self, force: int = 0) -> Iterator[Seen]:
+        """Yield complete frames, and as many others as are forced."""
+        while self._sync.waiting or self._next():
+            seen = self._sync.take(force=not self.has_imu)
+            if seen is None and force > 0:
+                force -= 1
+                seen = self._sync.take(force=True)
+                self.losses.count(
+                    Loss.FRAME_WITHOUT_IMU, f"the frame stamped {self._sync.frame_ns} ns"
+                )
+            if seen is None:
+                return
+            self._held_bytes -= seen.image.nbytes
+            yield Seen(seen, self._paired_log_ns)
+
+    def _next(self) -> bool:
+        """Hand the next frame that is one to `SensorSync`."""
+        while self._waiting:
+            stamp_ns, image, self._paired_log_ns = self._waiting.popleft()
+            self._restarts(self._sync.frame_ns, stamp_ns, "frame")
+            self._sync.add_frame(stamp_ns, image)
+            if self._sync.waiting:
+                return True
+            self._held_bytes -= image.nbytes
+        return False
+
+    def _restarts(self, before_ns: int | None, stamp_ns: int, what: str) -> bool:
+        """Count a stamp that does not advance; return whether it begins the stream anew."""
+        if before_ns is None or stamp_ns > before_ns:
+            return False
+        again = before_ns - stamp_ns >= RESTART_NS
+        loss = Loss.CLOCK_JUMP if again else Loss.STAMP_BACKWARDS
+        self.losses.count(loss, f"{what} stamped {stamp_ns} ns after {before_ns} ns")
+        return again
