@@ -14,6 +14,11 @@ def types() -> Typestore:
     return get_typestore(Stores.ROS2_JAZZY)
 
 
+def is_common(kind: str) -> bool:
+    """Return whether a type is one of the common interfaces."""
+    return kind in types().fielddefs
+
+
 def definition_of(kind: str) -> str:
     """Return a type's definition with those of all its parts, in the format `ros2msg`.
 
@@ -35,7 +40,7 @@ def type_hash(kind: str, definition: str) -> str:
         OutputError: the definition is not one.
     """
     store = types()
-    if kind in store.fielddefs:
+    if is_common(kind):
         return store.hash_rihs01(kind)
     store = get_typestore(Stores.EMPTY)
     try:

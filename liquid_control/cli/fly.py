@@ -3,6 +3,7 @@
 import re
 import sys
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,22 @@ if TYPE_CHECKING:
 
     from liquid_control.evaluation import Entry, FlightJob
     from liquid_control.evaluation.story import FlightStory
+
+
+class ImageStorage(str, Enum):
+    """How a bag keeps pictures."""
+
+    RAW = "raw"
+    PNG = "png"
+    JPEG = "jpeg"
+
+
+class Compression(str, Enum):
+    """What makes a bag smaller."""
+
+    NONE = "none"
+    LZ4 = "lz4"
+    ZSTD = "zstd"
 
 
 def fly(
@@ -58,6 +75,12 @@ def fly(
     record: Annotated[
         bool, typer.Option("--record/--no-record", help="Write bag and video.")
     ] = True,
+    image: Annotated[
+        ImageStorage, typer.Option(help="Pictures in the bag; png is lossless.")
+    ] = ImageStorage.RAW,
+    compression: Annotated[
+        Compression, typer.Option(help="Of the bag's chunks.")
+    ] = Compression.NONE,
     gif: Annotated[
         bool, typer.Option("--gif", help="Also write flight.gif: the first eight seconds.")
     ] = False,
@@ -99,6 +122,8 @@ def fly(
         "rate": rate,
         "record": record,
         "gui": gui,
+        "image": image.value,
+        "compression": compression.value,
     }
     with output_folder(out, "fly") as folder:
         flown = [_fly_one(job, folder, options, gif) for job in jobs]

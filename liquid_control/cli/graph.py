@@ -124,6 +124,8 @@ def fly_through_graph(
     gui: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     composed: bool = False,
+    image: str = "raw",
+    compression: str = "none",
 ) -> dict[str, Any]:
     """Fly one flight through the ROS graph, in processes of their own.
 
@@ -140,6 +142,8 @@ def fly_through_graph(
         on_progress: hears `{"event": "progress", "distance_m", "length_m", "speed_mps",
             "wind_mps", "rtf", "time_s"}` about ten times a second.
         composed: whether perception and controller share a process.
+        image: how the bag keeps pictures: raw, png or jpeg.
+        compression: of the bag's chunks: none, lz4 or zstd.
 
     Returns:
         `result` (a `FlightResult` as a dict), `statistics` (frames, frames_lost, frames_late,
@@ -159,7 +163,18 @@ def fly_through_graph(
         pitch_down_deg=scenario.camera.pitch_down_deg,
     )
     plan = GraphPlan(
-        scenario_name, seed, model, out_dir, overrides, mode, rate, record, gui, composed
+        scenario_name,
+        seed,
+        model,
+        out_dir,
+        overrides,
+        mode,
+        rate,
+        record,
+        gui,
+        composed,
+        image,
+        compression,
     )
     done: Progress = {}
     with FlightGraph(plan) as graph:

@@ -22,6 +22,8 @@ class GraphPlan:
         record: whether to write a bag.
         gui: whether to show PyBullet's window.
         composed: whether perception and controller share a process.
+        image: how the bag keeps pictures: raw, png or jpeg.
+        compression: of the bag's chunks: none, lz4 or zstd.
     """
 
     scenario: str
@@ -34,6 +36,8 @@ class GraphPlan:
     record: bool = True
     gui: bool = False
     composed: bool = False
+    image: str = "raw"
+    compression: str = "none"
 
     @property
     def record_path(self) -> Path:
@@ -52,7 +56,12 @@ class GraphPlan:
         pilots = ("policy_node",) if self.composed else ("perception_node", "controller_node")
         nodes: dict[str, dict[str, object]] = {"guard_node": {}} | dict.fromkeys(pilots, policy)
         if self.record:
-            nodes["recorder_node"] = {"path": str(self.bag_path.resolve())}
+            nodes["recorder_node"] = {
+                "path": str(self.bag_path.resolve()),
+                "model": str(self.model.resolve()),
+                "image": self.image,
+                "compression": self.compression,
+            }
         nodes[SIMULATOR] = {
             "scenario": self.scenario,
             "seed": self.seed,

@@ -1,69 +1,207 @@
 """Writes the flight's bag: messages go from the wire to the file without being opened."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
 from pathlib import Path
 from struct import unpack_from
 
+from rclpy.clock import Clock, ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 
-from liquid_control.bags.writer import BagWriter
+from liquid_control import __version__
+from liquid_control.bags.background import BackgroundBag
+from liquid_control.bags.compressing import FORMATS, PictureCompressor
+from liquid_control.bags.definitions import is_common
+from liquid_control.bags.model_mark import model_mark
+from liquid_control.bags.sink import open_sink
 from liquid_control.errors import OutputError
 from liquid_control.nodes import topics
 from liquid_control.nodes.diagnostics import Diagnostics
+from liquid_control.nodes.message_types import (
+    begins_with_stamp,
+    message_class,
+    name_of,
+    type_definition,
+)
+from liquid_control.nodes.parameter_scribe import ParameterScribe
 from liquid_control.nodes.parameters import declare
-from liquid_control.nodes.qos import profile
+from liquid_control.nodes.recorder_topics import (
+    COMPRESSED,
+    deep_profile,
+    published,
+    told_profile,
+)
 from liquid_control.nodes.settings import RecorderSettings
 from liquid_control.nodes.shutdown import Ending, main_of
+from liquid_control.provenance import git_revision
 from liquid_control.types import NANOSECONDS
 
 LINGER_S = 0.3
 HEADER_BYTES = 4
-"""Every CDR message begins with them; every message of ours then with its time."""
+"""Every CDR message begins with them; a stamped one then with its time."""
+WATCH_PERIOD_S = 0.1
+PATIENCE_S = 5.0
+"""For the parameters of a node that does not answer."""
+PIPELINE = frozenset({topics.PERCEPTION, topics.CONTROLLER, topics.GUARD})
 
 
 class RecorderNode(Node):
     """Subscribes to every topic of the graph, serialised, and appends what comes to a bag.
 
     In lockstep messages are filed under their own stamp, so that the same flight makes the same
-    bag; in real time under the time they arrived at.
+    bag; in real time under the time they arrived at. Topics keep the graph's own names in the bag
+    where they are remapped.
+
+    A simulator that waits for its recorder begins once every topic is heard. Under simulated time
+    one of them, camera_info, is heard last: when the parameters of every node are in the bag.
     """
 
     def __init__(self, ending: Ending) -> None:
         super().__init__(topics.RECORDER)
         self._ending = ending
-        settings = declare(self, RecorderSettings)
-        self._lockstep = settings.mode == "lockstep"
-        self._written = 0
-        self._bag = BagWriter(
-            Path(settings.path), {topic: topics.type_name(topic) for topic in topics.TYPES}
-        )
-        self._diagnostics = Diagnostics(self, settings.mode)
-        for topic, kind in topics.TYPES.items():
-            self.create_subscription(
-                kind, topic, self._writer_of(topic), profile(topic, settings.mode), raw=True
-            )
+        self._settings = settings = declare(self, RecorderSettings)
+        sink = open_sink(Path(settings.path), {}, compression=settings.compression)
+        self._pictures: PictureCompressor | None = None
+        if settings.image in FORMATS:
+            self._pictures = PictureCompressor(sink, topics.IMAGE, settings.image)
+        self._bag = BackgroundBag(sink, self._pictures)
+        self._tell_provenance()
+        self._diagnostics = Diagnostics(self, settings.mode, self._kept_pictures)
+        self._scribe = ParameterScribe(self, self._tell_parameters)
+        self._heard: set[str] = set()
+        self._untyped: set[str] = set()
+        self._newest_ns = 0
+        self._clock_seen_s: float | None = None
+        left_out = self._left_out()
+        self._hear_graph(topic for topic in topics.TYPES if topic not in left_out)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._watch = self.create_timer(WATCH_PERIOD_S, self._on_watch, clock=steady)
 
-    def _writer_of(self, topic: str) -> Callable[[bytes], None]:
+    def _left_out(self) -> set[str]:
+        """Return topics of the graph that are not heard, or not yet."""
+        simulated = self.get_parameter("use_sim_time").value
+        later = {topics.CAMERA_INFO} if simulated else set()
+        return later | ({topics.IMAGE} if self._settings.image == "compressed" else set())
+
+    def _hear_graph(self, names: Iterable[str]) -> None:
+        for topic in names:
+            self._hear(topic, topics.TYPES[topic], deep_profile(topic, self._settings.mode))
+
+    def _tell_provenance(self) -> None:
+        self._bag.add_metadata(
+            "liquid_control",
+            {
+                "version": __version__,
+                "revision": git_revision() or "",
+                "mode": self._settings.mode,
+                "utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            },
+        )
+        if self._settings.model:
+            self._bag.add_metadata("model", model_mark(Path(self._settings.model)))
+
+    def _tell_parameters(self, name: str, values: dict[str, str]) -> None:
+        self._bag.add_metadata(f"parameters/{name}", values)
+
+    def _kept_pictures(self) -> dict[str, int]:
+        kept = self._pictures.kept if self._pictures else 0
+        return {"pictures_not_compressed": kept} if kept else {}
+
+    def _hear(self, topic: str, kind: type, profile: QoSProfile) -> None:
+        self._heard.add(topic)
+        if topic != topics.IMAGE or self._pictures is None:
+            name = name_of(kind)
+            definition = None if is_common(name) else type_definition(kind)
+            self._bag.add_topic(topic, name, definition, told_profile(profile))
+        self.create_subscription(
+            kind,
+            topic,
+            self._writer_of(topic, begins_with_stamp(kind)),
+            profile,
+            raw=True,
+            event_callbacks=SubscriptionEventCallbacks(
+                message_lost=lambda event: self._diagnostics.count(
+                    "message_lost", f"{event.total_count_change} on {topic}"
+                )
+            ),
+        )
+
+    def _writer_of(self, topic: str, stamped: bool) -> Callable[[bytes], None]:
+        lockstep = self._settings.mode == "lockstep"
+
         def write(serialised: bytes) -> None:
-            try:
-                self._bag.write(topic, serialised, self._filing_stamp(serialised))
-                self._written += 1
-            except OutputError as error:
-                self._ending.fail(error)
+            if not lockstep:
+                stamp_ns = self.get_clock().now().nanoseconds
+            else:
+                stamp_ns = self._newest_ns = _stamp(serialised) if stamped else self._newest_ns
+            if not self._bag.write(topic, serialised, max(0, stamp_ns)):
+                self._refuse(topic)
+            if self._bag.error is not None:
+                self._ending.fail(self._bag.error)
 
         return write
 
-    def _filing_stamp(self, serialised: bytes) -> int:
-        if not self._lockstep:
-            return self.get_clock().now().nanoseconds
-        order = "<" if serialised[1] & 1 else ">"
-        seconds, nanoseconds = unpack_from(f"{order}iI", serialised, HEADER_BYTES)
-        return int(seconds) * NANOSECONDS + int(nanoseconds)
+    def _refuse(self, topic: str) -> None:
+        """A message found no room: in lockstep that breaks a promise, in real time it counts."""
+        reason = f"{topic}: the disk or the compression of pictures does not keep up"
+        if self._settings.mode == "lockstep":
+            self._ending.fail(OutputError(f"{self._settings.path}: {reason}"))
+        self._diagnostics.count("message_refused", reason)
+
+    def _on_watch(self) -> None:
+        self._scribe.look()
+        self._hear_extra_topics()
+        if topics.CAMERA_INFO not in self._heard and self._parameters_are_told():
+            self._hear_graph([topics.CAMERA_INFO])
+
+    def _hear_extra_topics(self) -> None:
+        extra = [topic for topic in self._settings.topics if topic not in self._heard]
+        if COMPRESSED not in self._heard and self._camera_is_compressed():
+            extra.append(COMPRESSED)
+        for topic in extra:
+            found = published(self, topic)
+            if found is None or topic in self._untyped:
+                continue
+            try:
+                self._hear(topic, message_class(found[0]), found[1])
+            except OutputError as error:
+                self._untyped.add(topic)
+                self._diagnostics.count("topic_without_type", f"{topic}: {error}")
+
+    def _camera_is_compressed(self) -> bool:
+        """Return whether the camera's driver is to be heard on its compressed topic."""
+        wanted = self._settings.image == "compressed"
+        return wanted or self.count_publishers(topics.IMAGE) == 0
+
+    def _parameters_are_told(self) -> bool:
+        """Return whether all is known of the nodes of a flight that waits for us."""
+        if self.count_publishers(topics.CLOCK) == 0:
+            return False
+        self._clock_seen_s = self._clock_seen_s or time.monotonic()
+        there = self._scribe.there()
+        expected = there | (PIPELINE if topics.SIMULATOR in there else frozenset())
+        late = time.monotonic() - self._clock_seen_s > PATIENCE_S
+        return late or expected <= self._scribe.answered()
 
     def close(self) -> None:
         """Close the bag."""
-        self._bag.close()
-        self.get_logger().info(f"{self._written} messages in {self._bag.path}")
+        try:
+            self._bag.close()
+        except OutputError as error:
+            self.get_logger().error(str(error))
+            self._ending.status = 2
+            return
+        self.get_logger().info(f"{self._bag.written} messages in {self._settings.path}")
+
+
+def _stamp(serialised: bytes) -> int:
+    """Return the time, ns, with which a serialised message begins."""
+    order = "<" if serialised[1] & 1 else ">"
+    seconds, nanoseconds = unpack_from(f"{order}iI", serialised, HEADER_BYTES)
+    return int(seconds) * NANOSECONDS + int(nanoseconds)
 
 
 def main() -> None:

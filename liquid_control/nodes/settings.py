@@ -73,8 +73,21 @@ class GuardSettings(NodeSettings, Envelope):
 class RecorderSettings(NodeSettings):
     """Parameters of recorder_node."""
 
-    path: str = Field("flight.mcap", description="bag to write; must not exist")
+    path: str = Field(
+        "flight.mcap",
+        description="bag to write, .mcap or the name of a rosbag2 folder; must not exist",
+    )
     mode: Mode = Field("realtime", description=_MODE)
+    image: Literal["raw", "png", "jpeg", "compressed"] = Field(
+        "raw",
+        description="raw: as they come; png (lossless), jpeg: compressed here; compressed: as the "
+        "camera's driver publishes them on camera/image_raw/compressed",
+    )
+    compression: Literal["none", "lz4", "zstd"] = Field(
+        "none", description="of the bag's chunks; of messages in a rosbag2 folder"
+    )
+    topics: list[str] = Field([], description="other topics to record, once they are there")
+    model: str = Field("", description="model folder to tell the mark of; empty for none")
 
 
 class SimulatorSettings(NodeSettings):
