@@ -1,25 +1,22 @@
-"""Read a flight's bag back as arrays, for reports and for flying it again."""
+"""Read a whole flight's bag back as arrays, for reports and for flying it again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.highlevel import AnyReader
-from rosbags.typesys import Stores, get_typestore
 
-from liquid_control.errors import OutputError
-from liquid_control.types import NANOSECONDS, ImuWindow, Pixels
+from liquid_control.bags.bag import open_bag
+from liquid_control.bags.events import Commanded, Event, Featured, Fired, Moved, Seen, Speaker
+from liquid_control.bags.flight import read_flight
+from liquid_control.bags.losses import Losses
+from liquid_control.bags.topics import Role, load_rules, resolve
+from liquid_control.errors import BagError
+from liquid_control.types import ImuWindow
 
-IMAGE = "/camera/image_raw"
-IMU = "/imu/data"
-ODOM = "/odom"
-FEATURES = "/perception/features"
-POLICY_COMMAND = "/policy/cmd_vel"
-NEURONS = "/policy/neurons"
-COMMAND = "/cmd_vel"
-NEEDED = (IMAGE, COMMAND)
+E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ class FlightBag:
         neuron_names: of the network's state.
         states: float64 [N, neurons].
         gates: float64 [N, neurons], the time gates.
-        imu: all samples.
+        imu: the samples of all frames' windows.
         positions: float64 [M, 3], m, map.
     """
 
@@ -62,83 +59,54 @@ class FlightBag:
     positions: Stamped
 
 
-def read_bag(path: Path) -> FlightBag:
-    """Read a flight's bag, an `.mcap` file or a ROS 2 bag's folder.
+def read_bag(path: Path, losses: Losses | None = None) -> FlightBag:
+    """Read a flight's bag whole, with the topics of this project's graph.
+
+    Args:
+        path: a bag of any kind that `open_bag` takes.
+        losses: takes what could not be used.
 
     Raises:
-        OutputError: it is missing or damaged, or holds no flight.
+        BagError: it cannot be read, holds no frames or no commands, or its pictures, features or
+            neurons change their size.
     """
+    bag = open_bag(path)
+    topics = resolve(bag, load_rules(), needed=(Role.CAMERA, Role.COMMAND))
+    events = list(read_flight(bag, topics, Losses() if losses is None else losses))
     try:
-        messages = _collect(path)
-    except FileNotFoundError as error:
-        raise OutputError(f"{path}: expected a bag, found nothing to read there") from error
-    except Exception as error:  # rosbags raises whatever a damaged byte leads it to
-        raise OutputError(f"{path}: is not a readable bag ({_one_line(error)})") from error
-    missing = [topic for topic in NEEDED if not messages[topic]]
-    if missing:
-        raise OutputError(f"{path}: holds no flight, it lacks messages on {', '.join(missing)}")
-    try:
-        return _flight(messages)
-    except (ValueError, AttributeError, IndexError) as error:
-        raise OutputError(f"{path}: its messages do not fit ({_one_line(error)})") from error
+        return _flight(events)
+    except ValueError as error:
+        raise BagError(
+            f"{path}: expected pictures, features and neurons of one size, got several ({error})"
+        ) from error
 
 
-def _collect(path: Path) -> dict[str, list[Any]]:
-    topics = (IMAGE, IMU, ODOM, FEATURES, POLICY_COMMAND, NEURONS, COMMAND)
-    messages: dict[str, list[Any]] = {topic: [] for topic in topics}
-    with AnyReader([path], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:
-        wanted = [c for c in reader.connections if c.topic in messages]
-        for connection, _, raw in reader.messages(connections=wanted):
-            messages[connection.topic].append(reader.deserialize(raw, connection.msgtype))
-    return messages
-
-
-def _flight(messages: dict[str, list[Any]]) -> FlightBag:
-    neurons = messages[NEURONS]
-    samples = messages[IMU]
+def _flight(events: Sequence[Event]) -> FlightBag:
+    frames = [event.observation for event in events if isinstance(event, Seen)]
+    fired = _of(events, Fired)
+    featured, moved = _of(events, Featured), _of(events, Moved)
     return FlightBag(
-        frames=_stamped(messages[IMAGE], _picture),
-        features=_stamped(messages[FEATURES], lambda m: m.data.view(np.float32)),
-        policy_commands=_stamped(messages[POLICY_COMMAND], _command),
-        commands=_stamped(messages[COMMAND], _command),
-        neuron_names=tuple(neurons[0].name) if neurons else (),
-        states=_stamped(neurons, lambda m: m.position),
-        gates=_stamped(neurons, lambda m: m.velocity),
-        imu=ImuWindow(
-            np.array([_stamp(m) for m in samples], np.int64),
-            np.array([_xyz(m.angular_velocity) for m in samples]).reshape(-1, 3),
-            np.array([_xyz(m.linear_acceleration) for m in samples]).reshape(-1, 3),
-        ),
-        positions=_stamped(messages[ODOM], lambda m: _xyz(m.pose.pose.position)),
+        frames=_stamped([(frame.stamp_ns, frame.image) for frame in frames]),
+        features=_stamped([(event.stamp_ns, event.features) for event in featured]),
+        policy_commands=_said(events, Speaker.POLICY),
+        commands=_said(events, Speaker.GUARD),
+        neuron_names=fired[0].names if fired else (),
+        states=_stamped([(event.stamp_ns, event.states) for event in fired]),
+        gates=_stamped([(event.stamp_ns, event.gates) for event in fired]),
+        imu=ImuWindow.joined([frame.imu for frame in frames]),
+        positions=_stamped([(event.stamp_ns, event.state.position) for event in moved]),
     )
 
 
-def _stamped(messages: list[Any], value: Any) -> Stamped:
-    rows = [np.asarray(value(message)) for message in messages]
-    stamps = np.array([_stamp(message) for message in messages], np.int64)
-    return Stamped(stamps, np.stack(rows) if rows else np.empty((0,)))
+def _of(events: Sequence[Event], kind: type[E]) -> list[E]:
+    return [event for event in events if isinstance(event, kind)]
 
 
-def _stamp(message: Any) -> int:
-    time = message.header.stamp
-    return int(time.sec) * NANOSECONDS + int(time.nanosec)
+def _said(events: Sequence[Event], speaker: Speaker) -> Stamped:
+    said = [event for event in _of(events, Commanded) if event.speaker is speaker]
+    return _stamped([(event.stamp_ns, event.command.values) for event in said])
 
 
-def _picture(message: Any) -> Pixels:
-    if message.encoding != "rgb8":
-        raise ValueError(f"expected rgb8 pictures, got {message.encoding!r}")
-    rows: Pixels = message.data.reshape(message.height, message.step)
-    return rows[:, : message.width * 3].reshape(message.height, message.width, 3)
-
-
-def _command(message: Any) -> tuple[float, float, float, float]:
-    linear = message.twist.linear
-    return linear.x, linear.y, linear.z, message.twist.angular.z
-
-
-def _xyz(vector: Any) -> tuple[float, float, float]:
-    return vector.x, vector.y, vector.z
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _stamped(rows: Sequence[tuple[int, Any]]) -> Stamped:
+    stamps = np.array([stamp_ns for stamp_ns, _ in rows], np.int64)
+    return Stamped(stamps, np.stack([row for _, row in rows]) if rows else np.empty((0,)))

@@ -17,7 +17,16 @@ from liquid_control.bags.roles import (
 from liquid_control.bags.topic_rules import Flag, Rule, TopicRules, load_rules
 from liquid_control.errors import BagError
 
-__all__ = ["Finding", "Source", "TopicMap", "find_roles", "load_rules", "resolve"]
+__all__ = [
+    "Finding",
+    "Role",
+    "Source",
+    "TopicMap",
+    "TopicRules",
+    "find_roles",
+    "load_rules",
+    "resolve",
+]
 
 BY_TYPE = (Role.CAMERA, Role.IMU, Role.ODOMETRY)
 """Roles that a single topic of their type takes, whatever its name."""

@@ -28,8 +28,8 @@ Topic = Annotated[
         "--topic",
         metavar="ROLE=/NAME",
         help="The topic of one role: camera, camera_info, imu, odometry, policy_command, command, "
-        "features, neurons, clock. ROLE=none leaves it empty; a frame (heading, body, map, ned) or "
-        "an IMU's axes (flu, frd, optical) may follow: command=/cmd_vel,map. Repeatable.",
+        "features, neurons, clock. ROLE=none leaves it empty. A command's frame (heading, body, "
+        "map, ned) or an IMU's axes (flu, frd, optical) may follow: command=/cmd_vel,map.",
         show_default=False,
     ),
 ]
