@@ -46,7 +46,9 @@ class ControllerNode(ModelNode[ControllerSettings]):
             self._commands.publish(conversions.command_message(HOVER, stamp_ns))
             return
         self._commands.publish(conversions.command_message(decision.command, stamp_ns))
-        self._neurons.publish(conversions.neurons_message(self._names, decision, stamp_ns))
+        self._neurons.publish(
+            conversions.neurons_message(self._names, decision.state, decision.gates, stamp_ns)
+        )
 
     def _decide(self, message: Image, stamp_ns: int) -> Decision:
         features = conversions.features_from(message)

@@ -5,7 +5,9 @@ once, but checks a list or a NumPy array element by element (milliseconds a pict
 """
 
 from array import array
-from math import atan, degrees
+from math import atan, degrees, radians, tan
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -13,13 +15,19 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState
 
 from liquid_control import frames
+from liquid_control.bags import roles
+from liquid_control.bags.events import Calibrated
+from liquid_control.bags.pictures import picture_of
 from liquid_control.config.scenario import CameraSettings
 from liquid_control.errors import ObservationError
-from liquid_control.policy import Decision
 from liquid_control.types import NANOSECONDS, Command, Floats, Pixels, VehicleState
+
+NOT_MEASURED = -1.0
+NOTHING = np.zeros(3)
+_IMAGE_FIELDS = ("encoding", "height", "width", "step", "is_bigendian")
 
 
 def time_message(stamp_ns: int) -> Time:
@@ -71,6 +79,23 @@ def image_from(message: Image) -> Pixels:
     return rows[:, : width * 3].reshape(height, width, 3)
 
 
+def picture_from(message: Image | CompressedImage) -> Pixels:
+    """Return the picture of a message of any encoding, uint8 [H, W, 3], RGB, as bags read it.
+
+    Raises:
+        ObservationError: the encoding is not known, or the data is no whole picture.
+    """
+    if isinstance(message, Image) and message.encoding == "rgb8":
+        return image_from(message)
+    compressed = isinstance(message, CompressedImage)
+    fields = ("format",) if compressed else _IMAGE_FIELDS
+    content = {name: getattr(message, name) for name in fields}
+    return picture_of(
+        roles.COMPRESSED_IMAGE if compressed else roles.IMAGE,
+        SimpleNamespace(**content, data=np.frombuffer(message.data, np.uint8)),
+    )
+
+
 def features_message(features: NDArray[np.float32], stamp_ns: int) -> Image:
     """Return features, float32 [F], as a picture of one row; stamped with the frame's stamp."""
     message = Image(height=1, width=len(features), encoding="32FC1", step=4 * len(features))
@@ -97,11 +122,25 @@ def features_from(message: Image) -> NDArray[np.float32]:
 
 def camera_info_message(camera: CameraSettings, stamp_ns: int) -> CameraInfo:
     """Return the intrinsics of an undistorted pinhole camera."""
-    f, cx, cy = camera.focal_px, 0.5 * (camera.width - 1), 0.5 * (camera.height - 1)
-    message = CameraInfo(height=camera.height, width=camera.width, distortion_model="plumb_bob")
+    return _intrinsics(camera.width, camera.height, camera.focal_px, [0.0] * 5, stamp_ns)
+
+
+def calibration_message(camera: Calibrated, stamp_ns: int) -> CameraInfo:
+    """Return recorded intrinsics, with the principal point in the middle."""
+    focal_px = 0.5 * camera.width / tan(radians(0.5 * camera.horizontal_fov_deg))
+    distortion = camera.distortion.tolist() or [0.0] * 5
+    return _intrinsics(camera.width, camera.height, focal_px, distortion, stamp_ns)
+
+
+def _intrinsics(
+    width: int, height: int, f: float, distortion: list[float], stamp_ns: int
+) -> CameraInfo:
+    cx, cy = 0.5 * (width - 1), 0.5 * (height - 1)
+    model = "plumb_bob" if len(distortion) == 5 else "rational_polynomial"
+    message = CameraInfo(height=height, width=width, distortion_model=model)
     message.header.stamp = time_message(stamp_ns)
     message.header.frame_id = frames.CAMERA_OPTICAL
-    message.d = [0.0] * 5
+    message.d = distortion
     message.k = [f, 0.0, cx, 0.0, f, cy, 0.0, 0.0, 1.0]
     message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
     message.p = [f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
@@ -126,7 +165,7 @@ def imu_message(rate: Floats, force: Floats, stamp_ns: int) -> Imu:
     message = Imu()
     message.header.stamp = time_message(stamp_ns)
     message.header.frame_id = frames.BASE_LINK
-    message.orientation_covariance[0] = -1.0
+    message.orientation_covariance[0] = NOT_MEASURED
     w, a = message.angular_velocity, message.linear_acceleration
     w.x, w.y, w.z = map(float, rate)
     a.x, a.y, a.z = map(float, force)
@@ -137,6 +176,23 @@ def imu_from(message: Imu) -> tuple[int, tuple[float, float, float], tuple[float
     """Return (stamp in ns, angular velocity in rad/s, specific force in m/s^2), base_link."""
     w, a = message.angular_velocity, message.linear_acceleration
     return stamp_of(message.header.stamp), (w.x, w.y, w.z), (a.x, a.y, a.z)
+
+
+def imu_mark(stamp_ns: int) -> Imu:
+    """Return a message without a measurement: no sample up to its stamp is still to come.
+
+    `sensor_msgs/Imu` has -1 as the first element of a covariance for what was not measured.
+    """
+    message = imu_message(NOTHING, NOTHING, stamp_ns)
+    message.angular_velocity_covariance[0] = NOT_MEASURED
+    message.linear_acceleration_covariance[0] = NOT_MEASURED
+    return message
+
+
+def is_imu_mark(message: Imu) -> bool:
+    """Return whether neither angular velocity nor specific force was measured."""
+    rate, force = message.angular_velocity_covariance, message.linear_acceleration_covariance
+    return bool(rate[0] == NOT_MEASURED and force[0] == NOT_MEASURED)
 
 
 def odometry_message(truth: VehicleState, stamp_ns: int) -> Odometry:
@@ -172,10 +228,12 @@ def command_from(message: TwistStamped) -> tuple[Command, int]:
     return command, stamp_of(message.header.stamp)
 
 
-def neurons_message(names: list[str], decision: Decision, stamp_ns: int) -> JointState:
+def neurons_message(
+    names: list[str], states: NDArray[Any], gates: NDArray[Any], stamp_ns: int
+) -> JointState:
     """Return the network's state: position is a neuron's state, velocity its time gate."""
     message = JointState(name=names)
     message.header.stamp = time_message(stamp_ns)
-    message.position = decision.state.tolist()
-    message.velocity = decision.gates.tolist()
+    message.position = states.tolist()
+    message.velocity = gates.tolist()
     return message

@@ -95,10 +95,19 @@ class ModelNode(LifecycleNode, Generic[S]):
         self._undo.append(partial(self.destroy_lifecycle_publisher, publisher))
         return publisher
 
-    def hear(self, topic: str, handler: Callable[[Any], None]) -> None:
-        """Subscribe to a topic."""
+    def hear(
+        self,
+        topic: str,
+        handler: Callable[[Any], None],
+        name: str | None = None,
+        kind: type | None = None,
+    ) -> None:
+        """Subscribe to a topic, or to one that stands in for it by another name and type."""
         subscription = self.create_subscription(
-            topics.TYPES[topic], topic, handler, profile(topic, self.settings.mode)
+            kind or topics.TYPES[topic],
+            name or topic,
+            handler,
+            profile(topic, self.settings.mode),
         )
         self._undo.append(partial(self.destroy_subscription, subscription))
 

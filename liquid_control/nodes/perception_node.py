@@ -1,7 +1,9 @@
 """Pictures and IMU samples in, features out, stamped with the frame that they come from."""
 
+from dataclasses import replace
+
 import numpy as np
-from sensor_msgs.msg import CameraInfo, Image, Imu
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 
 from liquid_control.errors import LiquidControlError, ObservationError
 from liquid_control.nodes import conversions, topics
@@ -9,6 +11,7 @@ from liquid_control.nodes.lifecycle import ModelNode
 from liquid_control.nodes.settings import PerceptionSettings
 from liquid_control.nodes.shutdown import Ending, main_of
 from liquid_control.perception.sensor_sync import SensorSync
+from liquid_control.perception.viewfinder import Viewfinder
 from liquid_control.types import Observation
 
 WATCH_PERIOD_S = 0.1
@@ -29,7 +32,10 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         self._features = self.publish_to(topics.FEATURES)
         self.hear(topics.IMU, self._on_imu)
         self.hear(topics.CAMERA_INFO, self._on_camera_info)
-        self.hear(topics.IMAGE, self._on_image)
+        if self.settings.transport == "compressed":
+            self.hear(topics.IMAGE, self._on_image, topics.COMPRESSED, CompressedImage)
+        else:
+            self.hear(topics.IMAGE, self._on_image)
         if self.settings.mode == "realtime":
             self._patience = self.every(self.settings.imu_timeout_s, self._on_imu_timeout)
             self._patience.cancel()
@@ -38,30 +44,33 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
     def forget(self) -> None:
         """Begin a flight."""
         self._sync = SensorSync()
-        self._mismatch = ""
+        view, settings = self.policy.model.settings.camera.view, self.settings
+        self._viewfinder = Viewfinder(view, settings.crop, settings.horizontal_fov_deg or None)
         self._heard_ns: int | None = None
         self.diagnostics.standing = "no frame yet"
 
     def _on_imu(self, message: Imu) -> None:
-        event = self._sync.add_sample(*conversions.imu_from(message))
-        if event:
-            self.diagnostics.count(event, f"IMU sample stamped {message.header.stamp}")
+        stamp_ns, rate, force = conversions.imu_from(message)
+        if conversions.is_imu_mark(message):
+            self._sync.reach(stamp_ns)
+        elif event := self._sync.add_sample(stamp_ns, rate, force):
+            self.diagnostics.count(event, f"IMU sample stamped {stamp_ns} ns")
         self._process()
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         try:
-            fov = conversions.horizontal_fov_deg(message)
-            self.policy.check_camera(message.width, message.height, fov)
-            self._mismatch = ""
-        except LiquidControlError as error:
-            self._mismatch = str(error)
+            fov_deg = conversions.horizontal_fov_deg(message)
+        except ObservationError as error:
+            self.diagnostics.count("camera_info_refused", str(error))
+            return
+        self._viewfinder.calibrated(message.width, message.height, fov_deg)
 
-    def _on_image(self, message: Image) -> None:
+    def _on_image(self, message: Image | CompressedImage) -> None:
         stamp_ns = conversions.stamp_of(message.header.stamp)
         self._heard_ns = self._steady.now().nanoseconds
         self.diagnostics.standing = ""
         try:
-            image = conversions.image_from(message)
+            image = conversions.picture_from(message)
         except ObservationError as error:
             self._refuse("image_refused", error, stamp_ns)
             return
@@ -81,9 +90,8 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
 
     def _publish(self, observation: Observation) -> None:
         try:
-            if self._mismatch:
-                raise ObservationError(self._mismatch)
-            features = self.policy.features(observation)
+            framed = self._viewfinder.frame(observation.image)
+            features = self.policy.features(replace(observation, image=framed))
         except LiquidControlError as error:
             self._refuse("observation_refused", error, observation.stamp_ns)
             return

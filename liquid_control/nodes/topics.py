@@ -16,6 +16,8 @@ NEURONS = "policy/neurons"
 COMMAND = "cmd_vel"
 DIAGNOSTICS = "diagnostics"
 CLOCK = "/clock"
+COMPRESSED = f"{IMAGE}/compressed"
+"""Stands in for the image where a driver publishes it so; `TYPES` leaves it out."""
 
 TYPES: dict[str, type] = {
     IMAGE: Image,
@@ -35,6 +37,7 @@ PERCEPTION = "perception_node"
 CONTROLLER = "controller_node"
 GUARD = "guard_node"
 RECORDER = "recorder_node"
+REPLAY = "replay_node"
 
 
 def type_name(topic: str) -> str:

@@ -76,14 +76,48 @@ def test_a_good_frame_is_answered_with_its_stamp(probe, flown):
     assert command.is_finite
 
 
-def test_a_wrong_encoding_brings_hover_and_is_counted(probe, flown):
+def test_an_unknown_encoding_brings_hover_and_is_counted(probe, flown):
     sensors, commands, diagnostics = flown
-    sensors.encoding = "bgr8"
+    sensors.encoding = "8SC3"
     assert answer(probe, commands, sensors.sense()) == HOVER
     assert counted(probe, diagnostics, "perception_node", "image_refused") >= 1
     assert counted(probe, diagnostics, "controller_node", "features_refused") >= 1
     sensors.encoding = "rgb8"
     assert answer(probe, commands, sensors.sense()) != HOVER
+
+
+def features_of(probe, heard, stamp_ns):
+    def find():
+        return [m for _, m in heard if conversions.stamp_of(m.header.stamp) == stamp_ns]
+
+    return conversions.features_from(probe.until(find, f"features of {stamp_ns}")[0])
+
+
+def test_pictures_of_other_encodings_give_the_same_features(probe, flown):
+    sensors, _, _ = flown
+    heard = probe.listen(topics.FEATURES, MODE)
+    probe.until(lambda: (sensors.sense() and probe.spin(PERIOD_S)) or heard, "features")
+    before = features_of(probe, heard, sensors.sense())
+    sensors.image, sensors.encoding = sensors.image[:, :, ::-1], "bgr8"
+    np.testing.assert_array_equal(features_of(probe, heard, sensors.sense()), before)
+
+
+def test_a_wider_and_higher_camera_is_cut_to_the_view_once_its_own_is_known(probe, flown):
+    sensors, commands, diagnostics = flown
+    heard = probe.listen(topics.FEATURES, MODE)
+    probe.until(lambda: (sensors.sense() and probe.spin(PERIOD_S)) or heard, "features")
+    before = features_of(probe, heard, sensors.sense())
+    large = np.zeros((80, 128, 3), np.uint8)
+    large[13:67, 16:112] = sensors.image
+    sensors.image = large
+    assert answer(probe, commands, sensors.sense()) == HOVER
+    assert counted(probe, diagnostics, "perception_node", "observation_refused") >= 1
+    wide = CameraSettings(
+        width=128, height=80, horizontal_fov_deg=2.0 * math.degrees(math.atan(128 / 96))
+    )
+    probe.publish(topics.CAMERA_INFO, conversions.camera_info_message(wide, time.time_ns()))
+    probe.spin(0.3)
+    np.testing.assert_array_equal(features_of(probe, heard, sensors.sense()), before)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

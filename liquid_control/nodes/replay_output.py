@@ -1,0 +1,90 @@
+"""What a replay publishes: the drivers' topics as in flight, and beside them what was recorded.
+
+Commands, features and neurons of the bag go to `recorded/…`, where nobody obeys them and a viewer
+can lay them over the live ones.
+"""
+
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+
+from liquid_control.bags.events import Calibrated, Commanded, Featured, Fired, Moved, Speaker
+from liquid_control.nodes import conversions, topics
+from liquid_control.nodes.qos import profile
+from liquid_control.nodes.replay_ticks import BagTick, Told
+from liquid_control.types import ImuWindow
+
+PUBLISHED = (topics.IMAGE, topics.CAMERA_INFO, topics.IMU, topics.ODOM, topics.CLOCK)
+RECORDED = (topics.FEATURES, topics.POLICY_COMMAND, topics.NEURONS, topics.COMMAND)
+SPEAKERS = {Speaker.POLICY: topics.POLICY_COMMAND, Speaker.GUARD: topics.COMMAND}
+
+
+class ReplayOutput:
+    """Publishes ticks.
+
+    Attributes:
+        publishers: of the drivers' topics, by topic.
+    """
+
+    def __init__(self, node: Node, mode: str) -> None:
+        self._camera: Calibrated | None = None
+        self.publishers: dict[str, Publisher] = {
+            topic: node.create_publisher(topics.TYPES[topic], topic, profile(topic, mode))
+            for topic in PUBLISHED
+        }
+        self._recorded: dict[str, Publisher] = {
+            topic: node.create_publisher(
+                topics.TYPES[topic], f"recorded/{topic}", profile(topic, "realtime")
+            )
+            for topic in RECORDED
+        }
+
+    def publish(self, tick: BagTick) -> None:
+        """Publish everything of a tick but its time: the picture last."""
+        for event in tick.told:
+            self._publish_told(event)
+        frame = tick.frame
+        if frame is None:
+            return
+        if self._camera is not None:
+            self.publishers[topics.CAMERA_INFO].publish(
+                conversions.calibration_message(self._camera, frame.stamp_ns)
+            )
+        self._publish_imu(frame.imu, frame.stamp_ns)
+        self.publishers[topics.IMAGE].publish(
+            conversions.image_message(frame.image, frame.stamp_ns)
+        )
+
+    def publish_clock(self, stamp_ns: int) -> None:
+        """Publish ROS time."""
+        self.publishers[topics.CLOCK].publish(conversions.clock_message(stamp_ns))
+
+    def _publish_imu(self, window: ImuWindow, until_ns: int) -> None:
+        imu = self.publishers[topics.IMU]
+        reached_ns = None
+        for stamp_ns, rate, force in zip(
+            window.stamps_ns.tolist(),
+            window.angular_velocity.tolist(),
+            window.linear_acceleration.tolist(),
+            strict=True,
+        ):
+            imu.publish(conversions.imu_message(rate, force, stamp_ns))
+            reached_ns = stamp_ns
+        if reached_ns != until_ns:
+            imu.publish(conversions.imu_mark(until_ns))
+
+    def _publish_told(self, event: Told) -> None:
+        match event:
+            case Calibrated():
+                self._camera = event
+            case Moved(stamp_ns, state):
+                message = conversions.odometry_message(state, stamp_ns)
+                self.publishers[topics.ODOM].publish(message)
+            case Commanded(speaker, command, stamp_ns, _):
+                message = conversions.command_message(command, stamp_ns)
+                self._recorded[SPEAKERS[speaker]].publish(message)
+            case Featured(stamp_ns, features):
+                message = conversions.features_message(features, stamp_ns)
+                self._recorded[topics.FEATURES].publish(message)
+            case Fired(stamp_ns, names, states, gates):
+                message = conversions.neurons_message(list(names), states, gates, stamp_ns)
+                self._recorded[topics.NEURONS].publish(message)
