@@ -69,9 +69,9 @@ class Rows:
 
     def series(self) -> Series:
         """Return what came so far."""
-        values = np.frombuffer(bytes(self._bytes), self._dtype).reshape(-1, self._width or 0)
         stamps, logs = (np.array(column, np.int64) for column in (self._stamps, self._logs))
-        return Series(stamps, values if len(stamps) else np.empty((0, self._width or 0)), logs)
+        shape = len(stamps), self._width or 0
+        return Series(stamps, np.frombuffer(bytes(self._bytes), self._dtype).reshape(shape), logs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

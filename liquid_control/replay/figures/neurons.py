@@ -1,0 +1,43 @@
+"""What the neurons did over a replay, and where they left what was recorded."""
+
+import numpy as np
+
+from liquid_control.pages.heat import Heat, neurons_over_time
+from liquid_control.pages.panels import Timeline
+from liquid_control.replay.comparison import pair
+from liquid_control.replay.figures.commands import seconds_of
+from liquid_control.replay.judgement import Judgement
+from liquid_control.types import Floats
+
+
+def neuron_figure(judgement: Judgement) -> Timeline | None:
+    """Return states and gates as heat maps, and a third one where states differ."""
+    track = judgement.replayed.track
+    if not len(track.states):
+        return None
+    states = track.states.values.astype(np.float64)
+    gates = track.gates.values.astype(np.float64)
+    heats = [
+        Heat.of_states("state", states),
+        Heat.of_gates("time gate: 0 where a neuron stays, 1 where it has settled", gates),
+    ]
+    difference = _difference(judgement)
+    if difference is not None and np.any(difference):
+        heats.append(Heat.of_states("state, replayed less the other", difference))
+    seconds = seconds_of(track.states.stamp_ns, judgement.start_ns)
+    order = np.argsort(seconds, kind="stable")
+    heats = [Heat(h.title, h.values[order], h.colours, h.limits) for h in heats]
+    label = "The neurons over time"
+    return neurons_over_time(seconds[order], track.neuron_names, heats, label)
+
+
+def _difference(judgement: Judgement) -> Floats | None:
+    """Return how the states differ, float64 [F, N], zero where the other has none."""
+    ours = judgement.replayed.track.states
+    theirs = None if judgement.other is None else judgement.other.states
+    if theirs is None or not len(theirs) or theirs.values.shape[1] != ours.values.shape[1]:
+        return None
+    pairing = pair(ours.stamp_ns, theirs.stamp_ns)
+    difference = np.zeros(ours.values.shape)
+    difference[pairing.ours] = ours.values[pairing.ours] - theirs.values[pairing.theirs]
+    return difference
