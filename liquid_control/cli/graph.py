@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from liquid_control.cli.domains import free_domain
-from liquid_control.cli.graph_plan import SIMULATOR, GraphPlan
+from liquid_control.cli.graph_plan import GraphPlan
 from liquid_control.cli.processes import (
     KINDNESS_S,
     PATIENCE_S,
@@ -29,16 +29,35 @@ Progress = dict[str, Any]
 WATCH_PERIOD_S = 0.2
 
 
+class Plan(Protocol):
+    """What runs in a graph; the process named last tells of it and ends it."""
+
+    @property
+    def out_dir(self) -> Path:
+        """For logs."""
+        ...
+
+    @property
+    def mode(self) -> str:
+        """Lockstep or realtime."""
+        ...
+
+    @property
+    def nodes(self) -> Mapping[str, Mapping[str, object]]:
+        """Parameters of each process."""
+        ...
+
+
 @dataclass
 class FlightGraph:
     """The processes of one flight: started on entering, all ended on leaving.
 
     Args:
-        plan: what to fly.
+        plan: what to fly, or to replay.
         kindness_s: how long the processes may take to end once they are asked to.
     """
 
-    plan: GraphPlan
+    plan: Plan
     kindness_s: float = KINDNESS_S
     processes: list[Process] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
@@ -73,13 +92,13 @@ class FlightGraph:
         words = [sys.executable, "-m", f"liquid_control.nodes.{name}", "--ros-args"]
         for key, value in (common | dict(parameters)).items():
             words += ["-p", f"{key}:={json.dumps(value)}"]
-        return start(name, words, environment, log, heard=name == SIMULATOR)
+        return start(name, words, environment, log, heard=name == list(self.plan.nodes)[-1])
 
     def _end(self) -> None:
         self.statuses = end(self.processes, self.kindness_s)
 
     def events(self) -> Iterator[Progress]:
-        """Yield what the simulator tells, until it says `done` and has ended.
+        """Yield what the plan's last process tells, until it says `done` and has ended.
 
         Raises:
             GraphError: a process died, with its name and its last error line.
@@ -176,6 +195,21 @@ def fly_through_graph(
         image,
         compression,
     )
+    done = run_graph(plan, on_progress)
+    return {
+        "result": done["result"],
+        "statistics": done["statistics"],
+        "record": plan.record_path,
+        "bag": plan.bag_path if record else None,
+    }
+
+
+def run_graph(plan: Plan, on_progress: Callable[[Progress], None] | None = None) -> Progress:
+    """Run a graph to its end; return what its last process told of the end.
+
+    Raises:
+        GraphError: a process did not start, died, stopped answering, or ended badly.
+    """
     done: Progress = {}
     with FlightGraph(plan) as graph:
         for event in graph.events():
@@ -186,12 +220,7 @@ def fly_through_graph(
     for process in graph.processes:
         if process.child.returncode != 0:
             raise GraphError(_obituary(process))
-    return {
-        "result": done["result"],
-        "statistics": done["statistics"],
-        "record": plan.record_path,
-        "bag": plan.bag_path if record else None,
-    }
+    return done
 
 
 def _obituary(process: Process) -> str:
