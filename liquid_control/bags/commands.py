@@ -14,9 +14,10 @@ import numpy as np
 
 from liquid_control import frames, types
 from liquid_control.bags import px4, roles
-from liquid_control.bags.bag import Bag, RawMessage
+from liquid_control.bags.bag import RawMessage
 from liquid_control.bags.mavros import position_target
 from liquid_control.bags.odometry import state_of, xyz
+from liquid_control.bags.recording import Recording
 from liquid_control.bags.roles import VelocityFrame
 from liquid_control.bags.topics import Source
 from liquid_control.errors import ObservationError
@@ -49,7 +50,7 @@ class Told:
         return self.frame is not VelocityFrame.HEADING and self.quaternion is None
 
 
-def told_by(bag: Bag, message: RawMessage, source: Source) -> Told:
+def told_by(bag: Recording, message: RawMessage, source: Source) -> Told:
     """Read a command.
 
     Raises:
@@ -112,7 +113,7 @@ class Attitudes:
         return self._quaternions[index]
 
 
-def _told(bag: Bag, message: RawMessage, source: Source) -> Told:
+def _told(bag: Recording, message: RawMessage, source: Source) -> Told:
     kind = message.type
     if kind == roles.TRAJECTORY_SETPOINT:
         asked = px4.setpoint(px4.fields_of(bag, message))
@@ -131,7 +132,7 @@ def _told(bag: Bag, message: RawMessage, source: Source) -> Told:
     return Told(source.frame, xyz(twist.linear), xyz(twist.angular))
 
 
-def _measured(bag: Bag, message: RawMessage) -> Told:
+def _measured(bag: Recording, message: RawMessage) -> Told:
     """Return a measured velocity; the angular one is turned from the body's axes."""
     state: Any = state_of(bag, message)
     rates = frames.rotation_from_quaternion(state.quaternion) @ state.angular_velocity

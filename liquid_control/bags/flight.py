@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from liquid_control.bags.bag import Bag, RawMessage
+from liquid_control.bags.bag import RawMessage
 from liquid_control.bags.commands import Attitudes, Told, command_of, told_by
 from liquid_control.bags.events import (
     Calibrated,
@@ -26,6 +26,7 @@ from liquid_control.bags.odometry import state_of
 from liquid_control.bags.pairing import Pairing
 from liquid_control.bags.pictures import picture_of
 from liquid_control.bags.readings import calibration_of, features_of, neurons_of
+from liquid_control.bags.recording import Recording
 from liquid_control.bags.roles import Role
 from liquid_control.bags.stamps import ANOTHER_CLOCK_NS, Clocks, beginning, own_stamp
 from liquid_control.bags.topics import Source, TopicMap
@@ -37,7 +38,7 @@ SPEAKERS = {Role.POLICY_COMMAND: Speaker.POLICY, Role.COMMAND: Speaker.GUARD}
 
 
 def read_flight(
-    bag: Bag, topics: TopicMap, losses: Losses, start_ns: int | None = None
+    bag: Recording, topics: TopicMap, losses: Losses, start_ns: int | None = None
 ) -> Iterator[Event]:
     """Yield what happened in a flight, holding no more of it than what waits.
 
@@ -58,7 +59,7 @@ def read_flight(
 class _Flight:
     """Turns messages into events."""
 
-    def __init__(self, bag: Bag, topics: TopicMap, losses: Losses, clocks: Clocks) -> None:
+    def __init__(self, bag: Recording, topics: TopicMap, losses: Losses, clocks: Clocks) -> None:
         self._bag = bag
         self._losses = losses
         self._clocks = clocks

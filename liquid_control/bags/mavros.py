@@ -8,8 +8,9 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from liquid_control.bags import roles
-from liquid_control.bags.bag import Bag, RawMessage
+from liquid_control.bags.bag import RawMessage
 from liquid_control.bags.odometry import xyz
+from liquid_control.bags.recording import Recording
 from liquid_control.bags.roles import VelocityFrame
 from liquid_control.errors import BagError, ObservationError
 from liquid_control.types import Floats
@@ -31,7 +32,7 @@ float32 yaw_rate
 """
 
 
-def position_target(bag: Bag, message: RawMessage) -> tuple[VelocityFrame, Floats, float]:
+def position_target(bag: Recording, message: RawMessage) -> tuple[VelocityFrame, Floats, float]:
     """Return frame, velocity in m/s, and yaw rate in rad/s, of a set-point.
 
     MAVROS takes ENU where MAVLink says NED, and FLU where it says body. A yaw rate that is to be
@@ -55,7 +56,7 @@ def position_target(bag: Bag, message: RawMessage) -> tuple[VelocityFrame, Float
     )
 
 
-def _content(bag: Bag, message: RawMessage) -> Any:
+def _content(bag: Recording, message: RawMessage) -> Any:
     info = bag.topics.get(message.topic)
     if info is not None and info.definition:
         return bag.decode(message)

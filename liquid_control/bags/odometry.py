@@ -7,7 +7,8 @@ import numpy as np
 
 from liquid_control import frames
 from liquid_control.bags import px4, roles
-from liquid_control.bags.bag import Bag, RawMessage
+from liquid_control.bags.bag import RawMessage
+from liquid_control.bags.recording import Recording
 from liquid_control.errors import ObservationError
 from liquid_control.types import Floats, VehicleState
 
@@ -17,7 +18,7 @@ NO_ATTITUDE = 0.5
 """A squared norm farther than this from 1 is no attitude, such as a message's zeros."""
 
 
-def state_of(bag: Bag, message: RawMessage) -> VehicleState:
+def state_of(bag: Recording, message: RawMessage) -> VehicleState:
     """Return the state that a message tells.
 
     Raises:

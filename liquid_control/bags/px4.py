@@ -14,7 +14,8 @@ import numpy as np
 
 from liquid_control import frames
 from liquid_control.bags import roles
-from liquid_control.bags.bag import Bag, RawMessage
+from liquid_control.bags.bag import RawMessage
+from liquid_control.bags.recording import Recording
 from liquid_control.bags.stamps import ENCAPSULATION, is_little
 from liquid_control.errors import BagError, ObservationError
 from liquid_control.types import Floats, VehicleState
@@ -71,7 +72,7 @@ class Velocity(NamedTuple):
     yaw_rate: float
 
 
-def fields_of(bag: Bag, message: RawMessage) -> Any:
+def fields_of(bag: Recording, message: RawMessage) -> Any:
     """Return a message's fields as attributes: as the bag defines them, or by our layout.
 
     Raises:

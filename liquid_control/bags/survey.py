@@ -1,0 +1,197 @@
+"""What a bag holds, found out in one pass: the rate and gaps of topics, and what can be used.
+
+The pass reads everything once, in bounded memory: counts of topics do not need their content,
+but whether pictures and commands can be used shows only when they are.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from liquid_control.bags.bag import Bag, RawMessage, TopicInfo
+from liquid_control.bags.events import Calibrated, Commanded, Event, Moved, Seen, Speaker
+from liquid_control.bags.flight import read_flight
+from liquid_control.bags.losses import Losses
+from liquid_control.bags.roles import Role
+from liquid_control.bags.topic_rules import TopicRules
+from liquid_control.bags.topics import Finding, TopicMap, find_roles
+from liquid_control.types import NANOSECONDS
+
+Tell = Callable[[int], None]
+"""Is told the bytes of messages that were read since it was told before."""
+TOLD_EVERY = 4 << 20
+
+
+@dataclass
+class Traffic:
+    """Messages of a topic.
+
+    Attributes:
+        count: messages.
+        size_bytes: of all of them, serialised.
+        first_ns: log time of the first.
+        last_ns: log time of the last.
+        longest_gap_ns: log time between two neighbours, at most.
+    """
+
+    count: int = 0
+    size_bytes: int = 0
+    first_ns: int | None = None
+    last_ns: int = 0
+    longest_gap_ns: int = 0
+
+    def add(self, message: RawMessage) -> None:
+        """Count a message."""
+        if self.first_ns is None:
+            self.first_ns = message.log_ns
+        else:
+            self.longest_gap_ns = max(self.longest_gap_ns, message.log_ns - self.last_ns)
+        self.count += 1
+        self.size_bytes += len(message.data)
+        self.last_ns = message.log_ns
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Messages a second from the first to the last; None with fewer than two times."""
+        span_ns = 0 if self.first_ns is None else self.last_ns - self.first_ns
+        return (self.count - 1) * NANOSECONDS / span_ns if span_ns > 0 else None
+
+
+@dataclass
+class Content:
+    """What a flight's events amounted to.
+
+    Attributes:
+        frames: pictures that can be used.
+        imu_samples: in the frames' windows.
+        commands: by who spoke.
+        answered: commands stamped with a frame.
+        states: of the vehicle.
+        sizes: (width, height) of pictures, with their number.
+        fov_deg: horizontal field of view, where the camera is calibrated.
+    """
+
+    frames: int = 0
+    imu_samples: int = 0
+    commands: dict[Speaker, int] = field(default_factory=lambda: dict.fromkeys(Speaker, 0))
+    states: int = 0
+    sizes: dict[tuple[int, int], int] = field(default_factory=dict)
+    fov_deg: float | None = None
+
+    def add(self, event: Event) -> None:
+        """Count an event."""
+        if isinstance(event, Seen):
+            height, width = event.observation.image.shape[:2]
+            self.frames += 1
+            self.imu_samples += len(event.observation.imu.stamps_ns)
+            self.sizes[width, height] = self.sizes.get((width, height), 0) + 1
+        elif isinstance(event, Commanded):
+            self.commands[event.speaker] += 1
+        elif isinstance(event, Moved):
+            self.states += 1
+        elif isinstance(event, Calibrated):
+            self.fov_deg = event.horizontal_fov_deg
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found in a bag.
+
+    Attributes:
+        traffic: by topic, of all topics.
+        findings: by role.
+        content: of the flight, as far as roles were found.
+        losses: what could not be read, or not be used.
+    """
+
+    traffic: Mapping[str, Traffic]
+    findings: Mapping[Role, Finding]
+    content: Content
+    losses: Losses
+
+    @property
+    def obstacle(self) -> str:
+        """Why the bag cannot be replayed; empty if it can."""
+        camera = self.findings[Role.CAMERA]
+        if camera.source is None:
+            return camera.problem
+        if not self.content.frames:
+            return f"no picture of {camera.source.topic} can be used"
+        return ""
+
+    @property
+    def obstacle_to_training(self) -> str:
+        """Why nothing can be learned from the bag; empty if something can."""
+        if self.obstacle:
+            return self.obstacle
+        sources = [self.findings[role].source for role in (Role.COMMAND, Role.POLICY_COMMAND)]
+        topics = [source.topic for source in sources if source is not None]
+        if not topics:
+            return self.findings[Role.COMMAND].problem
+        if not any(self.content.commands.values()):
+            return f"no command of {', '.join(topics)} can be used"
+        return ""
+
+
+def survey(bag: Bag, rules: TopicRules, tell: Tell | None = None) -> Survey:
+    """Read a bag through.
+
+    Args:
+        bag: what is there.
+        rules: which topics to look for.
+        tell: is told how many bytes of messages were read.
+    """
+    losses = Losses()
+    findings = find_roles(bag.topics, rules)
+    counted = _Counted(bag, tell or (lambda size: None))
+    content = Content()
+    roles = {role: found.source for role, found in findings.items() if found.source is not None}
+    for event in read_flight(counted, TopicMap(roles), losses):
+        content.add(event)
+    return Survey(counted.traffic, findings, content, losses)
+
+
+class _Counted:
+    """A bag that counts all its messages while somebody reads a few topics.
+
+    Attributes:
+        topics: the bag's.
+        traffic: by topic.
+    """
+
+    def __init__(self, bag: Bag, tell: Tell) -> None:
+        self._bag = bag
+        self._tell = tell
+        self.topics: Mapping[str, TopicInfo] = bag.topics
+        self.traffic = {name: Traffic() for name in bag.topics}
+
+    def messages(
+        self, topics: Collection[str], losses: Losses, start_ns: int | None = None
+    ) -> Iterator[RawMessage]:
+        """Yield the messages of some topics, and count those of all."""
+        size = 0
+        for message in self._bag.messages(tuple(self.topics), losses, start_ns):
+            self.traffic.setdefault(message.topic, Traffic()).add(message)
+            size += len(message.data)
+            if size > TOLD_EVERY:
+                self._tell(size)
+                size = 0
+            if message.topic in topics:
+                yield message
+        self._tell(size)
+
+    def decode(self, message: RawMessage) -> Any:
+        """Return a message's content."""
+        return self._bag.decode(message)
+
+
+def metadata_records(bag: Bag) -> dict[str, dict[str, str]]:
+    """Return a bag's metadata by record, wherever its format keeps it.
+
+    A rosbag2 folder has one list of values, in which we name them `RECORD/KEY`.
+    """
+    records = {name: dict(values) for name, values in bag.metadata.items()}
+    for name, value in records.pop("custom_data", {}).items():
+        record, _, key = name.rpartition("/")
+        records.setdefault(record or "custom_data", {})[key] = value
+    return records
