@@ -120,7 +120,7 @@ class SqliteBagWriter:
             self.flush()
 
     def add_metadata(self, name: str, values: Mapping[str, str]) -> None:
-        """Keep a record for `metadata.yaml`; of two with one name, the later one counts."""
+        """Keep a record for `metadata.yaml`; record names are used once."""
         if self._writer is not None:
             for key, value in values.items():
                 self._writer.set_custom_data(f"{name}/{key}", value)

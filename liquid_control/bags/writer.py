@@ -157,7 +157,7 @@ class BagWriter:
             self.flush()
 
     def add_metadata(self, name: str, values: Mapping[str, str]) -> None:
-        """Append a record of names and values; of two with one name, the later one counts.
+        """Append a record of names and values; record names are used once.
 
         Raises:
             OutputError: the disk is full, or the file went away.

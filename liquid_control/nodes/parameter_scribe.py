@@ -14,23 +14,26 @@ from rclpy.task import Future
 
 NOT_SET = "null"
 Tell = Callable[[str, Mapping[str, str]], None]
+"""Hears a node's name, without the leading slash, and names and values as text."""
 
 
 class ParameterScribe:
-    """Tells the parameters of each node once it is there, and again when one changes.
+    """Tells the parameters of each node once it is there, and later those that change.
 
     Args:
         node: who asks.
-        tell: hears a node's name, without the leading slash, and all its parameters as text.
+        tell: hears all parameters of a node, once.
+        tell_change: hears those that changed since.
 
     Attributes:
         told: parameters of the nodes that have answered, by name.
     """
 
-    def __init__(self, node: Node, tell: Tell) -> None:
+    def __init__(self, node: Node, tell: Tell, tell_change: Tell) -> None:
         self.told: dict[str, dict[str, str]] = {}
         self._node = node
         self._tell = tell
+        self._tell_change = tell_change
         self._asked: dict[str, tuple[Client, Client]] = {}
         self._events = node.create_subscription(
             ParameterEvent, "/parameter_events", self._on_event, qos_profile_parameter_events
@@ -72,7 +75,8 @@ class ParameterScribe:
         requests at once do not fit a service's queue.
         """
         if not left:
-            self._update(name, found)
+            self.told[name] = found
+            self._tell(name, found)
             return
         request = GetParameters.Request(names=left[:1])
         done = partial(self._on_value, name, left, found)
@@ -85,15 +89,14 @@ class ParameterScribe:
 
     def _on_event(self, event: ParameterEvent) -> None:
         name = event.node.lstrip("/")
-        changed = (*event.new_parameters, *event.changed_parameters)
-        if name in self.answered():
-            self._update(name, {one.name: _text(one.value) for one in changed})
-
-    def _update(self, name: str, values: Mapping[str, str]) -> None:
-        if values.items() <= self.told[name].items():
+        if not self.told.get(name):
             return
-        self.told[name].update(values)
-        self._tell(name, self.told[name])
+        said = (*event.new_parameters, *event.changed_parameters)
+        values = {one.name: _text(one.value) for one in said}
+        changed = dict(values.items() - self.told[name].items())
+        if changed:
+            self.told[name].update(changed)
+            self._tell_change(name, changed)
 
 
 def _text(value: object) -> str:

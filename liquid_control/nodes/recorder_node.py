@@ -70,7 +70,8 @@ class RecorderNode(Node):
         self._bag = BackgroundBag(sink, self._pictures)
         self._tell_provenance()
         self._diagnostics = Diagnostics(self, settings.mode, self._kept_pictures)
-        self._scribe = ParameterScribe(self, self._tell_parameters)
+        self._scribe = ParameterScribe(self, self._tell_parameters, self._tell_change)
+        self._changes = 0
         self._heard: set[str] = set()
         self._untyped: set[str] = set()
         self._newest_ns = 0
@@ -105,6 +106,12 @@ class RecorderNode(Node):
 
     def _tell_parameters(self, name: str, values: dict[str, str]) -> None:
         self._bag.add_metadata(f"parameters/{name}", values)
+
+    def _tell_change(self, name: str, values: dict[str, str]) -> None:
+        self._changes += 1
+        now = str(self.get_clock().now().nanoseconds)
+        record = f"parameters_changed/{self._changes}"
+        self._bag.add_metadata(record, {"node": name, "stamp_ns": now, **values})
 
     def _kept_pictures(self) -> dict[str, int]:
         kept = self._pictures.kept if self._pictures else 0
