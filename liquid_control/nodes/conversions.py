@@ -6,7 +6,6 @@ once, but checks a list or a NumPy array element by element (milliseconds a pict
 
 from array import array
 from math import atan, degrees, radians, tan
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,19 +14,15 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState
+from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
 
 from liquid_control import frames
-from liquid_control.bags import roles
-from liquid_control.bags.events import Calibrated
-from liquid_control.bags.pictures import picture_of
 from liquid_control.config.scenario import CameraSettings
 from liquid_control.errors import ObservationError
 from liquid_control.types import NANOSECONDS, Command, Floats, Pixels, VehicleState
 
 NOT_MEASURED = -1.0
 NOTHING = np.zeros(3)
-_IMAGE_FIELDS = ("encoding", "height", "width", "step", "is_bigendian")
 
 
 def time_message(stamp_ns: int) -> Time:
@@ -79,23 +74,6 @@ def image_from(message: Image) -> Pixels:
     return rows[:, : width * 3].reshape(height, width, 3)
 
 
-def picture_from(message: Image | CompressedImage) -> Pixels:
-    """Return the picture of a message of any encoding, uint8 [H, W, 3], RGB, as bags read it.
-
-    Raises:
-        ObservationError: the encoding is not known, or the data is no whole picture.
-    """
-    if isinstance(message, Image) and message.encoding == "rgb8":
-        return image_from(message)
-    compressed = isinstance(message, CompressedImage)
-    fields = ("format",) if compressed else _IMAGE_FIELDS
-    content = {name: getattr(message, name) for name in fields}
-    return picture_of(
-        roles.COMPRESSED_IMAGE if compressed else roles.IMAGE,
-        SimpleNamespace(**content, data=np.frombuffer(message.data, np.uint8)),
-    )
-
-
 def features_message(features: NDArray[np.float32], stamp_ns: int) -> Image:
     """Return features, float32 [F], as a picture of one row; stamped with the frame's stamp."""
     message = Image(height=1, width=len(features), encoding="32FC1", step=4 * len(features))
@@ -122,19 +100,22 @@ def features_from(message: Image) -> NDArray[np.float32]:
 
 def camera_info_message(camera: CameraSettings, stamp_ns: int) -> CameraInfo:
     """Return the intrinsics of an undistorted pinhole camera."""
-    return _intrinsics(camera.width, camera.height, camera.focal_px, [0.0] * 5, stamp_ns)
+    undistorted = [0.0] * 5
+    return intrinsics_message(camera.width, camera.height, camera.focal_px, undistorted, stamp_ns)
 
 
-def calibration_message(camera: Calibrated, stamp_ns: int) -> CameraInfo:
-    """Return recorded intrinsics, with the principal point in the middle."""
-    focal_px = 0.5 * camera.width / tan(radians(0.5 * camera.horizontal_fov_deg))
-    distortion = camera.distortion.tolist() or [0.0] * 5
-    return _intrinsics(camera.width, camera.height, focal_px, distortion, stamp_ns)
-
-
-def _intrinsics(
+def intrinsics_message(
     width: int, height: int, f: float, distortion: list[float], stamp_ns: int
 ) -> CameraInfo:
+    """Return the intrinsics of a camera whose optical axis goes through the picture's middle.
+
+    Args:
+        width: pixels.
+        height: pixels.
+        f: focal length, pixels.
+        distortion: as `sensor_msgs/CameraInfo` has it: 5 coefficients, or 8.
+        stamp_ns: of the picture.
+    """
     cx, cy = 0.5 * (width - 1), 0.5 * (height - 1)
     model = "plumb_bob" if len(distortion) == 5 else "rational_polynomial"
     message = CameraInfo(height=height, width=width, distortion_model=model)
@@ -145,6 +126,11 @@ def _intrinsics(
     message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
     message.p = [f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
     return message
+
+
+def focal_length_px(width: int, horizontal_fov_deg: float) -> float:
+    """Return the focal length, pixels, of a camera with a field of view in degrees."""
+    return 0.5 * width / tan(radians(0.5 * horizontal_fov_deg))
 
 
 def horizontal_fov_deg(message: CameraInfo) -> float:

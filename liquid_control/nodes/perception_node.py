@@ -8,6 +8,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 from liquid_control.errors import LiquidControlError, ObservationError
 from liquid_control.nodes import conversions, topics
 from liquid_control.nodes.lifecycle import ModelNode
+from liquid_control.nodes.pictures import picture_from
 from liquid_control.nodes.settings import PerceptionSettings
 from liquid_control.nodes.shutdown import Ending, main_of
 from liquid_control.perception.sensor_sync import SensorSync
@@ -70,7 +71,7 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         self._heard_ns = self._steady.now().nanoseconds
         self.diagnostics.standing = ""
         try:
-            image = conversions.picture_from(message)
+            image = picture_from(message)
         except ObservationError as error:
             self._refuse("image_refused", error, stamp_ns)
             return

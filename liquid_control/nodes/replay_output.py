@@ -6,6 +6,7 @@ can lay them over the live ones.
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
+from sensor_msgs.msg import CameraInfo
 
 from liquid_control.bags.events import Calibrated, Commanded, Featured, Fired, Moved, Speaker
 from liquid_control.nodes import conversions, topics
@@ -46,9 +47,7 @@ class ReplayOutput:
         if frame is None:
             return
         if self._camera is not None:
-            self.publishers[topics.CAMERA_INFO].publish(
-                conversions.calibration_message(self._camera, frame.stamp_ns)
-            )
+            self.publishers[topics.CAMERA_INFO].publish(_intrinsics(self._camera, frame.stamp_ns))
         self._publish_imu(frame.imu, frame.stamp_ns)
         self.publishers[topics.IMAGE].publish(
             conversions.image_message(frame.image, frame.stamp_ns)
@@ -88,3 +87,11 @@ class ReplayOutput:
             case Fired(stamp_ns, names, states, gates):
                 message = conversions.neurons_message(list(names), states, gates, stamp_ns)
                 self._recorded[topics.NEURONS].publish(message)
+
+
+def _intrinsics(camera: Calibrated, stamp_ns: int) -> CameraInfo:
+    focal_px = conversions.focal_length_px(camera.width, camera.horizontal_fov_deg)
+    distortion = camera.distortion.tolist() or [0.0] * 5
+    return conversions.intrinsics_message(
+        camera.width, camera.height, focal_px, distortion, stamp_ns
+    )
