@@ -29,3 +29,18 @@ def factor(text: str) -> float:
     if not 0.0 < number < float("inf"):
         raise typer.BadParameter(f"expected a number > 0, got {str(text)!r}")
     return number
+
+
+def at_least(least: float) -> Callable[[str], float]:
+    """Return a parser of finite numbers that are not below `least`."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = least - 1.0
+        if not least <= number < float("inf"):
+            raise typer.BadParameter(f"expected a number >= {least:g}, got {str(text)!r}")
+        return number
+
+    return parse

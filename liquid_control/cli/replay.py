@@ -1,0 +1,221 @@
+"""`liquid-control replay`: a recorded flight through the policy again, and how commands differ."""
+
+import json
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from liquid_control.cli.numbers import at_least
+from liquid_control.cli.topic_options import Topic, Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from liquid_control.cli.replay_run import Asked
+    from liquid_control.replay.document import About
+    from liquid_control.replay.judgement import Judgement
+
+EXCEEDED = 2
+"""Exit status when `--max-rmse` is exceeded."""
+
+
+def replay(
+    bag: Annotated[
+        list[Path],
+        typer.Argument(
+            help="An .mcap or .db3 file, a ROS 2 bag's folder, or the parts of one recording.",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Model folder.",
+            show_default="the shipped model that the bag was recorded with, or models/trail_cfc19",
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="recorded|none|BACKEND|DIR",
+            help="What to compare with: recorded commands, another model, or the same model's "
+            "controller by another backend (flight, reference, onnx).",
+            show_default="recorded where the bag has commands, else none",
+        ),
+    ] = None,
+    backend: Annotated[
+        str, typer.Option(help="What computes the controller: flight, reference or onnx.")
+    ] = "flight",
+    topics: Topics = None,
+    topic: Topic = None,
+    max_rmse: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AXIS=NUMBER,...",
+            help="Exit status 2 where the RMSE of an axis is above: forward, left, up in m/s, yaw "
+            "in rad/s, such as forward=0.1,yaw=0.1.",
+        ),
+    ] = None,
+    start: Annotated[
+        float | None,
+        typer.Option(
+            parser=at_least(0.0), metavar="S", help="Begin so many seconds into the bag."
+        ),
+    ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option(parser=at_least(0.0), metavar="S", help="Replay so many seconds."),
+    ] = None,
+    video: Annotated[bool, typer.Option("--video", help="Write replay.mp4 too.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the results.", show_default="runs/<UTC time>-replay"),
+    ] = None,
+) -> None:
+    """Run a recorded flight through a policy, with the stamps' own dt, and compare the commands.
+
+    Example: liquid-control replay flight.mcap --max-rmse forward=0.1,yaw=0.1
+
+    Writes replay.json and report.html, the same bytes each time, replay.npz with every frame, and
+    timing.json. The status is 2 where --max-rmse is exceeded; the files are written all the same.
+    """
+    from liquid_control.bags import Losses
+    from liquid_control.bags.bag import open_bag
+    from liquid_control.bags.topics import resolve
+    from liquid_control.cli.output import output_folder
+    from liquid_control.cli.packages import require_report
+    from liquid_control.cli.replay_model import (
+        check_against,
+        check_backend,
+        choose_model,
+        parse_limits,
+    )
+    from liquid_control.cli.replay_run import Asked, Span, about, run_replay
+    from liquid_control.cli.topic_options import rules_of
+    from liquid_control.errors import ConfigError
+    from liquid_control.replay.judgement import exceeded
+
+    require_report()
+    limits = parse_limits(max_rmse)
+    check_backend(backend, "--backend")
+    opened = open_bag(bag[0] if len(bag) == 1 else bag)
+    found = resolve(opened, rules_of(topics, topic))
+    asked = Asked(
+        opened,
+        found,
+        choose_model(model, opened.metadata),
+        backend,
+        check_against(against, found.has_commands),
+        Span(start, duration),
+    )
+    if limits and asked.against == "none":
+        raise ConfigError("--max-rmse: there is nothing to compare with")
+    _tell_model(asked)
+    losses = Losses()
+    begun_s = time.perf_counter()
+    with output_folder(out, "replay") as folder:
+        judgement = run_replay(asked, losses)
+        took_s = time.perf_counter() - begun_s
+        told = about(asked, losses, _command(asked, max_rmse))
+        _write(folder, asked, told, judgement, took_s, video)
+        _tell(judgement, told, folder)
+    if over := exceeded(judgement, limits):
+        print(f"liquid-control: --max-rmse exceeded: {', '.join(over)}", file=sys.stderr)
+        raise typer.Exit(EXCEEDED)
+
+
+def _tell_model(asked: "Asked") -> None:
+    choice = asked.choice
+    print(f"model: {choice.model.name}, {choice.why}")
+    if choice.warning:
+        print(f"liquid-control: warning: {choice.warning}", file=sys.stderr)
+
+
+def _command(asked: "Asked", max_rmse: str | None) -> str:
+    """Return the words of an equal command line: names instead of paths, defaults told."""
+    words = ["liquid-control", "replay", *(path.name for path in asked.bag.parts)]
+    words += ["--model", asked.choice.model.name, "--against", Path(asked.against).name]
+    words += ["--backend", asked.backend]
+    for name, value in (
+        ("--max-rmse", max_rmse),
+        ("--start", asked.span.start_s),
+        ("--duration", asked.span.duration_s),
+    ):
+        words += [] if value is None else [name, f"{value}"]
+    return " ".join(words)
+
+
+def _write(
+    folder: Path,
+    asked: "Asked",
+    told: "About",
+    judgement: "Judgement",
+    took_s: float,
+    video: bool,
+) -> None:
+    from liquid_control.pages.page import write_whole
+    from liquid_control.policy import Policy
+    from liquid_control.replay.arrays import write_arrays
+    from liquid_control.replay.document import document_text, replay_document
+    from liquid_control.replay.pictures import frame_pictures, pictures_of
+    from liquid_control.replay.report import write_report
+    from liquid_control.replay.video import write_replay_video
+
+    document = replay_document(told, judgement)
+    write_whole(folder / "replay.json", document_text(document))
+    write_arrays(folder / "replay.npz", judgement)
+    policy = Policy(asked.choice.model)
+    stamps = {moment.stamp_ns for moment in judgement.moments}
+    frames = judgement.recorded.frames
+    pictures = pictures_of(asked.bag, asked.topics, policy, frames, stamps)
+    write_report(folder / "report.html", told, judgement, pictures)
+    if video:
+        begin_ns = asked.span.begin_ns(asked.bag)
+        shown = frame_pictures(asked.bag, asked.topics, policy, begin_ns)
+        write_replay_video(folder / "replay.mp4", asked.bag.path.name, judgement, shown)
+    timing = _timing(judgement, took_s)
+    write_whole(folder / "timing.json", json.dumps(timing, indent=1) + "\n")
+
+
+def _timing(judgement: "Judgement", took_s: float) -> dict[str, Any]:
+    """Return what differs from one replay to the next."""
+    from liquid_control.provenance import git_revision, machine
+
+    stamps = judgement.recorded.frames.stamp_ns
+    recorded_s = float(stamps[-1] - stamps[0]) * 1e-9
+    return {
+        "created_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "git_revision": git_revision(),
+        "machine": machine(),
+        "recorded_s": recorded_s,
+        "wall_s": took_s,
+        "times_real_time": recorded_s / took_s,
+    }
+
+
+def _tell(judgement: "Judgement", told: "About", folder: Path) -> None:
+    from liquid_control.cli.console import console
+    from liquid_control.cli.replay_table import axes_table
+    from liquid_control.replay.judgement import verdict
+
+    if judgement.main is not None:
+        console().print(axes_table(judgement))
+    for line in told.losses:
+        print(f"lost: {line}")
+    print(verdict(judgement))
+    timing: dict[str, Any] = json.loads((folder / "timing.json").read_text(encoding="utf-8"))
+    print(
+        f"{judgement.replayed.frames} frames, {timing['recorded_s']:.1f} s, replayed in "
+        f"{timing['wall_s']:.1f} s, {timing['times_real_time']:.0f} x real time"
+    )
+    _tell_files(folder, ("replay.json", "report.html", "replay.mp4"))
+
+
+def _tell_files(folder: Path, names: "Sequence[str]") -> None:
+    for name in names:
+        if (folder / name).is_file():
+            print(folder / name)
