@@ -14,12 +14,14 @@ from liquid_control.bags.flight import read_flight
 from liquid_control.bags.losses import Losses
 from liquid_control.bags.roles import Role
 from liquid_control.bags.topic_rules import TopicRules
-from liquid_control.bags.topics import Finding, TopicMap, find_roles
+from liquid_control.bags.topics import Finding, TopicMap, find_roles, obstacle
 from liquid_control.types import NANOSECONDS
 
 Tell = Callable[[int], None]
 """Is told the bytes of messages that were read since it was told before."""
 TOLD_EVERY = 4 << 20
+OF_ROSBAG2 = "rosbag2"
+"""The record in which rosbag2 repeats what the file says."""
 
 
 @dataclass
@@ -102,35 +104,16 @@ class Survey:
         findings: by role.
         content: of the flight, as far as roles were found.
         losses: what could not be read, or not be used.
+        obstacle: why the bag cannot be replayed; empty if it can.
+        obstacle_to_training: why nothing can be learned from it; empty if something can.
     """
 
     traffic: Mapping[str, Traffic]
     findings: Mapping[Role, Finding]
     content: Content
     losses: Losses
-
-    @property
-    def obstacle(self) -> str:
-        """Why the bag cannot be replayed; empty if it can."""
-        camera = self.findings[Role.CAMERA]
-        if camera.source is None:
-            return camera.problem
-        if not self.content.frames:
-            return f"no picture of {camera.source.topic} can be used"
-        return ""
-
-    @property
-    def obstacle_to_training(self) -> str:
-        """Why nothing can be learned from the bag; empty if something can."""
-        if self.obstacle:
-            return self.obstacle
-        sources = [self.findings[role].source for role in (Role.COMMAND, Role.POLICY_COMMAND)]
-        topics = [source.topic for source in sources if source is not None]
-        if not topics:
-            return self.findings[Role.COMMAND].problem
-        if not any(self.content.commands.values()):
-            return f"no command of {', '.join(topics)} can be used"
-        return ""
+    obstacle: str
+    obstacle_to_training: str
 
 
 def survey(bag: Bag, rules: TopicRules, tell: Tell | None = None) -> Survey:
@@ -141,14 +124,19 @@ def survey(bag: Bag, rules: TopicRules, tell: Tell | None = None) -> Survey:
         rules: which topics to look for.
         tell: is told how many bytes of messages were read.
     """
-    losses = Losses()
+    losses, content = Losses(), Content()
     findings = find_roles(bag.topics, rules)
     counted = _Counted(bag, tell or (lambda size: None))
-    content = Content()
     roles = {role: found.source for role, found in findings.items() if found.source is not None}
     for event in read_flight(counted, TopicMap(roles), losses):
         content.add(event)
-    return Survey(counted.traffic, findings, content, losses)
+    seeing = obstacle(findings, rules, (Role.CAMERA,))
+    acting = obstacle(findings, rules, (Role.CAMERA, Role.COMMAND))
+    if not seeing and not content.frames:
+        seeing = f"no picture of {roles[Role.CAMERA].topic} can be used"
+    if not acting and not any(content.commands.values()):
+        acting = "no command can be used"
+    return Survey(counted.traffic, findings, content, losses, seeing, seeing or acting)
 
 
 class _Counted:
@@ -186,11 +174,12 @@ class _Counted:
 
 
 def metadata_records(bag: Bag) -> dict[str, dict[str, str]]:
-    """Return a bag's metadata by record, wherever its format keeps it.
+    """Return a bag's metadata by record, wherever its format keeps it; not rosbag2's own.
 
     A rosbag2 folder has one list of values, in which we name them `RECORD/KEY`.
     """
-    records = {name: dict(values) for name, values in bag.metadata.items()}
+    kept = {name: values for name, values in bag.metadata.items() if name != OF_ROSBAG2}
+    records = {name: dict(values) for name, values in kept.items()}
     for name, value in records.pop("custom_data", {}).items():
         record, _, key = name.rpartition("/")
         records.setdefault(record or "custom_data", {})[key] = value

@@ -25,6 +25,7 @@ __all__ = [
     "TopicRules",
     "find_roles",
     "load_rules",
+    "obstacle",
     "resolve",
 ]
 
@@ -109,15 +110,22 @@ def resolve(bag: Bag, rules: TopicRules, needed: Collection[str] = (Role.CAMERA,
         BagError: a role that is needed has no topic, several topics could be a camera or IMU, or
             a flag names a topic that is not there or is of another type.
     """
-    wanted = {Role(role) for role in needed}
     findings = find_roles(bag.topics, rules)
+    if problem := obstacle(findings, rules, needed):
+        raise BagError(f"{bag.path}: {problem}")
+    return TopicMap({r: f.source for r, f in findings.items() if f.source is not None})
+
+
+def obstacle(findings: Mapping[Role, Finding], rules: TopicRules, needed: Collection[str]) -> str:
+    """Return what `resolve` would refuse, in a line; empty where it would not."""
+    wanted = {Role(role) for role in needed}
     for role, finding in findings.items():
         undecided = len(finding.choices) > 1 and role in (Role.CAMERA, Role.IMU)
         missed = role in wanted and not _other(findings, role)
-        fatal = undecided or missed or role in rules.flags
-        if finding.source is None and finding.problem and fatal:
-            raise BagError(f"{bag.path}: {finding.problem}")
-    return TopicMap({r: f.source for r, f in findings.items() if f.source is not None})
+        matters = undecided or missed or role in rules.flags
+        if finding.source is None and matters and finding.problem:
+            return finding.problem
+    return ""
 
 
 def find_roles(topics: Mapping[str, TopicInfo], rules: TopicRules) -> dict[Role, Finding]:
