@@ -66,7 +66,13 @@ class Timeline:
 
 
 def panels_over_time(
-    seconds: Floats, panels: Sequence[Panel], label: str, zero: bool, key: bool | None = None
+    seconds: Floats,
+    panels: Sequence[Panel],
+    label: str,
+    zero: bool,
+    *,
+    key: bool | None = None,
+    panel_in: float = _PANEL_IN,
 ) -> Timeline:
     """Return panels below one another.
 
@@ -76,13 +82,16 @@ def panels_over_time(
         label: what the figure shows.
         zero: whether to draw a line at zero.
         key: whether the first panel explains the lines; None for where there is a zero line.
+        panel_in: height of a panel, inches of 72 points.
     """
     end_s = max(float(seconds[-1]), 1e-3)
     with ink.drawing():
-        size = (ink.WIDTH_IN, len(panels) * _PANEL_IN + 0.55)
+        size = (ink.WIDTH_IN, len(panels) * panel_in + 0.55)
         figure = Figure(figsize=size)
         column = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-        figure.subplots_adjust(_LEFT, 0.45 / size[1], _RIGHT, 1 - 0.3 / size[1], hspace=0.55)
+        figure.subplots_adjust(
+            _LEFT, 0.45 / size[1], _RIGHT, 1 - 0.3 / size[1], hspace=0.55 * _PANEL_IN / panel_in
+        )
         for axes, panel in zip(column, panels, strict=True):
             _draw(axes, seconds, panel)
             axes.tick_params(bottom=axes is column[-1])

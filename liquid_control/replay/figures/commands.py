@@ -31,7 +31,7 @@ def command_figure(judgement: Judgement) -> Timeline:
             lines.insert(0, Line(main.theirs[:, column], ink.ORANGE, other, 2.6, steps=True))
         panels.append(Panel(name, span, tuple(lines)))
     seconds = seconds_of(stamps, judgement.start_ns)
-    return panels_over_time(seconds, panels, "Commands over time", zero=True)
+    return panels_over_time(seconds, panels, "Commands over time", zero=True, panel_in=1.2)
 
 
 def difference_figure(judgement: Judgement, main: Comparison) -> Timeline | None:
