@@ -8,11 +8,13 @@ from typing import NoReturn
 
 import typer
 
+from liquid_control.cli.bag import bag
 from liquid_control.cli.bench import bench
 from liquid_control.cli.doctor import doctor
 from liquid_control.cli.evaluate import evaluate
 from liquid_control.cli.export import export
 from liquid_control.cli.fly import fly
+from liquid_control.cli.replay import replay
 from liquid_control.cli.train import train
 from liquid_control.cli.worlds import worlds
 from liquid_control.errors import LiquidControlError
@@ -28,8 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (fly, evaluate, worlds, train, export, bench, doctor):
+for command in (fly, evaluate, replay, worlds, train, export, bench, doctor):
     app.command()(command)
+app.add_typer(bag)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
