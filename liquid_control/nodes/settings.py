@@ -90,6 +90,14 @@ class RecorderSettings(NodeSettings):
     model: str = Field("", description="model folder to tell the mark of; empty for none")
 
 
+class RecordingLoadSettings(NodeSettings):
+    """Parameters of recording_load."""
+
+    width: int = Field(640, ge=16, le=1920, description="of pictures, pixels")
+    height: int = Field(480, ge=16, le=1080, description="of pictures, pixels")
+    seconds: float = Field(20.0, gt=0.0, le=3600.0, description="publish for this long, s")
+
+
 class SimulatorSettings(NodeSettings):
     """Parameters of simulator_node."""
 
