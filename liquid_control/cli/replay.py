@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from liquid_control.cli.numbers import at_least
+from liquid_control.cli.replay_disturbed import DisturbOption, disturbing
 from liquid_control.cli.topic_options import Topic, Topics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from liquid_control.cli.replay_disturbed import Disturbing
     from liquid_control.cli.replay_run import Asked
     from liquid_control.replay.document import About
     from liquid_control.replay.judgement import Judgement
@@ -32,9 +34,10 @@ def replay(
         ),
     ],
     model: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            help="Model folder.",
+            help="Model folder. With --disturb it may be given several times: further models are "
+            "disturbed beside the first.",
             show_default="the shipped model that the bag was recorded with, or models/trail_cfc19",
         ),
     ] = None,
@@ -70,6 +73,8 @@ def replay(
         float | None,
         typer.Option(parser=at_least(0.0), metavar="S", help="Replay so many seconds."),
     ] = None,
+    disturb: DisturbOption = None,
+    disturb: DisturbOption = None,
     video: Annotated[bool, typer.Option("--video", help="Write replay.mp4 too.")] = False,
     out: Annotated[
         Path | None,
@@ -88,6 +93,7 @@ def replay(
     from liquid_control.bags.topics import resolve
     from liquid_control.cli.output import output_folder
     from liquid_control.cli.packages import require_report
+    from liquid_control.cli.replay_disturbed import disturbed_variants, left_out
     from liquid_control.cli.replay_model import (
         check_against,
         check_backend,
@@ -95,34 +101,46 @@ def replay(
         parse_limits,
     )
     from liquid_control.cli.replay_run import Asked, Span, about, run_replay
+    from liquid_control.cli.shipped import shipped
     from liquid_control.cli.topic_options import rules_of
     from liquid_control.errors import ConfigError
+    from liquid_control.policy import load_model
     from liquid_control.replay.judgement import exceeded
 
     require_report()
     limits = parse_limits(max_rmse)
     check_backend(backend, "--backend")
+    chosen = model or []
+    if len(chosen) > 1 and not disturb:
+        raise ConfigError("--model: one is replayed; --against DIR compares with another one")
     opened = open_bag(bag[0] if len(bag) == 1 else bag)
     found = resolve(opened, rules_of(topics, topic))
     asked = Asked(
         opened,
         found,
-        choose_model(model, opened.metadata),
+        choose_model(model[0] if model else None, opened.metadata),
         backend,
         check_against(against, found.has_commands),
         Span(start, duration),
+        disturbed_variants(disturb or [], duration_s=_seconds(opened)),
+        [load_model(shipped(folder)) for folder in chosen[1:]],
     )
     if limits and asked.against == "none":
         raise ConfigError("--max-rmse: there is nothing to compare with")
+    disturbed = disturbing(disturb or [], model or [], asked)
     _tell_model(asked)
+    for line in left_out(disturb or []):
+        print(f"liquid-control: not applied to recorded pictures: {line}", file=sys.stderr)
     losses = Losses()
     begun_s = time.perf_counter()
     with output_folder(out, "replay") as folder:
-        judgement = run_replay(asked, losses)
+        judgement = run_replay(asked, losses, [disturbed.replay] if disturbed else [])
         took_s = time.perf_counter() - begun_s
-        told = about(asked, losses, _command(asked, max_rmse))
-        _write(folder, asked, told, judgement, took_s, video)
+        told = about(asked, losses, _command(asked, max_rmse, model or [], disturb or []))
+        _write(folder, asked, told, judgement, took_s, video, disturbed)
         _tell(judgement, told, folder)
+        if disturbed is not None:
+            print(disturbed.line())
     if over := exceeded(judgement, limits):
         print(f"liquid-control: --max-rmse exceeded: {', '.join(over)}", file=sys.stderr)
         raise typer.Exit(EXCEEDED)
@@ -135,10 +153,14 @@ def _tell_model(asked: "Asked") -> None:
         print(f"liquid-control: warning: {choice.warning}", file=sys.stderr)
 
 
-def _command(asked: "Asked", max_rmse: str | None) -> str:
+def _command(
+    asked: "Asked", max_rmse: str | None, models: "Sequence[Path]", disturb: "Sequence[str]"
+) -> str:
     """Return the words of an equal command line: names instead of paths, defaults told."""
     words = ["liquid-control", "replay", *(path.name for path in asked.bag.parts)]
-    words += ["--model", asked.choice.model.name, "--against", Path(asked.against).name]
+    for model in (asked.choice.model, *asked.also):
+        words += ["--model", model.name]
+    words += ["--against", Path(asked.against).name]
     words += ["--backend", asked.backend]
     for name, value in (
         ("--max-rmse", max_rmse),
@@ -146,6 +168,10 @@ def _command(asked: "Asked", max_rmse: str | None) -> str:
         ("--duration", asked.span.duration_s),
     ):
         words += [] if value is None else [name, f"{value}"]
+    for word in disturb:
+        words += ["--disturb", word]
+    for name, values in (("--model", [path.name for path in models[1:]]), ("--disturb", disturb)):
+        words += [part for value in values for part in (name, value)]
     return " ".join(words)
 
 
@@ -156,6 +182,7 @@ def _write(
     judgement: "Judgement",
     took_s: float,
     video: bool,
+    disturbed: "Disturbing | None",
 ) -> None:
     from liquid_control.pages.page import write_whole
     from liquid_control.policy import Policy
@@ -165,14 +192,17 @@ def _write(
     from liquid_control.replay.report import write_report
     from liquid_control.replay.video import write_replay_video
 
-    document = replay_document(told, judgement)
+    section = None if disturbed is None else disturbed.section(judgement.start_ns)
+    judgement, disturbed = outcome.judgement, outcome.disturbed
+    document = replay_document(told, judgement, [] if disturbed is None else disturbed.rows())
+    document["disturbed"] = None if section is None else section.rows
     write_whole(folder / "replay.json", document_text(document))
     write_arrays(folder / "replay.npz", judgement)
     policy = Policy(asked.choice.model)
     stamps = {moment.stamp_ns for moment in judgement.moments}
     frames = judgement.recorded.frames
     pictures = pictures_of(asked.bag, asked.topics, policy, frames, stamps)
-    write_report(folder / "report.html", told, judgement, pictures)
+    write_report(folder / "report.html", told, judgement, pictures, section)
     if video:
         begin_ns = asked.span.begin_ns(asked.bag)
         shown = frame_pictures(asked.bag, asked.topics, policy, begin_ns)

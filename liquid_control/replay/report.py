@@ -1,6 +1,6 @@
 """A replay's page: `report.html`, one self-contained file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from liquid_control.replay.figures import (
 from liquid_control.replay.judgement import Judgement, verdict
 from liquid_control.replay.latency import Percentiles
 from liquid_control.replay.moments import Moment
+from liquid_control.replay.severity_curve import DisturbedSection, disturbed_section
 from liquid_control.types import NANOSECONDS, Pixels
 
 WIDEST = 640
@@ -44,7 +45,11 @@ class _Shown:
 
 
 def write_report(
-    path: Path, about: About, judgement: Judgement, pictures: Mapping[int, Pixels]
+    path: Path,
+    about: About,
+    judgement: Judgement,
+    pictures: Mapping[int, Pixels],
+    disturbed: DisturbedSection | None = None,
 ) -> Path:
     """Write the page, whole.
 
@@ -53,6 +58,7 @@ def write_report(
         about: what was replayed with what.
         judgement: how it came out.
         pictures: of the moments, by stamp, uint8 [H, W, 3] RGB; one that is missing is left out.
+        disturbed: what a disturbed replay of the same bag has to show, if there was one.
 
     Raises:
         OutputError: the folder cannot be written to.
@@ -74,6 +80,10 @@ def write_report(
         "gaps": (*judgement.intervals.jumps, *judgement.intervals.gaps)[:GAPS_SHOWN],
         "neurons": neuron_figure(judgement),
         "shift": _shift(judgement),
+        "disturbed": None
+        if disturbed is None
+        else disturbed_section(disturbed, judgement.start_ns),
+        "disturbed": disturbed,
         "other": None if judgement.other is None else judgement.other.label,
     }
     filters = {"timeline": _timeline, "seconds": _seconds(judgement.start_ns), "ms": _ms}
@@ -99,7 +109,7 @@ def _timeline(figure: Timeline) -> Markup:
     ).format(figure.left, figure.right, figure.start_s, figure.end_s, Markup(figure.svg))
 
 
-def _seconds(start_ns: int):  # type: ignore[no-untyped-def]
+def _seconds(start_ns: int) -> Callable[[int], str]:
     def seconds(stamp_ns: int) -> str:
         return f"{(stamp_ns - start_ns) / NANOSECONDS:.2f} s"
 

@@ -64,6 +64,7 @@ class DisturbedSection:
         svg: the curves, an inline SVG element.
         rows: those of `replay.json`.
         examples: a row of pictures for each disturbance.
+        left_out: disturbances that were asked for and cannot be applied, and why, a line each.
         caption: what the curves show.
         examples_caption: what the pictures show.
     """
@@ -71,16 +72,20 @@ class DisturbedSection:
     svg: str
     rows: tuple[Mapping[str, Any], ...]
     examples: tuple[ExampleRow, ...]
+    left_out: tuple[str, ...] = ()
     caption: str = CAPTION
     examples_caption: str = EXAMPLES_CAPTION
 
 
-def disturbed_section(replay: DisturbedReplay, start_ns: int) -> DisturbedSection:
+def disturbed_section(
+    replay: DisturbedReplay, start_ns: int, left_out: Sequence[str] = ()
+) -> DisturbedSection:
     """Return what a report shows of a disturbed replay; the flight is over.
 
     Args:
         replay: that has heard all events.
         start_ns: stamp of the first frame.
+        left_out: lines on what cannot be applied.
     """
     rows = replay.rows()
     order = by_movement(rows)
@@ -89,6 +94,7 @@ def disturbed_section(replay: DisturbedReplay, start_ns: int) -> DisturbedSectio
         severity_curves(rows) if rows else "",
         tuple(row.to_dict() for row in rows),
         tuple(_example_row(example, start_ns) for example in examples),
+        tuple(left_out),
     )
 
 
