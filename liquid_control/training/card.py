@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from liquid_control.config.spread import Spread
+from liquid_control.training.bag_card import bag_lines
 from liquid_control.training.score import Row, Score
 from liquid_control.training.settings import TrainingSettings
 
@@ -11,7 +12,7 @@ from liquid_control.training.settings import TrainingSettings
 def model_card(
     settings: TrainingSettings,
     made: Mapping[str, Any],
-    score: Score,
+    score: Score | None,
     parameters: int,
 ) -> str:
     """Return the card as Markdown.
@@ -19,7 +20,7 @@ def model_card(
     Args:
         settings: of the run.
         made: what `provenance` returned.
-        score: of the final flights, on seeds that no choice was made on.
+        score: of the final flights, on seeds that no choice was made on; None without any.
         parameters: weights of the encoder and the cell together.
     """
     return "\n".join(
@@ -28,7 +29,7 @@ def model_card(
             *_how_to_fly(settings),
             *_trained_on(settings, made),
             *_results(settings, score),
-            *_limits(settings),
+            *_limits(settings, made, score),
             *_provenance(made),
         ]
     )
@@ -63,12 +64,19 @@ def _how_to_fly(settings: TrainingSettings) -> list[str]:
 
 
 def _trained_on(settings: TrainingSettings, made: Mapping[str, Any]) -> list[str]:
-    dataset = made["dataset"]
+    dataset, bags = made["dataset"], made.get("bags", [])
+    total = f"{dataset['frames']:,} frames of {dataset['flights']}"
+    if not bags:
+        return ["## Trained on", "", *_flown(settings, made, f"{total} simulated flights"), ""]
+    lines = ["## Trained on", "", f"{total} flights.", "", *bag_lines(settings.bags, bags), ""]
+    if settings.flights.cloning or made["round"]:
+        lines += [*_flown(settings, made, "Simulated flights beside them"), ""]
+    return lines
+
+
+def _flown(settings: TrainingSettings, made: Mapping[str, Any], what: str) -> list[str]:
     return [
-        "## Trained on",
-        "",
-        f"{dataset['frames']:,} frames of {dataset['flights']} simulated flights, "
-        f"scenario `{settings.scenario}`: "
+        f"{what}, scenario `{settings.scenario}`: "
         f"{settings.flights.cloning} flown by the disturbed expert, then {made['round']} DAgger "
         f"round(s) of {settings.flights.dagger}; labels are the privileged expert's commands. "
         "Drawn anew for every flight:",
@@ -76,7 +84,6 @@ def _trained_on(settings: TrainingSettings, made: Mapping[str, Any]) -> list[str
         "| key | from | to | share of flights |",
         "|---|---|---|---|",
         *(_spread_row(key, spread) for key, spread in settings.randomise.items()),
-        "",
     ]
 
 
@@ -84,7 +91,10 @@ def _spread_row(key: str, spread: Spread) -> str:
     return f"| `{key}` | {spread.low:g} | {spread.high:g} | {spread.share:.0%} |"
 
 
-def _results(settings: TrainingSettings, score: Score) -> list[str]:
+def _results(settings: TrainingSettings, score: Score | None) -> list[str]:
+    if score is None:
+        told = "None: validation was switched off. **This model has never flown.**"
+        return ["## Flights after training", "", told, ""]
     return [
         "## Flights after training",
         "",
@@ -107,18 +117,20 @@ def _result_row(settings: TrainingSettings, row: Row) -> str:
     )
 
 
-def _limits(settings: TrainingSettings) -> list[str]:
+def _limits(settings: TrainingSettings, made: Mapping[str, Any], score: Score | None) -> list[str]:
     scenario = settings.base_scenario()
-    return [
-        "## Limits",
-        "",
-        "- Simulation only. It has not flown a real vehicle and has seen no real picture.",
-        f"- It keeps the altitude and speed it was taught, {scenario.altitude_m:g} m and "
-        f"{scenario.cruise_mps:g} m/s, and knows no other task than following the trail.",
-        "- It fits the camera above; other sizes and fields of view are resampled or refused.",
-        "- Few flights a condition stand in the table; `liquid-control evaluate` gives intervals.",
-        "",
-    ]
+    seen = "Simulation only. It has not flown a real vehicle and has seen no real picture."
+    taught = (
+        f"It keeps the altitude and speed it was taught, {scenario.altitude_m:g} m and "
+        f"{scenario.cruise_mps:g} m/s, and knows no other task than following the trail."
+    )
+    if made.get("bags"):
+        seen = "It has not flown a real vehicle. What it has seen is what its bags hold."
+        taught = "It does what its bags show, and knows no other task, altitude or speed."
+    few = "Few flights a condition stand in the table; `liquid-control evaluate` gives intervals."
+    fits = "It fits the camera above; other sizes and fields of view are resampled or refused."
+    lines = [seen, taught, fits, *([few] if score is not None else [])]
+    return ["## Limits", "", *(f"- {line}" for line in lines), ""]
 
 
 def _provenance(made: Mapping[str, Any]) -> list[str]:
@@ -132,7 +144,8 @@ def _provenance(made: Mapping[str, Any]) -> list[str]:
         f"- Time: {sum(made['seconds'].values()) / 60:.1f} min on {made['machine']['cores']} "
         f"cores, {made['machine']['architecture']}",
         f"- Versions: {versions}",
-        "- `model.yaml` holds all settings; `curves.csv` and `curves.png` the losses.",
+        "- `model.yaml` holds all settings; `curves.csv` and `curves.png` the losses; "
+        "`pictures.json` how the pictures it learned from are spread.",
         "",
     ]
 

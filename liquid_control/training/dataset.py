@@ -24,7 +24,8 @@ class Dataset:
         imu: float32 [N, F], features of the IMU.
         labels: float32 [N, 4], the expert's command, as `Command.values`.
         elapsed_s: float32 [N], time since the frame before in the same flight.
-        starts: int64 [K + 1], where each flight begins; the last entry is N.
+        starts: int64 [K + 1], where each flight, or piece of one, begins; the last entry is N.
+        origins: int64 [K], which flight each is a piece of: one's pieces are kept together.
         sha256: of the flights' own hashes, in order.
     """
 
@@ -35,12 +36,18 @@ class Dataset:
     labels: NDArray[np.float32]
     elapsed_s: NDArray[np.float32]
     starts: NDArray[np.int64]
+    origins: NDArray[np.int64]
     sha256: str
+
+    @property
+    def pieces(self) -> int:
+        """How many rows `origins` has."""
+        return len(self.origins)
 
     @property
     def flights(self) -> int:
         """How many flights there are."""
-        return len(self.starts) - 1
+        return len(np.unique(self.origins))
 
     @property
     def frames(self) -> int:
@@ -49,16 +56,19 @@ class Dataset:
 
     @property
     def durations_s(self) -> NDArray[np.float64]:
-        """How long each flight lasts, float64 [K]."""
+        """How long each flight or piece lasts, float64 [K]."""
         return np.add.reduceat(self.elapsed_s.astype(np.float64), self.starts[:-1])
 
 
-def load_dataset(paths: Sequence[Path], nominal_s: float) -> Dataset:
+def load_dataset(
+    paths: Sequence[Path], nominal_s: float, origins: Sequence[int] | None = None
+) -> Dataset:
     """Read flights in the given order into arrays that are allocated once.
 
     Args:
         paths: of the flights' files, at least one.
         nominal_s: elapsed time of each flight's first frame.
+        origins: which flight each file is a piece of; each is one of its own if None.
 
     Raises:
         OutputError: a file is damaged, or its images have another shape than the others.
@@ -74,6 +84,7 @@ def load_dataset(paths: Sequence[Path], nominal_s: float) -> Dataset:
         labels=np.empty((total, 4), np.float32),
         elapsed_s=np.empty(total, np.float32),
         starts=starts,
+        origins=np.array(range(len(paths)) if origins is None else origins, np.int64),
         sha256="",
     )
     digests = [_fill(dataset, index, path, nominal_s) for index, path in enumerate(paths)]

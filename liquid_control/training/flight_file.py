@@ -27,9 +27,10 @@ class FlightData:
         stamps_ns: int64 [T], increasing.
         images: uint8 [T, H, W, 3], RGB.
         imu: float32 [T, F], the IMU features that the policy would have had.
-        labels: float32 [T, 4], the expert's command, as `Command.values`.
+        labels: float32 [T, 4], what is to be learned, as `Command.values`: the expert's command,
+            or what a bag holds.
         by_expert: bool [T], whether the expert flew at that frame.
-        result: how the flight ended.
+        result: how the flight ended; None for a piece of a recorded one.
     """
 
     stamps_ns: NDArray[np.int64]
@@ -37,7 +38,7 @@ class FlightData:
     imu: NDArray[np.float32]
     labels: NDArray[np.float32]
     by_expert: NDArray[np.bool_]
-    result: FlightResult
+    result: FlightResult | None
 
     def __post_init__(self) -> None:
         count = len(self.stamps_ns)
@@ -49,7 +50,7 @@ class FlightData:
                     f"flight data: {name} must have {count} rows, got {len(getattr(self, name))}"
                 )
         if not np.isfinite(self.labels).all():
-            raise OutputError("flight data: the expert gave a command that is not finite")
+            raise OutputError("flight data: a command to learn is not finite")
 
     def elapsed_s(self, nominal_s: float) -> NDArray[np.float32]:
         """Return the time since the frame before, float32 [T]; `nominal_s` for the first."""
@@ -63,13 +64,17 @@ class FlightData:
         for array in (self.stamps_ns, self.images, self.imu, self.labels, self.by_expert):
             hasher.update(f"{array.dtype.str}{array.shape}".encode())
             hasher.update(np.ascontiguousarray(array).tobytes())
-        hasher.update(json.dumps(asdict(self.result), sort_keys=True).encode())
+        hasher.update(json.dumps(_plain(self.result), sort_keys=True).encode())
         return hasher.hexdigest()
+
+
+def _plain(result: FlightResult | None) -> dict[str, Any] | None:
+    return None if result is None else asdict(result)
 
 
 def write_flight(path: Path, flight: FlightData) -> None:
     """Write a flight beside its place and move it there, so that no half file is ever seen."""
-    head = json.dumps({"result": asdict(flight.result), "sha256": flight.digest})
+    head = json.dumps({"result": _plain(flight.result), "sha256": flight.digest})
     write_whole(path, lambda partial: _save(partial, head, flight))
 
 
@@ -104,13 +109,14 @@ def read_flight(path: Path) -> tuple[FlightData, str]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             head: dict[str, Any] = json.loads(str(archive["head"]))
+            ended = head["result"]
             flight = FlightData(
                 archive["stamps_ns"],
                 archive["images"],
                 archive["imu"],
                 archive["labels"],
                 archive["by_expert"],
-                FlightResult(**head["result"]),
+                None if ended is None else FlightResult(**ended),
             )
             return flight, str(head["sha256"])
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:

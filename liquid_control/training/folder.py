@@ -31,6 +31,10 @@ class RunFolder:
         """Return the file of one data flight."""
         return self.root / "dataset" / f"{name}.npz"
 
+    def bag(self, key: str) -> Path:
+        """Return the summary of a bag that was read."""
+        return self.root / "dataset" / "bags" / f"{key}.json"
+
     def candidate(self, round_: int) -> Path:
         """Return the model folder of a round."""
         return self.root / "candidates" / f"round_{round_:02d}"

@@ -87,7 +87,7 @@ class Learner:
             on_step: told of each step's loss.
         """
         torch.set_num_threads(1)
-        train = split_flights(dataset.flights, self.settings.held_out).train
+        train = split_flights(dataset.origins, self.settings.held_out).train
         losses: list[float] = []
         saved_s = time.monotonic()
         while self.step < steps:
@@ -151,7 +151,7 @@ class Learner:
     @torch.no_grad()
     def held_out_loss(self, dataset: Dataset) -> float:
         """Return the averaged weights' loss over whole flights that were kept out."""
-        flights = split_flights(dataset.flights, self.settings.held_out).held_out
+        flights = split_flights(dataset.origins, self.settings.held_out).held_out
         total = frames = 0.0
         for flight in flights:
             state = self.average.cell.init_state(1)

@@ -55,7 +55,9 @@ class Progress:
 
     @property
     def best_round(self) -> int:
-        """The round whose candidate flew best; of equals the later one."""
+        """The round whose candidate flew best; of equals, or where none flew, the later one."""
+        if not self.scores:
+            return max(self.datasets)
         return max(self.scores, key=lambda round_: (*self.scores[round_].rank, round_))
 
     def finished(self, step: str, seconds: float) -> "Progress":

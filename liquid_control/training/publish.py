@@ -1,6 +1,6 @@
 """From weights to model folders: candidates that are validated, and the one that is shipped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from liquid_control.liquid.masks import weight_count
@@ -13,6 +13,7 @@ from liquid_control.policy import (
     save_model,
 )
 from liquid_control.policy.model import Arrays
+from liquid_control.training.bag_job import BagSummary
 from liquid_control.training.card import model_card
 from liquid_control.training.curves import read_curves, write_curves, write_picture
 from liquid_control.training.folder import RunFolder
@@ -60,16 +61,25 @@ def publish(
     folder: RunFolder,
     settings: TrainingSettings,
     progress: Progress,
-    score: Score,
+    score: Score | None,
     graphs: GraphMaker,
+    bags: Sequence[BagSummary] = (),
 ) -> Path:
     """Write the best candidate as the run's model, with card, provenance and curves.
+
+    Args:
+        folder: of the run.
+        settings: of the run.
+        progress: of the run.
+        score: of the final flights; None where there were none.
+        graphs: makes ONNX graphs of weights.
+        bags: what became of each bag that was learned from.
 
     Returns:
         The model folder.
     """
     best = load_model(folder.candidate(progress.best_round))
-    made = provenance(settings, progress)
+    made = provenance(settings, progress, bags)
     described = best.settings.model_copy(update={"provenance": made})
     card = model_card(settings, made, score, parameter_count(best))
     path = folder.root / settings.name

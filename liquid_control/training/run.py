@@ -1,21 +1,25 @@
-"""A training run from the first expert flight to the model folder, a step at a time.
+"""A training run from the first expert flight or bag to the model folder, a step at a time.
 
-The steps are data: `fly 0`, `learn 0`, `validate 0`, `fly 1` and so on, then `publish`. Each is
-written down when it is over, and each can be begun again: flights and results that have a file are
-kept, and the learner goes on from its checkpoint.
+The steps are data: `read` where there are bags, then `fly 0`, `learn 0`, `validate 0`, `fly 1` and
+so on, then `publish`. Each is written down when it is over, and each can be begun again: flights
+and results that have a file are kept, and the learner goes on from its checkpoint.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
+from liquid_control.training.bag_reading import bag_jobs, bag_pieces, bag_summaries, told
+from liquid_control.training.bag_sources import BagData
 from liquid_control.training.collector import Crew, DataJob
 from liquid_control.training.curves import write_curves
 from liquid_control.training.dataset import load_dataset
 from liquid_control.training.folder import RunFolder
 from liquid_control.training.learner import Learner
 from liquid_control.training.network import PolicyNetwork
+from liquid_control.training.pictures import picture_distribution
 from liquid_control.training.plan import round_plans
 from liquid_control.training.progress import DatasetFacts, Progress
 from liquid_control.training.publish import GraphMaker, publish, save_candidate
@@ -33,21 +37,25 @@ class Training:
     Attributes:
         settings: what decides it.
         folder: where everything lies.
-        crew: flyer and expert.
+        crew: flyer and expert; None where nothing is to be flown.
         progress: the steps that are over.
         graphs: makes ONNX graphs of weights.
+        data: bags to learn from; None without.
         reporter: shows what happens.
     """
 
     settings: TrainingSettings
     folder: RunFolder
-    crew: Crew
+    crew: Crew | None
     progress: Progress
     graphs: GraphMaker
+    data: BagData | None = None
     reporter: Reporter = field(default_factory=Reporter)
 
     def run(self) -> None:
         """Do all steps that are not over yet."""
+        if self.data is not None:
+            self._step("read", partial(self._read, self.data))
         for round_ in range(self.settings.flights.rounds + 1):
             if not self._affordable(round_):
                 break
@@ -72,7 +80,8 @@ class Training:
         if "publish" in done:
             return False
         last = {kind: done[f"{kind} {round_ - 1}"] for kind in ("fly", "learn", "validate")}
-        share = self.settings.validation.final_flights / self.settings.validation.flights
+        validation = self.settings.validation
+        share = validation.final_flights / max(1, validation.flights)
         needed = sum(last.values()) + share * last["validate"]
         if self.progress.elapsed_s + needed <= self.settings.time_budget_s:
             return True
@@ -82,19 +91,44 @@ class Training:
         )
         return False
 
+    def _read(self, data: BagData) -> None:
+        self._run_jobs("reading bags", bag_jobs(self.settings, self.folder, data))
+        for line in told(bag_summaries(self.folder, data)):
+            self.reporter.say(line)
+
     def _fly(self, round_: int) -> None:
         learner = self.folder.candidate(round_ - 1) if round_ else None
         jobs = [
-            DataJob(plan, self.crew, self.settings.flights, learner, self.folder.flight(plan.name))
+            DataJob(
+                plan,
+                self._flying_crew,
+                self.settings.flights,
+                learner,
+                self.folder.flight(plan.name),
+            )
             for plan in round_plans(self.settings, round_)
         ]
-        self._run_jobs(f"round {round_}: flights for data", jobs)
+        if jobs:
+            self._run_jobs(f"round {round_}: flights for data", jobs)
+
+    @property
+    def _flying_crew(self) -> Crew:
+        if self.crew is None:
+            raise RuntimeError("Training without a crew has flights to fly")
+        return self.crew
+
+    def _dataset(self, round_: int) -> list[tuple[Path, int]]:
+        """Return the files that a round learns from, each with the number of its flight."""
+        pieces = bag_pieces(self.folder, self.data)
+        plans = [plan for r in range(round_ + 1) for plan in round_plans(self.settings, r)]
+        bags = len(self.data.sources) if self.data else 0
+        return pieces + [(self.folder.flight(p.name), bags + n) for n, p in enumerate(plans)]
 
     def _learn(self, round_: int) -> None:
         settings = self.settings.learner
-        plans = [plan for r in range(round_ + 1) for plan in round_plans(self.settings, r)]
         nominal_s = 1.0 / self.settings.base_scenario().camera.rate_hz
-        dataset = load_dataset([self.folder.flight(plan.name) for plan in plans], nominal_s)
+        paths, origins = zip(*self._dataset(round_), strict=True)
+        dataset = load_dataset(paths, nominal_s, origins)
         learner = self._learner(round_)
         steps = settings.dagger_steps if round_ else settings.cloning_steps
         with self.reporter.phase(f"round {round_}: learning", steps, learner.step) as bar:
@@ -121,6 +155,8 @@ class Training:
         return learner
 
     def _validate(self, round_: int) -> None:
+        if not self.settings.validation.flights:
+            return
         name = f"round_{round_:02d}"
         score = self._score(f"round {round_}: validation", name, round_, final=False)
         self.progress = self.progress.scored(round_, score)
@@ -128,7 +164,7 @@ class Training:
     def _score(self, title: str, name: str, round_: int, final: bool) -> Score:
         jobs = validation_jobs(
             self.settings,
-            self.crew,
+            self._flying_crew,
             self.folder.candidate(round_),
             self.folder.validation(name),
             final,
@@ -148,9 +184,15 @@ class Training:
             )
 
     def _publish(self) -> None:
-        best = self.progress.best_round
-        score = self._score(f"final flights of round {best}", "final", best, final=True)
-        publish(self.folder, self.settings, self.progress, score, self.graphs)
+        best, score = self.progress.best_round, None
+        if self.settings.validation.final_flights:
+            score = self._score(f"final flights of round {best}", "final", best, final=True)
+        summaries = bag_summaries(self.folder, self.data)
+        path = publish(self.folder, self.settings, self.progress, score, self.graphs, summaries)
+        facts = self.progress.datasets[best]
+        source = f"all {facts.frames} pictures of {facts.flights} flights that it learned from"
+        paths = [flown for flown, _ in self._dataset(best)]
+        picture_distribution(paths, source).save(path)
 
 
 def describe(score: Score) -> str:

@@ -11,6 +11,8 @@ from pydantic import Field, field_validator, model_validator
 from liquid_control.command.motors import MotorScaling
 from liquid_control.config import Scenario, Settings, load_scenario, load_yaml, validate
 from liquid_control.config.spread import Spread, check_keys
+from liquid_control.errors import ConfigError
+from liquid_control.training.bag_settings import BagSettings
 
 
 class DisturbanceSettings(Settings):
@@ -27,7 +29,9 @@ class DisturbanceSettings(Settings):
 class FlightSettings(Settings):
     """Which flights are flown for data, and who flies them."""
 
-    cloning: int = Field(48, ge=1, le=2000, description="flights of the disturbed expert")
+    cloning: int = Field(
+        48, ge=0, le=2000, description="flights of the disturbed expert; with bags, beside them"
+    )
     dagger: int = Field(32, ge=0, le=2000, description="flights of each DAgger round")
     rounds: int = Field(4, ge=0, le=50, description="DAgger rounds")
     expert_share: tuple[float, ...] = Field(
@@ -97,9 +101,18 @@ class LearnerSettings(Settings):
 class ValidationSettings(Settings):
     """Closed-loop flights that rank the checkpoints."""
 
-    flights: int = Field(6, ge=1, le=1000, description="flights a condition, after each round")
+    flights: int = Field(
+        6,
+        ge=0,
+        le=1000,
+        description="flights a condition, after each round; 0 takes the last round as it is",
+    )
     final_flights: int = Field(
-        12, ge=1, le=1000, description="flights a condition of the chosen model, on fresh seeds"
+        12,
+        ge=0,
+        le=1000,
+        description="flights a condition of the chosen model, on fresh seeds; with 0 it is "
+        "published without having flown",
     )
     conditions: dict[str, dict[str, Any]] = Field(
         {"calm": {}},
@@ -120,6 +133,7 @@ class TrainingSettings(Settings):
     overrides: dict[str, Any] = Field({}, description="scenario keys set in every flight")
     randomise: dict[str, Spread] = Field({}, description="scenario keys drawn for every flight")
     flights: FlightSettings = FlightSettings()
+    bags: BagSettings = BagSettings()
     network: NetworkSettings = NetworkSettings()
     learner: LearnerSettings = LearnerSettings()
     validation: ValidationSettings = ValidationSettings()
@@ -132,6 +146,28 @@ class TrainingSettings(Settings):
         gt=0.0,
         description="no further DAgger round begins that would end after this, s",
     )
+
+    @property
+    def flies(self) -> bool:
+        """Whether the run needs a simulator at all."""
+        flights, validation = self.flights, self.validation
+        flown = flights.cloning + flights.rounds * flights.dagger
+        return flown + validation.flights + validation.final_flights > 0
+
+    def check_data(self, bags: int) -> None:
+        """Check that there is something to learn from.
+
+        Args:
+            bags: how many are given.
+
+        Raises:
+            ConfigError: there is neither a bag nor a flight of the expert.
+        """
+        if not bags and not self.flights.cloning:
+            raise ConfigError(
+                f"{self.name}: flights.cloning is 0, so expected bags to learn from: pass "
+                "--data flights/*.mcap"
+            )
 
     def base_scenario(self) -> Scenario:
         """Return the scenario that all flights start from."""

@@ -70,22 +70,28 @@ class Split:
     """Which flights teach and which only measure.
 
     Attributes:
-        train: indices of flights.
-        held_out: indices of flights; the last of every so many.
+        train: indices of flights or pieces of them.
+        held_out: the same; of the last of every so many flights.
     """
 
     train: NDArray[np.int64]
     held_out: NDArray[np.int64]
 
 
-def split_flights(flights: int, every: int) -> Split:
-    """Keep every so many-th flight out; the only flight there is both teaches and measures."""
-    indices = np.arange(flights)
-    out = indices % every == every - 1
+def split_flights(origins: NDArray[np.int64], every: int) -> Split:
+    """Keep every so many-th flight out; the only flight there is both teaches and measures.
+
+    Args:
+        origins: int64 [K], which flight each row is a piece of; pieces of one go the same way.
+        every: so many.
+    """
+    _, flights = np.unique(origins, return_inverse=True)
+    last = int(flights.max())
+    out = flights % every == every - 1
     if not out.any():
-        out[-1] = True
-    train = indices[~out] if flights > 1 else indices
-    return Split(train, indices[out])
+        out = flights == last
+    indices = np.arange(len(origins))
+    return Split(indices[~out] if last else indices, indices[out])
 
 
 def draw_windows(

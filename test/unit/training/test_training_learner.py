@@ -34,6 +34,7 @@ def bars(frames=240):
         labels=labels,
         elapsed_s=np.full(frames, 0.05, np.float32),
         starts=np.arange(0, frames + 1, 24),
+        origins=np.arange(len(np.arange(0, frames + 1, 24)) - 1),
         sha256="",
     )
 

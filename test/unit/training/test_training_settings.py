@@ -39,7 +39,7 @@ def test_missing_file_is_named(tmp_path):
     ("content", "message"),
     [
         ({"flights": {"clonning": 3}}, "unknown key flights.clonning; did you mean"),
-        ({"flights": {"cloning": 0}}, "flights.cloning: .*greater than or equal to 1, got 0"),
+        ({"flights": {"cloning": -1}}, "flights.cloning: .*greater than or equal to 0, got -1"),
         ({"flights": {"expert_share": [1.5]}}, "share.* between 0 and 1"),
         ({"seed": -1}, "seed: .*got -1"),
         ({"seed": "three"}, "seed: .*valid integer.*got 'three'"),

@@ -22,6 +22,7 @@ def dataset(lengths=(30, 4, 50), dts=(0.05, 0.05, 0.05)):
         labels=rng.normal(size=(frames, 4)).astype(np.float32),
         elapsed_s=np.repeat(np.float32(dts), lengths),
         starts=starts,
+        origins=np.arange(len(starts) - 1),
         sha256="",
     )
 
@@ -98,8 +99,8 @@ def test_parts_hold_all_windows_once():
 
 
 def test_every_so_manyth_flight_is_kept_out():
-    split = split_flights(9, 4)
+    split = split_flights(np.arange(9), 4)
     assert split.held_out.tolist() == [3, 7]
     assert split.train.tolist() == [0, 1, 2, 4, 5, 6, 8]
-    assert split_flights(2, 4).held_out.tolist() == [1]
-    assert split_flights(1, 4).train.tolist() == [0]
+    assert split_flights(np.arange(2), 4).held_out.tolist() == [1]
+    assert split_flights(np.arange(1), 4).train.tolist() == [0]

@@ -1,0 +1,117 @@
+"""A recorded flight's events as what learning needs: fitted frames, labels, speeds.
+
+A clock that is set back begins another flight: nothing pairs across it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from liquid_control import frames
+from liquid_control.bags import Loss, Losses
+from liquid_control.bags.events import Calibrated, Commanded, Event, Moved, Seen, Speaker
+from liquid_control.errors import ModelError, ObservationError
+from liquid_control.perception.image import CameraView, fit
+from liquid_control.perception.viewfinder import Viewfinder
+from liquid_control.training.bag_settings import BagLabel
+from liquid_control.types import Command, ImuWindow, Pixels, VehicleState
+
+SPEAKERS = {BagLabel.POLICY_COMMAND: Speaker.POLICY, BagLabel.COMMAND: Speaker.GUARD}
+
+Row = tuple[int, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame at the model's size.
+
+    Attributes:
+        stamp_ns: its stamp.
+        image: uint8 [H, W, 3], RGB.
+        imu: the samples since the frame before.
+    """
+
+    stamp_ns: int
+    image: Pixels
+    imu: ImuWindow
+
+
+@dataclass(slots=True)
+class RecordedFlight:
+    """What one stretch of a bag holds, as long as its clock goes forward.
+
+    Attributes:
+        frames: by stamp.
+        labels: (stamp, (forward, left, up in m/s, yaw rate in rad/s)), as recorded.
+        speeds: (stamp, (m/s,)), measured.
+    """
+
+    frames: list[Frame] = field(default_factory=list)
+    labels: list[Row] = field(default_factory=list)
+    speeds: list[Row] = field(default_factory=list)
+
+
+def recorded_flights(
+    events: Iterable[Event], view: CameraView, label: BagLabel, losses: Losses
+) -> Iterator[RecordedFlight]:
+    """Yield the flights that events tell of.
+
+    Args:
+        events: of one bag, from `bags.flight.read_flight`.
+        view: of the model that is to learn; larger and wider pictures are cut and averaged.
+        label: what is learned.
+        losses: takes the pictures that do not fit the view.
+    """
+    finder, flight = Viewfinder(view), RecordedFlight()
+    for event in events:
+        if isinstance(event, Seen):
+            if flight.frames and event.observation.stamp_ns <= flight.frames[-1].stamp_ns:
+                yield flight
+                flight = RecordedFlight()
+            _see(flight, event, finder, view, losses)
+        elif isinstance(event, Calibrated):
+            finder.calibrated(event.width, event.height, event.horizontal_fov_deg)
+        elif isinstance(event, Moved):
+            _move(flight, event, label)
+        elif isinstance(event, Commanded) and event.speaker == SPEAKERS.get(label):
+            _label(flight, event.stamp_ns, event.command, losses)
+    yield flight
+
+
+def _see(
+    flight: RecordedFlight, seen: Seen, finder: Viewfinder, view: CameraView, losses: Losses
+) -> None:
+    observation = seen.observation
+    try:
+        fitted = fit(finder.frame(observation.image), view)
+    except (ObservationError, ModelError) as error:
+        losses.count(Loss.BAD_PICTURE, str(error))
+        return
+    flight.frames.append(Frame(observation.stamp_ns, fitted.copy(), observation.imu))
+
+
+def _move(flight: RecordedFlight, moved: Moved, label: BagLabel) -> None:
+    speed = float(np.linalg.norm(moved.state.velocity))
+    flight.speeds.append((moved.stamp_ns, (speed,)))
+    if label is BagLabel.ODOMETRY:
+        flight.labels.append((moved.stamp_ns, measured(moved.state)))
+
+
+def _label(flight: RecordedFlight, stamp_ns: int, command: Command, losses: Losses) -> None:
+    if command.is_finite:
+        flight.labels.append((stamp_ns, command.values))
+    else:
+        losses.count(Loss.BAD_VALUE, f"a command at {stamp_ns} ns is not finite")
+
+
+def measured(state: VehicleState) -> tuple[float, ...]:
+    """Return a state's velocity as a command would have asked for it, as `Command.values`.
+
+    The velocity is turned into the heading frame; the yaw rate is the turning about the map's
+    vertical, (R w)_z for the body rates w.
+    """
+    heading = frames.heading_of(state.quaternion)
+    velocity = frames.heading_from_world(state.velocity, heading)
+    turning = frames.rotation_from_quaternion(state.quaternion) @ state.angular_velocity
+    return (*(float(value) for value in velocity), float(turning[2]))

@@ -1,0 +1,186 @@
+"""From a recorded flight to pieces worth learning from, with a count of what was left out.
+
+Frames go one by one where they are bad, come twice too often, or have no label: a policy meets
+such a loss in flight as a longer time step, and here too. Hovering and gaps cut the flight.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.perception.image import moments
+from liquid_control.perception.imu import imu_features
+from liquid_control.training.bag_flight import Frame, RecordedFlight
+from liquid_control.training.bag_settings import BagSettings
+from liquid_control.training.bag_track import Track
+from liquid_control.training.flight_file import FlightData
+from liquid_control.types import NANOSECONDS, Floats, ImuWindow
+
+SPEED_AGE_NS = NANOSECONDS // 2
+
+
+class Drop(str, Enum):
+    """Why a frame was left out; the values are the words of cards."""
+
+    UNIFORM = "of almost one value"
+    FROZEN = "equal to the one before"
+    BETWEEN = "between two periods"
+    UNLABELLED = "without a label"
+    HOVERING = "while hovering"
+    SHORT = "in too short a piece"
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Frames that have labels.
+
+    Attributes:
+        frames: T of them.
+        labels: float64 [T, 4], as `Command.values`.
+        speeds: float64 [T], m/s.
+    """
+
+    frames: list[Frame]
+    labels: Floats
+    speeds: Floats
+
+
+def pieces_of(
+    flight: RecordedFlight, settings: BagSettings, drops: Counter[Drop]
+) -> list[FlightData]:
+    """Return what of a flight is to be learned from, cut where it is not continuous.
+
+    Args:
+        flight: as recorded.
+        settings: of the filters.
+        drops: takes the number of frames left out, by reason.
+    """
+    frames = _usable(flight.frames, settings, drops)
+    if settings.rate_hz is not None:
+        frames = _resampled(frames, settings.rate_hz, drops)
+    labelled = _labelled(frames, flight, settings, drops)
+    flying = _flying(labelled, settings)
+    drops[Drop.HOVERING] += int((~flying).sum())
+    pieces = []
+    for rows in _runs(labelled.frames, flying, settings.max_gap_s):
+        if len(rows) < settings.min_frames:
+            drops[Drop.SHORT] += len(rows)
+        else:
+            pieces.append(_piece(labelled, rows))
+    return pieces
+
+
+def _usable(frames: list[Frame], settings: BagSettings, drops: Counter[Drop]) -> list[Frame]:
+    """Leave out pictures that show nothing, or nothing new."""
+    kept: list[Frame] = []
+    waiting: list[ImuWindow] = []
+    last: Frame | None = None
+    for frame in frames:
+        reason = _fault(frame, last, settings)
+        last = frame
+        if reason is not None:
+            drops[reason] += 1
+            waiting.append(frame.imu)
+            continue
+        kept.append(_joined(frame, frame.stamp_ns, waiting))
+    return kept
+
+
+def _fault(frame: Frame, before: Frame | None, settings: BagSettings) -> Drop | None:
+    if moments(frame.image)[1] < settings.min_contrast:
+        return Drop.UNIFORM
+    if settings.keep_frozen or before is None or not np.array_equal(frame.image, before.image):
+        return None
+    return Drop.FROZEN
+
+
+def _resampled(frames: list[Frame], rate_hz: float, drops: Counter[Drop]) -> list[Frame]:
+    """Take the frame nearest to each period's time, within half a period, and that time for it."""
+    if not frames:
+        return []
+    stamps = np.array([frame.stamp_ns for frame in frames], np.int64)
+    period = NANOSECONDS / rate_hz
+    periods = np.rint((stamps - stamps[0]) / period).astype(np.int64)
+    times = stamps[0] + np.rint(periods * period).astype(np.int64)
+    nearest: dict[int, int] = {}
+    for index, number in enumerate(periods.tolist()):
+        best = nearest.setdefault(number, index)
+        if abs(stamps[index] - times[index]) < abs(stamps[best] - times[best]):
+            nearest[number] = index
+    kept: list[Frame] = []
+    waiting: list[ImuWindow] = []
+    for index, frame in enumerate(frames):
+        if nearest[int(periods[index])] == index:
+            kept.append(_joined(frame, int(times[index]), waiting))
+        else:
+            drops[Drop.BETWEEN] += 1
+            waiting.append(frame.imu)
+    return kept
+
+
+def _labelled(
+    frames: list[Frame], flight: RecordedFlight, settings: BagSettings, drops: Counter[Drop]
+) -> Labelled:
+    stamps = np.array([frame.stamp_ns for frame in frames], np.int64)
+    ahead = stamps + round(settings.lookahead_s * NANOSECONDS)
+    age_ns = round(settings.max_label_age_s * NANOSECONDS)
+    labels = Track.of(flight.labels, 4).at(ahead, age_ns)
+    speeds = Track.of(flight.speeds, 1).at(stamps, SPEED_AGE_NS)[:, 0]
+    kept: list[Frame] = []
+    waiting: list[ImuWindow] = []
+    has = ~np.isnan(labels[:, 0])
+    for frame, is_labelled in zip(frames, has.tolist(), strict=True):
+        if is_labelled:
+            kept.append(_joined(frame, frame.stamp_ns, waiting))
+        else:
+            waiting.append(frame.imu)
+    drops[Drop.UNLABELLED] += len(frames) - len(kept)
+    labels, speeds = labels[has], speeds[has]
+    asked = np.linalg.norm(labels[:, :3], axis=1)
+    return Labelled(kept, labels, np.where(np.isfinite(speeds), speeds, asked))
+
+
+def _joined(frame: Frame, stamp_ns: int, waiting: list[ImuWindow]) -> Frame:
+    """Return a frame with the IMU samples of the frames before it that were left out."""
+    window = ImuWindow.joined([*waiting, frame.imu]) if waiting else frame.imu
+    waiting.clear()
+    return Frame(stamp_ns, frame.image, window)
+
+
+def _flying(labelled: Labelled, settings: BagSettings) -> NDArray[np.bool_]:
+    """Return which frames are not in a stretch of hovering that lasts too long, bool [T]."""
+    slow = labelled.speeds < settings.min_speed_mps
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], slow, [False]]).astype(np.int8)))
+    flying = np.ones(len(slow), np.bool_)
+    for first, end in edges.reshape(-1, 2).tolist():
+        lasted_ns = labelled.frames[end - 1].stamp_ns - labelled.frames[first].stamp_ns
+        if lasted_ns > settings.hover_s * NANOSECONDS:
+            flying[first:end] = False
+    return flying
+
+
+def _runs(
+    frames: list[Frame], flying: NDArray[np.bool_], max_gap_s: float
+) -> list[NDArray[np.int64]]:
+    """Return rows of frames that follow each other without a gap, each int64 [P]."""
+    rows = np.flatnonzero(flying)
+    if not len(rows):
+        return []
+    stamps = np.array([frames[row].stamp_ns for row in rows.tolist()], np.int64)
+    cut = (np.diff(rows) > 1) | (np.diff(stamps) > max_gap_s * NANOSECONDS)
+    return np.split(rows, np.flatnonzero(cut) + 1)
+
+
+def _piece(labelled: Labelled, rows: NDArray[np.int64]) -> FlightData:
+    frames = [labelled.frames[row] for row in rows.tolist()]
+    return FlightData(
+        stamps_ns=np.array([frame.stamp_ns for frame in frames], np.int64),
+        images=np.stack([frame.image for frame in frames]),
+        imu=np.stack([imu_features(frame.imu) for frame in frames]).astype(np.float32),
+        labels=labelled.labels[rows].astype(np.float32),
+        by_expert=np.ones(len(rows), np.bool_),
+        result=None,
+    )

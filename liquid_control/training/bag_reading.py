@@ -1,0 +1,82 @@
+"""The bags of a run: jobs that read them, what became of each, and the files that came of it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from liquid_control.errors import BagError
+from liquid_control.perception.image import CameraView
+from liquid_control.training.bag_job import BagJob, BagSummary, piece_path, read_summary
+from liquid_control.training.bag_sources import BagData
+from liquid_control.training.folder import RunFolder
+from liquid_control.training.settings import TrainingSettings
+
+
+def bag_jobs(settings: TrainingSettings, folder: RunFolder, data: BagData) -> list[BagJob]:
+    """Return the jobs that read a run's bags to the size of its camera."""
+    camera, motors = settings.base_scenario().camera, settings.network.motors
+    view = CameraView(
+        camera.width, camera.height, camera.horizontal_fov_deg, camera.pitch_down_deg
+    )
+    return [
+        BagJob(source, data, settings.bags, view, motors, folder.bag(source.key))
+        for source in data.sources
+    ]
+
+
+def bag_summaries(folder: RunFolder, data: BagData | None) -> list[BagSummary]:
+    """Return what became of each bag.
+
+    Raises:
+        OutputError: a summary is damaged.
+    """
+    return [read_summary(folder.bag(source.key)) for source in (data.sources if data else ())]
+
+
+def bag_pieces(folder: RunFolder, data: BagData | None) -> list[tuple[Path, int]]:
+    """Return the file of every piece, with the number of the bag that it is of.
+
+    Raises:
+        OutputError: a summary is damaged.
+    """
+    return [
+        (piece_path(folder.bag(source.key), index), number)
+        for number, source in enumerate(data.sources if data else ())
+        for index in range(len(read_summary(folder.bag(source.key)).pieces))
+    ]
+
+
+def told(summaries: Sequence[BagSummary]) -> list[str]:
+    """Return lines that tell what is learned from, and what of the bags was left out and why.
+
+    Raises:
+        BagError: there is nothing in them to learn from.
+    """
+    errors = [summary.error for summary in summaries if summary.error]
+    frames = sum(summary.frames for summary in summaries)
+    if not frames:
+        left_out = _left_out(summaries) or ["no frame in any of them"]
+        reason = errors[0] if errors else "; ".join(left_out)
+        raise BagError(f"--data: nothing to learn from in {len(summaries)} bag(s): {reason}")
+    used = [summary for summary in summaries if summary.frames]
+    seconds = sum(summary.duration_s for summary in used)
+    lines = [f"bags: {frames} frames of {len(used)} flights, {seconds / 60:.1f} min"]
+    lines += [f"  left out: {line}" for line in _left_out(summaries)]
+    lines += [f"  not usable: {error}" for error in errors]
+    lines += [f"  {s.name}: {line}" for s in summaries for line in s.losses]
+    beyond = sum(summary.beyond_motors for summary in summaries)
+    if beyond:
+        lines.append(f"  held to the motors' range: {beyond} labels")
+    return lines
+
+
+def _left_out(summaries: Sequence[BagSummary]) -> list[str]:
+    return [f"{count} frames {reason}" for reason, count in total_dropped(summaries).items()]
+
+
+def total_dropped(summaries: Sequence[BagSummary]) -> dict[str, int]:
+    """Return how many frames were left out of all bags, by reason."""
+    total: Counter[str] = Counter()
+    for summary in summaries:
+        total.update(summary.dropped)
+    return dict(sorted(total.items()))

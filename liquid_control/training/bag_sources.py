@@ -1,0 +1,166 @@
+"""Which bags a run learns from: found, named and told apart by what is in them."""
+
+import glob
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from liquid_control.errors import BagError, ConfigError, OutputError
+from liquid_control.training.atomic import write_text
+
+SOURCES_FILE = "bags.json"
+SUFFIXES = (".mcap", ".db3", ".partial")
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class BagSource:
+    """One bag.
+
+    Attributes:
+        path: a file, or the folder of a rosbag2 recording.
+        sha256: of its content: the file's, or of names and contents of the folder's files.
+    """
+
+    path: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
+        return Path(self.path).name
+
+    @property
+    def key(self) -> str:
+        """What its files in the run's folder are called."""
+        return self.sha256[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class BagData:
+    """The bags of a run, and how their topics are found.
+
+    Attributes:
+        sources: in the order of learning, each content once.
+        presets: names or files of topic rules.
+        flags: role to topic.
+    """
+
+    sources: tuple[BagSource, ...]
+    presets: tuple[str, ...] = ()
+    flags: Mapping[str, str] | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write the list, so that a resumed run knows what it learns from."""
+        write_text(folder / SOURCES_FILE, json.dumps(asdict(self), indent=1))
+
+    def check_same(self, begun: "BagData") -> None:
+        """Refuse to go on with other bags than the run was begun with.
+
+        Raises:
+            ConfigError: a bag or a topic has changed.
+        """
+        now, before = ([source.sha256 for source in data.sources] for data in (self, begun))
+        if now != before:
+            raise ConfigError(
+                f"--resume: the run was begun with {len(before)} bag(s) of other content or "
+                f"order than the {len(now)} of --data; leave --data out, or begin a new run"
+            )
+        if (self.presets, self.flags) != (begun.presets, begun.flags):
+            raise ConfigError(
+                "--resume: the run was begun with other --topics or --topic; "
+                "leave them out, or begin a new run"
+            )
+
+
+def load_data(folder: Path) -> BagData | None:
+    """Read what `BagData.save` wrote; None where the run learns from no bags.
+
+    Raises:
+        OutputError: the file is damaged.
+    """
+    path = folder / SOURCES_FILE
+    if not path.exists():
+        return None
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+        sources = tuple(BagSource(**row) for row in content["sources"])
+        return BagData(sources, tuple(content["presets"]), content["flags"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(f"{path}: is not what training wrote ({error!r})") from error
+
+
+def find_bags(words: Sequence[Path]) -> list[Path]:
+    """Return the bags that words name: files, folders of a recording, folders of bags, patterns.
+
+    Raises:
+        BagError: a word names nothing that could be a bag.
+    """
+    found: list[Path] = []
+    for word in words:
+        named = [Path(name) for name in sorted(glob.glob(str(word)))] or [word]
+        bags = [bag for path in named for bag in _bags_at(path)]
+        if not bags:
+            raise BagError(
+                f"--data {word}: expected .mcap or .db3 files, a rosbag2 folder, or a folder of "
+                "bags, found none there"
+            )
+        found += bags
+    return found
+
+
+def _bags_at(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        return []
+    if (path / "metadata.yaml").exists():
+        return [path]
+    inside = sorted(path.iterdir())
+    return [one for one in inside if one.suffix in SUFFIXES or (one / "metadata.yaml").exists()]
+
+
+def bag_data(
+    words: Sequence[Path], presets: Sequence[str] = (), flags: Mapping[str, str] | None = None
+) -> tuple[BagData, list[str]]:
+    """Return the bags that words name, and a line about each that is there twice.
+
+    Raises:
+        BagError: a word names no bag, or a bag cannot be read at all.
+    """
+    sources: dict[str, BagSource] = {}
+    lines = []
+    for path in find_bags(words):
+        source = BagSource(str(path), content_hash(path))
+        first = sources.setdefault(source.sha256, source)
+        if first is not source:
+            lines.append(f"{path}: is the same as {first.path}, and is used once")
+    return BagData(tuple(sources.values()), tuple(presets), dict(flags or {})), lines
+
+
+def content_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, or of a folder's names and files.
+
+    Raises:
+        BagError: it cannot be read.
+    """
+    hasher = hashlib.sha256()
+    try:
+        if path.is_file():
+            _feed(hasher, path)
+        else:
+            for file in sorted(one for one in path.rglob("*") if one.is_file()):
+                hasher.update(f"\0{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
+                _feed(hasher, file)
+    except OSError as error:
+        raise BagError(f"{path}: cannot be read ({error.strerror})") from error
+    return hasher.hexdigest()
+
+
+def _feed(hasher: "hashlib._Hash", path: Path) -> None:
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            hasher.update(block)
