@@ -1,32 +1,26 @@
 """Open a recording, whatever its format and state, and hand over its messages in order of time."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from heapq import merge
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any
 
-from rosbags.highlevel import AnyReader
-from rosbags.typesys import Stores, get_typestore
+import zstandard
 
-from liquid_control.bags.losses import Losses
+from liquid_control.bags.losses import Loss, Losses
+from liquid_control.bags.ordering import Stretch, by_time, watched
+from liquid_control.bags.part import Contents, Definition, Part, RawMessage
+from liquid_control.bags.parts import ZSTD, open_parts
+from liquid_control.bags.typestore import Types
 from liquid_control.errors import BagError
 
+__all__ = ["Bag", "RawMessage", "TopicInfo", "open_bag"]
 
-class RawMessage(NamedTuple):
-    """A message as it lies in the bag.
-
-    Attributes:
-        topic: with its leading slash.
-        type: such as `sensor_msgs/msg/Imu`.
-        log_ns: when the recorder filed it, ns.
-        data: CDR with its encapsulation header.
-    """
-
-    topic: str
-    type: str
-    log_ns: int
-    data: bytes
+EARLIEST_NS = -(2**63)
+LARGEST_UNPACKED = 2**28
+"""Of a message that was compressed on its own, bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +40,38 @@ class TopicInfo:
     definition: str
 
 
-@dataclass
 class Bag:
-    """A recording: one file or several."""
+    """A recording of one file or several, opened by `open_bag`.
 
-    parts: tuple[Path, ...]
-    topics: Mapping[str, TopicInfo]
-    metadata: Mapping[str, Mapping[str, str]]
-    start_ns: int | None
-    end_ns: int | None
-    _stores: dict[str, Any] = field(default_factory=dict)
+    Attributes:
+        parts: its files.
+        topics: by name.
+        metadata: by name: MCAP's metadata records, and `custom_data` of rosbag2.
+        start_ns: first log time, None where it is not known.
+        end_ns: last log time.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        parts: Sequence[Part],
+        custom: Mapping[str, str],
+        lost: Losses,
+    ) -> None:
+        contents = [part.contents for part in parts]
+        self.parts = tuple(files)
+        self._parts = tuple(parts)
+        self._lost = lost
+        self.topics: Mapping[str, TopicInfo] = MappingProxyType(_topics(contents))
+        self.metadata: Mapping[str, Mapping[str, str]] = MappingProxyType(
+            {name: said for part in reversed(contents) for name, said in part.metadata.items()}
+            | ({"custom_data": custom} if custom else {})
+        )
+        starts = [part.start_ns for part in contents if part.start_ns is not None]
+        ends = [part.end_ns for part in contents if part.end_ns is not None]
+        self.start_ns = min(starts, default=None)
+        self.end_ns = max(ends, default=None)
+        self._types = Types(_definitions(contents))
 
     @property
     def path(self) -> Path:
@@ -65,62 +81,106 @@ class Bag:
     @property
     def size_bytes(self) -> int:
         """Size of all parts together."""
-        return sum(
-            file.stat().st_size
-            for part in self.parts
-            for file in (part.iterdir() if part.is_dir() else [part])
-        )
+        return sum(part.stat().st_size for part in self.parts if part.exists())
 
     def messages(
         self, topics: Collection[str], losses: Losses, start_ns: int | None = None
     ) -> Iterator[RawMessage]:
-        """Yield the messages of some topics by log time."""
-        streams = [_part(part, topics, start_ns) for part in self.parts]
-        yield from merge(*streams, key=lambda message: message.log_ns)
+        """Yield the messages of some topics by log time; memory holds a window of them.
 
-    def decode(self, message: RawMessage) -> Any:
-        """Return the message's content as a rosbags message object.
+        Args:
+            topics: their names.
+            losses: counts what cannot be read.
+            start_ns: earlier messages are left out.
 
         Raises:
-            BagError: its bytes do not fit its type.
+            BagError: a file went away.
         """
-        store = self._stores.setdefault("", get_typestore(Stores.ROS2_JAZZY))
+        for loss, number in self._lost.counts.items():
+            losses.count(loss, self._lost.reasons[loss], number)
+        problems: dict[str, str] = {}
         try:
-            return store.deserialize_cdr(message.data, message.type)
-        except Exception as error:
-            raise BagError(f"{message.topic}: {message.type} expected, got {error}") from error
+            for message in watched(self._stream(topics, losses, start_ns), losses):
+                problem = problems.get(message.type)
+                if problem is None:
+                    problem = problems.setdefault(message.type, self._types.problem(message.type))
+                if problem:
+                    losses.count(Loss.NO_TYPE, f"{message.topic}: {problem}")
+                elif message.data.startswith(ZSTD):
+                    yield from _unpacked(message, losses)
+                else:
+                    yield message
+        except OSError as error:
+            raise BagError(f"{self.path}: cannot be read ({error.strerror})") from error
 
+    def _stream(
+        self, topics: Collection[str], losses: Losses, start_ns: int | None
+    ) -> Iterator[RawMessage]:
+        first_ns = EARLIEST_NS if start_ns is None else start_ns
+        if len(self._parts) == 1:
+            return self._parts[0].messages(topics, losses, first_ns)
+        return by_time(
+            Stretch(start, 0, partial(part.messages, topics, losses, first_ns))
+            for part, start, end in (
+                (part, part.contents.start_ns, part.contents.end_ns) for part in self._parts
+            )
+            if start is not None and end is not None and end >= first_ns
+        )
 
-def _part(path: Path, topics: Collection[str], start_ns: int | None) -> Iterator[RawMessage]:
-    store = get_typestore(Stores.ROS2_JAZZY)
-    with AnyReader([path], default_typestore=store) as reader:
-        wanted = [c for c in reader.connections if c.topic in topics]
-        if wanted:
-            for connection, log_ns, data in reader.messages(wanted, start=start_ns):
-                yield RawMessage(connection.topic, connection.msgtype, log_ns, bytes(data))
+    def decode(self, message: RawMessage) -> Any:
+        """Return a message's content as a message object of rosbags.
+
+        Raises:
+            BagError: its type is not known, or its bytes do not fit it.
+        """
+        return self._types.decode(message.type, message.data)
 
 
 def open_bag(path: Path | Sequence[Path]) -> Bag:
-    """Open one `.mcap` or `.db3` file, a rosbag2 folder, or several as one recording in parts.
+    """Open a recording.
+
+    Args:
+        path: an MCAP file, whole or as a killed recorder left it, a `.db3`, or a rosbag2 folder;
+            or several of them that are one recording in parts.
 
     Raises:
-        BagError: it is missing, or nothing of it can be read.
+        BagError: it is missing, is no bag, or nothing of it can be read.
     """
-    parts = (path,) if isinstance(path, Path) else tuple(path)
-    topics: dict[str, TopicInfo] = {}
-    times: list[tuple[int, int]] = []
-    for part in parts:
-        try:
-            store = get_typestore(Stores.ROS2_JAZZY)
-            with AnyReader([part], default_typestore=store) as reader:
-                for c in reader.connections:
-                    have = topics.get(c.topic)
-                    count = c.msgcount + ((have.count or 0) if have else 0)
-                    topics[c.topic] = TopicInfo(c.topic, c.msgtype, count, str(c.msgdef.data))
-                if reader.message_count:
-                    times.append((reader.start_time, reader.end_time - 1))
-        except Exception as error:
-            raise BagError(f"{part}: cannot be read ({error})") from error
-    start = min(t[0] for t in times) if times else None
-    end = max(t[1] for t in times) if times else None
-    return Bag(parts, topics, {}, start, end)
+    return Bag(*open_parts([path] if isinstance(path, Path) else path))
+
+
+def _topics(contents: Sequence[Contents]) -> dict[str, TopicInfo]:
+    """Return each topic with its messages in all parts together."""
+    found: dict[str, TopicInfo] = {}
+    for topic in (topic for part in contents for topic in part.topics):
+        have = found.get(topic.name)
+        if have is None:
+            text = topic.definition.text
+            found[topic.name] = TopicInfo(topic.name, topic.type, topic.count, text)
+        else:
+            known = have.count is not None and topic.count is not None
+            count = (have.count or 0) + (topic.count or 0) if known else None
+            found[topic.name] = replace(have, count=count)
+    return found
+
+
+def _definitions(contents: Sequence[Contents]) -> dict[str, Definition]:
+    found: dict[str, Definition] = {}
+    for topic in (topic for part in contents for topic in part.topics):
+        if topic.definition.text.strip():
+            found.setdefault(topic.type, topic.definition)
+    return found
+
+
+def _unpacked(message: RawMessage, losses: Losses) -> Iterator[RawMessage]:
+    """Yield a message that was compressed on its own, as plain bytes."""
+    try:
+        size = zstandard.frame_content_size(message.data)
+        if size > LARGEST_UNPACKED:
+            raise zstandard.ZstdError(f"it claims {size} bytes")
+        machine = zstandard.ZstdDecompressor()
+        data = machine.decompress(message.data, max_output_size=LARGEST_UNPACKED)
+    except (zstandard.ZstdError, MemoryError) as error:
+        losses.count(Loss.UNDECODABLE, f"{message.topic}: does not decompress ({error})")
+    else:
+        yield message._replace(data=data)

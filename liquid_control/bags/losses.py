@@ -11,6 +11,7 @@ from enum import Enum
 class Loss(str, Enum):
     """Kinds of losses; the values are the words of reports."""
 
+    MISSING_PART = "parts of the recording that are missing or cannot be opened"
     ENDS_EARLY = "the file ends in the middle"
     UNREADABLE_BYTES = "bytes that are no record"
     DAMAGED_CHUNK = "chunks that are damaged"

@@ -1,0 +1,254 @@
+"""The messages of a chunk: decompressed and checked before any of it is believed.
+
+A chunk of common size is read whole. A large one is read twice in pieces, first to check it, so
+that memory does not follow what a file says about itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from io import BytesIO, RawIOBase
+from struct import Struct
+from typing import IO, Any, NamedTuple
+from zlib import crc32
+
+import lz4.frame  # type: ignore[import-untyped]
+import zstandard
+from mcap.opcode import Opcode
+
+from liquid_control.bags.mcap_format import (
+    LARGEST_CHUNK,
+    LARGEST_MESSAGE,
+    MESSAGE,
+    MESSAGE_HEAD,
+    RECORD,
+    ChunkHead,
+    RecordFile,
+)
+from liquid_control.bags.part import BrokenBytesError
+
+WHOLE = 2**25
+"""Chunks up to this size are read whole, bytes."""
+
+PIECE = 2**22
+CHANNEL_TIME = Struct("<H4xQ")
+UNDEFINED = ("", "")
+APPLICATION = 0x80
+"""Opcodes from here on are the application's own, and are passed over."""
+
+Routes = Mapping[int, "tuple[str, str] | None"]
+"""Topic and type of each channel; None for those that nobody wants."""
+
+
+class Entry(NamedTuple):
+    """A message in a piece of bytes."""
+
+    log_ns: int
+    channel: int
+    begin: int
+    end: int
+
+
+class Piece(NamedTuple):
+    """What was found in a piece of bytes.
+
+    Attributes:
+        entries: messages on channels that are wanted, or of which nothing is known.
+        definitions: opcode, first and last byte of schemas and channels.
+        stop: where the first record begins that is not whole.
+        needed: bytes of that record; 0 where there is none.
+        ordered: no entry is earlier than the one before it.
+        broken: why reading stopped at a record that is none; empty where there is none.
+    """
+
+    entries: list[Entry]
+    definitions: list[tuple[int, int, int]]
+    stop: int
+    needed: int
+    ordered: bool
+    broken: str
+
+
+def read_piece(data: bytes, begin: int, end: int, routes: Routes, start_ns: int) -> Piece:
+    """Find the records in `data[begin:end]`."""
+    entries: list[Entry] = []
+    definitions: list[tuple[int, int, int]] = []
+    latest, ordered, position, needed = 0, True, begin, 0
+    while position < end:
+        if end - position < RECORD.size:
+            needed = RECORD.size
+            break
+        opcode, length = RECORD.unpack_from(data, position)
+        stop = position + RECORD.size + length
+        if stop > end:
+            needed = stop - position
+            break
+        if opcode == Opcode.MESSAGE and length >= MESSAGE_HEAD:
+            channel, log_ns = CHANNEL_TIME.unpack_from(data, position + RECORD.size)
+            if log_ns >= start_ns and routes.get(channel, UNDEFINED) is not None:
+                entries.append(Entry(log_ns, channel, position + MESSAGE.size, stop))
+                if log_ns < latest:
+                    ordered = False
+                latest = log_ns
+        elif opcode == Opcode.SCHEMA or opcode == Opcode.CHANNEL:
+            definitions.append((opcode, position + RECORD.size, stop))
+        elif opcode < APPLICATION:
+            reason = f"a record of opcode {opcode} and {length} bytes in it"
+            return Piece(entries, definitions, position, 0, ordered, reason)
+        position = stop
+    return Piece(entries, definitions, position, needed, ordered, "")
+
+
+def pieces_of(
+    file: RecordFile, head: ChunkHead, routes: Routes, start_ns: int
+) -> Iterator[tuple[bytes, Piece]]:
+    """Yield the records of a chunk, checked; of one that the file ends in, all that are whole.
+
+    Raises:
+        BrokenBytesError: the chunk is damaged.
+    """
+    if head.stop > file.size:
+        yield from whole_records(file, head, routes, start_ns)
+    elif head.size > WHOLE:
+        verify(file, head)
+        yield from whole_records(file, head, routes, start_ns)
+    else:
+        data, begin, end = load(file, head)
+        piece = read_piece(data, begin, end, routes, start_ns)
+        if piece.broken or piece.needed:
+            raise BrokenBytesError(piece.broken or "its last record is cut off")
+        yield data, piece
+
+
+def load(file: RecordFile, head: ChunkHead) -> tuple[bytes, int, int]:
+    """Return bytes and, in them, begin and end of a chunk's records, checked.
+
+    Raises:
+        BrokenBytesError: it is cut off, does not decompress, or its checksum is wrong.
+    """
+    check_sizes(file, head)
+    offset = head.data_offset - head.offset
+    data = file.at(head.offset, head.stop - head.offset)
+    if len(data) < head.stop - head.offset:
+        raise BrokenBytesError("the file ends in it")
+    if head.compression:
+        data, offset = decompress(memoryview(data)[offset:], head), 0
+    end = offset + head.size
+    if len(data) != end:
+        raise BrokenBytesError(f"{head.size} bytes expected, {len(data) - offset} found")
+    if head.crc and crc32(memoryview(data)[offset:]) != head.crc:
+        raise BrokenBytesError("its checksum is wrong")
+    return data, offset, end
+
+
+def check_sizes(file: RecordFile, head: ChunkHead) -> None:
+    """Refuse sizes that no recorder writes, before anything is allocated."""
+    if head.compression not in ("", "lz4", "zstd"):
+        raise BrokenBytesError(f"its compression {head.compression!r} is not known")
+    if head.size > LARGEST_CHUNK:
+        raise BrokenBytesError(f"it claims {head.size} bytes, more than {LARGEST_CHUNK}")
+    if head.data_size > head.size + head.size // 64 + 2**16:
+        raise BrokenBytesError(f"{head.data_size} compressed bytes of {head.size}")
+
+
+def decompress(data: memoryview, head: ChunkHead) -> bytes:
+    """Return a whole chunk's records.
+
+    Raises:
+        BrokenBytesError: the bytes do not decompress to the size that it claims.
+    """
+    try:
+        if head.compression == "lz4":
+            machine = lz4.frame.LZ4FrameDecompressor()
+            return bytes(machine.decompress(data, max_length=head.size + 1))
+        if zstandard.frame_content_size(data) not in (-1, head.size):
+            raise BrokenBytesError(f"its compression speaks of other than {head.size} bytes")
+        return zstandard.ZstdDecompressor().decompress(data, max_output_size=max(head.size, 1))
+    except (RuntimeError, ValueError, EOFError, MemoryError, zstandard.ZstdError) as error:
+        raise BrokenBytesError(f"it does not decompress ({error})") from error
+
+
+class _Window(RawIOBase):
+    """A stretch of a file as a stream."""
+
+    def __init__(self, file: RecordFile, begin: int, end: int) -> None:
+        super().__init__()
+        self._file, self._at, self._end = file, begin, end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.at(self._at, min(len(buffer), self._end - self._at))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def stream(file: RecordFile, head: ChunkHead) -> IO[bytes]:
+    """Return a chunk's records as a stream of bytes."""
+    raw: Any = _Window(file, head.data_offset, min(head.stop, file.size))
+    if head.compression == "zstd":
+        return zstandard.ZstdDecompressor().stream_reader(raw, read_size=2**17)
+    opened: IO[bytes] = lz4.frame.LZ4FrameFile(raw)
+    return opened
+
+
+def pieces(file: RecordFile, head: ChunkHead) -> Iterator[bytes]:
+    """Yield the records of a large or cut off chunk in pieces, as far as they decompress.
+
+    Raises:
+        BrokenBytesError: they do not decompress.
+    """
+    if not head.compression:
+        end = min(head.stop, file.size)
+        for begin in range(head.data_offset, end, PIECE):
+            yield file.at(begin, min(PIECE, end - begin))
+        return
+    left = head.size
+    try:
+        with stream(file, head) as source:
+            while left > 0 and (data := source.read(min(PIECE, left))):
+                left -= len(data)
+                yield data
+    except (RuntimeError, ValueError, EOFError, MemoryError, zstandard.ZstdError) as error:
+        raise BrokenBytesError(f"it does not decompress ({error})") from error
+
+
+def verify(file: RecordFile, head: ChunkHead) -> None:
+    """Check the size and checksum of a large chunk.
+
+    Raises:
+        BrokenBytesError: they are wrong.
+    """
+    check_sizes(file, head)
+    crc = size = 0
+    for data in pieces(file, head):
+        crc, size = crc32(data, crc), size + len(data)
+    if size != head.size:
+        raise BrokenBytesError(f"{head.size} bytes expected, {size} found")
+    if head.crc and crc != head.crc:
+        raise BrokenBytesError("its checksum is wrong")
+
+
+def whole_records(
+    file: RecordFile, head: ChunkHead, routes: Routes, start_ns: int
+) -> Iterator[tuple[bytes, Piece]]:
+    """Yield pieces of whole records, with what is in them, as far as they go.
+
+    Raises:
+        BrokenBytesError: they do not decompress, or are no records.
+    """
+    rest = BytesIO()
+    needed = 0
+    for data in pieces(file, head):
+        rest.write(data)
+        if rest.tell() < needed:
+            continue
+        held = rest.getvalue() if rest.tell() > len(data) else data
+        piece = read_piece(held, 0, len(held), routes, start_ns)
+        yield held, piece
+        if piece.broken or piece.needed > LARGEST_MESSAGE:
+            raise BrokenBytesError(piece.broken or f"a record of {piece.needed} bytes in it")
+        rest, needed = BytesIO(), piece.needed
+        rest.write(held[piece.stop :])
+    if rest.tell():
+        raise BrokenBytesError("its last record is cut off")
