@@ -74,7 +74,6 @@ def replay(
         typer.Option(parser=at_least(0.0), metavar="S", help="Replay so many seconds."),
     ] = None,
     disturb: DisturbOption = None,
-    disturb: DisturbOption = None,
     video: Annotated[bool, typer.Option("--video", help="Write replay.mp4 too.")] = False,
     out: Annotated[
         Path | None,
@@ -93,7 +92,6 @@ def replay(
     from liquid_control.bags.topics import resolve
     from liquid_control.cli.output import output_folder
     from liquid_control.cli.packages import require_report
-    from liquid_control.cli.replay_disturbed import disturbed_variants, left_out
     from liquid_control.cli.replay_model import (
         check_against,
         check_backend,
@@ -101,18 +99,13 @@ def replay(
         parse_limits,
     )
     from liquid_control.cli.replay_run import Asked, Span, about, run_replay
-    from liquid_control.cli.shipped import shipped
     from liquid_control.cli.topic_options import rules_of
     from liquid_control.errors import ConfigError
-    from liquid_control.policy import load_model
     from liquid_control.replay.judgement import exceeded
 
     require_report()
     limits = parse_limits(max_rmse)
     check_backend(backend, "--backend")
-    chosen = model or []
-    if len(chosen) > 1 and not disturb:
-        raise ConfigError("--model: one is replayed; --against DIR compares with another one")
     opened = open_bag(bag[0] if len(bag) == 1 else bag)
     found = resolve(opened, rules_of(topics, topic))
     asked = Asked(
@@ -122,15 +115,11 @@ def replay(
         backend,
         check_against(against, found.has_commands),
         Span(start, duration),
-        disturbed_variants(disturb or [], duration_s=_seconds(opened)),
-        [load_model(shipped(folder)) for folder in chosen[1:]],
     )
     if limits and asked.against == "none":
         raise ConfigError("--max-rmse: there is nothing to compare with")
     disturbed = disturbing(disturb or [], model or [], asked)
     _tell_model(asked)
-    for line in left_out(disturb or []):
-        print(f"liquid-control: not applied to recorded pictures: {line}", file=sys.stderr)
     losses = Losses()
     begun_s = time.perf_counter()
     with output_folder(out, "replay") as folder:
@@ -158,9 +147,7 @@ def _command(
 ) -> str:
     """Return the words of an equal command line: names instead of paths, defaults told."""
     words = ["liquid-control", "replay", *(path.name for path in asked.bag.parts)]
-    for model in (asked.choice.model, *asked.also):
-        words += ["--model", model.name]
-    words += ["--against", Path(asked.against).name]
+    words += ["--model", asked.choice.model.name, "--against", Path(asked.against).name]
     words += ["--backend", asked.backend]
     for name, value in (
         ("--max-rmse", max_rmse),
@@ -168,8 +155,6 @@ def _command(
         ("--duration", asked.span.duration_s),
     ):
         words += [] if value is None else [name, f"{value}"]
-    for word in disturb:
-        words += ["--disturb", word]
     for name, values in (("--model", [path.name for path in models[1:]]), ("--disturb", disturb)):
         words += [part for value in values for part in (name, value)]
     return " ".join(words)
@@ -193,8 +178,7 @@ def _write(
     from liquid_control.replay.video import write_replay_video
 
     section = None if disturbed is None else disturbed.section(judgement.start_ns)
-    judgement, disturbed = outcome.judgement, outcome.disturbed
-    document = replay_document(told, judgement, [] if disturbed is None else disturbed.rows())
+    document = replay_document(told, judgement)
     document["disturbed"] = None if section is None else section.rows
     write_whole(folder / "replay.json", document_text(document))
     write_arrays(folder / "replay.npz", judgement)

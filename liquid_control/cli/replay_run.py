@@ -66,16 +66,13 @@ class Asked:
     span: Span
 
 
-def run_replay(
-    asked: Asked, losses: "Losses", further: "Sequence[Listener]" = (), quiet: bool = False
-) -> "Judgement":
+def run_replay(asked: Asked, losses: "Losses", further: "Sequence[Listener]" = ()) -> "Judgement":
     """Replay a bag in one pass and judge it.
 
     Args:
         asked: what to replay.
         losses: takes what of the bag cannot be used.
         further: who else hears the bag's events.
-        quiet: whether to show no progress.
 
     Raises:
         BagError: the bag has no frame that can be used, or nothing to compare with.
@@ -102,8 +99,7 @@ def run_replay(
     listeners = [one for one in (player, tape, other, pictures) if one is not None]
     events = read_flight(asked.bag, asked.topics, losses, asked.span.begin_ns(asked.bag))
     events = _until(events, asked.span.end_ns(asked.bag))
-    if not quiet:
-        events = shown_progress(events, asked.bag, "replaying")
+    events = shown_progress(events, asked.bag, "replaying")
     replay(events, [*listeners, *further])
     replayed, recorded = player.replayed(), tape.recorded()
     _check_frames(asked, len(recorded.frames), len(replayed.track.states), replayed.refused)

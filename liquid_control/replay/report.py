@@ -23,7 +23,7 @@ from liquid_control.replay.figures import (
 from liquid_control.replay.judgement import Judgement, verdict
 from liquid_control.replay.latency import Percentiles
 from liquid_control.replay.moments import Moment
-from liquid_control.replay.severity_curve import DisturbedSection, disturbed_section
+from liquid_control.replay.severity_curve import DisturbedSection
 from liquid_control.types import NANOSECONDS, Pixels
 
 WIDEST = 640
@@ -80,9 +80,6 @@ def write_report(
         "gaps": (*judgement.intervals.jumps, *judgement.intervals.gaps)[:GAPS_SHOWN],
         "neurons": neuron_figure(judgement),
         "shift": _shift(judgement),
-        "disturbed": None
-        if disturbed is None
-        else disturbed_section(disturbed, judgement.start_ns),
         "disturbed": disturbed,
         "other": None if judgement.other is None else judgement.other.label,
     }
