@@ -83,7 +83,11 @@ def write_report(
         "disturbed": disturbed,
         "other": None if judgement.other is None else judgement.other.label,
     }
-    filters = {"timeline": _timeline, "seconds": _seconds(judgement.start_ns), "ms": _ms}
+    filters: dict[str, Callable[..., str]] = {
+        "timeline": _timeline,
+        "seconds": _seconds(judgement.start_ns),
+        "ms": _ms,
+    }
     page = render("liquid_control.replay", "replay.html", context, filters)
     return write_whole(path, page)
 
