@@ -8,22 +8,21 @@ Everything ends when the simulator does, that is with the flight, or when a proc
 
 from pathlib import Path
 
-from launch.actions import (
-    DeclareLaunchArgument,
-    OpaqueFunction,
-    RegisterEventHandler,
-    SetEnvironmentVariable,
-    Shutdown,
-)
-from launch.event_handlers import OnProcessExit
-from launch.events.process import ProcessExited
-from launch.substitutions import LaunchConfiguration
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from liquid_control.config import project_file
 from liquid_control.config.presets import preset_names
-from liquid_control.errors import ConfigError, GraphError
+from liquid_control.nodes.launching import (
+    YES_OR_NO,
+    argument,
+    ends_together,
+    given,
+    middleware,
+    model_argument,
+    node,
+    number,
+)
 
 NONE = "none"
 """A preset argument that leaves the scenario as it is."""
@@ -33,119 +32,61 @@ def arguments() -> list[DeclareLaunchArgument]:
     """Return the arguments with descriptions, defaults and choices."""
 
     def preset(kind: str) -> DeclareLaunchArgument:
-        return DeclareLaunchArgument(
+        return argument(
             kind,
-            default_value=NONE,
-            choices=[NONE, *preset_names(kind)],
-            description=f"{kind} by name (config/presets.yaml); {NONE}: as the scenario says",
+            NONE,
+            f"{kind} by name (config/presets.yaml); {NONE}: as the scenario says",
+            [NONE, *preset_names(kind)],
         )
 
     return [
-        DeclareLaunchArgument(
-            "scenario", default_value="trail", description="name of a scenario, or path to a .yaml"
-        ),
-        DeclareLaunchArgument(
-            "seed", default_value="0", description="of every random stream, 0 or above"
-        ),
+        argument("scenario", "trail", "name of a scenario, or path to a .yaml"),
+        argument("seed", "0", "of every random stream, 0 or above"),
         preset("wind"),
         preset("lighting"),
         preset("fog"),
-        DeclareLaunchArgument(
-            "model",
-            default_value=str(project_file("models") / "trail_cfc19"),
-            description="model folder",
+        model_argument(),
+        argument(
+            "rate", "1.0", "simulated seconds in a second; 0: lockstep, as fast as the machine can"
         ),
-        DeclareLaunchArgument(
-            "rate",
-            default_value="1.0",
-            description="simulated seconds in a second; 0: lockstep, as fast as the machine can",
-        ),
-        DeclareLaunchArgument(
-            "record", default_value="", description="bag to write (.mcap); empty: none"
-        ),
-        DeclareLaunchArgument(
-            "gui",
-            default_value="false",
-            choices=["true", "false"],
-            description="PyBullet's window",
-        ),
+        argument("record", "", "bag to write (.mcap); empty: none"),
+        argument("gui", "false", "PyBullet's window", YES_OR_NO),
     ]
 
 
 def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
     """Return the nodes for the arguments as they were given."""
-    given = {
-        argument.name: LaunchConfiguration(argument.name).perform(context)
-        for argument in arguments()
-    }
-    rate, seed = _number("rate", given["rate"], float), _number("seed", given["seed"], int)
+    said = given(arguments(), context)
+    rate, seed = number("rate", said["rate"]), number("seed", said["seed"], int)
     lockstep = rate == 0.0
     common = {"mode": "lockstep" if lockstep else "realtime", "use_sim_time": True}
-    policy = common | {"model": given["model"], "autostart": True}
-    presets = {kind: given[kind] for kind in ("wind", "lighting", "fog") if given[kind] != NONE}
+    policy = common | {"model": said["model"], "autostart": True}
+    presets = {kind: said[kind] for kind in ("wind", "lighting", "fog") if said[kind] != NONE}
     simulator = (
         common
         | presets
         | {
-            "scenario": given["scenario"],
+            "scenario": said["scenario"],
             "seed": seed,
-            "gui": given["gui"] == "true",
-            "recorder": bool(given["record"]),
+            "gui": said["gui"] == "true",
+            "recorder": bool(said["record"]),
         }
     )
     if not lockstep:
         simulator["rate"] = rate
-    flight = _node("simulator_node", simulator, "simulator.yaml")
+    flight = node("simulator_node", simulator, "simulator.yaml")
     others = [
-        _node("perception_node", policy, "perception.yaml"),
-        _node("controller_node", policy),
-        _node("guard_node", common, "guard.yaml"),
+        node("perception_node", policy, "perception.yaml"),
+        node("controller_node", policy),
+        node("guard_node", common, "guard.yaml"),
     ]
-    if given["record"]:
-        path = str(Path(given["record"]).resolve())
-        others.append(_node("recorder_node", common | {"path": path}))
-    handlers = [
-        RegisterEventHandler(OnProcessExit(target_action=node, on_exit=_end))
-        for node in (*others, flight)
-    ]
-    return [*others, flight, *handlers]
-
-
-def _end(event: ProcessExited, context: LaunchContext) -> list[Shutdown]:
-    """End the launch with the first process: well if it ended well, else with status 1."""
-    if context.is_shutdown:
-        return []
-    if event.returncode != 0:
-        raise GraphError(f"{event.process_name} ended with status {event.returncode}")
-    return [Shutdown(reason="the flight has ended")]
-
-
-def _number(name: str, text: str, kind: type[float]) -> float:
-    try:
-        return kind(text)
-    except ValueError:
-        raise ConfigError(f"{name}: expected a number ({kind.__name__}), got {text!r}") from None
-
-
-def _node(executable: str, parameters: dict[str, object], *files: str) -> Node:
-    configured = [str(project_file("config/nodes") / file) for file in files]
-    return Node(
-        package="liquid_control",
-        executable=executable,
-        name=executable,
-        output="screen",
-        parameters=[*configured, parameters],
-    )
+    if said["record"]:
+        path = str(Path(said["record"]).resolve())
+        others.append(node("recorder_node", common | {"path": path}))
+    all_nodes = [*others, flight]
+    return [*all_nodes, *ends_together(all_nodes, "the flight has ended")]
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return what `ros2 launch` runs."""
-    profile = str(project_file("config/fastdds.xml"))
-    return LaunchDescription(
-        [
-            *arguments(),
-            SetEnvironmentVariable("FASTRTPS_DEFAULT_PROFILES_FILE", profile),
-            SetEnvironmentVariable("FASTDDS_DEFAULT_PROFILES_FILE", profile),
-            OpaqueFunction(function=nodes),
-        ]
-    )
+    return LaunchDescription([*arguments(), *middleware(), OpaqueFunction(function=nodes)])

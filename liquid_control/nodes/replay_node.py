@@ -136,13 +136,14 @@ class ReplayNode(Node):
         )
 
     def _end(self) -> None:
+        wall_s = time.monotonic() - (self._begun_s or 0.0)
         for publisher in self._output.publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=2))
         statistics = {
             "mode": self._settings.mode,
             **self._times.summary(),
             "jumps": self._source.tape.jumps,
-            "wall_s": time.monotonic() - (self._begun_s or 0.0),
+            "wall_s": wall_s,
         }
         if not self._ending.future.done():
             self._lines.tell("done", statistics=statistics, losses=self._losses())

@@ -1,0 +1,89 @@
+"""A recorded flight through the real perception, controller and guard.
+
+    ros2 launch liquid_control replay.launch.py bag:=flight.mcap
+    ros2 launch liquid_control replay.launch.py bag:=flight.mcap rate:=0.5 loop:=true
+    ros2 launch liquid_control replay.launch.py --show-args
+
+While it runs: `ros2 service call /replay_node/pause std_srvs/srv/SetBool "{data: true}"`,
+`ros2 service call /replay_node/step std_srvs/srv/Trigger`, and
+`ros2 param set /replay_node position_s 12.0` (also `rate` and `loop`).
+
+Everything ends with the bag, or when a process dies.
+"""
+
+from pathlib import Path
+
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler
+from launch_ros.actions import Node
+
+from launch import LaunchContext, LaunchDescription
+from liquid_control.bags.topic_rules import preset_names
+from liquid_control.errors import ConfigError
+from liquid_control.nodes.launching import (
+    YES_OR_NO,
+    argument,
+    ends_together,
+    given,
+    middleware,
+    model_argument,
+    node,
+    number,
+)
+
+
+def arguments() -> list[DeclareLaunchArgument]:
+    """Return the arguments with descriptions, defaults and choices."""
+    presets = ", ".join(preset_names())
+    return [
+        argument("bag", "", "bag to replay: .mcap or .db3 file, or folder"),
+        model_argument(),
+        argument(
+            "rate",
+            "0",
+            "recorded seconds in a second; 0: lockstep, each frame waits for its answer",
+        ),
+        argument("loop", "false", "begin again at the end", YES_OR_NO),
+        argument("paused", "false", "begin paused", YES_OR_NO),
+        argument("start", "0.0", "replay from here, s after the bag's start"),
+        argument("duration", "0.0", "replay so much of it, s; 0: to the end"),
+        argument(
+            "topics", "", f"topic presets, several with spaces: {presets}, or files of that kind"
+        ),
+        argument("topic", "", "topics by role, as 'camera=/cam imu=/imu,frd'"),
+        argument("record", "", "bag to write of the replay (.mcap); empty: none"),
+    ]
+
+
+def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
+    """Return the nodes for the arguments as they were given."""
+    said = given(arguments(), context)
+    if not said["bag"]:
+        raise ConfigError("expected a bag, as bag:=flight.mcap")
+    rate = number("rate", said["rate"])
+    common = {"mode": "realtime" if rate else "lockstep", "use_sim_time": True}
+    policy = common | {"model": said["model"], "autostart": True}
+    replay = common | {
+        "bag": str(Path(said["bag"]).resolve()),
+        "loop": said["loop"] == "true",
+        "paused": said["paused"] == "true",
+        "start_s": number("start", said["start"]),
+        "duration_s": number("duration", said["duration"]),
+        "recorder": bool(said["record"]),
+    }
+    replay |= {"rate": rate} if rate else {}
+    replay |= {name: said[name].split() for name in ("topics", "topic") if said[name].split()}
+    all_nodes = [
+        node("perception_node", policy, "perception.yaml"),
+        node("controller_node", policy),
+        node("guard_node", common, "guard.yaml"),
+        node("replay_node", replay, "replay.yaml"),
+    ]
+    if said["record"]:
+        path = str(Path(said["record"]).resolve())
+        all_nodes.append(node("recorder_node", common | {"path": path, "model": said["model"]}))
+    return [*all_nodes, *ends_together(all_nodes, "the bag has ended")]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return what `ros2 launch` runs."""
+    return LaunchDescription([*arguments(), *middleware(), OpaqueFunction(function=nodes)])
