@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from liquid_control.cli.numbers import at_least
-from liquid_control.cli.replay_disturbed import DisturbOption, disturbing
+from liquid_control.cli.replay_disturbed import DisturbOption, disturbing, replayed_s
 from liquid_control.cli.topic_options import Topic, Topics
 
 if TYPE_CHECKING:
@@ -118,14 +118,15 @@ def replay(
     )
     if limits and asked.against == "none":
         raise ConfigError("--max-rmse: there is nothing to compare with")
-    disturbed = disturbing(disturb or [], model or [], asked)
+    further = (model or [])[1:]
+    disturbed = disturbing(disturb or [], asked.choice.model, further, replayed_s(asked))
     _tell_model(asked)
     losses = Losses()
     begun_s = time.perf_counter()
     with output_folder(out, "replay") as folder:
         judgement = run_replay(asked, losses, [disturbed.replay] if disturbed else [])
         took_s = time.perf_counter() - begun_s
-        told = about(asked, losses, _command(asked, max_rmse, model or [], disturb or []))
+        told = about(asked, losses, _command(asked, max_rmse, further, disturb or []))
         _write(folder, asked, told, judgement, took_s, video, disturbed)
         _tell(judgement, told, folder)
         if disturbed is not None:
@@ -143,7 +144,7 @@ def _tell_model(asked: "Asked") -> None:
 
 
 def _command(
-    asked: "Asked", max_rmse: str | None, models: "Sequence[Path]", disturb: "Sequence[str]"
+    asked: "Asked", max_rmse: str | None, further: "Sequence[Path]", disturb: "Sequence[str]"
 ) -> str:
     """Return the words of an equal command line: names instead of paths, defaults told."""
     words = ["liquid-control", "replay", *(path.name for path in asked.bag.parts)]
@@ -155,7 +156,7 @@ def _command(
         ("--duration", asked.span.duration_s),
     ):
         words += [] if value is None else [name, f"{value}"]
-    for name, values in (("--model", [path.name for path in models[1:]]), ("--disturb", disturb)):
+    for name, values in (("--model", [path.name for path in further]), ("--disturb", disturb)):
         words += [part for value in values for part in (name, value)]
     return " ".join(words)
 

@@ -59,14 +59,15 @@ class Disturbing:
 
 
 def disturbing(
-    words: Sequence[str], models: Sequence[Path], asked: "Asked"
+    words: Sequence[str], model: "Model", further: Sequence[Path], duration_s: float | None
 ) -> "Disturbing | None":
     """Return the disturbed replay that `--disturb` asks for; None where it does not.
 
     Args:
         words: of `--disturb`.
-        models: folders of `--model`; all after the first are disturbed beside it.
-        asked: the ordinary replay, of the first model.
+        model: of the ordinary replay.
+        further: folders of models that are disturbed beside it.
+        duration_s: of what is replayed, if that is known.
 
     Raises:
         ConfigError: a word is not accepted, two models have one name, or there are several models
@@ -80,27 +81,27 @@ def disturbing(
     from liquid_control.replay.perturbation import DisturbedReplay
 
     if not words:
-        if len(models) > 1:
+        if further:
             raise ConfigError(
                 "--model: several models are for --disturb; to compare a model with another, give "
                 "the other as --against DIR"
             )
         return None
-    variants = disturbed_variants(words, duration_s=_duration_s(asked))
+    variants = disturbed_variants(words, duration_s=duration_s)
     perceivers = {
-        label: Perceiver(Policy(model)) for label, model in _labelled(models, asked).items()
+        label: Perceiver(Policy(one)) for label, one in _labelled(model, further).items()
     }
     return Disturbing(DisturbedReplay(perceivers, variants), tuple(left_out(words)))
 
 
-def _labelled(models: Sequence[Path], asked: "Asked") -> "dict[str, Model]":
-    """Return the models by name, the one of the ordinary replay first."""
+def _labelled(first: "Model", further: Sequence[Path]) -> "dict[str, Model]":
+    """Return the models by name."""
     from liquid_control.cli.shipped import shipped
     from liquid_control.errors import ConfigError
     from liquid_control.policy import load_model
 
-    labelled = {asked.choice.model.name: asked.choice.model}
-    for folder in models[1:]:
+    labelled = {first.name: first}
+    for folder in further:
         model = load_model(shipped(folder))
         if model.name in labelled:
             raise ConfigError(
@@ -110,7 +111,7 @@ def _labelled(models: Sequence[Path], asked: "Asked") -> "dict[str, Model]":
     return labelled
 
 
-def _duration_s(asked: "Asked") -> float | None:
+def replayed_s(asked: "Asked") -> float | None:
     """Return how long the part of the bag is that is replayed, if that is known."""
     begin, end = asked.bag.start_ns, asked.bag.end_ns
     if begin is None or end is None:
