@@ -14,6 +14,7 @@ from toy_flight import ToyExpert, fly
 
 from liquid_control.config import validate
 from liquid_control.export import model_graphs
+from liquid_control.training.bag_sources import BagData
 from liquid_control.training.collector import Crew
 from liquid_control.training.folder import RunFolder
 from liquid_control.training.progress import Progress, load_progress
@@ -86,7 +87,13 @@ class _Phase:
         return self._phase.__exit__(*problem)
 
 
-def begin(folder: Path, settings: TrainingSettings, resume: bool, dying_word: str | None = None):
+def begin(
+    folder: Path,
+    settings: TrainingSettings,
+    resume: bool,
+    dying_word: str | None = None,
+    data: BagData | None = None,
+):
     from liquid_control.training.run import Training
 
     run = RunFolder(folder)
@@ -97,8 +104,9 @@ def begin(folder: Path, settings: TrainingSettings, resume: bool, dying_word: st
         run.keep_settings(settings)
         progress = Progress("toy_run.py", "2026-01-01T00:00:00Z")
         progress.save(folder)
-    crew = Crew(fly, ToyExpert)
-    return Training(settings, run, crew, progress, model_graphs, DyingReporter(dying_word))
+    crew = Crew(fly, ToyExpert) if settings.flies else None
+    reporter = DyingReporter(dying_word)
+    return Training(settings, run, crew, progress, model_graphs, data, reporter)
 
 
 def main() -> None:
