@@ -6,6 +6,7 @@ their error. The numbers are taken at the model's size, of what the network is s
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,7 @@ class PictureDistribution:
         path = folder / PICTURES_FILE
         beside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            beside.write_text(_in_rows(json.dumps(content, indent=1)), encoding="utf-8")
             beside.replace(path)
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
@@ -187,6 +188,11 @@ class PictureDistribution:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{path}: is not what training wrote ({error!r})") from error
+
+
+def _in_rows(text: str) -> str:
+    """Return JSON with each list of numbers in a line of its own."""
+    return re.sub(r"\[[^\]]*\]", lambda found: " ".join(found[0].split()), text) + "\n"
 
 
 def _column(rows: list[dict[str, Any]], key: str) -> Floats:
