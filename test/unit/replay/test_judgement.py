@@ -1,0 +1,250 @@
+"""From two tracks to a verdict, a document and a page."""
+
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import av
+import numpy as np
+import pytest
+
+from liquid_control.command import GuardEvent
+from liquid_control.errors import BagError, OutputError
+from liquid_control.replay.arrays import write_arrays
+from liquid_control.replay.document import About, document_text, replay_document
+from liquid_control.replay.judgement import exceeded, judge, verdict
+from liquid_control.replay.report import write_report
+from liquid_control.replay.track import Recorded, Replayed, Series, Track
+from liquid_control.replay.video import write_replay_video
+
+pytestmark = pytest.mark.unit
+
+FRAME_NS = 33_333_333
+SCALES = (1.5, 1.5, 0.8, 1.5)
+NAMES = (*(f"inter_{n}" for n in range(9)), *(f"command_{n}" for n in range(6)))
+NAMES += tuple(f"motor_{n}" for n in range(4))
+VOID = {"meta", "img", "br", "link", "input"}
+
+
+class Balance(HTMLParser):
+    """Counts elements and checks that they close in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.count = [], Counter()
+
+    def handle_starttag(self, tag, attributes):
+        self.count[tag] += 1
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def series(stamps, values):
+    return Series(stamps, values, stamps)
+
+
+def track(label, frames=90, off=0.0, neurons=True):
+    stamps = np.arange(frames, dtype=np.int64) * FRAME_NS
+    seconds = stamps * 1e-9
+    values = np.column_stack(
+        [1.5 + 0.1 * np.sin(seconds), 0.2 * np.cos(seconds), 0.0 * seconds, 0.3 * np.sin(seconds)]
+    )
+    values[frames // 2 :, 3] += off
+    states = np.tanh(np.outer(np.sin(seconds), np.linspace(-1, 1, 19))) + off
+    empty = series(stamps[:0], np.empty((0, 0)))
+    return Track(
+        label,
+        series(stamps, values),
+        series(stamps, values),
+        empty,
+        series(stamps, states) if neurons else empty,
+        series(stamps, np.full((frames, 19), 0.4)) if neurons else empty,
+        NAMES,
+    )
+
+
+def recorded(track_, odometry=True):
+    stamps = track_.policy.stamp_ns
+    seconds = stamps * 1e-9
+    poses = np.column_stack([1.5 * seconds, 0.1 * seconds, 0.0 * seconds + 1.5, 0.0 * seconds])
+    poses = series(stamps, poses) if odometry else series(stamps[:0], np.empty((0, 4)))
+    frames = Series(stamps, np.empty((len(stamps), 0)), stamps + 1_000_000)
+    return Recorded(track_, frames, poses)
+
+
+def judged(off=0.0, frames=90, other=True, **options):
+    ours = track("replayed", frames, off)
+    replayed = Replayed(ours, frames, Counter({"<bad> frame": 2}), 0, 0, Counter(), False)
+    theirs = track("recorded", frames)
+    return judge(replayed, recorded(theirs, **options), theirs if other else None, SCALES)
+
+
+def about():
+    return About(
+        command="liquid-control replay <flight>.mcap",
+        bag={"files": [{"name": "<flight>.mcap", "size_bytes": 5, "sha256": "ab" * 32}]},
+        topics={"camera": "/camera/image_raw"},
+        model={"name": "toy", "sha256": "cd" * 32},
+        recorded_model=None,
+        backend="flight",
+        against="recorded",
+        span={"start_s": None, "duration_s": None},
+        versions={"liquid_control": "0"},
+        losses=["3 chunks that are damaged (a reason)"],
+    )
+
+
+def page(folder, judgement, pictures=None):
+    given = {} if pictures is None else pictures
+    return write_report(folder / "report.html", about(), judgement, given).read_text()
+
+
+def pictures_of(judgement, width=96, height=54):
+    stamps = [moment.stamp_ns for moment in judgement.moments]
+    return {stamp: np.full((height, width, 3), 90, np.uint8) for stamp in stamps}
+
+
+def test_verdicts():
+    assert verdict(judged()).startswith("identical to the recorded policy commands, guarded comma")
+    differs = verdict(judged(off=0.2))
+    assert differs == (
+        "differs from the recorded policy commands by RMSE forward 0 m/s, left 0 m/s, up 0 m/s, "
+        "yaw 0.141 rad/s"
+    )
+    assert verdict(judged(other=False)).startswith("there is nothing to compare with")
+
+
+def test_limits_are_exceeded_on_the_axes_they_name_only():
+    judgement = judged(off=0.2)
+    assert exceeded(judgement, {"yaw": 0.1}) == ["yaw 0.1414 rad/s > 0.1"]
+    assert exceeded(judgement, {"yaw": 0.15, "forward": 0.0}) == []
+    assert exceeded(judgement, {}) == []
+    with pytest.raises(BagError, match="expected recorded commands to compare with"):
+        exceeded(judged(other=False), {"yaw": 0.1})
+
+
+def test_commands_at_other_times_cannot_be_compared():
+    ours, theirs = track("replayed"), track("recorded")
+    late = Track(
+        "recorded",
+        series(theirs.policy.stamp_ns + 10**12, theirs.policy.values),
+        series(theirs.policy.stamp_ns[:0], np.empty((0, 4))),
+        *(getattr(theirs, part) for part in ("features", "states", "gates", "neuron_names")),
+    )
+    replayed = Replayed(ours, 90, Counter(), 0, 0, Counter(), False)
+    with pytest.raises(BagError, match="no command of recorded is within half a frame"):
+        judge(replayed, recorded(theirs), late, SCALES)
+
+
+def test_the_document_is_plain_and_says_all():
+    document = replay_document(about(), judged(off=0.2))
+    again = json.loads(document_text(document))
+    assert again == document
+    assert again["schema"] == 1
+    assert again["identical"] is False
+    assert again["policy"]["axes"]["yaw"]["rmse"] == pytest.approx(0.2 / np.sqrt(2))
+    assert again["policy"]["axes"]["up"]["correlation"] is None
+    assert again["policy"]["by_stamp"] == 90
+    assert again["frames"]["refusals"] == {"<bad> frame": 2}
+    assert again["worst_moments"][0]["axis"] == "yaw"
+    assert again["path"]["replayed_from_other"]["final_l1_m"] > 0.1
+    assert again["path"]["replayed_from_odometry"]["max_l2_m"] > 0.0
+    assert again["latency"]["stamp_to_frame"]["p50_s"] == pytest.approx(0.001)
+    assert len(again["neurons"]) == 19
+    assert again["picture_shift"] is None
+
+
+def test_the_page_is_one_file_with_everything(tmp_path):
+    judgement = judged(off=0.2, frames=180)
+    text = page(tmp_path, judgement, pictures_of(judgement))
+    parser = Balance()
+    parser.feed(text)
+    assert parser.open == []
+    assert parser.count["svg"] == 5
+    assert text.count('class="timeline"') == 3
+    assert parser.count["button"] == len(judgement.moments) + 4
+    assert len(judgement.moments) >= 2
+    assert re.findall(r'(?:src|href)="(?!data:|#)([^"]+)"', text) == []
+    assert not re.search(r"url\((?!#)", text)
+    assert "&lt;flight&gt;.mcap" in text
+    assert "<flight>" not in text
+    assert "3 chunks that are damaged" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_page_of_an_identical_replay_shows_what_the_camera_saw(tmp_path):
+    judgement = judged()
+    assert all(moment.axis is None for moment in judgement.moments)
+    text = page(tmp_path, judgement, pictures_of(judgement, 640, 360))
+    assert 'class="verdict same"' in text
+    assert "What the camera saw" in text
+    assert "Difference, replayed" not in text
+    assert "data:image/jpeg" in text
+
+
+def test_a_page_without_odometry_and_without_anything_to_compare_with(tmp_path):
+    text = page(tmp_path, judged(other=False, odometry=False))
+    assert 'class="verdict none"' in text
+    parser = Balance()
+    parser.feed(text)
+    assert parser.count["svg"] == 4
+
+
+def test_pages_and_arrays_are_the_same_bytes_each_time(tmp_path):
+    judgement = judged(off=0.2)
+    first = page(tmp_path, judgement, pictures_of(judgement))
+    assert page(tmp_path, judged(off=0.2), pictures_of(judgement)) == first
+    one = write_arrays(tmp_path / "one.npz", judgement).read_bytes()
+    assert write_arrays(tmp_path / "two.npz", judged(off=0.2)).read_bytes() == one
+    with np.load(tmp_path / "one.npz") as arrays:
+        np.testing.assert_array_equal(
+            arrays["replayed/policy"], judgement.replayed.track.policy.values
+        )
+
+
+def test_a_page_of_ten_minutes_stays_small(tmp_path):
+    judgement = judged(off=0.2, frames=18_000)
+    text = page(tmp_path, judgement, pictures_of(judgement))
+    assert 200_000 < len(text) < 5_000_000
+
+
+def test_a_spike_of_one_frame_is_drawn(tmp_path):
+    from liquid_control.pages.panels import thinned
+
+    values = np.zeros(18_000)
+    values[7_777] = -3.0
+    kept = thinned(values)
+    assert 7_777 in kept
+    assert {0, 17_999} <= set(kept.tolist())
+    assert len(kept) < 2_100
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    for write in (page, lambda folder, judgement: write_arrays(folder / "x.npz", judgement)):
+        with pytest.raises(OutputError, match="cannot be written"):
+            write(tmp_path / "none", judged())
+
+
+def test_the_film_lasts_as_long_as_the_flight(tmp_path):
+    judgement = judged(off=0.2)
+    frames = judgement.recorded.frames
+    pictures = [(int(log), np.full((54, 96, 3), 90, np.uint8)) for log in frames.log_ns]
+    path = write_replay_video(tmp_path / "replay.mp4", "toy", judgement, pictures)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.width, stream.height) == ("h264", 1280, 540)
+        assert stream.average_rate == 30
+        assert abs(sum(1 for _ in container.decode(stream)) - 90) <= 1
+
+
+def test_guard_events_are_told_by_name():
+    ours = track("replayed")
+    events = Counter({GuardEvent.STALE: 2})
+    replayed = Replayed(ours, 90, Counter(), 0, 0, events, True)
+    judgement = judge(replayed, recorded(track("recorded")), None, SCALES)
+    document = replay_document(about(), judgement)
+    assert document["guard"] == {"mode": "lockstep", "events": {"stale": 2}}
