@@ -24,7 +24,8 @@ from liquid_control.nodes.settings import ReplaySettings
 from liquid_control.nodes.shutdown import Ending, main_of
 
 WATCH_PERIOD_S = 0.05
-POSITION = "position_s"
+SETTLING_S = 0.5
+"""In real time, after the graph is complete: others may still be finding each other."""
 
 
 class ReplayNode(Node):
@@ -51,6 +52,7 @@ class ReplayNode(Node):
         self.create_service(SetBool, "~/pause", self._on_pause)
         self.create_service(Trigger, "~/step", self._on_step)
         self._position_s = settings.position_s
+        self._complete_s: float | None = None
         self._begun_s: float | None = None
         self._up_s = time.monotonic()
         watch(self, ReplaySettings, self._on_change)
@@ -115,14 +117,20 @@ class ReplayNode(Node):
         needed = self._settings.wait or self._settings.mode == "lockstep"
         missing = self._graph.missing() if needed else []
         if not missing:
-            self._lines.tell("replaying", bag=self._settings.bag)
-            self._begun_s = time.monotonic()
-            self._pace.start()
+            self._complete_s = self._complete_s or time.monotonic()
+            settles = needed and self._settings.mode == "realtime"
+            if not settles or time.monotonic() - self._complete_s > SETTLING_S:
+                self._begin()
         elif time.monotonic() - self._up_s > self._settings.start_timeout_s:
             self._fail(
                 f"the graph is not complete after {self._settings.start_timeout_s:g} s: "
                 f"{'; '.join(missing)}"
             )
+
+    def _begin(self) -> None:
+        self._lines.tell("replaying", bag=self._settings.bag)
+        self._begun_s = time.monotonic()
+        self._pace.start()
 
     def _fail(self, reason: str) -> None:
         self._watch.cancel()
@@ -130,14 +138,15 @@ class ReplayNode(Node):
 
     def _tell_position(self) -> None:
         self._position_s = self._source.position_s
-        self.set_parameters([Parameter(POSITION, value=self._position_s)])
+        self.set_parameters([Parameter("position_s", value=self._position_s)])
         self._lines.tell(
             "progress", position_s=self._position_s, duration_s=self._source.duration_s
         )
 
     def _end(self) -> None:
         wall_s = time.monotonic() - (self._begun_s or 0.0)
-        for publisher in self._output.publishers.values():
+        heard = self._output.publishers.values() if self._settings.mode == "lockstep" else ()
+        for publisher in heard:
             publisher.wait_for_all_acked(Duration(seconds=2))
         statistics = {
             "mode": self._settings.mode,

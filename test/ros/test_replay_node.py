@@ -1,0 +1,328 @@
+"""A bag through the real graph: the commands of the flight again, and wound as one likes."""
+
+import signal
+import time
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import TwistStamped
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import GetParameters, SetParameters
+from std_srvs.srv import SetBool, Trigger
+
+from liquid_control.bags import BagWriter, Losses, read_bag
+from liquid_control.bags.bag import open_bag
+from liquid_control.bags.events import Seen
+from liquid_control.bags.flight import read_flight
+from liquid_control.bags.messages import FLIGHT_TOPICS, image_cdr, imu_cdr
+from liquid_control.bags.topics import load_rules, resolve
+from liquid_control.cli.graph import fly_through_graph
+from liquid_control.cli.replay_live import ReplayPlan, replay_through_graph
+from liquid_control.errors import BagError, GraphError
+from liquid_control.nodes import conversions, topics
+from liquid_control.policy import FrameClock, Policy, load_model
+
+from .conftest import ends
+
+pytestmark = pytest.mark.ros
+
+MS = 1_000_000
+FLOWN_S = 2.5
+HARD = [f"time_limit_s={FLOWN_S}", "camera.rate_hz=30", "camera.drop_rate=0.2", "wind.mean_mps=4"]
+SERIES = ("frames", "features", "policy_commands", "commands", "states", "gates", "positions")
+
+
+@pytest.fixture(scope="module")
+def flight(model, tmp_path_factory):
+    """Return the bag of a short flight in lockstep, with lost frames."""
+    folder = tmp_path_factory.mktemp("flight")
+    return fly_through_graph("trail", 3, HARD, model, folder)["bag"]
+
+
+def events_of(bag, start_ns=None):
+    opened = open_bag(bag)
+    found = resolve(opened, load_rules())
+    return list(read_flight(opened, found, Losses(), start_ns))
+
+
+def answers_offline(model, bag, start_ns=None):
+    """Return (stamp, command) of a policy that is given the bag's frames, without ROS."""
+    policy = Policy(load_model(model))
+    settings = policy.model.settings
+    clock, state, before = (
+        FrameClock(settings.nominal_dt_s, settings.max_gap_s),
+        policy.init_state(),
+        None,
+    )
+    answers = []
+    for event in events_of(bag, start_ns):
+        if isinstance(event, Seen):
+            elapsed = clock.elapsed(event.observation.stamp_ns, before)
+            command, state = policy.step(event.observation, state, elapsed.dt_s)
+            before = elapsed.stamp_ns
+            answers.append((before, command))
+    return answers
+
+
+def test_a_replay_in_lockstep_is_the_flight_bit_for_bit(model, flight, tmp_path):
+    told = []
+    outcome = replay_through_graph(ReplayPlan(flight, model, tmp_path), told.append)
+    flown, replayed = read_bag(flight), read_bag(outcome["bag"])
+    for name in SERIES:
+        there, here = getattr(flown, name), getattr(replayed, name)
+        np.testing.assert_array_equal(here.stamp_ns, there.stamp_ns, err_msg=name)
+        np.testing.assert_array_equal(here.values, there.values, err_msg=name)
+    np.testing.assert_array_equal(replayed.imu.stamps_ns, flown.imu.stamps_ns)
+    np.testing.assert_array_equal(replayed.imu.linear_acceleration, flown.imu.linear_acceleration)
+    assert len(flown.frames.stamp_ns) > 30
+    assert np.abs(flown.commands.values).max() > 0.1
+    assert outcome["losses"] == {}
+    assert outcome["statistics"]["frames_lost"] == 0
+    assert told[-1]["duration_s"] == pytest.approx(FLOWN_S, abs=0.1)
+
+
+def test_at_four_times_real_time_the_answers_are_the_same_until_a_frame_is_lost(
+    model, flight, tmp_path
+):
+    outcome = replay_through_graph(ReplayPlan(flight, model, tmp_path, mode="realtime", rate=4.0))
+    flown, replayed = read_bag(flight).policy_commands, read_bag(outcome["bag"]).policy_commands
+    count = min(len(flown.stamp_ns), len(replayed.stamp_ns))
+    same = flown.stamp_ns[:count] == replayed.stamp_ns[:count]
+    answered = count if same.all() else int(same.argmin())
+    assert answered > 0
+    np.testing.assert_array_equal(replayed.values[:answered], flown.values[:answered])
+    assert outcome["statistics"]["frames"] == len(flown.stamp_ns)
+
+
+def test_a_part_of_a_bag_is_replayed_from_a_fresh_state(model, flight, tmp_path):
+    plan = ReplayPlan(flight, model, tmp_path, start_s=1.0, duration_s=0.5)
+    replayed = read_bag(replay_through_graph(plan)["bag"]).policy_commands
+    expected = [a for a in answers_offline(model, flight, 1_000 * MS) if a[0] <= 1_500 * MS]
+    assert len(expected) > 5
+    assert replayed.stamp_ns.tolist() == [stamp_ns for stamp_ns, _ in expected]
+    assert [tuple(row) for row in replayed.values] == [command.values for _, command in expected]
+
+
+@pytest.mark.parametrize("imu_period_ms", [7, 0], ids=["another clock", "no IMU"])
+def test_frames_do_not_wait_for_an_imu_that_keeps_another_time(model, tmp_path, imu_period_ms):
+    bag = tmp_path / "camera.mcap"
+    random = np.random.default_rng(1)
+    names = ["camera/image_raw", "imu/data"] if imu_period_ms else ["camera/image_raw"]
+    with BagWriter(bag, {name: FLIGHT_TOPICS[name] for name in names}) as writer:
+        for now_ms in range(5_000, 5_500):
+            if imu_period_ms and now_ms % imu_period_ms == 0:
+                sample = imu_cdr(random.normal(size=3), random.normal(size=3), now_ms * MS)
+                writer.write("imu/data", sample, (now_ms + 1) * MS)
+            if now_ms % 33 == 0:
+                image = random.integers(0, 256, (72, 128, 3), dtype=np.uint8)
+                cdr = image_cdr(image, now_ms * MS)
+                writer.write("camera/image_raw", cdr, (now_ms + 9) * MS)
+    outcome = replay_through_graph(ReplayPlan(bag, model, tmp_path / "out"))
+    replayed = read_bag(outcome["bag"]).policy_commands
+    expected = answers_offline(model, bag)
+    assert len(expected) == 15
+    assert replayed.stamp_ns.tolist() == [stamp_ns for stamp_ns, _ in expected]
+    assert [tuple(row) for row in replayed.values] == [command.values for _, command in expected]
+
+
+class Player:
+    """A replay with its graph, and what the guard and the policy say to it."""
+
+    def __init__(self, probe, launch, model, bag, mode, **parameters) -> None:
+        self.probe = probe
+        self.guarded = probe.listen(topics.COMMAND, mode)
+        self.answers = probe.listen(topics.POLICY_COMMAND, mode)
+        common = {"mode": mode, "use_sim_time": True}
+        launch("guard_node", **common)
+        launch("policy_node", **common, model=str(model), autostart=True)
+        self.process = launch("replay_node", **common, bag=str(bag), **parameters)
+
+    def policy(self):
+        return [conversions.command_from(message)[::-1] for _, message in self.answers]
+
+    def guard(self):
+        return [conversions.command_from(message)[::-1] for _, message in self.guarded]
+
+    def pause(self, paused: bool):
+        request = SetBool.Request(data=paused)
+        return self.probe.call(SetBool, "/replay_node/pause", request)
+
+    def step(self):
+        before = len(self.answers)
+        assert self.probe.call(Trigger, "/replay_node/step", Trigger.Request()).success
+        self.probe.until(lambda: len(self.answers) > before, "an answer to the step")
+
+    def set(self, name: str, value: float | bool):
+        told = ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=bool(value))
+        if not isinstance(value, bool):
+            told = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
+        request = SetParameters.Request(parameters=[Parameter(name=name, value=told)])
+        return self.probe.call(SetParameters, "/replay_node/set_parameters", request).results[0]
+
+    def position_s(self) -> float:
+        request = GetParameters.Request(names=["position_s"])
+        answer = self.probe.call(GetParameters, "/replay_node/get_parameters", request)
+        return answer.values[0].double_value
+
+    def is_at(self, position_s: float) -> None:
+        self.probe.until(
+            lambda: self.position_s() == pytest.approx(position_s, abs=1e-6),
+            f"position {position_s}",
+        )
+
+
+def test_a_replay_is_stepped_sought_and_looped_and_time_goes_on(probe, launch, model, flight):
+    flown = read_bag(flight)
+    stamps = flown.policy_commands.stamp_ns
+    recorded = [tuple(row) for row in flown.policy_commands.values]
+    player = Player(probe, launch, model, flight, "lockstep", paused=True)
+    for number in range(3):
+        player.step()
+        player.is_at(stamps[number] * 1e-9)
+        probe.spin(0.1)
+        assert [stamp_ns for stamp_ns, _ in player.policy()] == stamps[: number + 1].tolist()
+    assert [command.values for _, command in player.policy()] == recorded[:3]
+
+    target_s = 1.5
+    assert player.set("position_s", target_s).successful
+    assert player.position_s() == target_s
+    player.step()
+    (first_ns, command), *_ = answers_offline(model, flight, round(target_s * 1e9))
+    player.is_at(first_ns * 1e-9)
+    assert player.policy()[3][1] == command
+    assert player.policy()[3][0] > stamps[2] + 1_000 * MS
+
+    assert player.set("loop", True).successful
+    assert player.set("position_s", 0.0).successful
+    assert player.pause(False).success
+    begun = len(player.answers)
+    probe.until(lambda: len(player.answers) > begun + 2 * len(stamps), "two passes")
+    assert player.set("loop", False).successful
+    assert ends(player.process) == 0
+    probe.spin(0.3)
+    passes = player.policy()[4:]
+    assert len(passes) % len(stamps) == 0
+    assert len(passes) >= 3 * len(stamps)
+    assert [command.values for _, command in passes] == recorded * (len(passes) // len(stamps))
+
+    said = [stamp_ns for stamp_ns, _ in player.guard()]
+    assert said == sorted(set(said))
+    in_pass = [v for s, v in player.guard() if passes[0][0] <= s <= passes[len(stamps) - 1][0]]
+    ticks = flown.commands.stamp_ns <= stamps[-1]
+    assert [v.values for v in in_pass] == [tuple(row) for row in flown.commands.values[ticks]]
+
+
+def test_in_real_time_pace_and_place_are_changed_on_the_way(probe, launch, model, flight):
+    player = Player(probe, launch, model, flight, "realtime", rate=0.01)
+    probe.until(lambda: player.answers, "an answer")
+    assert not player.set("rate", 0.0).successful
+    assert not player.set("mode", 1.0).successful
+    refused = player.set("position_s", 1e6)
+    assert (refused.successful, "position_s: expected 0 to" in refused.reason) == (False, True)
+    slow = player.position_s()
+    assert slow < 1.0
+    player.pause(True)
+    assert player.set("rate", 100.0).successful
+    assert player.set("position_s", 2.0).successful
+    assert player.position_s() == 2.0
+    probe.spin(0.3)
+    assert player.position_s() == 2.0
+    player.step()
+    assert player.policy()[-1][1] == answers_offline(model, flight, 2_000 * MS)[0][1]
+    player.pause(False)
+    assert ends(player.process) == 0
+
+
+def test_what_was_recorded_is_published_beside_and_nobody_is_waited_for(probe, launch, flight):
+    heard = {topics.COMMAND: [], topics.POLICY_COMMAND: []}
+    for topic, messages in heard.items():
+        probe.node.create_subscription(TwistStamped, f"recorded/{topic}", messages.append, 2000)
+    replay = launch(
+        "replay_node", bag=str(flight), mode="realtime", wait=False, paused=True, rate=20.0
+    )
+    for topic in heard:
+        probe.until(
+            lambda topic=topic: probe.node.count_publishers(f"recorded/{topic}"), "a publisher"
+        )
+    probe.spin(1.0)
+    probe.call(SetBool, "/replay_node/pause", SetBool.Request(data=False))
+    probe.until(lambda: replay.child.poll() is not None, "the end")
+    assert replay.child.returncode == 0
+    flown = read_bag(flight)
+    for topic, rows in (
+        (topics.COMMAND, flown.commands),
+        (topics.POLICY_COMMAND, flown.policy_commands),
+    ):
+        expected = dict(zip(rows.stamp_ns.tolist(), map(tuple, rows.values), strict=True))
+        said = [conversions.command_from(message) for message in heard[topic]]
+        assert len(said) > 0.5 * len(expected)
+        assert all(expected[stamp_ns] == command.values for command, stamp_ns in said)
+
+
+def test_a_signal_ends_a_replay_with_status_0(probe, launch, model, flight):
+    player = Player(probe, launch, model, flight, "lockstep", loop=True)
+    probe.until(lambda: len(player.answers) > 5, "answers")
+    sent_s = time.monotonic()
+    player.process.child.send_signal(signal.SIGTERM)
+    assert ends(player.process) == 0
+    assert time.monotonic() - sent_s < 10.0
+
+
+def test_a_graph_that_is_not_complete_is_told_with_who_is_missing(launch, flight):
+    replay = launch("replay_node", bag=str(flight), start_timeout_s=1.0, use_sim_time=True)
+    assert ends(replay) == 2
+    words = replay.last_words()
+    assert "the graph is not complete after 1 s: perception_node is not there" in words
+    assert "guard_node does not hear /clock" in words
+
+
+def test_a_guard_that_hangs_is_named_with_its_topic(probe, launch, model, flight):
+    common = {"mode": "lockstep", "use_sim_time": True}
+    guard = launch("guard_node", **common)
+    launch("policy_node", **common, model=str(model), autostart=True)
+    answers = probe.listen(topics.POLICY_COMMAND, "lockstep")
+    replay = launch("replay_node", **common, bag=str(flight), loop=True, answer_timeout_s=1.0)
+    probe.until(lambda: len(answers) > 3, "answers")
+    guard.child.send_signal(signal.SIGSTOP)
+    assert ends(replay) == 2
+    assert "no cmd_vel from guard_node for the frame or /clock awaited" in replay.last_words()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({}, "expected a bag in the parameter bag, got nothing"),
+        ({"bag": "/nowhere.mcap"}, "/nowhere.mcap"),
+        ({"bag": "FLIGHT", "topic": ["camera=/other"]}, "camera=/other: no such topic"),
+        ({"bag": "FLIGHT", "topic": ["camera"]}, "expected role=/name, got 'camera'"),
+        ({"bag": "FLIGHT", "topics": ["moon"]}, "--topics moon: expected a file, or one of"),
+        ({"bag": "FLIGHT", "start_s": 99.0}, "start_s: expected 0 to"),
+        ({"bag": "FLIGHT", "rate": 1e9}, "replay_node: rate: expected double from 0.01"),
+    ],
+)
+def test_a_replay_that_cannot_start_says_why_in_one_line(launch, flight, parameters, said):
+    if parameters.get("bag") == "FLIGHT":
+        parameters = parameters | {"bag": str(flight)}
+    replay = launch("replay_node", **parameters)
+    assert ends(replay) == 2
+    errors = [line for line in replay.log.read_text().splitlines() if "[ERROR]" in line]
+    assert len(errors) == 1
+    assert said in errors[0]
+
+
+def test_bad_bags_are_refused_before_anything_starts(model, tmp_path):
+    bag = tmp_path / "text.mcap"
+    bag.write_bytes(b"no bag at all")
+    with pytest.raises(BagError, match=r"text\.mcap"):
+        replay_through_graph(ReplayPlan(bag, model, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_guard_that_holds_commands_to_less_is_a_parameter(model, flight, tmp_path):
+    plan = ReplayPlan(flight, model, tmp_path, duration_s=1.0, envelope={"max_forward_mps": 0.25})
+    guarded = read_bag(replay_through_graph(plan)["bag"]).commands.values
+    assert guarded[:, 0].max() == 0.25
+    with pytest.raises(GraphError, match="max_forward_mps: expected double from 0"):
+        replay_through_graph(
+            ReplayPlan(flight, model, tmp_path / "b", envelope={"max_forward_mps": -1.0})
+        )
