@@ -3,8 +3,9 @@ import pytest
 from toy_flight import ToyExpert, ToyWorld
 
 from liquid_control.config import load_scenario
+from liquid_control.interfaces import Demonstrator
 from liquid_control.perception.imu import imu_features
-from liquid_control.training.pilots import DataPilot, Disturbance
+from liquid_control.training.pilots import DataPilot, Disturbance, PushedPilot
 from liquid_control.training.settings import DisturbanceSettings
 from liquid_control.types import NANOSECONDS, Command, ImuWindow, Observation, VehicleState
 
@@ -106,3 +107,39 @@ def test_start_forgets_the_flight_before():
     flown(pilot, 5)
     flown(pilot, 2)
     assert len(pilot.log.images) == 2
+
+
+def pushed_flight(seed, count=200):
+    """Return rows of (shown, flown) commands, float64 [T, 2, 4], and the expert's own."""
+    world = ToyWorld(load_scenario("trail"))
+    world.seed = seed
+    pilot, alone = PushedPilot(ToyExpert(), DisturbanceSettings(share=1.0)), ToyExpert()
+    for one in (pilot, alone):
+        one.start(world)
+    rows, clean = [], []
+    for index in range(count):
+        flown = pilot.command(frame(index), truth(0.2)).values
+        rows.append((pilot.shown.values, flown))
+        clean.append(alone.command(frame(index), truth(0.2)).values)
+    return np.array(rows), np.array(clean)
+
+
+def test_a_pushed_pilot_shows_the_clean_command_and_flies_another():
+    rows, clean = pushed_flight(seed=3)
+    np.testing.assert_array_equal(rows[:, 0], clean)
+    pushes = rows[:, 1] - clean
+    assert np.all(np.abs(pushes).max(axis=0) > 0.1)
+    # A push swells from nothing at the start of each segment of a second.
+    np.testing.assert_allclose(pushes[::20], 0.0, atol=1e-12)
+
+
+def test_pushes_are_a_function_of_the_flights_seed():
+    np.testing.assert_array_equal(pushed_flight(3)[0], pushed_flight(3)[0])
+    assert not np.array_equal(pushed_flight(3)[0], pushed_flight(4)[0])
+
+
+def test_a_pushed_pilot_is_a_demonstrator_and_is_called_so():
+    pilot = PushedPilot(ToyExpert(), DisturbanceSettings())
+    assert isinstance(pilot, Demonstrator)
+    assert not isinstance(ToyExpert(), Demonstrator)
+    assert pilot.name == "expert:pushed"
