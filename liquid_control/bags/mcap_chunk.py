@@ -53,6 +53,7 @@ class Piece(NamedTuple):
     Attributes:
         entries: messages on channels that are wanted, or of which nothing is known.
         definitions: opcode, first and last byte of schemas and channels.
+        last: where the last whole record begins.
         stop: where the first record begins that is not whole.
         needed: bytes of that record; 0 where there is none.
         ordered: no entry is earlier than the one before it.
@@ -61,6 +62,7 @@ class Piece(NamedTuple):
 
     entries: list[Entry]
     definitions: list[tuple[int, int, int]]
+    last: int
     stop: int
     needed: int
     ordered: bool
@@ -70,8 +72,10 @@ class Piece(NamedTuple):
 def read_piece(data: bytes, begin: int, end: int, routes: Routes, start_ns: int) -> Piece:
     """Find the records in `data[begin:end]`."""
     entries: list[Entry] = []
+    entry = Entry._make
     definitions: list[tuple[int, int, int]] = []
-    latest, ordered, position, needed = 0, True, begin, 0
+    latest, ordered, needed = 0, True, 0
+    last = position = begin
     while position < end:
         if end - position < RECORD.size:
             needed = RECORD.size
@@ -84,7 +88,7 @@ def read_piece(data: bytes, begin: int, end: int, routes: Routes, start_ns: int)
         if opcode == Opcode.MESSAGE and length >= MESSAGE_HEAD:
             channel, log_ns = CHANNEL_TIME.unpack_from(data, position + RECORD.size)
             if log_ns >= start_ns and routes.get(channel, UNDEFINED) is not None:
-                entries.append(Entry(log_ns, channel, position + MESSAGE.size, stop))
+                entries.append(entry((log_ns, channel, position + MESSAGE.size, stop)))
                 if log_ns < latest:
                     ordered = False
                 latest = log_ns
@@ -92,9 +96,9 @@ def read_piece(data: bytes, begin: int, end: int, routes: Routes, start_ns: int)
             definitions.append((opcode, position + RECORD.size, stop))
         elif opcode < APPLICATION:
             reason = f"a record of opcode {opcode} and {length} bytes in it"
-            return Piece(entries, definitions, position, 0, ordered, reason)
-        position = stop
-    return Piece(entries, definitions, position, needed, ordered, "")
+            return Piece(entries, definitions, last, position, 0, ordered, reason)
+        last, position = position, stop
+    return Piece(entries, definitions, last, position, needed, ordered, "")
 
 
 def pieces_of(

@@ -115,12 +115,14 @@ class RecordFile:
         self._stream.close()
 
     def at(self, offset: int, count: int) -> bytes:
-        """Return `count` bytes, fewer at the end of the file."""
+        """Return `count` bytes, fewer at the end of the file, none outside of it."""
+        if not 0 <= offset < self.size or count <= 0:
+            return b""
         begin = offset - self._block_at
         if begin >= 0 and begin + count <= len(self._block):
             return self._block[begin : begin + count]
         if count > self.DIRECT:
-            return os.pread(self._fd, min(count, max(0, self.size - offset)), offset)
+            return os.pread(self._fd, min(count, self.size - offset), offset)
         onwards = 0 <= begin <= len(self._block)
         ahead = min(2 * len(self._block), self.BLOCK) if onwards else 0
         self._block = os.pread(self._fd, max(count, ahead, self.FIRST), offset)

@@ -5,22 +5,18 @@ from functools import partial
 from operator import itemgetter
 from pathlib import Path
 
-from mcap.opcode import Opcode
-
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.mcap_chunk import WHOLE, Routes, pieces_of
 from liquid_control.bags.mcap_format import (
-    LARGEST_MESSAGE,
     MAGIC,
-    MESSAGE,
     ChunkHead,
     RecordFile,
     chunk_head,
 )
 from liquid_control.bags.mcap_index import Index, Span, read_summary
+from liquid_control.bags.mcap_loose import LooseReader
 from liquid_control.bags.mcap_scan import scan
-from liquid_control.bags.mcap_walk import Framed, Walk
-from liquid_control.bags.ordering import WINDOW_BYTES, Stretch, by_time, windowed
+from liquid_control.bags.ordering import WINDOW_BYTES, Stretch, by_time, in_window
 from liquid_control.bags.part import BrokenBytesError, Contents, Definition, RawMessage, Topic
 
 BY_TIME = itemgetter(0)
@@ -107,9 +103,10 @@ class _Reader:
             if span.end_ns >= self._start_ns and self._may_hold(span):
                 size = min(span.size, WINDOW_BYTES)
                 yield Stretch(span.start_ns, size, partial(self._chunk, file, span))
-        if self._index.loose:
-            loose = partial(windowed, self._loose(file))
-            yield Stretch(self._index.start_ns or 0, WINDOW_BYTES, loose)
+        loose = LooseReader(self._name, self._routes, self._losses, self._start_ns)
+        for begin, end in self._index.loose:
+            start_ns = self._index.start_ns or 0
+            yield Stretch(start_ns, 0, partial(loose.messages, file, begin, end))
 
     def _may_hold(self, span: Span) -> bool:
         if span.counts is None:
@@ -127,7 +124,7 @@ class _Reader:
             return iter(())
         cut_off = head.stop > file.size
         messages = self._messages(file, head, span, cut_off)
-        return windowed(messages) if cut_off or head.size > WHOLE else messages
+        return in_window(messages) if cut_off or head.size > WHOLE else messages
 
     def _messages(
         self, file: RecordFile, head: ChunkHead, span: Span, cut_off: bool
@@ -156,28 +153,3 @@ class _Reader:
 
     def _undefined(self, channel: int) -> None:
         self._losses.count(Loss.NO_TYPE, f"{self._name}: channel {channel} is not defined")
-
-    def _loose(self, file: RecordFile) -> Iterator[RawMessage]:
-        routes = self._routes
-        for begin, end in self._index.loose:
-            for record in Walk(file, begin, end, self._losses, routes.keys()):
-                if record.opcode != Opcode.MESSAGE or record.stop > end:
-                    continue
-                head = file.at(record.offset, MESSAGE.size)
-                _, _, channel, _, log_ns, _ = MESSAGE.unpack(head)
-                route = routes.get(channel)
-                if route is None:
-                    if channel not in routes:
-                        self._undefined(channel)
-                elif log_ns >= self._start_ns and self._fits(record):
-                    first = record.offset + MESSAGE.size
-                    data = file.at(first, record.stop - first)
-                    yield RawMessage(*route, log_ns, data)
-
-    def _fits(self, record: Framed) -> bool:
-        size = record.stop - record.offset
-        if size <= LARGEST_MESSAGE:
-            return True
-        reason = f"{self._name} at byte {record.offset}: a message of {size} bytes"
-        self._losses.count(Loss.UNREADABLE_BYTES, reason, size)
-        return False

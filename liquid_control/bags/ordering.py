@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 from sys import maxsize
+from typing import TypeVar
 
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.part import RawMessage
@@ -22,6 +23,10 @@ HELD_BYTES = 192 * 2**20
 SPENT_BYTES = 4 * 2**20
 MESSAGE_BYTES = 200
 """What a message costs in memory beside its data."""
+
+Item = TypeVar("Item")
+Waiting = tuple[int, int, Item]
+"""Log time, bytes in memory, and what waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,40 +93,44 @@ def by_time(stretches: Iterable[Stretch], held_bytes: int = HELD_BYTES) -> Itera
 
 
 def windowed(
-    messages: Iterable[RawMessage], window_ns: int = WINDOW_NS, window_bytes: int = WINDOW_BYTES
-) -> Iterator[RawMessage]:
-    """Yield messages by log time as far as a window allows.
+    items: Iterable[Waiting[Item]], window_ns: int = WINDOW_NS, window_bytes: int = WINDOW_BYTES
+) -> Iterator[Item]:
+    """Yield items by log time as far as a window allows.
 
     Args:
-        messages: in the order of the file.
-        window_ns: a message waits until one that is so much later has come,
+        items: with log time and what each holds in memory, in the order of the file.
+        window_ns: an item waits until one that is so much later has come,
         window_bytes: or until so many bytes wait.
     """
-    waiting: list[tuple[int, int, RawMessage]] = []
+    waiting: list[tuple[int, int, int, Item]] = []
     first = held = spent = 0
     newest = -maxsize
-    for number, message in enumerate(messages):
-        log_ns = message.log_ns
-        held += len(message.data) + MESSAGE_BYTES
+    for number, (log_ns, size, item) in enumerate(items):
+        held += size
         if log_ns >= newest:
             newest = log_ns
-            waiting.append((log_ns, number, message))
+            waiting.append((log_ns, number, size, item))
         else:
-            insort(waiting, (log_ns, number, message), lo=first)
-        while first < len(waiting) and (
-            waiting[first][0] <= newest - window_ns or held > window_bytes
-        ):
-            _, _, due = waiting[first]
+            insort(waiting, (log_ns, number, size, item), lo=first)
+        due_ns = newest - window_ns
+        while first < len(waiting) and (waiting[first][0] <= due_ns or held > window_bytes):
+            _, _, size, due = waiting[first]
             first += 1
-            size = len(due.data) + MESSAGE_BYTES
             held -= size
             spent += size
             yield due
         if spent > SPENT_BYTES:
             del waiting[:first]
             first = spent = 0
-    for _, _, due in waiting[first:]:
+    for _, _, _, due in waiting[first:]:
         yield due
+
+
+def in_window(messages: Iterable[RawMessage]) -> Iterator[RawMessage]:
+    """Yield messages by log time as far as a window allows."""
+    return windowed(
+        (message.log_ns, len(message.data) + MESSAGE_BYTES, message) for message in messages
+    )
 
 
 def watched(messages: Iterable[RawMessage], losses: Losses) -> Iterator[RawMessage]:

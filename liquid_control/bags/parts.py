@@ -176,6 +176,8 @@ def unpacked(name: str, path: Path, losses: Losses) -> Iterator[Path]:
             except zstandard.ZstdError as error:
                 losses.count(Loss.ENDS_EARLY, f"{name}: does not decompress ({error})")
         target.flush()
+        if target.tell() == 0:
+            raise BagError(f"{name}: expected a compressed bag, found nothing that decompresses")
         yield Path(target.name)
 
 

@@ -16,6 +16,13 @@ STEP = 100_000
 
 FREE_STEPS = 20_000_000
 STEPS_PER_BYTE = 2
+PRAGMAS = ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", "writable_schema=ON")
+"""The last lets SQLite open a file that is cut off, or whose schema is damaged in part."""
+
+PAGE_SIZE = slice(16, 18)
+PAGE_COUNT = slice(28, 32)
+"""Where the header of a database has them, big-endian."""
+
 ERRORS = (sqlite3.Error, OverflowError, MemoryError, ValueError)
 """What a damaged database raises."""
 
@@ -33,7 +40,7 @@ class Database:
         self._taken = 0
         connection.text_factory = bytes
         connection.set_progress_handler(self._step, STEP)
-        for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         if hasattr(connection, "setlimit"):
             largest = max(10**6, min(size_bytes, 2**30))
@@ -70,3 +77,11 @@ def _opened(path: Path, how: str) -> Iterator[Database]:
     address = f"{path.absolute().as_uri()}?{how}"
     with closing(sqlite3.connect(address, uri=True)) as connection:
         yield Database(connection, path.stat().st_size)
+
+
+def is_cut_off(path: Path) -> bool:
+    """Return whether a file has fewer pages than its header says."""
+    with path.open("rb") as stream:
+        head = stream.read(PAGE_COUNT.stop)
+    size, count = (int.from_bytes(head[place], "big") for place in (PAGE_SIZE, PAGE_COUNT))
+    return path.stat().st_size < (65536 if size == 1 else size) * count

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from liquid_control.bags.losses import Loss, Losses
-from liquid_control.bags.ordering import windowed
+from liquid_control.bags.ordering import in_window
 from liquid_control.bags.part import Contents, RawMessage, Topic
-from liquid_control.bags.sqlite_file import ERRORS, Database, connected
+from liquid_control.bags.sqlite_file import ERRORS, Database, connected, is_cut_off
 from liquid_control.bags.sqlite_tables import read_tables
 from liquid_control.errors import BagError
 
@@ -48,6 +48,8 @@ class SqlitePart:
         self, topics: Collection[str], losses: Losses, start_ns: int
     ) -> Iterator[RawMessage]:
         """Yield messages by log time; see `Part`."""
+        if is_cut_off(self._path):
+            losses.count(Loss.ENDS_EARLY, f"{self._name} at byte {self._path.stat().st_size}")
         wanted = {key: topic for key, topic in self._tables.topics.items() if topic.name in topics}
         for key, count in self._tables.undefined.items():
             losses.count(Loss.NO_TYPE, f"{self._name}: topic {key} is not defined", count)
@@ -90,7 +92,7 @@ class _Reading:
             else:
                 return
         left = (row for row in self._by_id() if (row[2], row[0]) > latest)
-        yield from windowed(self._message(row) for row in left)
+        yield from in_window(self._message(row) for row in left)
 
     def _message(self, row: Row) -> RawMessage:
         topic = self._topics[row[1]]

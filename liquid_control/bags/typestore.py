@@ -5,7 +5,7 @@ that contains itself, is none.
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from rosbags.interfaces import Nodetype
@@ -89,6 +89,7 @@ class Types:
         return distribution() if kind in distribution().fielddefs else problem
 
 
+@lru_cache(maxsize=256)
 def store_of(kind: str, definition: Definition) -> Typestore:
     """Return a store with a type as a bag defines it, and what it is made of.
 
