@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from liquid_control import frames
 
@@ -51,3 +52,25 @@ def test_wrapped_angles_are_the_same_direction(angle):
     assert -math.pi <= wrapped < math.pi
     assert math.cos(wrapped) == pytest.approx(math.cos(angle), abs=1e-9)
     assert math.sin(wrapped) == pytest.approx(math.sin(angle), abs=1e-9)
+
+
+NED_FROM_ENU = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+FRD_FROM_FLU = np.diag([1.0, -1.0, -1.0])
+
+
+@given(roll=TILT, pitch=TILT, yaw=ANGLE)
+def test_an_attitude_told_in_ned_and_frd_is_the_same_attitude(roll, pitch, yaw):
+    """Against products of matrices, with SciPy making the quaternion."""
+    turned = frames.rotation_from_quaternion(frames.quaternion_from_euler(roll, pitch, yaw))
+    told = Rotation.from_matrix(NED_FROM_ENU @ turned @ FRD_FROM_FLU).as_quat()
+    got = frames.quaternion_from_ned_frd(told[[3, 0, 1, 2]])
+    assert frames.rotation_from_quaternion(got) == pytest.approx(turned, abs=1e-9)
+    assert np.linalg.norm(got) == pytest.approx(1.0)
+
+
+def test_vectors_change_their_axes_and_back():
+    vector = np.array([1.0, 2.0, 3.0])
+    assert frames.enu_from_ned(vector).tolist() == [2.0, 1.0, -3.0]
+    assert frames.flu_from_frd(vector).tolist() == [1.0, -2.0, -3.0]
+    assert frames.enu_from_ned(frames.enu_from_ned(vector)).tolist() == vector.tolist()
+    assert frames.flu_from_frd(frames.flu_from_frd(vector)).tolist() == vector.tolist()

@@ -1,0 +1,177 @@
+"""`liquid-control bag info`: what it says, and how it ends."""
+
+import json
+
+import numpy as np
+import pytest
+import typer
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+
+from liquid_control.cli.bag import bag
+from liquid_control.cli.reading import BIG_BYTES, reading_progress
+from liquid_control.errors import BagError, ConfigError
+
+pytestmark = pytest.mark.unit
+
+STORE = get_typestore(Stores.ROS2_JAZZY)
+T = STORE.types
+START = 1_700_000_000 * 10**9
+STEP_NS = 50_000_000
+
+
+def header(stamp_ns):
+    return T["std_msgs/msg/Header"](
+        T["builtin_interfaces/msg/Time"](stamp_ns // 10**9, stamp_ns % 10**9), ""
+    )
+
+
+def image(stamp_ns, encoding="rgb8"):
+    return T["sensor_msgs/msg/Image"](
+        header(stamp_ns), 2, 4, encoding, 0, 12, np.zeros(24, np.uint8)
+    )
+
+
+def twist(stamp_ns):
+    zero = T["geometry_msgs/msg/Vector3"](0.0, 0.0, 0.0)
+    return T["geometry_msgs/msg/TwistStamped"](
+        header(stamp_ns), T["geometry_msgs/msg/Twist"](zero, zero)
+    )
+
+
+def write(path, topics, number=5, metadata=()):
+    """Write messages of a function of the stamp on each topic, 50 ms apart, the fourth late."""
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        for key, value in metadata:
+            writer.set_custom_data(key, value)
+        for topic, make in topics.items():
+            kind = make(START).__msgtype__
+            connection = writer.add_connection(topic, kind, typestore=STORE)
+            for index in range(number):
+                stamp_ns = START + index * STEP_NS + (index > 2) * STEP_NS
+                data = STORE.serialize_cdr(make(stamp_ns), kind)
+                writer.write(connection, stamp_ns, data)
+    return path
+
+
+OURS = {"/camera/image_raw": image, "/cmd_vel": twist}
+
+
+def run(*words):
+    status = typer.main.get_command(bag).main(
+        ["info", *map(str, words)], prog_name="bag", standalone_mode=False
+    )
+    return status or 0
+
+
+def test_a_flight_is_told_in_numbers(tmp_path, capsys):
+    marks = [("model/name", "trail_cfc19"), ("parameters/guard_node/period_s", "0.025")]
+    path = write(tmp_path / "bag", OURS, metadata=marks)
+    assert run(path, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == 1
+    assert told["duration_s"] == 0.25
+    assert told["start_ns"] == START
+    assert {entry["name"]: entry for entry in told["topics"]}["/cmd_vel"] == {
+        "name": "/cmd_vel",
+        "type": "geometry_msgs/msg/TwistStamped",
+        "count": 5,
+        "size_bytes": 5 * 68,
+        "rate_hz": 16.0,
+        "longest_gap_s": 0.1,
+        "defined": True,
+    }
+    assert told["roles"]["command"] == {
+        "topic": "/cmd_vel",
+        "manner": "velocity in the heading frame",
+        "problem": None,
+        "choices": [],
+    }
+    assert told["roles"]["imu"]["problem"].startswith("no imu (sensor_msgs/Imu or px4_msgs/")
+    assert told["pictures"]["frames"] == 5
+    assert told["pictures"]["sizes"] == {"4x2": 5}
+    assert told["commands"] == {"policy": 0, "guard": 5}
+    assert told["metadata"]["model"] == {"name": "trail_cfc19"}
+    assert told["metadata"]["parameters/guard_node"] == {"period_s": "0.025"}
+    assert told["losses"] == {}
+    assert told["replay"] == {"possible": True, "obstacle": None}
+    assert told["training"] == {"possible": True, "obstacle": None}
+
+
+def test_people_get_a_table(tmp_path, capsys):
+    assert run(write(tmp_path / "bag", OURS)) == 0
+    told = capsys.readouterr().out
+    for line in (
+        "duration 0.25 s, from 2023-11-14 22:13:20 UTC",
+        "pictures 5 of 4x2, not calibrated",
+        "replay yes",
+        "training yes",
+    ):
+        assert line in told
+    row = next(line for line in told.splitlines() if line.strip().startswith("/cmd_vel"))
+    assert " ".join(row.split()[1:]) == "geometry_msgs/TwistStamped 5 16.0 Hz 0.100 s 340 B"
+
+
+def test_what_is_missing_comes_with_the_flag_that_would_fix_it(tmp_path, capsys):
+    path = write(tmp_path / "bag", {"/camera/image_raw": image, "/stick": twist})
+    assert run(path) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "no command by name; if it is /stick, say --topic command=/stick" in told
+    assert "replay yes training no: see above" in told
+    assert run(path, "--topic", "command=/stick") == 0
+    assert "training yes" in capsys.readouterr().out
+
+
+def test_two_cameras_end_with_both_names_and_the_flag(tmp_path, capsys):
+    path = write(tmp_path / "bag", {"/left/image_raw": image, "/right/image_raw": image})
+    with pytest.raises(
+        BagError, match=r"cannot be replayed: two .* --topic camera=/left/image_raw"
+    ):
+        run(path)
+    assert "replay no: see above" in capsys.readouterr().out
+    assert run(path, "--topic", "camera=/right/image_raw") == 0
+
+
+def test_pictures_of_which_none_can_be_used_are_no_replay(tmp_path, capsys):
+    path = write(tmp_path / "bag", {"/camera/image_raw": lambda ns: image(ns, "32SC4")})
+    with pytest.raises(BagError, match="no picture of /camera/image_raw can be used"):
+        run(path, "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert told["losses"]["bad_picture"]["count"] == 5
+    assert "got '32SC4'" in told["losses"]["bad_picture"]["first"]
+
+
+def test_presets_are_named_by_options(tmp_path, capsys):
+    path = write(tmp_path / "bag", {"/image_raw": image, "/right/image_raw": image})
+    assert run(path, "--topics", "usb_cam", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["roles"]["camera"]["topic"] == "/image_raw"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--topic", "camera"], "--topic expects role=/name, got 'camera'"),
+        (["--topic", "camera="], "--topic expects role=/name"),
+        (["--topic", "imu=/a", "--topic", "imu=/b"], "--topic imu was given twice: /a and /b"),
+        (["--topics", "ardupilot"], "one of: liquid_control, mavros"),
+    ],
+)
+def test_options_that_make_no_sense_are_one_line(tmp_path, words, message):
+    with pytest.raises(ConfigError, match=message):
+        run(write(tmp_path / "bag", OURS), *words)
+
+
+def test_a_bag_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(BagError, match=r"none\.mcap: expected a bag"):
+        run(tmp_path / "none.mcap")
+
+
+def test_progress_is_told_of_big_bags_only(capsys):
+    with reading_progress(BIG_BYTES - 1) as tell:
+        tell(BIG_BYTES)
+    assert capsys.readouterr().err == ""
+    with reading_progress(100 << 20) as tell:
+        for _ in range(4):
+            tell(25 << 20)
+    told = capsys.readouterr().err.splitlines()
+    assert told == [f"reading: {mib} of 100 MiB" for mib in (25, 50, 75, 100)]
