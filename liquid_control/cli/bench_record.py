@@ -98,8 +98,9 @@ def _measure(image: str, compression: str, home: Path) -> RecordRow:
             published, cpu_share, memory_mb = _watch(recorder, publisher)
         finally:
             statuses = end((publisher, recorder), PATIENCE_S)
-    if statuses["recorder_node"] != 0:
-        raise GraphError(f"recorder_node: {recorder.last_words()}")
+    for process in (publisher, recorder):
+        if statuses[process.name] != 0:
+            raise GraphError(f"{process.name}: {process.last_words()}")
     recorded, seconds = _count(path)
     bag_mb = path.stat().st_size / 1e6
     path.unlink()

@@ -12,12 +12,12 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from liquid_control import __version__
-from liquid_control.bags.background import BackgroundBag
+from liquid_control.bags.background import BackgroundBag, Prepare, as_it_is
 from liquid_control.bags.compressing import FORMATS, PictureCompressor
 from liquid_control.bags.definitions import is_common
 from liquid_control.bags.model_mark import model_mark
-from liquid_control.bags.sink import open_sink
-from liquid_control.errors import OutputError
+from liquid_control.bags.sink import BagSink, open_sink
+from liquid_control.errors import LiquidControlError, OutputError
 from liquid_control.nodes import topics
 from liquid_control.nodes.diagnostics import Diagnostics
 from liquid_control.nodes.message_types import (
@@ -63,11 +63,11 @@ class RecorderNode(Node):
         super().__init__(topics.RECORDER)
         self._ending = ending
         self._settings = settings = declare(self, RecorderSettings)
-        sink = open_sink(Path(settings.path), {}, compression=settings.compression)
         self._pictures: PictureCompressor | None = None
-        if settings.image in FORMATS:
-            self._pictures = PictureCompressor(sink, topics.IMAGE, settings.image)
-        self._bag = BackgroundBag(sink, self._pictures)
+        self._bag = BackgroundBag(
+            lambda: open_sink(Path(settings.path), {}, compression=settings.compression),
+            self._prepare_for,
+        )
         self._tell_provenance()
         self._diagnostics = Diagnostics(self, settings.mode, self._kept_pictures)
         self._scribe = ParameterScribe(self, self._tell_parameters, self._tell_change)
@@ -80,6 +80,12 @@ class RecorderNode(Node):
         self._hear_graph(topic for topic in topics.TYPES if topic not in left_out)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._watch = self.create_timer(WATCH_PERIOD_S, self._on_watch, clock=steady)
+
+    def _prepare_for(self, sink: BagSink) -> Prepare:
+        if self._settings.image not in FORMATS:
+            return as_it_is
+        self._pictures = PictureCompressor(sink, topics.IMAGE, self._settings.image)
+        return self._pictures
 
     def _left_out(self) -> set[str]:
         """Return topics of the graph that are not heard, or not yet."""
@@ -194,11 +200,14 @@ class RecorderNode(Node):
         return late or expected <= self._scribe.answered()
 
     def close(self) -> None:
-        """Close the bag."""
+        """Close the bag; its last record tells what is known not to be in it."""
+        counts = {**self._diagnostics.counts, **self._kept_pictures()}
+        self._bag.add_metadata("losses", {name: str(count) for name, count in counts.items()})
         try:
             self._bag.close()
-        except OutputError as error:
-            self.get_logger().error(str(error))
+        except LiquidControlError as error:
+            if self._ending.error is None:
+                self.get_logger().error(str(error))
             self._ending.status = 2
             return
         self.get_logger().info(f"{self._bag.written} messages in {self._settings.path}")

@@ -46,7 +46,7 @@ class RecordingLoad(Node):
         super().__init__(NAME)
         self._ending = ending
         self._settings = declare(self, RecordingLoadSettings)
-        self._publishers = {
+        self._outlets = {
             topic: self.create_publisher(topics.TYPES[topic], topic, profile(topic, "realtime"))
             for topic in RATES_HZ
         }
@@ -68,7 +68,7 @@ class RecordingLoad(Node):
             while self._sent[topic] < due:
                 stamp_ns = self._begun_ns + self._sent[topic] * NANOSECONDS // rate_hz
                 message = self._makers[topic](self._sent[topic], stamp_ns)
-                self._publishers[topic].publish(message)
+                self._outlets[topic].publish(message)
                 self._sent[topic] += 1
         if elapsed_s > self._settings.seconds:
             self._timer.cancel()
@@ -76,7 +76,7 @@ class RecordingLoad(Node):
             self._ending.request(0)
 
     def _begin_if_heard(self) -> None:
-        if any(p.get_subscription_count() == 0 for p in self._publishers.values()):
+        if any(p.get_subscription_count() == 0 for p in self._outlets.values()):
             return
         self._found_s = self._found_s or time.monotonic()
         if time.monotonic() - self._found_s > READY_S:
