@@ -7,10 +7,12 @@ In lockstep the graph files every message under its own stamp, and there is one 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from liquid_control import __version__
 from liquid_control.bags import BagWriter, messages
 from liquid_control.bags.model_mark import model_mark
 from liquid_control.errors import OutputError
@@ -18,6 +20,7 @@ from liquid_control.evaluation.bag_pictures import IMAGE, picture_message, pictu
 from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.interfaces import Demonstrator, Flyer, Pilot, Progress, World
 from liquid_control.policy import PolicyPilot
+from liquid_control.provenance import git_revision
 from liquid_control.types import Command, FlightRecord, Observation, VehicleState
 
 CAMERA_INFO, IMU, ODOM, CLOCK = "camera/camera_info", "imu/data", "odom", "/clock"
@@ -25,8 +28,8 @@ FEATURES, NEURONS = "perception/features", "policy/neurons"
 POLICY_COMMAND, COMMAND = "policy/cmd_vel", "cmd_vel"
 _OF_POLICIES = (FEATURES, NEURONS)
 
-FLIGHT, RESULT, MODEL = "flight", "result", "model"
-"""Names of the metadata records: what was flown, how it ended, and who flew."""
+WRITER, FLIGHT, RESULT, MODEL = "liquid_control", "flight", "result", "model"
+"""Metadata records: what wrote the bag, what was flown, how it ended, and who flew."""
 
 
 class BagPilot:
@@ -136,6 +139,11 @@ def fly_on_bag(
     return record
 
 
+@cache
+def _revision() -> str:
+    return git_revision() or ""
+
+
 def _topics(pilot: Pilot, image: str) -> dict[str, str]:
     silent = () if isinstance(pilot, PolicyPilot) else _OF_POLICIES
     topics = messages.FLIGHT_TOPICS.items()
@@ -145,6 +153,7 @@ def _topics(pilot: Pilot, image: str) -> dict[str, str]:
 
 def _metadata(job: FlightJob, pilot: Pilot) -> Mapping[str, Mapping[str, str]]:
     return {
+        WRITER: {"version": __version__, "revision": _revision(), "mode": "lockstep"},
         FLIGHT: {
             "scenario": job.scenario_name,
             "seed": str(job.seed),

@@ -52,7 +52,7 @@ def _left_out(bags: Sequence[Mapping[str, Any]]) -> str:
 def _row(bag: Mapping[str, Any]) -> str:
     recorder = bag.get("recorder", {})
     pilot = recorder.get("model", {}).get("name", "unknown")
-    flight = recorder.get("flight", {})
+    flight = recorder.get("flight") or recorder.get("parameters/simulator_node", {})
     scenario = flight.get("scenario", "unknown")
     where = f"{scenario}, seed {flight['seed']}" if "seed" in flight else scenario
     dropped = sum(bag.get("dropped", {}).values())

@@ -16,6 +16,7 @@ import numpy as np
 from liquid_control.bags import Losses
 from liquid_control.bags.bag import Bag, open_bag
 from liquid_control.bags.flight import read_flight
+from liquid_control.bags.survey import metadata_records
 from liquid_control.bags.topics import TopicMap, load_rules, resolve
 from liquid_control.command.motors import MotorScaling
 from liquid_control.errors import BagError, OutputError
@@ -28,8 +29,10 @@ from liquid_control.training.bag_sources import BagData, BagSource
 from liquid_control.training.flight_file import FlightData, write_flight
 from liquid_control.types import NANOSECONDS
 
+KEPT_RECORDS = ("liquid_control", "model", "flight", "result", "parameters/simulator_node")
+"""A bag's metadata that goes into a model's provenance: who recorded what, flown by whom."""
 LONGEST_VALUE = 500
-"""Characters of a bag's metadata that are kept in a model's provenance."""
+"""Characters of a value; longer ones stay out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class BagSummary:
         dropped: frames that were left out, by reason.
         beyond_motors: labels outside of what the motor neurons can reach; they are held to it.
         losses: what the reader could not use, a line a kind.
-        recorder: the bag's own metadata, long values left out.
+        recorder: the bag's own metadata, as far as it says who recorded what.
         error: why nothing could be read; empty where something could.
     """
 
@@ -163,6 +166,7 @@ def read_summary(path: Path) -> BagSummary:
 def _recorder(bag: Bag) -> dict[str, dict[str, str]]:
     kept = {
         record: {key: value for key, value in values.items() if len(value) <= LONGEST_VALUE}
-        for record, values in bag.metadata.items()
+        for record, values in metadata_records(bag).items()
+        if record in KEPT_RECORDS
     }
     return {record: values for record, values in kept.items() if values}

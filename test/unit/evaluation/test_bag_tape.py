@@ -96,6 +96,7 @@ def test_metadata_says_what_was_flown_by_whom_and_how_it_ended(tmp_path):
     assert json.loads(told["flight"]["overrides"]) == {"light.gain": 0.5}
     assert json.loads(told["flight"]["settings"])["light"]["gain"] == 0.5
     assert told["model"] == {"name": "hover"}
+    assert told["liquid_control"]["mode"] == "lockstep"
     assert told["result"]["reason"] == record.result.reason
     assert json.loads(told["result"]["success"]) is record.result.success
 
