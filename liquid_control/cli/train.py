@@ -20,7 +20,7 @@ def train(
         Path, typer.Argument(help="YAML file of the run, such as config/train/trail_cfc19.yaml.")
     ],
     more: Annotated[
-        list[Path] | None, typer.Argument(metavar="[BAG]...", help="More bags, after --data.")
+        list[Path] | None, typer.Argument(metavar="BAG", help="More bags, after --data.")
     ] = None,
     data: Annotated[
         list[Path] | None,
