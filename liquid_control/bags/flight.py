@@ -4,22 +4,21 @@ Events come in the order in which they were filed, except that a frame waits for
 a command for the attitude that it takes to understand it; pair them by stamp.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from liquid_control.bags.bag import RawMessage
-from liquid_control.bags.commands import Attitudes, Told, command_of, told_by
+from liquid_control.bags.commands import told_by
 from liquid_control.bags.events import (
-    Calibrated,
     Clocked,
-    Commanded,
     Event,
     Featured,
     Fired,
     Moved,
     Speaker,
 )
+from liquid_control.bags.image_layout import AFTER_TIME, image_of
 from liquid_control.bags.imu_readings import read_imu
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.odometry import state_of
@@ -27,13 +26,12 @@ from liquid_control.bags.pairing import Pairing
 from liquid_control.bags.pictures import picture_of
 from liquid_control.bags.readings import calibration_of, features_of, neurons_of
 from liquid_control.bags.recording import Recording
-from liquid_control.bags.roles import Role
+from liquid_control.bags.roles import IMAGE, Role
 from liquid_control.bags.stamps import ANOTHER_CLOCK_NS, Clocks, beginning, own_stamp
 from liquid_control.bags.topics import Source, TopicMap
+from liquid_control.bags.turning import Turning
 from liquid_control.errors import BagError, ObservationError
 
-PATIENCE_NS = 200_000_000
-"""Of log time that a command waits for the odometry of its stamp."""
 SPEAKERS = {Role.POLICY_COMMAND: Speaker.POLICY, Role.COMMAND: Speaker.GUARD}
 
 
@@ -64,13 +62,13 @@ class _Flight:
         self._losses = losses
         self._clocks = clocks
         self._pairing = Pairing(Role.IMU in topics, losses)
-        self._turning = _Turning(Role.ODOMETRY in topics, losses)
+        self._turning = Turning(Role.ODOMETRY in topics, losses)
         self._playing: dict[str, list[tuple[Role, Source]]] = defaultdict(list)
         for role, source in topics.sources.items():
             self._playing[source.topic].append((role, source))
         self._calibration = b""
         self._camera_lag_ns: int | None = None
-        self._readers: dict[Role, Callable[[RawMessage, Source], Iterator[Event]]] = {
+        self._readers: dict[Role, Callable[[RawMessage, Source], Sequence[Event]]] = {
             Role.CAMERA: self._on_picture,
             Role.CAMERA_INFO: self._on_camera_info,
             Role.IMU: self._on_imu,
@@ -82,10 +80,10 @@ class _Flight:
             Role.CLOCK: self._on_clock,
         }
 
-    def take(self, message: RawMessage) -> Iterator[Event]:
-        """Yield what a message brings about."""
-        yield from self._pairing.heard(message.log_ns)
-        yield from self._turning.heard(message.log_ns)
+    def take(self, message: RawMessage) -> list[Event]:
+        """Return what a message brings about."""
+        events: list[Event] = [*self._pairing.heard(message.log_ns)]
+        events += self._turning.heard(message.log_ns)
         for role, source in self._playing[message.topic]:
             if message.type != source.type:
                 self._losses.count(
@@ -94,23 +92,25 @@ class _Flight:
                 )
                 continue
             try:
-                yield from self._readers[role](message, source)
+                events += self._readers[role](message, source)
             except BagError as error:
                 self._losses.count(Loss.UNDECODABLE, f"{message.topic}: {error}")
             except ObservationError as error:
                 bad = Loss.BAD_PICTURE if role is Role.CAMERA else Loss.BAD_VALUE
                 self._losses.count(bad, f"{message.topic}: {error}")
+        return events
 
-    def finish(self) -> Iterator[Event]:
-        """Yield what still waits."""
-        yield from self._pairing.finish()
-        yield from self._turning.finish()
+    def finish(self) -> list[Event]:
+        """Return what still waits."""
+        return [*self._pairing.finish(), *self._turning.finish()]
 
-    def _on_picture(self, message: RawMessage, source: Source) -> Iterator[Event]:
+    def _on_picture(self, message: RawMessage, source: Source) -> Sequence[Event]:
         stamp_ns = self._clocks.stamp(message)
         self._note_jump(stamp_ns, message.log_ns)
-        image = picture_of(source.type, self._bag.decode(message))
-        yield from self._pairing.add_frame(stamp_ns, image, message.log_ns)
+        raw = source.type == IMAGE
+        content = image_of(message.data) if raw else self._bag.decode(message)
+        image = picture_of(source.type, content)
+        return self._pairing.add_frame(stamp_ns, image, message.log_ns)
 
     def _note_jump(self, stamp_ns: int, log_ns: int) -> None:
         lag_ns, before_ns = log_ns - stamp_ns, self._camera_lag_ns
@@ -121,86 +121,39 @@ class _Flight:
                 Loss.CLOCK_JUMP, f"the camera's stamps jumped by {jumped_s:.0f} s at {stamp_ns} ns"
             )
 
-    def _on_camera_info(self, message: RawMessage, source: Source) -> Iterator[Event]:
-        told = message.data[12:]
-        if told != self._calibration:
-            self._calibration = told
-            told_now: Calibrated = calibration_of(self._bag.decode(message))
-            yield told_now
+    def _on_camera_info(self, message: RawMessage, source: Source) -> Sequence[Event]:
+        told = message.data[AFTER_TIME:]
+        if told == self._calibration:
+            return ()
+        self._calibration = told
+        return (calibration_of(self._bag.decode(message)),)
 
-    def _on_imu(self, message: RawMessage, source: Source) -> Iterator[Event]:
-        rate, force = read_imu(source.type, message.data, source.axes)
+    def _on_imu(self, message: RawMessage, source: Source) -> Sequence[Event]:
+        reading = read_imu(source.type, message.data, source.axes)
         stamp_ns = self._clocks.stamp(message)
-        yield from self._pairing.add_sample(stamp_ns, rate, force, message.log_ns)
+        if reading is None:
+            return self._pairing.reach(stamp_ns, message.log_ns)
+        return self._pairing.add_sample(stamp_ns, *reading, message.log_ns)
 
-    def _on_odometry(self, message: RawMessage, source: Source) -> Iterator[Event]:
+    def _on_odometry(self, message: RawMessage, source: Source) -> Sequence[Event]:
         state, stamp_ns = state_of(self._bag, message), self._clocks.stamp(message)
-        yield Moved(stamp_ns, state)
         self._turning.attitudes.add(stamp_ns, state.quaternion)
-        yield from self._turning.heard(message.log_ns)
+        return [Moved(stamp_ns, state), *self._turning.heard(message.log_ns)]
 
     def _on_command(
         self, message: RawMessage, source: Source, speaker: Speaker
-    ) -> Iterator[Event]:
+    ) -> Sequence[Event]:
         told, stamp_ns = told_by(self._bag, message, source), self._clocks.stamp(message)
-        yield from self._turning.add(speaker, told, stamp_ns, message.log_ns)
+        return self._turning.add(speaker, told, stamp_ns, message.log_ns)
 
-    def _on_features(self, message: RawMessage, source: Source) -> Iterator[Event]:
-        features = features_of(self._bag.decode(message))
-        yield Featured(self._clocks.stamp(message), features)
+    def _on_features(self, message: RawMessage, source: Source) -> Sequence[Event]:
+        features = features_of(image_of(message.data))
+        return (Featured(self._clocks.stamp(message), features),)
 
-    def _on_neurons(self, message: RawMessage, source: Source) -> Iterator[Event]:
+    def _on_neurons(self, message: RawMessage, source: Source) -> Sequence[Event]:
         names, states, gates = neurons_of(self._bag.decode(message))
-        yield Fired(self._clocks.stamp(message), names, states, gates)
+        return (Fired(self._clocks.stamp(message), names, states, gates),)
 
-    def _on_clock(self, message: RawMessage, source: Source) -> Iterator[Event]:
+    def _on_clock(self, message: RawMessage, source: Source) -> Sequence[Event]:
         stamp_ns = own_stamp(message.type, message.data)
-        if stamp_ns is not None:
-            yield Clocked(stamp_ns)
-
-
-class _Turning:
-    """Commands, of which some wait for the attitude that turns them into the heading frame."""
-
-    def __init__(self, has_odometry: bool, losses: Losses) -> None:
-        self.attitudes = Attitudes()
-        self._has_odometry = has_odometry
-        self._losses = losses
-        self._waiting: deque[tuple[Speaker, Told, int, int]] = deque()
-
-    def add(self, speaker: Speaker, told: Told, stamp_ns: int, log_ns: int) -> Iterator[Commanded]:
-        """Take a command; yield it if nothing lacks."""
-        if told.needs_attitude and self._has_odometry:
-            self._waiting.append((speaker, told, stamp_ns, log_ns))
-            yield from self.heard(log_ns)
-        elif told.needs_attitude:
-            self._lose(told, "the bag has no odometry")
-        else:
-            yield Commanded(speaker, command_of(told, told.quaternion), stamp_ns, log_ns)
-
-    def heard(self, log_ns: int) -> Iterator[Commanded]:
-        """Yield the commands whose attitude is known, or for which it was waited too long."""
-        while self._waiting:
-            _, _, stamp_ns, filed_ns = self._waiting[0]
-            if not self.attitudes.reach(stamp_ns) and log_ns - filed_ns <= PATIENCE_NS:
-                return
-            yield from self._turn(*self._waiting.popleft())
-
-    def finish(self) -> Iterator[Commanded]:
-        """Yield what still waits."""
-        while self._waiting:
-            yield from self._turn(*self._waiting.popleft())
-
-    def _turn(
-        self, speaker: Speaker, told: Told, stamp_ns: int, log_ns: int
-    ) -> Iterator[Commanded]:
-        quaternion = self.attitudes.at(stamp_ns)
-        if quaternion is None:
-            self._lose(told, f"no odometry within a second before {stamp_ns} ns")
-        else:
-            yield Commanded(speaker, command_of(told, quaternion), stamp_ns, log_ns)
-
-    def _lose(self, told: Told, reason: str) -> None:
-        self._losses.count(
-            Loss.NO_HEADING, f"a velocity in {told.frame.value} takes an attitude; {reason}"
-        )
+        return () if stamp_ns is None else (Clocked(stamp_ns),)

@@ -13,17 +13,22 @@ Vector = tuple[float, float, float]
 NAME_AT = ENCAPSULATION + 8
 """Where the length of the header's frame name stands, after its time."""
 _LENGTH = {True: Struct("<I"), False: Struct(">I")}
-_READINGS = "104x3d72x3d72x"
+_READINGS = "104x3dd64x3dd64x"
 """`sensor_msgs/Imu` after its header: orientation (4) and its covariance (9), angular velocity (3)
 and its covariance, linear acceleration (3) and its covariance, all float64."""
+_NOT_MEASURED = -1.0
+"""First element of a covariance where the message does not tell what it belongs to."""
 _IMU = {True: Struct(f"<{_READINGS}"), False: Struct(f">{_READINGS}")}
 _COMBINED_FIELDS = "8x3f4x4x3f"
 """`px4_msgs/SensorCombined`: time, rates, two times of them, accelerations; 1.13 to 1.18."""
 _COMBINED = {True: Struct(f"<{_COMBINED_FIELDS}"), False: Struct(f">{_COMBINED_FIELDS}")}
 
 
-def read_imu(kind: str, data: bytes, axes: Axes = Axes.FLU) -> tuple[Vector, Vector]:
+def read_imu(kind: str, data: bytes, axes: Axes = Axes.FLU) -> tuple[Vector, Vector] | None:
     """Return angular velocity, rad/s, and specific force, m/s^2, in `base_link`.
+
+    None for a message that says it measured neither: a live replay sends such ones, to tell that
+    no sample up to their stamp is still to come.
 
     Args:
         kind: `sensor_msgs/msg/Imu` or `px4_msgs/msg/SensorCombined`, which is always FRD.
@@ -37,7 +42,10 @@ def read_imu(kind: str, data: bytes, axes: Axes = Axes.FLU) -> tuple[Vector, Vec
     if kind == roles.SENSOR_COMBINED:
         values, axes = _sensor_combined(data), Axes.FRD
     else:
-        values = _imu(data)
+        *rate, rate_known, fx, fy, fz, force_known = _imu(data)
+        if rate_known == force_known == _NOT_MEASURED:
+            return None
+        values = (*rate, fx, fy, fz)
     if not all(map(isfinite, values)):
         raise ObservationError(f"expected finite IMU readings, got {values}")
     wx, wy, wz, ax, ay, az = values

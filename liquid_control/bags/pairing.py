@@ -1,7 +1,6 @@
 """Frames with their IMU windows, as in flight, but from a bag: without haste, and without end."""
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from liquid_control.bags.events import Seen
@@ -35,46 +34,51 @@ class Pairing:
     _paired_log_ns: int = 0
     _imu_log_ns: int | None = None
 
-    def add_sample(
-        self, stamp_ns: int, rate: Vector, force: Vector, log_ns: int
-    ) -> Iterator[Seen]:
-        """Take an IMU sample; yield the frames that it makes complete."""
-        if self._restarts(self._sync.imu_ns, stamp_ns, "IMU sample"):
-            yield from self._release()
+    def add_sample(self, stamp_ns: int, rate: Vector, force: Vector, log_ns: int) -> list[Seen]:
+        """Take an IMU sample; return the frames that it makes complete."""
+        again = self._restarts(self._sync.imu_ns, stamp_ns, "IMU sample")
+        released = self.finish() if again else []
         self._imu_log_ns = log_ns
         self._sync.add_sample(stamp_ns, rate, force)
-        yield from self._complete()
+        return released + self._complete()
 
-    def add_frame(self, stamp_ns: int, image: Pixels, log_ns: int) -> Iterator[Seen]:
-        """Take a frame; yield what is complete."""
+    def reach(self, stamp_ns: int, log_ns: int) -> list[Seen]:
+        """Take the word of the recorder that no sample up to a stamp is still to come."""
+        self._imu_log_ns = log_ns
+        self._sync.reach(stamp_ns)
+        return self._complete()
+
+    def add_frame(self, stamp_ns: int, image: Pixels, log_ns: int) -> list[Seen]:
+        """Take a frame; return what is complete."""
         self._waiting.append((stamp_ns, image, log_ns))
         self._held_bytes += image.nbytes
-        yield from self._complete()
+        seen = self._complete()
         while self._held_bytes > HELD_BYTES:
-            yield from self._complete(force=1)
+            seen += self._complete(force=1)
+        return seen
 
-    def heard(self, log_ns: int) -> Iterator[Seen]:
-        """Let log time pass; yield the frames that waited too long."""
+    def heard(self, log_ns: int) -> list[Seen]:
+        """Let log time pass; return the frames that waited too long."""
+        seen: list[Seen] = []
         while (since_ns := self._waits_since()) is not None:
             last_ns = since_ns if self._imu_log_ns is None else max(since_ns, self._imu_log_ns)
             if log_ns - last_ns <= SILENCE_NS:
-                return
-            yield from self._complete(force=1)
+                break
+            seen += self._complete(force=1)
+        return seen
 
-    def finish(self) -> Iterator[Seen]:
-        """Yield what still waits at the end."""
-        yield from self._release()
-
-    def _release(self) -> Iterator[Seen]:
-        yield from self._complete(force=len(self._waiting) + 1)
+    def finish(self) -> list[Seen]:
+        """Return what still waits."""
+        return self._complete(force=len(self._waiting) + 1)
 
     def _waits_since(self) -> int | None:
         if self._sync.waiting:
             return self._paired_log_ns
         return self._waiting[0][2] if self._waiting else None
 
-    def _complete(self, force: int = 0) -> Iterator[Seen]:
-        """Yield complete frames, and as many others as are forced."""
+    def _complete(self, force: int = 0) -> list[Seen]:
+        """Return complete frames, and as many others as are forced."""
+        complete: list[Seen] = []
         while self._sync.waiting or self._next():
             seen = self._sync.take(force=not self.has_imu)
             if seen is None and force > 0:
@@ -84,9 +88,10 @@ class Pairing:
                     Loss.FRAME_WITHOUT_IMU, f"the frame stamped {self._sync.frame_ns} ns"
                 )
             if seen is None:
-                return
+                break
             self._held_bytes -= seen.image.nbytes
-            yield Seen(seen, self._paired_log_ns)
+            complete.append(Seen(seen, self._paired_log_ns))
+        return complete
 
     def _next(self) -> bool:
         """Hand the next frame that is one to `SensorSync`."""

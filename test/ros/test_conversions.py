@@ -1,11 +1,13 @@
+import cv2
 import numpy as np
 import pytest
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from liquid_control.config.scenario import CameraSettings
 from liquid_control.errors import ObservationError
 from liquid_control.frames import quaternion_from_euler
 from liquid_control.nodes import conversions
+from liquid_control.nodes.pictures import picture_from
 from liquid_control.types import Command, VehicleState
 
 pytestmark = pytest.mark.ros
@@ -48,6 +50,25 @@ def test_a_wrong_encoding_and_missing_bytes_are_refused():
         conversions.image_from(message)
 
 
+def test_other_encodings_come_as_the_picture_that_they_show():
+    image = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    message = conversions.image_message(image[:, :, ::-1], 0)
+    message.encoding = "bgr8"
+    np.testing.assert_array_equal(picture_from(message), image)
+    np.testing.assert_array_equal(picture_from(conversions.image_message(image, 0)), image)
+    grey = conversions.image_message(image[:, :2], 0)
+    grey.encoding, grey.width = "mono8", 6
+    np.testing.assert_array_equal(
+        picture_from(grey), np.repeat(image[:, :2].reshape(4, 6, 1), 3, axis=2)
+    )
+    _, png = cv2.imencode(".png", image[:, :, ::-1])
+    compressed = CompressedImage(format="rgb8; png compressed bgr8", data=png.tobytes())
+    np.testing.assert_array_equal(picture_from(compressed), image)
+    compressed.data = png.tobytes()[:40]
+    with pytest.raises(ObservationError, match="ends in the middle"):
+        picture_from(compressed)
+
+
 def test_features_come_back_bit_for_bit():
     features = np.random.default_rng(0).normal(size=34).astype(np.float32)
     message = conversions.features_message(features, 7)
@@ -72,6 +93,24 @@ def test_commands_come_back_bit_for_bit():
 def test_imu_samples_come_back_bit_for_bit():
     rate, force = (0.1, -0.2, 1 / 3), (9.8, 1e-17, -3.0)
     assert conversions.imu_from(conversions.imu_message(rate, force, 4)) == (4, rate, force)
+
+
+def test_a_message_without_a_measurement_is_told_from_samples():
+    mark = conversions.imu_mark(STAMP_NS // 10**7)
+    assert conversions.is_imu_mark(mark)
+    assert conversions.imu_from(mark)[0] == STAMP_NS // 10**7
+    sample = conversions.imu_message((0.0, 0.0, 0.0), (0.0, 0.0, 9.81), 4)
+    assert not conversions.is_imu_mark(sample)
+    sample.linear_acceleration_covariance[0] = -1.0
+    assert not conversions.is_imu_mark(sample)
+
+
+@pytest.mark.parametrize("fov_deg", [42.0, 90.0, 139.0])
+def test_recorded_intrinsics_give_the_field_of_view_back(fov_deg):
+    focal_px = conversions.focal_length_px(640, fov_deg)
+    message = conversions.intrinsics_message(640, 480, focal_px, [0.1] * 8, 0)
+    assert conversions.horizontal_fov_deg(message) == pytest.approx(fov_deg, rel=1e-12)
+    assert message.distortion_model == "rational_polynomial"
 
 
 def test_the_intrinsics_give_the_field_of_view_back():

@@ -3,14 +3,18 @@
 import math
 import time
 
+import cv2
 import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from sensor_msgs.msg import CompressedImage
 
 from liquid_control.config.scenario import CameraSettings
 from liquid_control.nodes import conversions, topics
-from liquid_control.types import HOVER
+from liquid_control.nodes.qos import profile
+from liquid_control.policy import Policy, load_model
+from liquid_control.types import HOVER, ImuWindow, Observation
 
 from .conftest import ends
 
@@ -35,14 +39,42 @@ class Sensors:
     def sense(self, stamp_ns: int | None = None, imu_ns: int | None = None) -> int:
         """Publish IMU samples up to a stamp, then a frame with it; return the stamp."""
         now_ns = time.time_ns() if stamp_ns is None else stamp_ns
-        until_ns = now_ns if imu_ns is None else imu_ns
-        for back in range(9, -1, -1):
-            sample = conversions.imu_message(REST[0], self.force, until_ns - back * 5_000_000)
-            self.probe.publish(topics.IMU, sample)
+        self.sense_imu(now_ns if imu_ns is None else imu_ns)
         image = conversions.image_message(self.image, now_ns)
         image.encoding = self.encoding
         self.probe.publish(topics.IMAGE, image)
         return now_ns
+
+    def sense_imu(self, until_ns: int | None = None) -> int:
+        """Publish IMU samples up to a stamp; return it."""
+        until_ns = time.time_ns() if until_ns is None else until_ns
+        for back in range(9, -1, -1):
+            sample = conversions.imu_message(REST[0], self.force, until_ns - back * 5_000_000)
+            self.probe.publish(topics.IMU, sample)
+        return until_ns
+
+
+def test_compressed_pictures_give_the_features_of_what_they_show(probe, launch, model):
+    sensors = Sensors(probe)
+    heard = probe.listen(topics.FEATURES, MODE)
+    compressed = probe.node.create_publisher(
+        CompressedImage, topics.COMPRESSED, profile(topics.IMAGE, MODE)
+    )
+    launch("perception_node", mode=MODE, model=str(model), autostart=True, transport="compressed")
+    _, png = cv2.imencode(".png", sensors.image[:, :, ::-1])
+    message = CompressedImage(format="rgb8; png compressed bgr8", data=png.tobytes())
+
+    def sense() -> bool:
+        stamp_ns = sensors.sense_imu()
+        message.header.stamp = conversions.time_message(stamp_ns)
+        compressed.publish(message)
+        probe.spin(PERIOD_S)
+        return bool(heard)
+
+    probe.until(sense, "features")
+    observation = Observation(0, sensors.image, ImuWindow.empty())
+    picture = Policy(load_model(model)).features(observation)[:28]
+    np.testing.assert_array_equal(conversions.features_from(heard[-1][1])[:28], picture)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from liquid_control.config import load_yaml, project_file, validate
 from liquid_control.nodes.settings import (
     GuardSettings,
     PerceptionSettings,
+    ReplaySettings,
     Settings,
     SimulatorSettings,
 )
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.unit
 MODELS: dict[str, type[Settings]] = {
     "guard": GuardSettings,
     "perception": PerceptionSettings,
+    "replay": ReplaySettings,
     "simulator": SimulatorSettings,
 }
 

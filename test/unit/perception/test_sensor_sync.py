@@ -85,3 +85,16 @@ def test_frames_that_pile_up_push_out_the_oldest():
     events = [sync.add_frame(k * MS, PICTURE) for k in range(FRAMES_KEPT + 1)]
     assert events == [None] * FRAMES_KEPT + ["frame_overrun"]
     assert sync.take(force=True).stamp_ns == 1 * MS
+
+
+def test_a_frame_waits_no_longer_once_no_sample_is_to_come():
+    sync = SensorSync()
+    sync.add_sample(10 * MS, *REST)
+    sync.add_frame(15 * MS, PICTURE)
+    assert sync.take() is None
+    sync.reach(15 * MS)
+    assert sync.take().imu.stamps_ns.tolist() == [10 * MS]
+    sync.add_sample(14 * MS, *REST)
+    sync.add_frame(20 * MS, PICTURE)
+    sync.reach(20 * MS)
+    assert sync.take().imu.stamps_ns.tolist() == [14 * MS]
