@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
 from rosbags.typesys import Stores, get_typestore
 
-from liquid_control.bags import BagWriter, messages
+from liquid_control.bags import BagWriter, Losses, messages
+from liquid_control.bags.bag import open_bag
 from liquid_control.bags.definitions import definition_of, type_hash
 from liquid_control.bags.model_mark import model_mark
 from liquid_control.cli.graph import fly_through_graph
@@ -282,6 +284,28 @@ def test_a_disk_that_refuses_ends_the_recorder_with_one_line(launch, probe, tmp_
     errors = [line for line in recorder.log.read_text().splitlines() if "[ERROR]" in line]
     assert len(errors) == 1
     assert "flight.mcap: cannot be written (No such file or directory)" in errors[0]
+
+
+def test_a_recorder_that_is_killed_leaves_all_but_the_last_second(launch, probe, tmp_path):
+    recorder, path = started(launch, probe, tmp_path, topics.COMMAND)
+    sent_s: list[float] = []
+    while not sent_s or sent_s[-1] < sent_s[0] + 2.0:
+        message = conversions.command_message(Command(float(len(sent_s))), STAMP_NS)
+        probe.publish(topics.COMMAND, message)
+        sent_s.append(time.monotonic())
+        probe.spin(0.02)
+    recorder.child.kill()
+    killed_s = time.monotonic()
+    recorder.child.wait()
+    safe = sum(one < killed_s - 1.0 for one in sent_s)
+    assert safe > 10
+    assert not path.exists()
+    bag = open_bag(path.with_name("flight.mcap.partial"))
+    raw = bag.messages({"/cmd_vel"}, Losses())
+    numbers = [bag.decode(one).twist.linear.x for one in raw]
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) >= safe
+    assert bag.metadata["liquid_control"]["mode"] == "realtime"
 
 
 def ours_and_theirs():
