@@ -153,7 +153,7 @@ def plan_flights(
 
 def _jobs(entry: Entry, replaced: dict[str, Any], disturb: Mapping[str, int]) -> list[FlightJob]:
     """Return an entry's flights, their model still open; what is set wins over what is drawn."""
-    check_keys(entry.randomise, f"entry {entry.name!r}")
+    check_keys(entry.randomise, entry.scenario)
     scenario = load_scenario(entry.scenario, replaced)
     perturbation, severity = _told(entry, disturb)
     jobs = []

@@ -1,6 +1,8 @@
 import pytest
 from toy_run import toy_settings
 
+from liquid_control.config import project_file
+from liquid_control.evaluation import load_campaign, parse_seeds
 from liquid_control.training.plan import TRAINING_SEEDS, round_plans, validation_seed
 
 pytestmark = pytest.mark.unit
@@ -32,3 +34,11 @@ def test_only_cloning_flights_are_disturbed_and_the_share_of_the_expert_falls():
     plans = [round_plans(settings, round_)[0] for round_ in range(5)]
     assert [plan.disturbed for plan in plans] == [True, False, False, False, False]
     assert [plan.expert_share for plan in plans] == [1.0, 0.5, 0.2, 0.2, 0.2]
+
+
+def test_demonstrations_lie_outside_of_every_runs_seeds():
+    path = project_file("config/campaigns/demonstrations.yaml")
+    seeds = [seed for entry in load_campaign(path).entries for seed in parse_seeds(entry.seeds)]
+    last_run = toy_settings(seed=999)
+    assert len(seeds) == 30
+    assert min(seeds) > validation_seed(last_run, 100_000, final=True)

@@ -21,6 +21,17 @@ def test_shipped_settings_load(name):
     assert settings.network.neurons == 19
 
 
+def test_shipped_settings_for_bags_fly_only_to_judge():
+    settings = load_training(project_file("config/train/from_bags.yaml"))
+    assert (settings.flights.cloning, settings.flights.rounds) == (0, 0)
+    assert (settings.validation.flights, settings.flies) == (0, True)
+    settings.check_data(30)
+    with pytest.raises(ConfigError, match="trail_from_bags: flights.cloning is 0"):
+        settings.check_data(0)
+    alone = settings.validation.model_copy(update={"final_flights": 0})
+    assert not settings.model_copy(update={"validation": alone}).flies
+
+
 def test_training_stays_inside_of_what_the_model_is_judged_at():
     randomise = load_training(project_file("config/train/trail_cfc19.yaml")).randomise
     assert randomise["light.gain"].low > 0.3
