@@ -2,7 +2,7 @@
 
 import json
 import sys
-import time
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,7 @@ import typer
 from liquid_control.cli.numbers import at_least
 from liquid_control.cli.replay_disturbed import DisturbOption, disturbing, replayed_s
 from liquid_control.cli.topic_options import Topic, Topics
+from liquid_control.cli.watch import Took, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,12 +123,12 @@ def replay(
     disturbed = disturbing(disturb or [], asked.choice.model, further, replayed_s(asked))
     _tell_model(asked)
     losses = Losses()
-    begun_s = time.perf_counter()
+    watch = Watch()
     with output_folder(out, "replay") as folder:
         judgement = run_replay(asked, losses, [disturbed.replay] if disturbed else [])
-        took_s = time.perf_counter() - begun_s
+        took = watch.read()
         told = about(asked, losses, _command(asked, max_rmse, further, disturb or []))
-        _write(folder, asked, told, judgement, took_s, video, disturbed)
+        _write(folder, asked, told, judgement, took, video, disturbed)
         _tell(judgement, told, folder)
         if disturbed is not None:
             print(disturbed.line())
@@ -166,7 +167,7 @@ def _write(
     asked: "Asked",
     told: "About",
     judgement: "Judgement",
-    took_s: float,
+    took: Took,
     video: bool,
     disturbed: "Disturbing | None",
 ) -> None:
@@ -192,11 +193,11 @@ def _write(
         begin_ns = asked.span.begin_ns(asked.bag)
         shown = frame_pictures(asked.bag, asked.topics, policy, begin_ns)
         write_replay_video(folder / "replay.mp4", asked.bag.path.name, judgement, shown)
-    timing = _timing(judgement, took_s)
+    timing = _timing(judgement, took)
     write_whole(folder / "timing.json", json.dumps(timing, indent=1) + "\n")
 
 
-def _timing(judgement: "Judgement", took_s: float) -> dict[str, Any]:
+def _timing(judgement: "Judgement", took: Took) -> dict[str, Any]:
     """Return what differs from one replay to the next."""
     from liquid_control.provenance import git_revision, machine
 
@@ -207,8 +208,9 @@ def _timing(judgement: "Judgement", took_s: float) -> dict[str, Any]:
         "git_revision": git_revision(),
         "machine": machine(),
         "recorded_s": recorded_s,
-        "wall_s": took_s,
-        "times_real_time": recorded_s / took_s,
+        **asdict(took),
+        "times_real_time": recorded_s / took.wall_s,
+        "times_real_time_cpu": recorded_s / took.cpu_s,
     }
 
 

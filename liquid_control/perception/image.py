@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.errors import ModelError, ObservationError
+from liquid_control.perception.area import area_average, is_simple
 from liquid_control.types import Pixels
 
 FOV_TOLERANCE_DEG = 1.0
@@ -92,6 +93,8 @@ def fit(image: Pixels, view: CameraView) -> Pixels:
     if (width, height) == (view.width, view.height):
         return image
     _check_size(view, width, height, ObservationError)
+    if is_simple(width, view.width) and is_simple(height, view.height):
+        return area_average(image, view.width, view.height)
     fitted = cv2.resize(image, (view.width, view.height), interpolation=cv2.INTER_AREA)
     return np.asarray(fitted, dtype=np.uint8)
 

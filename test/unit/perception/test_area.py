@@ -1,0 +1,74 @@
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from liquid_control.perception.area import area_average, is_simple
+from liquid_control.perception.image import CameraView, fit
+
+pytestmark = pytest.mark.unit
+
+
+def shares(size, wanted):
+    """Return how much of each pixel lies in each area, as exact fractions."""
+    scale = Fraction(size, wanted)
+    rows = np.empty((wanted, size), dtype=object)
+    for area in range(wanted):
+        for pixel in range(size):
+            low, high = max(area * scale, pixel), min((area + 1) * scale, pixel + 1)
+            rows[area, pixel] = max(Fraction(0), high - low) / scale
+    return rows
+
+
+@pytest.mark.parametrize("sizes", [((20, 40), (3, 6)), ((33, 65), (12, 15)), ((25, 35), (10, 14))])
+def test_it_is_the_exact_mean_over_each_area(sizes):
+    (rows, columns), (height, width) = sizes
+    image = np.random.default_rng(1).integers(0, 256, (rows, columns, 3), dtype=np.uint8)
+    exact = np.einsum(
+        "ay,bx,yxc->abc", shares(rows, height), shares(columns, width), image.astype(object)
+    )
+    rounded = np.vectorize(round)(exact).astype(np.uint8)
+    np.testing.assert_array_equal(area_average(image, width, height), rounded)
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 360), (1280, 720), (320, 180), (848, 477)])
+def test_it_agrees_with_opencv_to_a_rounding(width, height):
+    image = np.random.default_rng(2).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    theirs = cv2.resize(image, (96, 54), interpolation=cv2.INTER_AREA).astype(int)
+    ours = area_average(image, 96, 54).astype(int)
+    assert np.abs(ours - theirs).max() <= 1
+    assert (ours != theirs).mean() < 0.01
+
+
+def test_extremes_do_not_overflow():
+    for value in (0, 255):
+        image = np.full((255, 255, 3), value, np.uint8)
+        np.testing.assert_array_equal(area_average(image, 4, 4), np.full((4, 4, 3), value))
+    assert is_simple(255, 4)
+    assert not is_simple(257, 4)
+
+
+def test_a_part_of_a_picture_is_as_good_as_a_copy():
+    large = np.random.default_rng(3).integers(0, 256, (480, 700, 3), dtype=np.uint8)
+    part = large[60:420, 30:670]
+    np.testing.assert_array_equal(area_average(part, 96, 54), area_average(part.copy(), 96, 54))
+
+
+@pytest.mark.parametrize(
+    ("size", "simple"), [(640, True), (96, False), (128, False), (192, False), (503, False)]
+)
+def test_what_it_is_made_for(size, simple):
+    assert is_simple(size, 96) is simple
+
+
+def test_pictures_are_fitted_by_it_where_it_is_made_for_them():
+    view = CameraView(96, 54, 90.0)
+    rng = np.random.default_rng(4)
+    vga = rng.integers(0, 256, (360, 640, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(fit(vga, view), area_average(vga, 96, 54))
+    small = rng.integers(0, 256, (72, 128, 3), dtype=np.uint8)
+    theirs = cv2.resize(small, (96, 54), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(fit(small, view), theirs)
+    native = rng.integers(0, 256, (54, 96, 3), dtype=np.uint8)
+    assert fit(native, view) is native
