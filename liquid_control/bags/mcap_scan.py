@@ -23,6 +23,8 @@ from liquid_control.bags.mcap_walk import Framed, Walk
 from liquid_control.bags.part import BrokenBytesError
 
 MESSAGE_INDEX = Struct("<HI")
+LOOKED_INTO = 64
+"""So many chunks are read for definitions that also stand outside of them."""
 
 
 def scan(file: RecordFile) -> Index:
@@ -31,7 +33,9 @@ def scan(file: RecordFile) -> Index:
     end = file.size
     if file.at(end - len(MAGIC), len(MAGIC)) == MAGIC:
         end -= len(MAGIC)
-    for record in Walk(file, len(MAGIC), end, scanned.index.losses, scanned.index.channels.keys()):
+    for record in Walk(
+        file, len(MAGIC), end, scanned.index.losses, scanned.outside.channels.keys()
+    ):
         scanned.take(record)
     scanned.finish()
     return scanned.index
@@ -43,6 +47,7 @@ class _Scan:
     def __init__(self, file: RecordFile) -> None:
         self.index = Index()
         self._file = file
+        self.outside = Index()
         self._counts: Counter[int] = Counter()
         self._last: Span | None = None
 
@@ -58,11 +63,13 @@ class _Scan:
             elif opcode == Opcode.MESSAGE_INDEX:
                 self._take_message_index(record)
             elif opcode == Opcode.SCHEMA or opcode == Opcode.CHANNEL:
-                self.index.define(opcode, self._payload(record))
+                self.outside.define(opcode, self._payload(record))
             elif opcode == Opcode.METADATA:
                 said = parse(records.Metadata, self._payload(record))
                 self.index.metadata.setdefault(said.name, said.metadata)
         except BrokenBytesError as error:
+            if record.stop > self._file.size:
+                return
             reason = f"at byte {record.offset}: {error}"
             self.index.losses.count(Loss.UNREADABLE_BYTES, reason, record.stop - record.offset)
 
@@ -102,11 +109,21 @@ class _Scan:
         self._last.counts = counts | {channel: size // INDEX_ENTRY}
 
     def finish(self) -> None:
-        """Look into the chunks that hold what is not known yet."""
-        index = self.index
+        """Look into the chunks that hold what is not known yet.
+
+        Definitions in chunks have a checksum, those outside of them fill the gaps.
+        """
+        index, outside, looked = self.index, self.outside, 0
         for span in index.spans:
-            if span.counts is None or not span.counts.keys() <= index.channels.keys():
+            sure = span.counts is not None and span.counts.keys() <= index.channels.keys()
+            known = index.channels.keys() | outside.channels.keys()
+            doubtful = span.counts is None or not span.counts.keys() <= known
+            if doubtful or (not sure and looked < LOOKED_INTO):
                 self._look_into(span)
+                looked += 1
+        index.schemas = outside.schemas | index.schemas
+        index.channels = outside.channels | index.channels
+        for span in index.spans:
             if span.counts and any(span.counts.values()):
                 self._counts.update(span.counts)
                 self._time(span.start_ns, span.end_ns)

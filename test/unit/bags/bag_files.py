@@ -82,7 +82,7 @@ def write_mcap(
         writer.add_metadata("flight", {"seed": "3"})
         channels = {}
         for topic in dict.fromkeys(written.topic for written in messages):
-            name = TYPES.get(topic, topic.strip("/").replace("_", "/"))
+            name = TYPES.get(topic, topic.strip("/"))
             text = (definitions or {}).get(topic)
             if text is None:
                 text = STORE.generate_msgdef(name, ros_version=2)[0]
