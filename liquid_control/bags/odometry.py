@@ -1,6 +1,6 @@
 """The vehicle's state from what recorders call odometry, ENU and FLU."""
 
-from math import sqrt
+from math import hypot
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,9 @@ from liquid_control.errors import ObservationError
 from liquid_control.types import Floats, VehicleState
 
 UNIT_TOLERANCE = 1e-9
-"""Of a quaternion's squared norm; others are taken to be of rounded numbers and normalised."""
+"""Of a quaternion's norm; others are taken to be of rounded numbers and normalised."""
 NO_ATTITUDE = 0.5
-"""A squared norm farther than this from 1 is no attitude, such as a message's zeros."""
+"""A norm farther than this from 1 is no attitude, such as a message's zeros."""
 
 
 def state_of(bag: Recording, message: RawMessage) -> VehicleState:
@@ -25,12 +25,8 @@ def state_of(bag: Recording, message: RawMessage) -> VehicleState:
         BagError: its bytes do not fit its type.
         ObservationError: a value is not finite, or a frame is not known.
     """
-    if message.type == roles.VEHICLE_ODOMETRY:
-        state = px4.vehicle_odometry(px4.fields_of(bag, message))
-    elif message.type == roles.VEHICLE_LOCAL_POSITION:
-        state = px4.vehicle_local_position(px4.fields_of(bag, message))
-    else:
-        state = _odometry(bag.decode(message))
+    with np.errstate(over="ignore", invalid="ignore"):
+        state = _told(bag, message)
     values = (state.position, state.velocity, state.angular_velocity, state.quaternion)
     if not all(np.isfinite(value).all() for value in values):
         raise ObservationError("expected finite position, attitude, velocity and rates")
@@ -39,16 +35,24 @@ def state_of(bag: Recording, message: RawMessage) -> VehicleState:
     )
 
 
+def _told(bag: Recording, message: RawMessage) -> VehicleState:
+    if message.type == roles.VEHICLE_ODOMETRY:
+        return px4.vehicle_odometry(px4.fields_of(bag, message))
+    if message.type == roles.VEHICLE_LOCAL_POSITION:
+        return px4.vehicle_local_position(px4.fields_of(bag, message))
+    return _odometry(bag.decode(message))
+
+
 def unit(quaternion: Floats) -> Floats:
     """Return a quaternion of length 1.
 
     Raises:
         ObservationError: it is no attitude.
     """
-    norm2 = float(quaternion @ quaternion)
-    if not abs(norm2 - 1.0) <= NO_ATTITUDE:
+    norm = hypot(*quaternion.tolist())
+    if not abs(norm - 1.0) <= NO_ATTITUDE:
         raise ObservationError(f"expected a unit quaternion, got {quaternion.tolist()}")
-    return quaternion if abs(norm2 - 1.0) <= UNIT_TOLERANCE else quaternion / sqrt(norm2)
+    return quaternion if abs(norm - 1.0) <= UNIT_TOLERANCE else quaternion / norm
 
 
 def xyz(vector: Any) -> Floats:

@@ -2,9 +2,12 @@
 
 from collections import deque
 
+import numpy as np
+
 from liquid_control.bags.commands import Attitudes, Told, command_of
 from liquid_control.bags.events import Commanded, Speaker
 from liquid_control.bags.losses import Loss, Losses
+from liquid_control.types import Floats
 
 PATIENCE_NS = 200_000_000
 """Of log time that a command waits for the odometry of its stamp."""
@@ -26,7 +29,7 @@ class Turning:
     def add(self, speaker: Speaker, told: Told, stamp_ns: int, log_ns: int) -> list[Commanded]:
         """Take a command; return it if nothing lacks, with what waited before it."""
         if not told.needs_attitude:
-            return [Commanded(speaker, command_of(told, told.quaternion), stamp_ns, log_ns)]
+            return self._said(speaker, told, told.quaternion, stamp_ns, log_ns)
         if not self._has_odometry:
             self._lose(told, "the bag has no odometry")
             return []
@@ -55,7 +58,17 @@ class Turning:
         if quaternion is None:
             self._lose(told, f"no odometry within a second before {stamp_ns} ns")
             return []
-        return [Commanded(speaker, command_of(told, quaternion), stamp_ns, log_ns)]
+        return self._said(speaker, told, quaternion, stamp_ns, log_ns)
+
+    def _said(
+        self, speaker: Speaker, told: Told, attitude: Floats | None, stamp_ns: int, log_ns: int
+    ) -> list[Commanded]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            command = command_of(told, attitude)
+        if command.is_finite:
+            return [Commanded(speaker, command, stamp_ns, log_ns)]
+        self._losses.count(Loss.BAD_VALUE, f"expected a finite velocity, got {command.values}")
+        return []
 
     def _lose(self, told: Told, reason: str) -> None:
         self._losses.count(

@@ -1,19 +1,32 @@
 """PX4's layouts: the same values whether the bag defines them or not, in every version known."""
 
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pytest
+from rosbags.rosbag2 import StoragePlugin
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from liquid_control.bags import px4
-from liquid_control.bags.bag import RawMessage
+from liquid_control.bags.bag import RawMessage, open_bag
+from liquid_control.bags.events import Commanded, Seen, Speaker
+from liquid_control.bags.flight import read_flight
+from liquid_control.bags.losses import Losses
 from liquid_control.bags.odometry import state_of
+from liquid_control.bags.topics import load_rules, resolve
 from liquid_control.errors import BagError, ObservationError
 from liquid_control.frames import heading_of, rotation_from_quaternion
 
 from .recordings import (
+    START,
     STORE,
+    Recording,
     cdr,
     floats,
+    image,
+    position_target,
+    sensor_combined,
     trajectory_setpoint,
     vehicle_local_position,
     vehicle_odometry,
@@ -144,3 +157,38 @@ def test_a_message_that_is_cut_off_is_refused():
     message = raw(ODOMETRY)
     with pytest.raises(BagError, match="expected 76 to 116 bytes"):
         state_of(Undefined(), message._replace(data=message.data[:50]))
+
+
+def test_sqlite_bags_from_before_iron_are_understood(tmp_path):
+    """They hold no definitions: the table of them is emptied, as such a recorder leaves it."""
+    path = (
+        Recording()
+        .add("/camera/image_raw", image(START))
+        .add("/fmu/out/sensor_combined", sensor_combined(START // 1000, (1, 2, 3)), START)
+        .add(
+            "/fmu/out/vehicle_odometry",
+            vehicle_odometry(START // 1000, (1, 2, -3), (1, 0, 0, 0), (0,) * 3),
+            START,
+        )
+        .add(
+            "/fmu/in/trajectory_setpoint",
+            trajectory_setpoint(START // 1000, (1, 0, -0.5), 0.25),
+            START,
+        )
+        .add("/other", position_target(START, (1, 2, 3), 0.5))
+        .write(tmp_path / "bag", StoragePlugin.SQLITE3)
+    )
+    with closing(sqlite3.connect(next(path.glob("*.db3")))) as database, database:
+        database.execute("DELETE FROM message_definitions")
+    bag = open_bag(path)
+    assert not any(info.definition for info in bag.topics.values())
+    topics = resolve(bag, load_rules(["px4"], {"command": "/other"}))
+    events = list(read_flight(bag, topics, losses := Losses()))
+    assert not losses.counts
+    (said, other) = [event for event in events if isinstance(event, Commanded)]
+    if other.speaker is Speaker.POLICY:
+        said, other = other, said
+    np.testing.assert_allclose(said.command.values, [1, 0, 0.5, -0.25], atol=1e-7)
+    np.testing.assert_allclose(other.command.values, [2, -1, 3, 0.5], atol=1e-7)
+    (seen,) = [event for event in events if isinstance(event, Seen)]
+    assert seen.observation.imu.angular_velocity.tolist() == [[1, -2, -3]]
