@@ -1,20 +1,12 @@
-"""Which topic of a bag plays which role: by flag, by name, or by type where only one can."""
+"""Which topic of a bag plays which role, or why a bag is of no use without it."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 
-from liquid_control.bags.bag import Bag, TopicInfo
-from liquid_control.bags.roles import (
-    COMPRESSED_IMAGE,
-    ODOMETRY,
-    TWIST,
-    TWIST_STAMPED,
-    TYPES,
-    Axes,
-    Role,
-    VelocityFrame,
-)
-from liquid_control.bags.topic_rules import Flag, Rule, TopicRules, load_rules
+from liquid_control.bags.bag import Bag
+from liquid_control.bags.roles import Role
+from liquid_control.bags.topic_map import Finding, Source, TopicMap
+from liquid_control.bags.topic_rules import TopicRules, load_rules
+from liquid_control.bags.topic_search import find_roles
 from liquid_control.errors import BagError
 
 __all__ = [
@@ -28,73 +20,6 @@ __all__ = [
     "obstacle",
     "resolve",
 ]
-
-BY_TYPE = (Role.CAMERA, Role.IMU, Role.ODOMETRY)
-"""Roles that a single topic of their type takes, whatever its name."""
-NO_CAMERA = ("depth", "disparity", "/perception/features")
-"""Words in the names of images that are no pictures."""
-NAMES_SHOWN = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A topic that plays a role.
-
-    Attributes:
-        topic: its name, with the leading slash.
-        type: such as `sensor_msgs/msg/Image`.
-        frame: of commands; types that say it themselves go before.
-        axes: of `sensor_msgs/Imu`.
-    """
-
-    topic: str
-    type: str
-    frame: VelocityFrame = VelocityFrame.HEADING
-    axes: Axes = Axes.FLU
-
-
-@dataclass(frozen=True, slots=True)
-class TopicMap:
-    """The topics of a flight.
-
-    Attributes:
-        sources: by role (`Role` or its word); a role that is not there was not found.
-    """
-
-    sources: Mapping[Role, Source]
-
-    def __contains__(self, role: str) -> bool:
-        return Role(role) in self.sources
-
-    def topic(self, role: str) -> str | None:
-        """Return the name of a role's topic, None where it was not found."""
-        source = self.sources.get(Role(role))
-        return None if source is None else source.topic
-
-    @property
-    def topics(self) -> tuple[str, ...]:
-        """Names of all topics that play a role."""
-        return tuple(dict.fromkeys(source.topic for source in self.sources.values()))
-
-    @property
-    def has_commands(self) -> bool:
-        """Whether there is a command, before or after the guard."""
-        return Role.COMMAND in self.sources or Role.POLICY_COMMAND in self.sources
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found for a role.
-
-    Attributes:
-        source: the topic; None where there is none.
-        problem: why there is none, and which flag would help; empty where all is well.
-        choices: topics that could be it, where that is not decided.
-    """
-
-    source: Source | None
-    problem: str = ""
-    choices: tuple[str, ...] = ()
 
 
 def resolve(bag: Bag, rules: TopicRules, needed: Collection[str] = (Role.CAMERA,)) -> TopicMap:
@@ -128,139 +53,7 @@ def obstacle(findings: Mapping[Role, Finding], rules: TopicRules, needed: Collec
     return ""
 
 
-def find_roles(topics: Mapping[str, TopicInfo], rules: TopicRules) -> dict[Role, Finding]:
-    """Return what was found for every role, without judging whether it is enough."""
-    heard = {name: info for name, info in topics.items() if info.count != 0}
-    search = _Search(heard, topics, rules)
-    findings = {Role.CAMERA: search.find(Role.CAMERA)}
-    for role in Role:
-        if role is Role.CAMERA_INFO:
-            findings[role] = search.camera_info(findings[Role.CAMERA].source)
-        elif role is not Role.CAMERA:
-            findings[role] = search.find(role)
-    return findings
-
-
 def _other(findings: Mapping[Role, Finding], role: Role) -> bool:
     pair = {Role.COMMAND: Role.POLICY_COMMAND, Role.POLICY_COMMAND: Role.COMMAND}
     other = findings.get(pair.get(role, role))
     return other is not None and other.source is not None
-
-
-class _Search:
-    """Looks for roles among the topics that hold messages."""
-
-    def __init__(
-        self, heard: Mapping[str, TopicInfo], told: Mapping[str, TopicInfo], rules: TopicRules
-    ) -> None:
-        self._heard = heard
-        self._told = told
-        self._rules = rules
-        self._namespace = self._camera_namespace()
-
-    def find(self, role: Role) -> Finding:
-        """Return a role's topic by flag, by name, by name in the camera's namespace, by type."""
-        if (flag := self._rules.flags.get(role)) is not None:
-            return self._flagged(role, flag)
-        for namespace in dict.fromkeys(("", self._namespace)):
-            for rule in self._rules.rules[role]:
-                for name in rule.topics:
-                    if (info := self._playing(role, f"{namespace}{name}")) is not None:
-                        return Finding(_source(role, info, rule))
-        choices = self._of_type(role)
-        if role in BY_TYPE and len(choices) == 1:
-            return Finding(_source(role, self._heard[choices[0]], self._rules.rules[role][-1]))
-        return Finding(None, self._advice(role, choices), tuple(choices))
-
-    def camera_info(self, camera: Source | None) -> Finding:
-        """Return the intrinsics that lie beside the camera."""
-        role = Role.CAMERA_INFO
-        if camera is None or role in self._rules.flags:
-            return self.find(role)
-        parent = camera.topic
-        for _ in range(2):
-            parent = parent.rpartition("/")[0]
-            if (info := self._playing(role, f"{parent}/camera_info")) is not None:
-                return Finding(_source(role, info, None))
-        choices = self._of_type(role)
-        return Finding(None, self._advice(role, choices), tuple(choices))
-
-    def _playing(self, role: Role, name: str) -> TopicInfo | None:
-        info = self._heard.get(name)
-        return info if info is not None and info.type in TYPES[role] else None
-
-    def _flagged(self, role: Role, flag: Flag) -> Finding:
-        if flag.topic is None:
-            return Finding(None)
-        asked = f"--topic {role.value}={flag.topic}"
-        info = self._told.get(flag.topic)
-        if info is None:
-            return Finding(None, f"{asked}: no such topic; the bag has {_names(self._told)}")
-        if info.type not in TYPES[role]:
-            expected = " or ".join(_short(kind) for kind in TYPES[role])
-            return Finding(None, f"{asked}: expected {expected}, got {_short(info.type)}")
-        rule = next((r for r in self._rules.rules[role] if flag.topic in r.topics), None)
-        return Finding(_source(role, info, rule or self._rules.rules[role][0], flag))
-
-    def _of_type(self, role: Role) -> list[str]:
-        named = {info.name for info in self._heard.values() if info.type in TYPES[role]}
-        if role is Role.CAMERA:
-            named -= {name for name in named if any(word in name.lower() for word in NO_CAMERA)}
-            named -= {
-                n for n in named if self._told[n].type == COMPRESSED_IMAGE and _raw(n) in named
-            }
-        return sorted(named)
-
-    def _advice(self, role: Role, choices: list[str]) -> str:
-        flag = f"--topic {role.value}="
-        if not choices:
-            expected = " or ".join(_short(kind) for kind in TYPES[role])
-            empty = [n for n, i in self._told.items() if i.count == 0 and i.type in TYPES[role]]
-            if empty:
-                return f"{role.value}: {', '.join(sorted(empty))} holds no messages"
-            return f"no {role.value} ({expected}); the bag has {_names(self._told)}"
-        if len(choices) == 1:
-            return f"no {role.value} by name; if it is {choices[0]}, say {flag}{choices[0]}"
-        number = {2: "two"}.get(len(choices), str(len(choices)))
-        return (
-            f"{number} topics could be the {role.value}: {_names(choices)}; "
-            f"choose with {flag}{choices[0]}"
-        )
-
-    def _camera_namespace(self) -> str:
-        """Return what stands before the camera's name, where just one camera is so called."""
-        for rule in self._rules.rules[Role.CAMERA]:
-            for name in rule.topics:
-                found = {
-                    topic.removesuffix(name)
-                    for topic in self._heard
-                    if topic.endswith(name) and self._playing(Role.CAMERA, topic)
-                }
-                if len(found) == 1:
-                    return found.pop()
-        return ""
-
-
-def _source(role: Role, info: TopicInfo, rule: Rule | None, flag: Flag | None = None) -> Source:
-    frame = (flag and flag.frame) or (rule and rule.frame if info.type in _TWISTS else None)
-    axes = (flag and flag.axes) or (rule and rule.axes)
-    default = VelocityFrame.BODY if info.type == ODOMETRY else VelocityFrame.HEADING
-    return Source(info.name, info.type, frame or default, axes or Axes.FLU)
-
-
-_TWISTS = (TWIST, TWIST_STAMPED)
-
-
-def _raw(name: str) -> str:
-    """Return the topic that a compressed one is made from, as image_transport names them."""
-    return name.rpartition("/")[0]
-
-
-def _short(kind: str) -> str:
-    return kind.replace("/msg/", "/")
-
-
-def _names(topics: Iterable[str]) -> str:
-    names = sorted(topics)
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return (", ".join(names[:NAMES_SHOWN]) + more) or "no topics"
