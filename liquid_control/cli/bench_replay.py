@@ -1,8 +1,8 @@
 """How many times real time a camera's recording is replayed on one core, and in what memory.
 
 A bag of a VGA camera and a 400 Hz IMU is written, then replayed by the command itself in a process
-of its own, held to one core. Pictures have the spectrum of natural ones (amplitude falling with frequency), so
-that JPEG has as much to do as with a real camera's.
+of its own, held to one core. Pictures have the spectrum of natural ones, so that JPEG has as much
+to do as with a real camera's.
 """
 
 import json
@@ -137,7 +137,7 @@ def natural_pictures(count: int) -> Iterator[Pixels]:
     frequency = np.hypot(np.fft.fftfreq(HEIGHT)[:, None], np.fft.fftfreq(WIDTH)[None])
     frequency[0, 0] = np.inf
     for _ in range(count):
-        grey = np.fft.ifft2(np.fft.fft2(rng.normal(size=(HEIGHT, WIDTH))) / frequency).real
+        grey = np.fft.ifft2(np.fft.fft2(rng.normal(size=(HEIGHT, WIDTH))) / frequency**FALL).real
         tint = np.fft.ifft2(np.fft.fft2(rng.normal(size=(HEIGHT, WIDTH))) / frequency**1.4).real
         grey, tint = grey / grey.std(), tint / tint.std()
         channels = [grey + 0.3 * tint, grey, grey - 0.3 * tint]
@@ -202,8 +202,13 @@ def _run(bag: Path, model: Path) -> _Run:
         if os.waitstatus_to_exitcode(status) != 0:
             raise OutputError(f"{' '.join(words)}: ended with {os.waitstatus_to_exitcode(status)}")
         timing = json.loads((Path(folder) / "timing.json").read_text(encoding="utf-8"))
-    told = (timing[key] for key in ("wall_s", "cpu_s", "recorded_s"))
-    return _Run(*told, command_s, used.ru_maxrss * 1.024e-3)
+    return _Run(
+        replay_s=timing["wall_s"],
+        cpu_s=timing["cpu_s"],
+        recorded_s=timing["recorded_s"],
+        command_s=command_s,
+        memory_mb=used.ru_maxrss * 1.024e-3,
+    )
 
 
 def _one_threaded() -> dict[str, str]:
