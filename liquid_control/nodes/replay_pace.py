@@ -93,7 +93,8 @@ class Lockstep:
     def __init__(self, play: Play, paused: bool) -> None:
         self._play = play
         self._paused = paused
-        self._begun = self._stepping = False
+        self._begun = False
+        self._steps = 0
         self._tick: BagTick | None = None
         self._since_s = 0.0
 
@@ -104,12 +105,13 @@ class Lockstep:
 
     def pause(self, paused: bool) -> None:
         """Stop once the awaited answer is there, or go on."""
-        self._paused = paused
+        self._paused, self._steps = paused, 0
         self._go_on()
 
     def step(self) -> None:
         """Play up to the next frame, and be paused after its answer."""
-        self._paused = self._stepping = True
+        self._paused = True
+        self._steps += 1
         self._go_on()
 
     def wound(self) -> None:
@@ -130,12 +132,11 @@ class Lockstep:
         self._tick = None
         self._play.times.answered(stamp_ns, time.monotonic_ns())
         if tick.frame is not None:
-            self._stepping = False
             self._play.output.publish_clock(stamp_ns)
         self._go_on()
 
     def _go_on(self) -> None:
-        if not self._begun or self._tick is not None or (self._paused and not self._stepping):
+        if not self._begun or self._tick is not None or (self._paused and not self._steps):
             return
         self._tick = tick = self._play.advance()
         if tick is None:
@@ -143,7 +144,9 @@ class Lockstep:
             return
         self._since_s = time.monotonic()
         self._play.publish(tick)
-        if tick.frame is None:
+        if tick.frame is not None:
+            self._steps = max(0, self._steps - 1)
+        else:
             self._play.output.publish_clock(tick.stamp_ns)
 
 
@@ -158,7 +161,8 @@ class RealTime:
         self._play = play
         self._paused = paused
         self._rate = rate
-        self._begun = self._stepping = self._ended = False
+        self._begun = self._ended = False
+        self._steps = 0
         self._tick: BagTick | None = None
         self._due: tuple[int, float] | None = None
         self._timer = node.create_timer(GRACE_S, self._on_timer, clock=STEADY, autostart=False)
@@ -170,13 +174,14 @@ class RealTime:
 
     def pause(self, paused: bool) -> None:
         """Stop, or go on."""
-        self._paused = paused
+        self._paused, self._steps = paused, 0
         self._due = None
         self._go_on()
 
     def step(self) -> None:
         """Play up to the next frame, at once, and be paused after it."""
-        self._paused = self._stepping = True
+        self._paused = True
+        self._steps += 1
         self._due = None
         self._go_on()
 
@@ -202,7 +207,7 @@ class RealTime:
 
     def _go_on(self) -> None:
         self._timer.cancel()
-        if not self._begun or self._ended or (self._paused and not self._stepping):
+        if not self._begun or self._ended or (self._paused and not self._steps):
             return
         if self._tick is None:
             self._tick = self._play.advance()
@@ -211,7 +216,7 @@ class RealTime:
 
     def _due_s(self, tick: BagTick) -> float:
         """Return when a tick is due, s of the monotonic clock."""
-        if self._due is None or self._stepping or tick.jumped:
+        if self._due is None or self._steps or tick.jumped:
             return time.monotonic()
         stamp_ns, wall_s = self._due
         if tick.stamp_ns - stamp_ns > FILLED_NS:
@@ -225,7 +230,8 @@ class RealTime:
             self._play.ended()
             return
         self._due = tick.stamp_ns, self._due_s(tick)
-        self._stepping = self._stepping and tick.frame is None
+        if tick.frame is not None:
+            self._steps = max(0, self._steps - 1)
         self._play.publish(tick)
         self._play.output.publish_clock(tick.stamp_ns)
         self._go_on()

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from math import atan, degrees
 
 import numpy as np
 import pytest
@@ -12,15 +13,16 @@ from std_srvs.srv import SetBool, Trigger
 
 from liquid_control.bags import BagWriter, Losses, read_bag
 from liquid_control.bags.bag import open_bag
-from liquid_control.bags.events import Seen
 from liquid_control.bags.flight import read_flight
-from liquid_control.bags.messages import FLIGHT_TOPICS, image_cdr, imu_cdr
+from liquid_control.bags.messages import FLIGHT_TOPICS, camera_info_cdr, image_cdr, imu_cdr
 from liquid_control.bags.topics import load_rules, resolve
 from liquid_control.cli.graph import fly_through_graph
 from liquid_control.cli.replay_live import ReplayPlan, replay_through_graph
+from liquid_control.config.scenario import CameraSettings
 from liquid_control.errors import BagError
 from liquid_control.nodes import conversions, topics
-from liquid_control.policy import FrameClock, Policy, load_model
+from liquid_control.policy import Policy, load_model
+from liquid_control.replay import Perceiver, Player, replay
 
 from .conftest import ends
 
@@ -46,22 +48,16 @@ def events_of(bag, start_ns=None):
 
 
 def answers_offline(model, bag, start_ns=None):
-    """Return (stamp, command) of a policy that is given the bag's frames, without ROS."""
-    policy = Policy(load_model(model))
-    settings = policy.model.settings
-    clock, state, before = (
-        FrameClock(settings.nominal_dt_s, settings.max_gap_s),
-        policy.init_state(),
-        None,
-    )
-    answers = []
-    for event in events_of(bag, start_ns):
-        if isinstance(event, Seen):
-            elapsed = clock.elapsed(event.observation.stamp_ns, before)
-            command, state = policy.step(event.observation, state, elapsed.dt_s)
-            before = elapsed.stamp_ns
-            answers.append((before, command))
-    return answers
+    """Return (stamp, command) of the policy in the offline replay, and of its guard by stamp."""
+    player = Player(Perceiver(Policy(load_model(model))))
+    replay(events_of(bag, start_ns), [player])
+    track = player.replayed().track
+    return rows_of(track.policy), dict(rows_of(track.guarded))
+
+
+def rows_of(series):
+    """Return (stamp, values) of a series."""
+    return list(zip(series.stamp_ns.tolist(), map(tuple, series.values), strict=True))
 
 
 def test_a_replay_in_lockstep_is_the_flight_bit_for_bit(model, flight, tmp_path):
@@ -102,36 +98,49 @@ def test_a_part_of_a_bag_is_replayed_from_a_fresh_state_under_another_guard(
     bag = read_bag(replay_through_graph(plan)["bag"])
     replayed = bag.policy_commands
     assert bag.commands.values[:, 0].max() == 0.25
-    expected = [a for a in answers_offline(model, flight, 1_000 * MS) if a[0] <= 1_500 * MS]
+    policy, _ = answers_offline(model, flight, 1_000 * MS)
+    expected = [answer for answer in policy if answer[0] <= 1_500 * MS]
     assert len(expected) > 5
-    assert replayed.stamp_ns.tolist() == [stamp_ns for stamp_ns, _ in expected]
-    assert [tuple(row) for row in replayed.values] == [command.values for _, command in expected]
+    assert rows_of(replayed) == expected
+
+
+SEES_MORE = CameraSettings(
+    width=160, height=120, horizontal_fov_deg=2.0 * degrees(atan(160 / 120))
+)
+"""A camera of another shape, and wider than the model's."""
 
 
 @pytest.mark.parametrize("imu_period_ms", [7, 0], ids=["another clock", "no IMU"])
-def test_frames_do_not_wait_for_an_imu_that_keeps_another_time(model, tmp_path, imu_period_ms):
+def test_any_camera_in_real_time_is_replayed_as_offline_through_a_gap(
+    model, tmp_path, imu_period_ms
+):
+    """Frames do not wait for an IMU that keeps another time, or is not there."""
     bag = tmp_path / "camera.mcap"
     random = np.random.default_rng(1)
-    names = ["camera/image_raw", "imu/data"] if imu_period_ms else ["camera/image_raw"]
+    names = ["camera/image_raw", "camera/camera_info", *(["imu/data"] if imu_period_ms else [])]
     with BagWriter(bag, {name: FLIGHT_TOPICS[name] for name in names}) as writer:
-        for now_ms in range(5_000, 5_500):
+        for now_ms in range(5_000, 6_000):
             if imu_period_ms and now_ms % imu_period_ms == 0:
                 sample = imu_cdr(random.normal(size=3), random.normal(size=3), now_ms * MS)
                 writer.write("imu/data", sample, (now_ms + 1) * MS)
-            if now_ms % 33 == 0:
-                image = random.integers(0, 256, (72, 128, 3), dtype=np.uint8)
+            if now_ms % 33 == 0 and not 5_300 < now_ms < 5_600:
+                info = camera_info_cdr(SEES_MORE, now_ms * MS)
+                writer.write("camera/camera_info", info, (now_ms + 8) * MS)
+                image = random.integers(0, 256, (120, 160, 3), dtype=np.uint8)
                 cdr = image_cdr(image, now_ms * MS)
                 writer.write("camera/image_raw", cdr, (now_ms + 9) * MS)
     again = replay_through_graph(ReplayPlan(bag, model, tmp_path / "out"))["bag"]
-    replayed = read_bag(again).policy_commands
-    expected = answers_offline(model, bag)
-    assert len(expected) == 15
-    assert answers_offline(model, again) == expected
-    assert replayed.stamp_ns.tolist() == [stamp_ns for stamp_ns, _ in expected]
-    assert [tuple(row) for row in replayed.values] == [command.values for _, command in expected]
+    replayed = read_bag(again)
+    policy, guarded = answers_offline(model, bag)
+    assert len(policy) == 21
+    assert (0.0,) * 4 in guarded.values()
+    assert rows_of(replayed.policy_commands) == policy
+    said = dict(rows_of(replayed.commands))
+    assert {stamp_ns: said[stamp_ns] for stamp_ns in guarded} == guarded
+    assert answers_offline(model, again)[0] == policy
 
 
-class Player:
+class Graph:
     """A replay with its graph, and what the guard and the policy say to it."""
 
     def __init__(self, probe, launch, model, bag, mode, **parameters) -> None:
@@ -181,7 +190,7 @@ def test_a_replay_is_stepped_sought_and_looped_and_time_goes_on(probe, launch, m
     flown = read_bag(flight)
     stamps = flown.policy_commands.stamp_ns
     recorded = [tuple(row) for row in flown.policy_commands.values]
-    player = Player(probe, launch, model, flight, "lockstep", paused=True)
+    player = Graph(probe, launch, model, flight, "lockstep", paused=True)
     for number in range(3):
         player.step()
         player.is_at(stamps[number] * 1e-9)
@@ -193,9 +202,9 @@ def test_a_replay_is_stepped_sought_and_looped_and_time_goes_on(probe, launch, m
     assert player.set("position_s", target_s).successful
     assert player.position_s() == target_s
     player.step()
-    (first_ns, command), *_ = answers_offline(model, flight, round(target_s * 1e9))
+    (first_ns, command), *_ = answers_offline(model, flight, round(target_s * 1e9))[0]
     player.is_at(first_ns * 1e-9)
-    assert player.policy()[3][1] == command
+    assert player.policy()[3][1].values == command
     assert player.policy()[3][0] > stamps[2] + 1_000 * MS
 
     assert player.set("loop", True).successful
@@ -219,7 +228,7 @@ def test_a_replay_is_stepped_sought_and_looped_and_time_goes_on(probe, launch, m
 
 
 def test_in_real_time_pace_and_place_are_changed_on_the_way(probe, launch, model, flight):
-    player = Player(probe, launch, model, flight, "realtime", rate=0.01)
+    player = Graph(probe, launch, model, flight, "realtime", rate=0.01)
     probe.until(lambda: player.answers, "an answer")
     assert not player.set("rate", 0.0).successful
     assert not player.set("mode", 1.0).successful
@@ -234,7 +243,8 @@ def test_in_real_time_pace_and_place_are_changed_on_the_way(probe, launch, model
     probe.spin(0.3)
     assert player.position_s() == 2.0
     player.step()
-    assert player.policy()[-1][1] == answers_offline(model, flight, 2_000 * MS)[0][1]
+    (_, command), *_ = answers_offline(model, flight, 2_000 * MS)[0]
+    assert player.policy()[-1][1].values == command
     player.pause(False)
     assert ends(player.process) == 0
 
@@ -243,7 +253,7 @@ def test_what_was_recorded_is_published_beside_and_nobody_is_waited_for(probe, l
     heard = {topics.COMMAND: [], topics.POLICY_COMMAND: []}
     for topic, messages in heard.items():
         probe.node.create_subscription(TwistStamped, f"recorded/{topic}", messages.append, 2000)
-    replay = launch(
+    player = launch(
         "replay_node", bag=str(flight), mode="realtime", wait=False, paused=True, rate=20.0
     )
     for topic in heard:
@@ -252,8 +262,8 @@ def test_what_was_recorded_is_published_beside_and_nobody_is_waited_for(probe, l
         )
     probe.spin(1.0)
     probe.call(SetBool, "/replay_node/pause", SetBool.Request(data=False))
-    probe.until(lambda: replay.child.poll() is not None, "the end")
-    assert replay.child.returncode == 0
+    probe.until(lambda: player.child.poll() is not None, "the end")
+    assert player.child.returncode == 0
     flown = read_bag(flight)
     for topic, rows in (
         (topics.COMMAND, flown.commands),
@@ -266,7 +276,7 @@ def test_what_was_recorded_is_published_beside_and_nobody_is_waited_for(probe, l
 
 
 def test_a_signal_ends_a_replay_with_status_0(probe, launch, model, flight):
-    player = Player(probe, launch, model, flight, "lockstep", loop=True)
+    player = Graph(probe, launch, model, flight, "lockstep", loop=True)
     probe.until(lambda: len(player.answers) > 5, "answers")
     sent_s = time.monotonic()
     player.process.child.send_signal(signal.SIGTERM)
@@ -275,9 +285,9 @@ def test_a_signal_ends_a_replay_with_status_0(probe, launch, model, flight):
 
 
 def test_a_graph_that_is_not_complete_is_told_with_who_is_missing(launch, flight):
-    replay = launch("replay_node", bag=str(flight), start_timeout_s=1.0, use_sim_time=True)
-    assert ends(replay) == 2
-    words = replay.last_words()
+    player = launch("replay_node", bag=str(flight), start_timeout_s=1.0, use_sim_time=True)
+    assert ends(player) == 2
+    words = player.last_words()
     assert "the graph is not complete after 1 s: perception_node is not there" in words
     assert "guard_node does not hear /clock" in words
 
@@ -287,11 +297,11 @@ def test_a_guard_that_hangs_is_named_with_its_topic(probe, launch, model, flight
     guard = launch("guard_node", **common)
     launch("policy_node", **common, model=str(model), autostart=True)
     answers = probe.listen(topics.POLICY_COMMAND, "lockstep")
-    replay = launch("replay_node", **common, bag=str(flight), loop=True, answer_timeout_s=1.0)
+    player = launch("replay_node", **common, bag=str(flight), loop=True, answer_timeout_s=1.0)
     probe.until(lambda: len(answers) > 3, "answers")
     guard.child.send_signal(signal.SIGSTOP)
-    assert ends(replay) == 2
-    assert "no cmd_vel from guard_node for the frame or /clock awaited" in replay.last_words()
+    assert ends(player) == 2
+    assert "no cmd_vel from guard_node for the frame or /clock awaited" in player.last_words()
 
 
 @pytest.mark.parametrize(
@@ -309,9 +319,9 @@ def test_a_guard_that_hangs_is_named_with_its_topic(probe, launch, model, flight
 def test_a_replay_that_cannot_start_says_why_in_one_line(launch, flight, parameters, said):
     if parameters.get("bag") == "FLIGHT":
         parameters = parameters | {"bag": str(flight)}
-    replay = launch("replay_node", **parameters)
-    assert ends(replay) == 2
-    errors = [line for line in replay.log.read_text().splitlines() if "[ERROR]" in line]
+    player = launch("replay_node", **parameters)
+    assert ends(player) == 2
+    errors = [line for line in player.log.read_text().splitlines() if "[ERROR]" in line]
     assert len(errors) == 1
     assert said in errors[0]
 

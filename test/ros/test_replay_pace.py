@@ -1,0 +1,113 @@
+"""Lockstep by hand: who answers, steps and pauses when."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from liquid_control.nodes.answer_times import AnswerTimes
+from liquid_control.nodes.replay_pace import Lockstep, Play
+from liquid_control.nodes.replay_ticks import BagTick
+from liquid_control.types import ImuWindow, Observation
+
+pytestmark = pytest.mark.ros
+
+
+class Published:
+    """An output that remembers."""
+
+    def __init__(self) -> None:
+        self.frames: list[int] = []
+        self.clocks: list[int] = []
+        self.ends = 0
+
+    def publish(self, tick: BagTick) -> None:
+        if tick.frame is not None:
+            self.frames.append(tick.stamp_ns)
+
+    def publish_clock(self, stamp_ns: int) -> None:
+        self.clocks.append(stamp_ns)
+
+    def end(self) -> None:
+        self.ends += 1
+
+
+def ticks() -> Iterator[BagTick]:
+    """Yield frames at 10, 20, 30… and a tick between any two."""
+    for stamp_ns in range(10, 50, 5):
+        picture = np.zeros((2, 2, 3), np.uint8)
+        frame = Observation(stamp_ns, picture, ImuWindow.empty())
+        yield BagTick(stamp_ns, stamp_ns, None if stamp_ns % 10 else frame)
+
+
+def lockstep(paused: bool) -> tuple[Lockstep, Published]:
+    output, bag = Published(), ticks()
+    times = AnswerTimes()
+    return Lockstep(Play(lambda: next(bag, None), output, times, output.end), paused), output
+
+
+def test_it_goes_on_with_the_awaited_answer_only():
+    pace, out = lockstep(paused=False)
+    pace.start()
+    assert (out.frames, out.clocks) == ([10], [])
+    assert pace.stuck_for_s() > 0.0
+    pace.on_command(5)
+    assert (out.frames, out.clocks) == ([10], [])
+    pace.on_command(10)
+    assert (out.frames, out.clocks) == ([10], [10, 15])
+    pace.on_command(10)
+    pace.on_command(15)
+    assert (out.frames, out.clocks) == ([10, 20], [10, 15])
+
+
+def test_it_tells_its_end_once():
+    pace, out = lockstep(paused=False)
+    pace.start()
+    for stamp_ns in range(10, 50, 5):
+        assert out.ends == 0
+        pace.on_command(stamp_ns)
+    assert (out.ends, out.frames) == (1, [10, 20, 30, 40])
+    assert pace.stuck_for_s() == 0.0
+
+
+def test_a_pause_lets_the_awaited_answer_come_and_then_holds():
+    pace, out = lockstep(paused=False)
+    pace.start()
+    pace.pause(True)
+    pace.on_command(10)
+    assert (out.frames, out.clocks) == ([10], [10])
+    assert pace.stuck_for_s() == 0.0
+    pace.pause(False)
+    assert out.clocks == [10, 15]
+
+
+def test_nothing_begins_before_the_graph_is_there():
+    pace, out = lockstep(paused=False)
+    pace.pause(False)
+    pace.step()
+    assert out.frames == []
+    pace.start()
+    assert out.frames == [10]
+
+
+def test_a_step_is_one_frame_with_the_ticks_before_it():
+    pace, out = lockstep(paused=True)
+    pace.start()
+    assert out.frames == []
+    pace.step()
+    pace.on_command(10)
+    assert (out.frames, out.clocks) == ([10], [10])
+    pace.step()
+    pace.on_command(15)
+    pace.on_command(20)
+    assert (out.frames, out.clocks) == ([10, 20], [10, 15, 20])
+
+
+def test_a_step_while_a_frame_is_awaited_is_the_next_frame():
+    pace, out = lockstep(paused=True)
+    pace.start()
+    pace.step()
+    pace.step()
+    for stamp_ns in (10, 15, 20):
+        pace.on_command(stamp_ns)
+    assert (out.frames, out.clocks) == ([10, 20], [10, 15, 20])
