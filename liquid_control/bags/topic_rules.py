@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import Field
@@ -80,17 +81,25 @@ def load_rules(presets: Sequence[str] = (), flags: Mapping[str, str] | None = No
         ConfigError: a preset, a role or a frame is not known, or a file is not valid.
     """
     files = [_file(name) for name in dict.fromkeys((*presets, DEFAULT))]
-    loaded = [validate(Preset, load_yaml(path), str(path)) for path in files]
-    rules = {
-        role: tuple(rule for preset in loaded if (rule := getattr(preset, role.value)))
-        for role in Role
-    }
+    loaded = [_rules(path) for path in files]
+    rules = {role: tuple(some[role] for some in loaded if role in some) for role in Role}
     return TopicRules(rules, dict(_flag(*pair) for pair in (flags or {}).items()))
+
+
+@lru_cache(maxsize=1)
+def preset_rules() -> Mapping[str, Mapping[Role, Rule]]:
+    """Return the rules of every file in `config/topics`, by its name."""
+    return {name: _rules(_file(name)) for name in preset_names()}
 
 
 def preset_names() -> list[str]:
     """Return the names of the files in `config/topics`."""
     return sorted(path.stem for path in project_file(FOLDER).glob("*.yaml"))
+
+
+def _rules(path: Path) -> dict[Role, Rule]:
+    preset = validate(Preset, load_yaml(path), str(path))
+    return {role: rule for role in Role if (rule := getattr(preset, role.value)) is not None}
 
 
 def _file(name: str) -> Path:

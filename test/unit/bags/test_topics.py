@@ -267,7 +267,7 @@ def test_odometry_as_the_command_speaks_in_the_body(tmp_path):
         (
             {"camera": "/none"},
             BagError,
-            "--topic camera=/none: no such topic; the bag has /camera/",
+            "--topic camera=/none: not there; the bag has /camera/",
         ),
         ({"imu": "/cmd_vel"}, BagError, "--topic imu=/cmd_vel: expected sensor_msgs/Imu or "),
         ({"camra": "/a"}, ConfigError, "--topic camra=/a: unknown role; there are: camera, "),
@@ -322,7 +322,7 @@ def test_a_topic_without_messages_is_as_good_as_none(tmp_path):
     assert find_roles(both, load_rules())[Role.CAMERA].source.topic == info.name
     alone = find_roles({empty.name: empty}, load_rules())[Role.CAMERA]
     assert alone.source is None
-    assert alone.problem == "camera: /camera/image_raw holds no messages"
+    assert alone.problem == "no camera: /camera/image_raw holds no messages"
 
 
 def test_sqlite_bags_are_understood_too(tmp_path):
@@ -333,3 +333,23 @@ def test_sqlite_bags_are_understood_too(tmp_path):
     )
     topics = resolve(open_bag(path), load_rules(["px4"]))
     assert topics.topic("policy_command") == "/fmu/in/trajectory_setpoint"
+
+
+def test_the_preset_that_knows_a_name_is_advised(tmp_path):
+    recording = of_realsense(of_mavros(Recording()))
+    with pytest.raises(BagError, match=r"choose with --topics mavros or --topic imu=/camera"):
+        found(tmp_path / "a", recording)
+    flags = {"imu": "none"}
+    with pytest.raises(
+        BagError, match=r"topics could be the policy_command: .* --topics mavros or --"
+    ):
+        found(tmp_path / "b", recording, flags=flags, needed=("camera", "policy_command"))
+
+
+def test_a_topic_that_plays_a_role_is_not_advised_for_another(tmp_path):
+    recording = Recording().add("/camera/image_raw", image(START)).add("/odom", odometry(START))
+    recording.add("/policy/cmd_vel", twist_stamped(START))
+    findings = find_roles(open_bag(recording.write(tmp_path / "bag")).topics, load_rules())
+    assert findings[Role.COMMAND].problem == "no command"
+    assert findings[Role.FEATURES].problem == "no features"
+    assert findings[Role.IMU].problem == "no imu (sensor_msgs/Imu or px4_msgs/SensorCombined)"
