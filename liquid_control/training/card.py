@@ -68,10 +68,11 @@ def _trained_on(settings: TrainingSettings, made: Mapping[str, Any]) -> list[str
     total = f"{dataset['frames']:,} frames of {dataset['flights']}"
     if not bags:
         return ["## Trained on", "", *_flown(settings, made, f"{total} simulated flights"), ""]
-    lines = ["## Trained on", "", f"{total} flights.", "", *bag_lines(settings.bags, bags), ""]
-    if settings.flights.cloning or made["round"]:
-        lines += [*_flown(settings, made, "Simulated flights beside them"), ""]
-    return lines
+    recorded = ["## Trained on", "", *bag_lines(settings.bags, bags), ""]
+    if not settings.flights.cloning and not made["round"]:
+        return recorded
+    beside = f"With simulated flights beside them {total} flights in all"
+    return [*recorded, *_flown(settings, made, beside), ""]
 
 
 def _flown(settings: TrainingSettings, made: Mapping[str, Any], what: str) -> list[str]:

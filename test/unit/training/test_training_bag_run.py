@@ -54,7 +54,7 @@ def test_bags_alone_make_a_model_that_never_flew_and_says_so(bags, tmp_path):
     assert made["bags"][0]["recorder"]["flight"]["seed"] == "5"
     card = (tmp_path / "run" / "toy" / "README.md").read_text()
     assert "**This model has never flown.**" in card
-    assert "120 frames of 2 flights." in card
+    assert "120 frames, 0.1 min, of 2 bags; labels are what the recorded pilot asked for" in card
     assert "Left out: 4 frames in too short a piece." in card
     assert "| a.mcap | expert:pushed | trail, seed 5 | 70 | 4 |" in card
     assert "| b.mcap | unknown | unknown | 50 | 0 |" in card
@@ -82,7 +82,8 @@ def test_bags_mix_with_simulated_flights(bags, tmp_path):
     assert progress.datasets[0].flights == 4
     assert progress.datasets[0].frames > 120
     card = (tmp_path / "run" / "toy" / "README.md").read_text()
-    assert "Simulated flights beside them, scenario `trail`: 2 flown by the disturbed" in card
+    frames = f"{progress.datasets[0].frames:,} frames of 4 flights in all"
+    assert f"With simulated flights beside them {frames}, scenario `trail`: 2 flown by" in card
     assert "never flown" not in card
 
 
