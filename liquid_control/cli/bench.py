@@ -37,6 +37,7 @@ class What(str, Enum):
     SIM = "sim"
     GRAPH = "graph"
     RECORD = "record"
+    REPLAY = "replay"
 
 
 def bench(
@@ -76,6 +77,7 @@ def bench(
     resets and memory; beside it gym-pybullet-drones's camera where that package is installed.
     graph: four processes over ROS 2, in lockstep and in real time with 128 x 72 pixels at 30 Hz.
     record: what the recorder loses at 640 x 480 pixels, 30 Hz, with a 400 Hz IMU, on two cores.
+    replay: how many times real time such a recording is replayed on one core, and in what memory.
     """
     from liquid_control.cli.console import console
     from liquid_control.cli.output import output_folder
@@ -121,9 +123,20 @@ def _recording(asked: Asked, folder: Path) -> "Measured":
     return record_table(rows), rows, config
 
 
+def _replaying(asked: Asked, _: Path) -> "Measured":
+    from liquid_control.cli.bench_replay import measure_replay, replay_table
+    from liquid_control.cli.packages import require_report
+    from liquid_control.cli.shipped import shipped
+
+    require_report()
+    rows, config = measure_replay(shipped(Path(asked.model or FLOWN_MODEL)), asked.repeats)
+    return replay_table(rows), rows, config
+
+
 _MEASURES: "dict[What, Callable[[Asked, Path], Measured]]" = {
     What.CORE: _cores,
     What.SIM: _simulation,
     What.GRAPH: _graph,
     What.RECORD: _recording,
+    What.REPLAY: _replaying,
 }
