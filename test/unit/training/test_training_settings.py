@@ -26,7 +26,7 @@ def test_shipped_settings_for_bags_fly_only_to_judge():
     assert (settings.flights.cloning, settings.flights.rounds) == (0, 0)
     assert (settings.validation.flights, settings.flies) == (0, True)
     settings.check_data(30)
-    with pytest.raises(ConfigError, match="trail_from_bags: flights.cloning is 0"):
+    with pytest.raises(ConfigError, match=r"trail_from_bags: flights\.cloning is 0"):
         settings.check_data(0)
     alone = settings.validation.model_copy(update={"final_flights": 0})
     assert not settings.model_copy(update={"validation": alone}).flies
