@@ -15,7 +15,7 @@ def check_free(path: Path) -> None:
         OutputError: something is there.
     """
     if os.path.lexists(path):
-        raise OutputError(f"{path}: exists already, and bags are not overwritten; name another")
+        raise OutputError(f"{path}: exists already, and bags are not overwritten")
 
 
 def partial_names(path: Path) -> Iterator[Path]:

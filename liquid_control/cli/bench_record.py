@@ -27,6 +27,8 @@ WIDTH, HEIGHT = 640, 480
 CORES = 2
 VARIANTS = (("raw", "lz4"), ("raw", "zstd"), ("png", "none"), ("jpeg", "none"))
 """Ways to keep pictures and chunks that are measured once, beside raw and uncompressed."""
+BACKLOG_S = 120.0
+"""For a recorder to write what waits, where compression does not keep up."""
 IMAGE = "camera/image_raw"
 LOAD = "recording_load"
 
@@ -97,7 +99,7 @@ def _measure(image: str, compression: str, home: Path) -> RecordRow:
         try:
             published, cpu_share, memory_mb = _watch(recorder, publisher)
         finally:
-            statuses = end((publisher, recorder), PATIENCE_S)
+            statuses = end((publisher, recorder), BACKLOG_S)
     for process in (publisher, recorder):
         if statuses[process.name] != 0:
             raise GraphError(f"{process.name}: {process.last_words()}")
