@@ -90,7 +90,9 @@ class _Search:
         asked = f"--topic {role.value}={flag.topic}"
         info = self._told.get(flag.topic)
         if info is None:
-            return Finding(None, f"{asked}: not there; the bag has {names(sorted(self._told))}")
+            return Finding(
+                None, f"{asked}: no such topic; the bag has {names(sorted(self._told))}"
+            )
         if info.type not in TYPES[role]:
             expected = " or ".join(short(kind) for kind in TYPES[role])
             return Finding(None, f"{asked}: expected {expected}, got {short(info.type)}")

@@ -267,7 +267,7 @@ def test_odometry_as_the_command_speaks_in_the_body(tmp_path):
         (
             {"camera": "/none"},
             BagError,
-            "--topic camera=/none: not there; the bag has /camera/",
+            "--topic camera=/none: no such topic; the bag has /camera/",
         ),
         ({"imu": "/cmd_vel"}, BagError, "--topic imu=/cmd_vel: expected sensor_msgs/Imu or "),
         ({"camra": "/a"}, ConfigError, "--topic camra=/a: unknown role; there are: camera, "),
