@@ -90,6 +90,7 @@ def _draw(
     """Draw on an even clock; frames hold until the next. Returns both ends of the clock."""
     start = float(seconds[0])
     end = float(seconds[-1]) + (float(np.median(np.diff(seconds))) if len(seconds) > 1 else 0.05)
+    end = max(end, start + 1e-3)
     clock = np.linspace(start, end, min(_COLUMNS, 4 * len(seconds)), endpoint=False)
     held = np.searchsorted(seconds, clock, side="right") - 1
     picture = axes.imshow(

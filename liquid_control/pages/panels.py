@@ -84,7 +84,7 @@ def panels_over_time(
         key: whether the first panel explains the lines; None for where there is a zero line.
         panel_in: height of a panel, inches of 72 points.
     """
-    end_s = max(float(seconds[-1]), 1e-3)
+    end_s = max(float(seconds.max()), 1e-3)
     with ink.drawing():
         size = (ink.WIDTH_IN, len(panels) * panel_in + 0.55)
         figure = Figure(figsize=size)

@@ -8,12 +8,13 @@ import numpy as np
 from liquid_control.errors import BagError
 from liquid_control.replay.comparison import AXES, UNITS, Comparison, compare
 from liquid_control.replay.identity import Identity, identity
-from liquid_control.replay.intervals import Intervals, frame_intervals
+from liquid_control.replay.intervals import JUMP_S, Intervals, frame_intervals
 from liquid_control.replay.latency import Latency, recorded_latency
 from liquid_control.replay.moments import Moment, spread_moments, worst_moments
 from liquid_control.replay.open_loop import OpenLoop, open_loop
 from liquid_control.replay.shift import Shift
-from liquid_control.replay.track import Recorded, Replayed, Series, Track
+from liquid_control.replay.track import Recorded, Replayed, Series, Stamps, Track
+from liquid_control.types import NANOSECONDS, Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +60,22 @@ class Judgement:
     def start_ns(self) -> int:
         """The first frame's stamp, which times in reports are counted from."""
         return int(self.recorded.frames.stamp_ns[0])
+
+    def seconds(self, stamp_ns: Stamps) -> Floats:
+        """Return stamps as seconds of the flight, float64, same shape.
+
+        Where the clock jumped, time goes on: an interval between frames counts a second at most,
+        and none if it goes back.
+        """
+        frames = self.recorded.frames.stamp_ns
+        if not self.intervals.jumps:
+            return np.asarray((stamp_ns - frames[0]) / NANOSECONDS, np.float64)
+        held = np.clip(np.diff(frames), 0, round(JUMP_S * NANOSECONDS))
+        elapsed = np.concatenate([[0], np.cumsum(held)])
+        order = np.argsort(frames, kind="stable")
+        at = order[np.maximum(np.searchsorted(frames[order], stamp_ns, side="right") - 1, 0)]
+        since = np.clip(stamp_ns - frames[at], 0, round(JUMP_S * NANOSECONDS))
+        return np.asarray((elapsed[at] + since) / NANOSECONDS, np.float64)
 
 
 def judge(
@@ -118,12 +135,7 @@ def _moments(
     main: Comparison | None, policy: Series, scales: tuple[float, ...]
 ) -> tuple[Moment, ...]:
     worst = () if main is None else worst_moments(main, scales)
-    if worst:
-        return worst
-    stamps = spread_moments(policy.stamp_ns)
-    at = np.searchsorted(policy.stamp_ns, stamps)
-    pairs = zip(stamps.tolist(), policy.values[at].tolist(), strict=True)
-    return tuple(Moment(stamp, None, 0.0, tuple(values), None) for stamp, values in pairs)
+    return worst or spread_moments(policy)
 
 
 def exceeded(judgement: Judgement, limits: Mapping[str, float]) -> list[str]:

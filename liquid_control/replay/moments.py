@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from liquid_control.replay.comparison import AXES, Comparison
-from liquid_control.replay.track import Stamps
+from liquid_control.replay.track import Series
 from liquid_control.types import NANOSECONDS
 
 APART_NS = NANOSECONDS
@@ -53,12 +53,14 @@ def worst_moments(
     return tuple(_moment(comparison, index, int(scaled[index].argmax())) for index in chosen)
 
 
-def spread_moments(stamp_ns: Stamps, count: int = 8) -> Stamps:
-    """Return stamps spread evenly over a flight, for when no moment is worse than another."""
-    if not len(stamp_ns):
-        return stamp_ns
-    at = np.unique(np.linspace(0, len(stamp_ns) - 1, min(count, len(stamp_ns))).round())
-    return np.asarray(stamp_ns[at.astype(int)], np.int64)
+def spread_moments(policy: Series, count: int = 8) -> tuple[Moment, ...]:
+    """Return moments spread evenly over the frames, for when none is worse than another."""
+    frames = len(policy)
+    at = np.unique(np.linspace(0, max(frames - 1, 0), min(count, frames)).round().astype(int))
+    return tuple(
+        Moment(int(policy.stamp_ns[row]), None, 0.0, tuple(policy.values[row].tolist()), None)
+        for row in at.tolist()
+    )
 
 
 def _moment(comparison: Comparison, index: int, column: int) -> Moment:

@@ -24,7 +24,7 @@ from liquid_control.replay.judgement import Judgement, verdict
 from liquid_control.replay.latency import Percentiles
 from liquid_control.replay.moments import Moment
 from liquid_control.replay.severity_curve import DisturbedSection
-from liquid_control.types import NANOSECONDS, Pixels
+from liquid_control.types import Pixels
 
 WIDEST = 640
 SMALL = 200
@@ -85,7 +85,7 @@ def write_report(
     }
     filters: dict[str, Callable[..., str]] = {
         "timeline": _timeline,
-        "seconds": _seconds(judgement.start_ns),
+        "seconds": _seconds(judgement),
         "ms": _ms,
     }
     page = render("liquid_control.replay", "replay.html", context, filters)
@@ -110,9 +110,9 @@ def _timeline(figure: Timeline) -> Markup:
     ).format(figure.left, figure.right, figure.start_s, figure.end_s, Markup(figure.svg))
 
 
-def _seconds(start_ns: int) -> Callable[[int], str]:
+def _seconds(judgement: Judgement) -> Callable[[int], str]:
     def seconds(stamp_ns: int) -> str:
-        return f"{(stamp_ns - start_ns) / NANOSECONDS:.2f} s"
+        return f"{float(judgement.seconds(np.array(stamp_ns))):.2f} s"
 
     return seconds
 
@@ -127,7 +127,7 @@ def _moments(judgement: Judgement, pictures: Mapping[int, Pixels]) -> tuple[_Sho
     shown = []
     for moment in judgement.moments:
         if moment.stamp_ns in pictures:
-            seconds = (moment.stamp_ns - judgement.start_ns) / NANOSECONDS
+            seconds = float(judgement.seconds(np.array(moment.stamp_ns)))
             source = _address(pictures[moment.stamp_ns])
             shown.append(_Shown(source, seconds, moment, _rows(moment), _why(moment)))
     return tuple(shown)

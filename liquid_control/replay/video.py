@@ -81,7 +81,7 @@ class _Painter:
 
     def __init__(self, title: str, judgement: Judgement) -> None:
         track, main = judgement.replayed.track, judgement.main
-        self._start_ns = judgement.start_ns
+        self._seconds = judgement.seconds
         self._other = "" if judgement.other is None else judgement.other.label
         self._ours = _by_stamp(track.policy.stamp_ns, track.policy.values)
         if main is not None:
@@ -100,7 +100,7 @@ class _Painter:
             _cells(panel, states)
         image = Image.fromarray(panel)
         draw = ImageDraw.Draw(image)
-        seconds = (stamp_ns - self._start_ns) / NANOSECONDS
+        seconds = float(self._seconds(np.array(stamp_ns)))
         draw.text((PANEL_WIDTH - MARGIN, 21), f"{seconds:.2f} s", MUTED, font(13), anchor="ra")
         for values, line in ((ours, 0), (theirs, 1)):
             for row, value in enumerate(() if values is None else values.tolist()):

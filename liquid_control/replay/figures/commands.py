@@ -6,16 +6,9 @@ from liquid_control.pages import ink
 from liquid_control.pages.panels import Line, Panel, Timeline, panels_over_time
 from liquid_control.replay.comparison import AXES, UNITS, Comparison
 from liquid_control.replay.judgement import Judgement
-from liquid_control.replay.track import Stamps
-from liquid_control.types import NANOSECONDS, Floats
 
 _SPANS = ((0.0, 2.0), (-0.5, 0.5), (-0.5, 0.5), (-0.5, 0.5))
 _NAMES = ("forward, m/s", "left, m/s", "up, m/s", "yaw rate, rad/s, left positive")
-
-
-def seconds_of(stamp_ns: Stamps, start_ns: int) -> Floats:
-    """Return stamps as seconds since an instant, float64."""
-    return np.asarray((stamp_ns - start_ns) / NANOSECONDS, np.float64)
 
 
 def command_figure(judgement: Judgement) -> Timeline:
@@ -30,7 +23,7 @@ def command_figure(judgement: Judgement) -> Timeline:
             other = judgement.other.label
             lines.insert(0, Line(main.theirs[:, column], ink.ORANGE, other, 2.6, steps=True))
         panels.append(Panel(name, span, tuple(lines)))
-    seconds = seconds_of(stamps, judgement.start_ns)
+    seconds = judgement.seconds(stamps)
     return panels_over_time(seconds, panels, "Commands over time", zero=True, panel_in=1.2)
 
 
@@ -44,5 +37,5 @@ def difference_figure(judgement: Judgement, main: Comparison) -> Timeline | None
         reach = max(1.1 * float(np.abs(difference[:, column]).max()), 1e-9)
         line = Line(difference[:, column], ink.PURPLE, name, 1.2, steps=True)
         panels.append(Panel(f"{name}, {unit}", (-reach, reach), (line,)))
-    seconds = seconds_of(main.stamp_ns, judgement.start_ns)
+    seconds = judgement.seconds(main.stamp_ns)
     return panels_over_time(seconds, panels, "Differences over time", zero=True, key=False)

@@ -5,7 +5,6 @@ import numpy as np
 from liquid_control.pages.heat import Heat, neurons_over_time
 from liquid_control.pages.panels import Timeline
 from liquid_control.replay.comparison import pair
-from liquid_control.replay.figures.commands import seconds_of
 from liquid_control.replay.judgement import Judgement
 from liquid_control.types import Floats
 
@@ -24,7 +23,7 @@ def neuron_figure(judgement: Judgement) -> Timeline | None:
     difference = _difference(judgement)
     if difference is not None and np.any(difference):
         heats.append(Heat.of_states("state, replayed less the other", difference))
-    seconds = seconds_of(track.states.stamp_ns, judgement.start_ns)
+    seconds = judgement.seconds(track.states.stamp_ns)
     order = np.argsort(seconds, kind="stable")
     heats = [Heat(h.title, h.values[order], h.colours, h.limits) for h in heats]
     label = "The neurons over time"

@@ -104,5 +104,7 @@ def test_where_nothing_differs_no_moment_is_worst():
     rows = np.ones((10, 4))
     found = compare("policy", series(stamps, rows), series(stamps, rows))
     assert worst_moments(found, (1.0,) * 4) == ()
-    assert list(spread_moments(stamps, 4) // FRAME_NS) == [0, 3, 6, 9]
-    assert len(spread_moments(stamps[:0])) == 0
+    spread = spread_moments(series(stamps, rows), 4)
+    assert [moment.stamp_ns // FRAME_NS for moment in spread] == [0, 3, 6, 9]
+    assert spread[1].ours == (1.0, 1.0, 1.0, 1.0)
+    assert spread_moments(series([], [])) == ()

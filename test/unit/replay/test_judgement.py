@@ -223,6 +223,45 @@ def test_a_spike_of_one_frame_is_drawn(tmp_path):
     assert len(kept) < 2_100
 
 
+def moved(track_, stamps):
+    parts = ("policy", "guarded", "features", "states", "gates")
+    rows = (getattr(track_, part) for part in parts)
+    series_ = (series(stamps[: len(row)], row.values) for row in rows)
+    return Track(track_.label, *series_, track_.neuron_names)
+
+
+JUMPS = {
+    "goes back": np.r_[np.arange(45), np.arange(45) - 100],
+    "another year": np.r_[np.arange(45), np.arange(45) + 10**9],
+    "stands still": np.zeros(90, np.int64),
+    "runs backwards": -np.arange(90),
+    "one frame": np.zeros(1, np.int64),
+}
+
+
+@pytest.mark.parametrize("name", JUMPS)
+def test_whatever_the_clock_does_there_is_a_page(tmp_path, name):
+    stamps = JUMPS[name] * FRAME_NS
+    ours, theirs = (moved(track(label, len(stamps)), stamps) for label in ("a", "recorded"))
+    replayed = Replayed(ours, len(stamps), Counter(), 0, 0, Counter(), False)
+    judgement = judge(replayed, recorded(theirs), theirs, SCALES)
+    assert "<svg" in page(tmp_path, judgement, pictures_of(judgement))
+    json.loads(document_text(replay_document(about(), judgement)))
+    seconds = judgement.seconds(stamps)
+    assert seconds.min() >= 0.0
+    assert seconds.max() < 0.1 * len(stamps)
+
+
+def test_time_goes_on_where_the_clock_jumps():
+    stamps = JUMPS["another year"] * FRAME_NS
+    theirs = moved(track("recorded"), stamps)
+    replayed = Replayed(theirs, 90, Counter(), 0, 0, Counter(), False)
+    judgement = judge(replayed, recorded(theirs), theirs, SCALES)
+    steps = np.diff(judgement.seconds(stamps))
+    np.testing.assert_allclose(np.delete(steps, 44), FRAME_NS * 1e-9, atol=1e-12)
+    assert steps[44] == pytest.approx(1.0)
+
+
 def test_a_folder_that_is_not_there(tmp_path):
     for write in (page, lambda folder, judgement: write_arrays(folder / "x.npz", judgement)):
         with pytest.raises(OutputError, match="cannot be written"):
