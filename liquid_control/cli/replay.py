@@ -1,11 +1,8 @@
 """`liquid-control replay`: a recorded flight through the policy again, and how commands differ."""
 
-import json
 import sys
-from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +14,6 @@ from liquid_control.cli.watch import Took, Watch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from liquid_control.cli.replay_disturbed import Disturbing
     from liquid_control.cli.replay_run import Asked
     from liquid_control.replay.document import About
     from liquid_control.replay.judgement import Judgement
@@ -93,6 +89,7 @@ def replay(
     from liquid_control.bags.topics import resolve
     from liquid_control.cli.output import output_folder
     from liquid_control.cli.packages import require_report
+    from liquid_control.cli.replay_files import write_files
     from liquid_control.cli.replay_model import (
         check_against,
         check_backend,
@@ -128,8 +125,8 @@ def replay(
         judgement = run_replay(asked, losses, [disturbed.replay] if disturbed else [])
         took = watch.read()
         told = about(asked, losses, _command(asked, max_rmse, further, disturb or []))
-        _write(folder, asked, told, judgement, took, video, disturbed)
-        _tell(judgement, told, folder)
+        write_files(folder, asked, told, judgement, took, video, disturbed)
+        _tell(judgement, told, took, folder)
         if disturbed is not None:
             print(disturbed.line())
     if over := exceeded(judgement, limits):
@@ -162,60 +159,9 @@ def _command(
     return " ".join(words)
 
 
-def _write(
-    folder: Path,
-    asked: "Asked",
-    told: "About",
-    judgement: "Judgement",
-    took: Took,
-    video: bool,
-    disturbed: "Disturbing | None",
-) -> None:
-    from liquid_control.pages.page import write_whole
-    from liquid_control.policy import Policy
-    from liquid_control.replay.arrays import write_arrays
-    from liquid_control.replay.document import document_text, replay_document
-    from liquid_control.replay.pictures import frame_pictures, pictures_of
-    from liquid_control.replay.report import write_report
-    from liquid_control.replay.video import write_replay_video
-
-    section = None if disturbed is None else disturbed.section(judgement.start_ns)
-    document = replay_document(told, judgement)
-    document["disturbed"] = None if section is None else section.rows
-    write_whole(folder / "replay.json", document_text(document))
-    write_arrays(folder / "replay.npz", judgement)
-    policy = Policy(asked.choice.model)
-    stamps = {moment.stamp_ns for moment in judgement.moments}
-    frames = judgement.recorded.frames
-    pictures = pictures_of(asked.bag, asked.topics, policy, frames, stamps)
-    write_report(folder / "report.html", told, judgement, pictures, section)
-    if video:
-        begin_ns = asked.span.begin_ns(asked.bag)
-        shown = frame_pictures(asked.bag, asked.topics, policy, begin_ns)
-        write_replay_video(folder / "replay.mp4", asked.bag.path.name, judgement, shown)
-    timing = _timing(judgement, took)
-    write_whole(folder / "timing.json", json.dumps(timing, indent=1) + "\n")
-
-
-def _timing(judgement: "Judgement", took: Took) -> dict[str, Any]:
-    """Return what differs from one replay to the next."""
-    from liquid_control.provenance import git_revision, machine
-
-    stamps = judgement.recorded.frames.stamp_ns
-    recorded_s = float(stamps[-1] - stamps[0]) * 1e-9
-    return {
-        "created_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "git_revision": git_revision(),
-        "machine": machine(),
-        "recorded_s": recorded_s,
-        **asdict(took),
-        "times_real_time": recorded_s / took.wall_s,
-        "times_real_time_cpu": recorded_s / took.cpu_s,
-    }
-
-
-def _tell(judgement: "Judgement", told: "About", folder: Path) -> None:
+def _tell(judgement: "Judgement", told: "About", took: Took, folder: Path) -> None:
     from liquid_control.cli.console import console
+    from liquid_control.cli.replay_files import recorded_s
     from liquid_control.cli.replay_table import axes_table
     from liquid_control.replay.judgement import verdict
 
@@ -224,15 +170,11 @@ def _tell(judgement: "Judgement", told: "About", folder: Path) -> None:
     for line in told.losses:
         print(f"lost: {line}")
     print(verdict(judgement))
-    timing: dict[str, Any] = json.loads((folder / "timing.json").read_text(encoding="utf-8"))
+    length_s = recorded_s(judgement)
     print(
-        f"{judgement.replayed.frames} frames, {timing['recorded_s']:.1f} s, replayed in "
-        f"{timing['wall_s']:.1f} s, {timing['times_real_time']:.0f} x real time"
+        f"{judgement.replayed.frames} frames, {length_s:.1f} s, replayed in {took.wall_s:.1f} s, "
+        f"{length_s / took.wall_s:.0f} x real time"
     )
-    _tell_files(folder, ("replay.json", "report.html", "replay.mp4"))
-
-
-def _tell_files(folder: Path, names: "Sequence[str]") -> None:
-    for name in names:
+    for name in ("replay.json", "report.html", "replay.mp4"):
         if (folder / name).is_file():
             print(folder / name)

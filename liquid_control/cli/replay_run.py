@@ -103,13 +103,11 @@ def run_replay(asked: Asked, losses: "Losses", further: "Sequence[Listener]" = (
     replay(events, [*listeners, *further])
     replayed, recorded = player.replayed(), tape.recorded()
     _check_frames(asked, len(recorded.frames), len(replayed.track.states), replayed.refused)
-    seen = None if pictures is None else pictures.series()
-    shift = None
-    if seen is not None and learned is not None and len(seen):
+    seen, shift = None if pictures is None else pictures.series(), None
+    if learned is not None and seen is not None and len(seen):
         shift = picture_shift(seen.values, learned)
     track = recorded.track if asked.against == RECORDED else None
-    if other is not None:
-        track = other.replayed().track
+    track = track if other is None else other.replayed().track
     scales = tuple(model.settings.motors.scales.tolist())
     return judge(replayed, recorded, track, scales, shift, seen)
 

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from liquid_control.bags import Losses
+from liquid_control.bags.bag import open_bag
+from liquid_control.bags.events import Seen
+from liquid_control.bags.flight import read_flight
+from liquid_control.bags.topics import load_rules, resolve
+from liquid_control.cli.bench_replay import ReplayRow, natural_pictures, replay_table, write_load
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("pictures", ["raw", "jpeg"])
+def test_the_load_is_a_camera_at_30_hz_with_an_imu_at_400(tmp_path, pictures):
+    bag, losses = open_bag(write_load(tmp_path / "load.mcap", pictures, seconds=1.0)), Losses()
+    seen = [e for e in read_flight(bag, resolve(bag, load_rules()), losses) if isinstance(e, Seen)]
+    assert len(seen) == 30
+    assert {event.observation.image.shape for event in seen} == {(480, 640, 3)}
+    assert sum(len(event.observation.imu.stamps_ns) for event in seen) == pytest.approx(388, abs=2)
+    assert losses.counts == {}
+    first = next(natural_pictures(1)).astype(int)
+    assert np.abs(seen[0].observation.image - first).mean() < (1e-9 if pictures == "raw" else 4.0)
+
+
+def test_pictures_lose_amplitude_with_frequency_as_natural_ones_do():
+    grey = next(natural_pictures(1)).mean(axis=2)
+    spectrum = np.abs(np.fft.fft2(grey))
+    near, far = spectrum[0, 4:8].mean(), spectrum[0, 64:128].mean()
+    assert 8.0 < near / far < 80.0
+
+
+def test_the_table_shows_what_was_asked_for():
+    row = ReplayRow("raw", 1659.0, 2.5, 24.0, 23.0, 25.0, 26.0, 4.0, 218.0, 20.0)
+    columns = [column.header for column in replay_table([row]).columns]
+    assert columns[:4] == ["pictures", "bag", "x real time", "least"]
+    assert list(replay_table([row]).columns[2].cells) == ["24.0"]
