@@ -64,22 +64,24 @@ def read_curves(folder: Path) -> list[CurvePoint]:
 
 
 def write_picture(folder: Path, curve: Sequence[CurvePoint], scores: Mapping[int, Score]) -> None:
-    """Draw `curves.png`, where matplotlib is installed."""
+    """Draw `curves.png`, where matplotlib is installed; without scores the losses alone."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
         return
-    figure = Figure(figsize=(9.0, 3.4), layout="constrained")
-    loss, flights = figure.subplots(1, 2)
+    panels = 2 if scores else 1
+    figure = Figure(figsize=(4.5 * panels, 3.4), layout="constrained")
+    loss, *others = figure.subplots(1, panels, squeeze=False)[0]
     loss.semilogy([p.step for p in curve], [p.loss for p in curve], lw=0.8, label="learned from")
     kept = [(p.step, p.held_out) for p in curve if p.held_out is not None]
     loss.semilogy(*zip(*kept, strict=True), "o", ms=4, label="kept out")
     loss.set(xlabel="optimiser step", ylabel="loss", title="Offline")
     loss.legend()
     rounds = sorted(scores)
-    flights.plot(rounds, [100 * scores[r].success_rate for r in rounds], "o-")
-    flights.set(xlabel="round", ylabel="flights that succeed, %", title="Closed loop")
-    flights.set(ylim=(-2.0, 102.0), xticks=rounds)
+    for flights in others:
+        flights.plot(rounds, [100 * scores[r].success_rate for r in rounds], "o-")
+        flights.set(xlabel="round", ylabel="flights that succeed, %", title="Closed loop")
+        flights.set(ylim=(-2.0, 102.0), xticks=rounds)
     write_whole(
         folder / "curves.png", lambda partial: figure.savefig(partial, format="png", dpi=110)
     )
