@@ -4,101 +4,29 @@ A chunk of common size is read whole. A large one is read twice in pieces, first
 that memory does not follow what a file says about itself.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from io import BytesIO, RawIOBase
-from struct import Struct
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 from zlib import crc32
 
 import lz4.frame  # type: ignore[import-untyped]
 import zstandard
-from mcap.opcode import Opcode
 
 from liquid_control.bags.mcap_format import (
     LARGEST_CHUNK,
     LARGEST_MESSAGE,
-    MESSAGE,
-    MESSAGE_HEAD,
-    RECORD,
     ChunkHead,
     RecordFile,
 )
+from liquid_control.bags.mcap_piece import Piece, Routes, read_piece
 from liquid_control.bags.part import BrokenBytesError
 
 WHOLE = 2**25
 """Chunks up to this size are read whole, bytes."""
 
 PIECE = 2**22
-CHANNEL_TIME = Struct("<H4xQ")
-UNDEFINED = ("", "")
-APPLICATION = 0x80
-"""Opcodes from here on are the application's own, and are passed over."""
-
-Routes = Mapping[int, "tuple[str, str] | None"]
-"""Topic and type of each channel; None for those that nobody wants."""
-
-
-class Entry(NamedTuple):
-    """A message in a piece of bytes."""
-
-    log_ns: int
-    channel: int
-    begin: int
-    end: int
-
-
-class Piece(NamedTuple):
-    """What was found in a piece of bytes.
-
-    Attributes:
-        entries: messages on channels that are wanted, or of which nothing is known.
-        definitions: opcode, first and last byte of schemas and channels.
-        last: where the last whole record begins.
-        stop: where the first record begins that is not whole.
-        needed: bytes of that record; 0 where there is none.
-        ordered: no entry is earlier than the one before it.
-        broken: why reading stopped at a record that is none; empty where there is none.
-    """
-
-    entries: list[Entry]
-    definitions: list[tuple[int, int, int]]
-    last: int
-    stop: int
-    needed: int
-    ordered: bool
-    broken: str
-
-
-def read_piece(data: bytes, begin: int, end: int, routes: Routes, start_ns: int) -> Piece:
-    """Find the records in `data[begin:end]`."""
-    entries: list[Entry] = []
-    entry = Entry._make
-    definitions: list[tuple[int, int, int]] = []
-    latest, ordered, needed = 0, True, 0
-    last = position = begin
-    while position < end:
-        if end - position < RECORD.size:
-            needed = RECORD.size
-            break
-        opcode, length = RECORD.unpack_from(data, position)
-        stop = position + RECORD.size + length
-        if stop > end:
-            needed = stop - position
-            break
-        if opcode == Opcode.MESSAGE and length >= MESSAGE_HEAD:
-            channel, log_ns = CHANNEL_TIME.unpack_from(data, position + RECORD.size)
-            if log_ns >= start_ns and routes.get(channel, UNDEFINED) is not None:
-                entries.append(entry((log_ns, channel, position + MESSAGE.size, stop)))
-                if log_ns < latest:
-                    ordered = False
-                latest = log_ns
-        elif opcode == Opcode.SCHEMA or opcode == Opcode.CHANNEL:
-            definitions.append((opcode, position + RECORD.size, stop))
-        elif opcode < APPLICATION:
-            reason = f"a record of opcode {opcode} and {length} bytes in it"
-            return Piece(entries, definitions, last, position, 0, ordered, reason)
-        last, position = position, stop
-    return Piece(entries, definitions, last, position, needed, ordered, "")
+SMALL = 2**22
+"""Of LZ4, which grows to 255 times at most, so much is decompressed without a bound."""
 
 
 def pieces_of(
@@ -161,6 +89,9 @@ def decompress(data: memoryview, head: ChunkHead) -> bytes:
     """
     try:
         if head.compression == "lz4":
+            told = lz4.frame.get_frame_info(data)["content_size"]
+            if told == head.size and len(data) <= SMALL:
+                return bytes(lz4.frame.decompress(data))
             machine = lz4.frame.LZ4FrameDecompressor()
             return bytes(machine.decompress(data, max_length=head.size + 1))
         if zstandard.frame_content_size(data) not in (-1, head.size):

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from mcap.opcode import Opcode
 
 from liquid_control.bags.losses import Loss, Losses
-from liquid_control.bags.mcap_chunk import Routes, read_piece
 from liquid_control.bags.mcap_format import (
     LARGEST_MESSAGE,
     LIMITS,
@@ -19,6 +18,7 @@ from liquid_control.bags.mcap_format import (
     RECORD,
     RecordFile,
 )
+from liquid_control.bags.mcap_piece import Routes, read_piece
 from liquid_control.bags.mcap_walk import Walk
 from liquid_control.bags.ordering import MESSAGE_BYTES, Waiting, windowed
 from liquid_control.bags.part import RawMessage

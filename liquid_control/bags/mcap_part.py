@@ -6,7 +6,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from liquid_control.bags.losses import Loss, Losses
-from liquid_control.bags.mcap_chunk import WHOLE, Routes, pieces_of
+from liquid_control.bags.mcap_chunk import WHOLE, pieces_of
 from liquid_control.bags.mcap_format import (
     MAGIC,
     ChunkHead,
@@ -15,6 +15,7 @@ from liquid_control.bags.mcap_format import (
 )
 from liquid_control.bags.mcap_index import Index, Span, read_summary
 from liquid_control.bags.mcap_loose import LooseReader
+from liquid_control.bags.mcap_piece import Routes
 from liquid_control.bags.mcap_scan import scan
 from liquid_control.bags.ordering import WINDOW_BYTES, Stretch, by_time, in_window
 from liquid_control.bags.part import BrokenBytesError, Contents, Definition, RawMessage, Topic

@@ -8,7 +8,7 @@ from mcap import records
 from mcap.opcode import Opcode
 
 from liquid_control.bags.losses import Loss
-from liquid_control.bags.mcap_chunk import Piece, pieces_of, whole_records
+from liquid_control.bags.mcap_chunk import pieces_of, whole_records
 from liquid_control.bags.mcap_format import (
     LARGEST_RECORD,
     MAGIC,
@@ -19,6 +19,7 @@ from liquid_control.bags.mcap_format import (
     parse,
 )
 from liquid_control.bags.mcap_index import INDEX_ENTRY, Index, Span
+from liquid_control.bags.mcap_piece import Piece
 from liquid_control.bags.mcap_walk import Framed, Walk
 from liquid_control.bags.part import BrokenBytesError
 

@@ -4,6 +4,7 @@ A definition comes with the file, so it is distrusted: one that would make code 
 that contains itself, is none.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
@@ -20,13 +21,18 @@ from rosbags.typesys.store import Typestore
 from liquid_control.bags.part import Definition
 from liquid_control.errors import BagError
 
-LARGEST_DEFINITION = 2**20
+LARGEST_DEFINITION = 2**18
 LARGEST_ARRAY = 2**20
 LARGEST_UNROLLED = 2**10
 """Of messages and strings, for which code is written out element by element."""
 
 DEEPEST = 32
 IDL_FILE = "=" * 80 + "\nIDL: "
+TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+ANNOTATION = re.compile(r"@[\w:]+\s*\([^()]*\)")
+COMPUTED = re.compile(r"\(|<<|[-+~*/%&|^]\s*[-+~]")
+"""What the parser takes exponential time for, and what makes numbers without bounds."""
+
 Fields = Mapping[str, Any]
 
 
@@ -116,6 +122,9 @@ def parsed(kind: str, definition: Definition) -> dict[str, Any]:
         return dict(get_types_from_msg(said, kind))
     if definition.encoding not in ("ros2idl", "omgidl"):
         raise ValueError(f"its language {definition.encoding!r} is not known")
+    plain = ANNOTATION.sub("", TEXT.sub("", said))
+    if COMPUTED.search(plain):
+        raise ValueError("it computes constants, which can take for ever")
     fields: dict[str, Any] = {}
     for part in said.split(IDL_FILE) if said.startswith(IDL_FILE) else [f"\n{said}"]:
         if part:
