@@ -42,7 +42,7 @@ class RecordRow:
         recorded: messages by topic in the bag; pictures count wherever they were put.
         lost: the difference, all topics together.
         seconds: from the first stamp to the last.
-        cpu_share: of one core, user and system time of the recorder over wall time.
+        cpu_share: of one core while messages came, user and system time over wall time.
         memory_mb: most that was resident, MB.
         bag_mb: size of the bag, MB.
         load: of the machine before the recording, one-minute average.
@@ -139,15 +139,22 @@ def _start(name: str, parameters: Mapping[str, object], domain: int, home: Path)
 
 def _watch(recorder: Process, publisher: Process) -> tuple[dict[str, int], float, float]:
     """Wait for the publisher; return its counts, the recorder's share of a core and MB."""
+    _line(publisher, recorder)
     before, begun_s = _cpu_seconds(recorder), time.monotonic()
+    published = json.loads(_line(publisher, recorder))
+    share = (_cpu_seconds(recorder) - before) / (time.monotonic() - begun_s)
+    publisher.child.wait(PATIENCE_S)
+    return published, share, _peak_mb(recorder)
+
+
+def _line(publisher: Process, recorder: Process) -> bytes:
+    """Return the next line of the publisher."""
     if publisher.child.stdout is None:
         raise GraphError(f"{publisher.name} has no output")
     line = publisher.child.stdout.readline()
     if not line or recorder.child.poll() is not None:
         raise GraphError(f"{publisher.name}: {publisher.last_words()}; {recorder.last_words()}")
-    share = (_cpu_seconds(recorder) - before) / (time.monotonic() - begun_s)
-    publisher.child.wait(PATIENCE_S)
-    return json.loads(line), share, _peak_mb(recorder)
+    return line
 
 
 def _cpu_seconds(process: Process) -> float:

@@ -37,9 +37,10 @@ READY_S = 1.0
 
 
 class RecordingLoad(Node):
-    """Publishes for a while what a vehicle publishes, then prints how much that was, and ends.
+    """Publishes for a while what a vehicle publishes.
 
-    Stamps are those at which messages were due. Publishing begins once the recorder hears all.
+    Stamps are those at which messages were due. Publishing begins once the recorder hears all. It
+    prints two lines of JSON: for how long, as it begins, and how many messages it was, at the end.
     """
 
     def __init__(self, ending: Ending) -> None:
@@ -81,6 +82,7 @@ class RecordingLoad(Node):
         self._found_s = self._found_s or time.monotonic()
         if time.monotonic() - self._found_s > READY_S:
             self._begun_ns = time.time_ns()
+            print(json.dumps({"seconds": self._settings.seconds}), flush=True)
 
 
 def _makers(camera: CameraSettings) -> dict[str, Callable[[int, int], object]]:

@@ -236,6 +236,7 @@ def test_what_the_middleware_loses_is_counted(launch, probe, tmp_path, monkeypat
     path = tmp_path / "flight.mcap"
     recorder = launch("recorder_node", path=str(path))
     load = launch("recording_load", heard=True, seconds=2.0)
+    assert json.loads(load.child.stdout.readline()) == {"seconds": 2.0}
     published = json.loads(load.child.stdout.readline())
     assert ends(load) == 0
     counts = recorded(finished(recorder, path))
