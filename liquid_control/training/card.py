@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from liquid_control.config.spread import Spread
-from liquid_control.training.bag_card import bag_lines
+from liquid_control.training.bags.card import bag_lines
 from liquid_control.training.score import Row, Score
 from liquid_control.training.settings import TrainingSettings
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from liquid_control.provenance import git_revision, machine, package_versions
-from liquid_control.training.bag_job import BagSummary
+from liquid_control.training.bags.job import BagSummary
 from liquid_control.training.progress import Progress
 from liquid_control.training.settings import TrainingSettings
 

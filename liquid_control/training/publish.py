@@ -13,7 +13,7 @@ from liquid_control.policy import (
     save_model,
 )
 from liquid_control.policy.model import Arrays
-from liquid_control.training.bag_job import BagSummary
+from liquid_control.training.bags.job import BagSummary
 from liquid_control.training.card import model_card
 from liquid_control.training.curves import read_curves, write_curves, write_picture
 from liquid_control.training.folder import RunFolder

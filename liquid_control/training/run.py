@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from liquid_control.training.bag_reading import bag_jobs, bag_pieces, bag_summaries, told
-from liquid_control.training.bag_sources import BagData
+from liquid_control.training.bags.reading import bag_jobs, bag_pieces, bag_summaries, told
+from liquid_control.training.bags.sources import BagData
 from liquid_control.training.collector import Crew, DataJob
 from liquid_control.training.curves import write_curves
 from liquid_control.training.dataset import load_dataset

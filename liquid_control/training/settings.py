@@ -12,7 +12,7 @@ from liquid_control.command.motors import MotorScaling
 from liquid_control.config import Scenario, Settings, load_scenario, load_yaml, validate
 from liquid_control.config.spread import Spread, check_keys
 from liquid_control.errors import ConfigError
-from liquid_control.training.bag_settings import BagSettings
+from liquid_control.training.bags.settings import BagSettings
 
 
 class DisturbanceSettings(Settings):

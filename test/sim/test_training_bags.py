@@ -17,9 +17,9 @@ from liquid_control.config import load_scenario
 from liquid_control.perception.image import CameraView
 from liquid_control.perception.picture_statistics import PictureDistribution
 from liquid_control.policy import Policy, PolicyPilot, load_model
-from liquid_control.training.bag_job import BagJob, piece_path, read_summary
-from liquid_control.training.bag_settings import BagSettings
-from liquid_control.training.bag_sources import bag_data
+from liquid_control.training.bags.job import BagJob, piece_path, read_summary
+from liquid_control.training.bags.settings import BagSettings
+from liquid_control.training.bags.sources import bag_data
 from liquid_control.training.collector import Crew, DataJob
 from liquid_control.training.flight_file import read_flight as read_flight_file
 from liquid_control.training.plan import FlightPlan

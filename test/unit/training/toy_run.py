@@ -14,7 +14,7 @@ from toy_flight import ToyExpert, fly
 
 from liquid_control.config import validate
 from liquid_control.export import model_graphs
-from liquid_control.training.bag_sources import BagData
+from liquid_control.training.bags.sources import BagData
 from liquid_control.training.collector import Crew
 from liquid_control.training.folder import RunFolder
 from liquid_control.training.progress import Progress, load_progress

@@ -2,7 +2,7 @@ import pytest
 from toy_bags import MS, write_bag
 
 from liquid_control.errors import BagError, ConfigError, OutputError
-from liquid_control.training.bag_sources import (
+from liquid_control.training.bags.sources import (
     SOURCES_FILE,
     bag_data,
     content_hash,

@@ -14,7 +14,7 @@ from liquid_control.bags.events import Calibrated, Commanded, Event, Moved, Seen
 from liquid_control.errors import ModelError, ObservationError
 from liquid_control.perception.image import CameraView, fit
 from liquid_control.perception.viewfinder import Viewfinder
-from liquid_control.training.bag_settings import BagLabel
+from liquid_control.training.bags.settings import BagLabel
 from liquid_control.types import Command, ImuWindow, Pixels, VehicleState
 
 SPEAKERS = {BagLabel.POLICY_COMMAND: Speaker.POLICY, BagLabel.COMMAND: Speaker.GUARD}

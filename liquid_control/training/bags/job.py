@@ -22,10 +22,10 @@ from liquid_control.command.motors import MotorScaling
 from liquid_control.errors import BagError, OutputError
 from liquid_control.perception.image import CameraView
 from liquid_control.training.atomic import write_text
-from liquid_control.training.bag_flight import recorded_flights
-from liquid_control.training.bag_pieces import Drop, pieces_of
-from liquid_control.training.bag_settings import BagLabel, BagSettings
-from liquid_control.training.bag_sources import BagData, BagSource
+from liquid_control.training.bags.flight import recorded_flights
+from liquid_control.training.bags.pieces import Drop, pieces_of
+from liquid_control.training.bags.settings import BagLabel, BagSettings
+from liquid_control.training.bags.sources import BagData, BagSource
 from liquid_control.training.flight_file import FlightData, write_flight
 from liquid_control.types import NANOSECONDS
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from liquid_control.training.bag_settings import BagLabel, BagSettings
+from liquid_control.training.bags.settings import BagLabel, BagSettings
 
 LABELS = {
     BagLabel.POLICY_COMMAND: "what the recorded pilot asked for",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from liquid_control.errors import BagError
 from liquid_control.perception.image import CameraView
-from liquid_control.training.bag_job import BagJob, BagSummary, piece_path, read_summary
-from liquid_control.training.bag_sources import BagData
+from liquid_control.training.bags.job import BagJob, BagSummary, piece_path, read_summary
+from liquid_control.training.bags.sources import BagData
 from liquid_control.training.folder import RunFolder
 from liquid_control.training.settings import TrainingSettings
 

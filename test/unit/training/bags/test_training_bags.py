@@ -10,10 +10,10 @@ from toy_bags import HEIGHT, MS, WIDTH, command, picture, state, write_bag
 from liquid_control.command.motors import MotorScaling
 from liquid_control.config.scenario import CameraSettings
 from liquid_control.perception.image import CameraView
-from liquid_control.training.bag_flight import measured
-from liquid_control.training.bag_job import BagJob, BagSummary, piece_path, read_summary
-from liquid_control.training.bag_settings import BagSettings
-from liquid_control.training.bag_sources import bag_data
+from liquid_control.training.bags.flight import measured
+from liquid_control.training.bags.job import BagJob, BagSummary, piece_path, read_summary
+from liquid_control.training.bags.settings import BagSettings
+from liquid_control.training.bags.sources import bag_data
 from liquid_control.training.flight_file import FlightData, read_flight
 from liquid_control.types import VehicleState
 
@@ -206,8 +206,8 @@ def test_a_clock_that_is_set_back_begins_another_flight(tmp_path):
     """Stamps of the second half lie before the first's, filed after it: nothing pairs across."""
     from liquid_control.bags import Losses
     from liquid_control.bags.events import Commanded, Seen, Speaker
-    from liquid_control.training.bag_flight import recorded_flights
-    from liquid_control.training.bag_settings import BagLabel
+    from liquid_control.training.bags.flight import recorded_flights
+    from liquid_control.training.bags.settings import BagLabel
     from liquid_control.types import ImuWindow, Observation
 
     events = []

@@ -10,7 +10,7 @@ from toy_run import begin, toy_settings
 from liquid_control.errors import BagError, ConfigError
 from liquid_control.perception.picture_statistics import PictureDistribution, picture_statistics
 from liquid_control.policy import load_model
-from liquid_control.training.bag_sources import bag_data
+from liquid_control.training.bags.sources import bag_data
 from liquid_control.training.progress import load_progress
 from liquid_control.training.windows import split_flights
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from liquid_control.perception.image import moments
 from liquid_control.perception.imu import imu_features
-from liquid_control.training.bag_flight import Frame, RecordedFlight
-from liquid_control.training.bag_settings import BagSettings
-from liquid_control.training.bag_track import Track
+from liquid_control.training.bags.flight import Frame, RecordedFlight
+from liquid_control.training.bags.settings import BagSettings
+from liquid_control.training.bags.track import Track
 from liquid_control.training.flight_file import FlightData
 from liquid_control.types import NANOSECONDS, Floats, ImuWindow
 

@@ -1,0 +1,1 @@
+"""Recorded flights as data: found, read, cut into pieces worth learning from, and told of."""
