@@ -116,6 +116,7 @@ def test_a_flight_is_read_alike_by_mcap_rosbags_and_rclpy_and_tells_its_paramete
     assert told["parameters/recorder_node"]["topics"] == "null"
 
 
+@pytest.mark.slow
 def test_png_keeps_every_pixel_of_a_flight(model, tmp_path):
     raw = fly_through_graph("trail", 3, SHORT, model, tmp_path / "raw")["bag"]
     png = fly_through_graph(
