@@ -8,7 +8,7 @@ import typer
 from liquid_control.cli.topic_options import Topic, Topics
 
 if TYPE_CHECKING:
-    from liquid_control.training.bag_sources import BagData
+    from liquid_control.training.bags.sources import BagData
     from liquid_control.training.collector import Crew
     from liquid_control.training.folder import RunFolder
     from liquid_control.training.progress import Progress
@@ -91,7 +91,7 @@ def _bags(
     from liquid_control.cli.console import console
     from liquid_control.cli.topic_options import rules_of
     from liquid_control.errors import ConfigError
-    from liquid_control.training.bag_sources import bag_data
+    from liquid_control.training.bags.sources import bag_data
 
     rules_of(topics, topic)
     if not data:
@@ -110,7 +110,7 @@ def _bags(
 def _same_bags(folder: "RunFolder", bags: "BagData | None") -> "BagData | None":
     """Return the bags that a run was begun with; if bags are given, they must be these."""
     from liquid_control.errors import ConfigError
-    from liquid_control.training.bag_sources import load_data
+    from liquid_control.training.bags.sources import load_data
 
     begun = load_data(folder.root)
     if bags is None:
