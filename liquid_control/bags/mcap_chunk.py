@@ -43,32 +43,29 @@ def pieces_of(
         verify(file, head)
         yield from whole_records(file, head, routes, start_ns)
     else:
-        data, begin, end = load(file, head)
-        piece = read_piece(data, begin, end, routes, start_ns)
+        data = load(file, head)
+        piece = read_piece(data, routes, start_ns)
         if piece.broken or piece.needed:
             raise BrokenBytesError(piece.broken or "its last record is cut off")
         yield data, piece
 
 
-def load(file: RecordFile, head: ChunkHead) -> tuple[bytes, int, int]:
-    """Return bytes and, in them, begin and end of a chunk's records, checked.
+def load(file: RecordFile, head: ChunkHead) -> bytes:
+    """Return a chunk's records, checked.
 
     Raises:
         BrokenBytesError: it is cut off, does not decompress, or its checksum is wrong.
     """
     check_sizes(file, head)
-    offset = head.data_offset - head.offset
-    data = file.at(head.offset, head.stop - head.offset)
-    if len(data) < head.stop - head.offset:
-        raise BrokenBytesError("the file ends in it")
     if head.compression:
-        data, offset = decompress(memoryview(data)[offset:], head), 0
-    end = offset + head.size
-    if len(data) != end:
-        raise BrokenBytesError(f"{head.size} bytes expected, {len(data) - offset} found")
-    if head.crc and crc32(memoryview(data)[offset:]) != head.crc:
+        data = decompress(file.view(head.data_offset, head.data_size), head)
+    else:
+        data = file.at(head.data_offset, head.data_size)
+    if len(data) != head.size:
+        raise BrokenBytesError(f"{head.size} bytes expected, {len(data)} found")
+    if head.crc and crc32(data) != head.crc:
         raise BrokenBytesError("its checksum is wrong")
-    return data, offset, end
+    return data
 
 
 def check_sizes(file: RecordFile, head: ChunkHead) -> None:
@@ -179,7 +176,7 @@ def whole_records(
         if rest.tell() < needed:
             continue
         held = rest.getvalue() if rest.tell() > len(data) else data
-        piece = read_piece(held, 0, len(held), routes, start_ns)
+        piece = read_piece(held, routes, start_ns)
         yield held, piece
         if piece.broken or piece.needed > LARGEST_MESSAGE:
             raise BrokenBytesError(piece.broken or f"a record of {piece.needed} bytes in it")

@@ -101,6 +101,7 @@ class RecordFile:
         self._fd = self._stream.fileno()
         self._block = b""
         self._block_at = 0
+        self._buffer = bytearray()
         self.size = os.fstat(self._fd).st_size
 
     def __enter__(self) -> "RecordFile":
@@ -128,6 +129,14 @@ class RecordFile:
         self._block = os.pread(self._fd, max(count, ahead, self.FIRST), offset)
         self._block_at = offset
         return self._block[:count]
+
+    def view(self, offset: int, count: int) -> memoryview:
+        """Return the same in memory that the next call overwrites: no allocation, no copy."""
+        count = max(0, min(count, self.size - offset))
+        if len(self._buffer) < count:
+            self._buffer = bytearray(count)
+        view = memoryview(self._buffer)[:count]
+        return view[: os.preadv(self._fd, [view], offset)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class LooseReader:
         while position < end:
             data = file.at(position, min(block, end - position))
             block = min(2 * block, BLOCK)
-            piece = read_piece(data, 0, len(data), self._routes, self._start_ns)
+            piece = read_piece(data, self._routes, self._start_ns)
             last = piece.last
             followed = self._leads_on(file, position + piece.stop, end)
             entries = piece.entries

@@ -52,13 +52,14 @@ class Piece(NamedTuple):
     broken: str
 
 
-def read_piece(data: bytes, begin: int, end: int, routes: Routes, start_ns: int) -> Piece:
-    """Find the records in `data[begin:end]`."""
+def read_piece(data: bytes, routes: Routes, start_ns: int) -> Piece:
+    """Find the records in some bytes that begin with one."""
     entries: list[Entry] = []
     entry, unpack, head = Entry._make, HEAD.unpack_from, HEAD.size
     definitions: list[tuple[int, int, int]] = []
     latest, ordered, needed = 0, True, 0
-    last = position = begin
+    last = position = 0
+    end = len(data)
     while position < end:
         if end - position >= head:
             opcode, length, channel, log_ns = unpack(data, position)
