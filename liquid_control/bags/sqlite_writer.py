@@ -88,7 +88,7 @@ class SqliteBagWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        self._end(whole=kind is None)
 
     def add_topic(
         self, topic: str, kind: str, definition: str | None = None, qos: Qos | None = None
@@ -153,11 +153,16 @@ class SqliteBagWriter:
         Raises:
             OutputError: the disk is full, or somebody else made a folder of that name meanwhile.
         """
+        self._end(whole=True)
+
+    def _end(self, whole: bool) -> None:
         writer, self._writer = self._writer, None
         if writer is None:
             return
         try:
             writer.close()
+            if not whole:
+                return
             check_free(self.path)
             self.partial.rename(self.path)
             shutil.rmtree(self._home)

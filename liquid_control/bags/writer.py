@@ -35,14 +35,16 @@ class BagWriter:
     """A bag that is being written: beside its place, and moved there when it is closed.
 
     A bag that was not closed, because its process was killed or the disk was full, stays behind as
-    `NAME.mcap.partial` and can be read up to the last chunk. Chunks are closed when they are full
-    and every `FLUSH_S`. One thread at a time may use it.
+    `NAME.mcap.partial` and can be read up to the last chunk; so does one whose `with` block was
+    left by an exception. One thread at a time may use it.
 
     Args:
         path: the `.mcap` file to make; it must not exist.
         topics: type of each topic, such as `sensor_msgs/msg/Image`; more with `add_topic`.
         metadata: records by name, as with `add_metadata`.
         compression: of chunks, one of `COMPRESSIONS`.
+        flush_s: how often chunks are closed before they are full, s of wall time; None for never,
+            so that the same messages make the same bytes.
 
     Attributes:
         path: as given.
@@ -59,6 +61,7 @@ class BagWriter:
         *,
         metadata: Mapping[str, Mapping[str, str]] | None = None,
         compression: str = "none",
+        flush_s: float | None = FLUSH_S,
     ) -> None:
         if path.suffix != SUFFIX:
             raise OutputError(f"{path}: expected a file name that ends with {SUFFIX}")
@@ -72,6 +75,7 @@ class BagWriter:
         self._channels: dict[str, int] = {}
         self._counts: dict[str, int] = {}
         self._schemas: dict[str, int] = {}
+        self._flush_s = flush_s
         self._flushed_s = time.monotonic()
         self._writer: Writer | None = Writer(
             self._stream,
@@ -104,7 +108,7 @@ class BagWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        self._end(whole=kind is None)
 
     def add_topic(
         self, topic: str, kind: str, definition: str | None = None, qos: Qos | None = None
@@ -153,7 +157,7 @@ class BagWriter:
             )
         except OSError as error:
             raise self._give_up(error) from error
-        if time.monotonic() - self._flushed_s >= FLUSH_S:
+        if self._flush_s is not None and time.monotonic() - self._flushed_s >= self._flush_s:
             self.flush()
 
     def add_metadata(self, name: str, values: Mapping[str, str]) -> None:
@@ -201,13 +205,17 @@ class BagWriter:
         Raises:
             OutputError: the disk is full, or somebody else made a file of that name meanwhile.
         """
+        self._end(whole=True)
+
+    def _end(self, whole: bool) -> None:
         writer, self._writer = self._writer, None
         if writer is None:
             return
         try:
             writer.finish()  # type: ignore[no-untyped-call]
             self._stream.close()
-            put_in_place(self.partial, self.path)
+            if whole:
+                put_in_place(self.partial, self.path)
         except OSError as error:
             with suppress(OSError):
                 self._stream.close()

@@ -14,7 +14,7 @@ JPEG_QUALITY = 95
 
 
 def _png(image: Pixels) -> bytes:
-    return _encoded(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    return _encoded(".png", image, [])
 
 
 def _jpeg(image: Pixels) -> bytes:

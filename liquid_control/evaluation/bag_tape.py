@@ -115,7 +115,7 @@ class BagTape:
 def fly_on_bag(
     flyer: Flyer, job: FlightJob, pilot: Pilot, path: Path, image: str = "raw"
 ) -> FlightRecord:
-    """Fly a job and write it to a bag.
+    """Fly a job and write it to a bag; the same job, model and code make the same bytes.
 
     Args:
         flyer: flies in process.
@@ -132,7 +132,8 @@ def fly_on_bag(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-    with BagWriter(path, _topics(pilot, image), metadata=_metadata(job, pilot)) as bag:
+    topics, metadata = _topics(pilot, image), _metadata(job, pilot)
+    with BagWriter(path, topics, metadata=metadata, flush_s=None) as bag:
         record = flyer(job.scenario, job.seed, taped, BagTape(bag, job, taped, image))
         ended = {name: json.dumps(value) for name, value in asdict(record.result).items()}
         bag.add_metadata(RESULT, ended | {"reason": record.result.reason})

@@ -38,10 +38,3 @@ CONTROLLER = "controller_node"
 GUARD = "guard_node"
 RECORDER = "recorder_node"
 REPLAY = "replay_node"
-
-
-def type_name(topic: str) -> str:
-    """Return a topic's type as bags and tools write it, such as `sensor_msgs/msg/Image`."""
-    kind = TYPES[topic]
-    package, folder = kind.__module__.split(".")[:2]
-    return f"{package}/{folder}/{kind.__name__}"

@@ -133,6 +133,18 @@ def test_a_bag_stands_in_its_place_only_once_it_is_closed(tmp_path):
     assert [found.name for found in tmp_path.iterdir()] == ["flight.mcap"]
 
 
+@pytest.mark.parametrize("name", ["flight.mcap", "flight"])
+def test_a_bag_whose_writing_failed_stays_beside_its_place(tmp_path, name):
+    raw = bytes(STORE.serialize_cdr(twist(1), TOPICS["cmd_vel"]))
+    with pytest.raises(ZeroDivisionError), open_sink(tmp_path / name, TOPICS) as bag:
+        bag.write("cmd_vel", raw, STEP_NS)
+        raise ZeroDivisionError
+    assert not (tmp_path / name).exists()
+    left = open_bag(bag.partial)
+    found = list(left.messages(["/cmd_vel"], Losses()))
+    assert [(message.log_ns, bytes(message.data)) for message in found] == [(STEP_NS, raw)]
+
+
 def test_a_closed_bag_takes_nothing_more(tmp_path):
     bag = BagWriter(tmp_path / "flight.mcap", TOPICS)
     bag.close()

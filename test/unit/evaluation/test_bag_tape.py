@@ -77,6 +77,14 @@ def test_one_message_a_tick_frame_and_sample_filed_under_its_own_stamp(tmp_path)
     assert (last.angular_velocity.x, last.linear_acceleration.z) == (0.05, 8.81)
 
 
+def test_the_same_flight_makes_the_same_bytes(tmp_path):
+    (planned,) = job()
+    paths = [tmp_path / name for name in ("a.mcap", "b.mcap")]
+    for path in paths:
+        fly_on_bag(toy_fly, planned, ToyPilot(), path, "png")
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
 def test_a_demonstrator_shows_one_command_and_flies_another(tmp_path):
     (planned,) = job()
     fly_on_bag(toy_fly, planned, Shower(), tmp_path / "a.mcap")
