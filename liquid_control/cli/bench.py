@@ -52,7 +52,7 @@ def bench(
     repeats: Annotated[
         int,
         typer.Option(
-            parser=whole_number(1), metavar="INT", help="Flights, each with another seed; or rounds."
+            parser=whole_number(1), metavar="INT", help="Flights with a seed each, or rounds."
         ),
     ] = 5,
     resets: Annotated[
