@@ -50,6 +50,8 @@ BASE = [
     "pydantic>=2.5",
     "rosbags>=0.10",
     "mcap>=1.6",
+    "zstandard>=0.21",
+    "lz4>=4.3",
     "rich>=13",
     "typer>=0.12",
 ]

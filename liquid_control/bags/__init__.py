@@ -2,6 +2,6 @@
 
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.recorded import FlightBag, read_bag
-from liquid_control.bags.writer import BagWriter
+from liquid_control.bags.writing.mcap_writer import BagWriter
 
 __all__ = ["BagWriter", "FlightBag", "Loss", "Losses", "read_bag"]

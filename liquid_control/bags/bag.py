@@ -10,10 +10,10 @@ from typing import Any
 import zstandard
 
 from liquid_control.bags.losses import Loss, Losses
-from liquid_control.bags.ordering import Stretch, by_time, watched
-from liquid_control.bags.part import Contents, Definition, Part, RawMessage
-from liquid_control.bags.parts import ZSTD, open_parts
-from liquid_control.bags.typestore import Types
+from liquid_control.bags.meaning.typestore import Types
+from liquid_control.bags.storage.ordering import Stretch, by_time, watched
+from liquid_control.bags.storage.part import Contents, Definition, Part, RawMessage
+from liquid_control.bags.storage.parts import ZSTD, open_parts
 from liquid_control.errors import BagError
 
 __all__ = ["Bag", "RawMessage", "TopicInfo", "open_bag"]

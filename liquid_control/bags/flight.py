@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from liquid_control.bags.bag import RawMessage
-from liquid_control.bags.commands import told_by
 from liquid_control.bags.events import (
     Clocked,
     Event,
@@ -18,18 +17,19 @@ from liquid_control.bags.events import (
     Moved,
     Speaker,
 )
-from liquid_control.bags.image_layout import AFTER_TIME, image_of
-from liquid_control.bags.imu_readings import read_imu
 from liquid_control.bags.losses import Loss, Losses
-from liquid_control.bags.odometry import state_of
-from liquid_control.bags.pairing import Pairing
-from liquid_control.bags.pictures import picture_of
-from liquid_control.bags.readings import calibration_of, features_of, neurons_of
+from liquid_control.bags.meaning.commands import told_by
+from liquid_control.bags.meaning.image_layout import AFTER_TIME, image_of
+from liquid_control.bags.meaning.imu_readings import read_imu
+from liquid_control.bags.meaning.odometry import state_of
+from liquid_control.bags.meaning.pairing import Pairing
+from liquid_control.bags.meaning.pictures import picture_of
+from liquid_control.bags.meaning.readings import calibration_of, features_of, neurons_of
+from liquid_control.bags.meaning.stamps import ANOTHER_CLOCK_NS, Clocks, beginning, own_stamp
+from liquid_control.bags.meaning.turning import Turning
 from liquid_control.bags.recording import Recording
-from liquid_control.bags.roles import IMAGE, Role
-from liquid_control.bags.stamps import ANOTHER_CLOCK_NS, Clocks, beginning, own_stamp
 from liquid_control.bags.topics import Source, TopicMap
-from liquid_control.bags.turning import Turning
+from liquid_control.bags.topics.roles import IMAGE, Role
 from liquid_control.errors import BagError, ObservationError
 
 SPEAKERS = {Role.POLICY_COMMAND: Speaker.POLICY, Role.COMMAND: Speaker.GUARD}

@@ -12,9 +12,9 @@ from liquid_control.bags.bag import Bag, RawMessage, TopicInfo
 from liquid_control.bags.events import Calibrated, Commanded, Event, Moved, Seen, Speaker
 from liquid_control.bags.flight import read_flight
 from liquid_control.bags.losses import Losses
-from liquid_control.bags.roles import Role
-from liquid_control.bags.topic_rules import TopicRules
 from liquid_control.bags.topics import Finding, TopicMap, find_roles, obstacle
+from liquid_control.bags.topics.roles import Role
+from liquid_control.bags.topics.rules import TopicRules
 from liquid_control.types import NANOSECONDS
 
 Tell = Callable[[int], None]

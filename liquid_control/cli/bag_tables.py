@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from liquid_control.bags.bag import Bag
-from liquid_control.bags.roles import IMU, TWIST, TWIST_STAMPED, Role
 from liquid_control.bags.survey import Survey, Traffic, metadata_records
 from liquid_control.bags.topics import Finding, Source
+from liquid_control.bags.topics.roles import IMU, TWIST, TWIST_STAMPED, Role
 from liquid_control.types import NANOSECONDS
 
 SCHEMA = 1

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from liquid_control.bags import BagWriter
-from liquid_control.bags.messages import (
+from liquid_control.bags.writing.messages import (
     camera_info_cdr,
     compressed_image_cdr,
     image_cdr,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from liquid_control.bags import messages
+from liquid_control.bags.writing import messages
 from liquid_control.types import Pixels
 
 IMAGE = "camera/image_raw"

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from liquid_control import __version__
-from liquid_control.bags import BagWriter, messages
-from liquid_control.bags.model_mark import model_mark
+from liquid_control.bags import BagWriter
+from liquid_control.bags.writing import messages
+from liquid_control.bags.writing.model_mark import model_mark
 from liquid_control.errors import OutputError
 from liquid_control.evaluation.bag_pictures import IMAGE, picture_message, picture_topics
 from liquid_control.evaluation.campaign import FlightJob

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
-from liquid_control.bags import roles
-from liquid_control.bags.pictures import picture_of
+from liquid_control.bags.meaning.pictures import picture_of
+from liquid_control.bags.topics import roles
 from liquid_control.nodes.conversions import image_from
 from liquid_control.types import Pixels
 

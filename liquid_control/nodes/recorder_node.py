@@ -12,11 +12,11 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from liquid_control import __version__
-from liquid_control.bags.background import BackgroundBag, Prepare, as_it_is
-from liquid_control.bags.compressing import FORMATS, PictureCompressor
-from liquid_control.bags.definitions import is_common
-from liquid_control.bags.model_mark import model_mark
-from liquid_control.bags.sink import BagSink, open_sink
+from liquid_control.bags.writing.background import BackgroundBag, Prepare, as_it_is
+from liquid_control.bags.writing.compressing import FORMATS, PictureCompressor
+from liquid_control.bags.writing.definitions import is_common
+from liquid_control.bags.writing.model_mark import model_mark
+from liquid_control.bags.writing.sink import BagSink, open_sink
 from liquid_control.errors import LiquidControlError, OutputError
 from liquid_control.nodes import topics
 from liquid_control.nodes.diagnostics import Diagnostics

@@ -7,8 +7,8 @@ from liquid_control.bags.bag import open_bag
 from liquid_control.bags.events import Event
 from liquid_control.bags.flight import read_flight
 from liquid_control.bags.losses import Losses
-from liquid_control.bags.roles import Role
 from liquid_control.bags.topics import load_rules, resolve
+from liquid_control.bags.topics.roles import Role
 from liquid_control.errors import BagError, ConfigError
 from liquid_control.nodes.replay_tape import ReplayTape
 from liquid_control.nodes.settings import ReplaySettings

@@ -8,8 +8,8 @@ from liquid_control.bags.bag import Bag
 from liquid_control.bags.events import Calibrated, Seen
 from liquid_control.bags.flight import read_flight
 from liquid_control.bags.losses import Losses
-from liquid_control.bags.roles import Role
 from liquid_control.bags.topics import TopicMap
+from liquid_control.bags.topics.roles import Role
 from liquid_control.errors import LiquidControlError
 from liquid_control.policy import Policy
 from liquid_control.replay.perceiver import Perceiver

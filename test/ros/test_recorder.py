@@ -15,10 +15,11 @@ from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
 from rosbags.typesys import Stores, get_typestore
 
-from liquid_control.bags import BagWriter, Losses, messages
+from liquid_control.bags import BagWriter, Losses
 from liquid_control.bags.bag import open_bag
-from liquid_control.bags.definitions import definition_of, type_hash
-from liquid_control.bags.model_mark import model_mark
+from liquid_control.bags.writing import messages
+from liquid_control.bags.writing.definitions import definition_of, type_hash
+from liquid_control.bags.writing.model_mark import model_mark
 from liquid_control.cli.graph import fly_through_graph
 from liquid_control.config.scenario import CameraSettings
 from liquid_control.nodes import conversions, topics

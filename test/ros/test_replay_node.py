@@ -14,8 +14,8 @@ from std_srvs.srv import SetBool, Trigger
 from liquid_control.bags import BagWriter, Losses, read_bag
 from liquid_control.bags.bag import open_bag
 from liquid_control.bags.flight import read_flight
-from liquid_control.bags.messages import FLIGHT_TOPICS, camera_info_cdr, image_cdr, imu_cdr
 from liquid_control.bags.topics import load_rules, resolve
+from liquid_control.bags.writing.messages import FLIGHT_TOPICS, camera_info_cdr, image_cdr, imu_cdr
 from liquid_control.cli.graph import fly_through_graph
 from liquid_control.cli.replay_live import ReplayPlan, replay_through_graph
 from liquid_control.config.scenario import CameraSettings

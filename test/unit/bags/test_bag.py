@@ -6,17 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from rosbags.highlevel import AnyReader
-from rosbags.rosbag2 import CompressionMode, StoragePlugin
-
-from liquid_control.bags.bag import RawMessage, open_bag
-from liquid_control.bags.cdr import header_stamp_ns
-from liquid_control.bags.losses import Loss, Losses
-from liquid_control.errors import BagError
-
-from .bag_files import (
+from bag_files import (
     CAMERA,
     COMMAND,
     FORMATS,
@@ -36,6 +26,15 @@ from .bag_files import (
     write_rosbag2,
     written,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rosbags.highlevel import AnyReader
+from rosbags.rosbag2 import CompressionMode, StoragePlugin
+
+from liquid_control.bags.bag import RawMessage, open_bag
+from liquid_control.bags.losses import Loss, Losses
+from liquid_control.bags.meaning.cdr import header_stamp_ns
+from liquid_control.errors import BagError
 
 pytestmark = pytest.mark.unit
 MESSAGES = flight()

@@ -3,25 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-
-from liquid_control.bags.bag import open_bag
-from liquid_control.bags.events import (
-    Calibrated,
-    Clocked,
-    Commanded,
-    Featured,
-    Fired,
-    Moved,
-    Seen,
-    Speaker,
-)
-from liquid_control.bags.flight import read_flight
-from liquid_control.bags.losses import Losses
-from liquid_control.bags.pairing import HELD_BYTES, SILENCE_NS, Pairing
-from liquid_control.bags.topics import load_rules, resolve
-from liquid_control.perception.sensor_sync import SensorSync
-
-from .recordings import (
+from recordings import (
     MS,
     SECOND,
     START,
@@ -37,6 +19,23 @@ from .recordings import (
     twist,
     twist_stamped,
 )
+
+from liquid_control.bags.bag import open_bag
+from liquid_control.bags.events import (
+    Calibrated,
+    Clocked,
+    Commanded,
+    Featured,
+    Fired,
+    Moved,
+    Seen,
+    Speaker,
+)
+from liquid_control.bags.flight import read_flight
+from liquid_control.bags.losses import Losses
+from liquid_control.bags.meaning.pairing import HELD_BYTES, SILENCE_NS, Pairing
+from liquid_control.bags.topics import load_rules, resolve
+from liquid_control.perception.sensor_sync import SensorSync
 
 pytestmark = pytest.mark.unit
 

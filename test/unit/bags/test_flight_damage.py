@@ -5,15 +5,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 import pytest
-
-from liquid_control.bags.bag import RawMessage, TopicInfo
-from liquid_control.bags.events import Seen
-from liquid_control.bags.flight import read_flight
-from liquid_control.bags.losses import Losses
-from liquid_control.bags.topics import load_rules, resolve
-from liquid_control.errors import BagError
-
-from .recordings import (
+from recordings import (
     MS,
     START,
     STORE,
@@ -33,6 +25,13 @@ from .recordings import (
     vehicle_local_position,
     vehicle_odometry,
 )
+
+from liquid_control.bags.bag import RawMessage, TopicInfo
+from liquid_control.bags.events import Seen
+from liquid_control.bags.flight import read_flight
+from liquid_control.bags.losses import Losses
+from liquid_control.bags.topics import load_rules, resolve
+from liquid_control.errors import BagError
 
 pytestmark = pytest.mark.unit
 

@@ -3,12 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+from recordings import MS, Recording, T, compressed, header, image, imu, odometry, twist_stamped
 
 from liquid_control.bags import read_bag
 from liquid_control.bags.losses import Losses
 from liquid_control.errors import BagError
-
-from .recordings import MS, Recording, T, compressed, header, image, imu, odometry, twist_stamped
 
 pytestmark = pytest.mark.unit
 

@@ -9,7 +9,7 @@ import pytest
 
 from liquid_control.bags import BagWriter, Losses
 from liquid_control.bags.bag import open_bag
-from liquid_control.bags.messages import compressed_image_cdr
+from liquid_control.bags.writing.messages import compressed_image_cdr
 from liquid_control.cli.main import main
 from liquid_control.cli.replay_model import parse_limits
 from liquid_control.config import project_file

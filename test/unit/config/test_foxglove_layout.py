@@ -13,7 +13,7 @@ from mcap.reader import make_reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from liquid_control.bags import BagWriter
-from liquid_control.bags.messages import CLOCK, COMPRESSED_IMAGE, FLIGHT_TOPICS, clock_cdr
+from liquid_control.bags.writing.messages import CLOCK, COMPRESSED_IMAGE, FLIGHT_TOPICS, clock_cdr
 from liquid_control.config import project_file
 
 pytestmark = pytest.mark.unit

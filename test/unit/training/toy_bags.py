@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from liquid_control.bags import BagWriter, messages
+from liquid_control.bags import BagWriter
+from liquid_control.bags.writing import messages
 from liquid_control.config.scenario import CameraSettings
 from liquid_control.types import Command, VehicleState
 

@@ -1,0 +1,1 @@
+"""What a message says, whoever sent it: pictures, readings, commands in our frames and units."""

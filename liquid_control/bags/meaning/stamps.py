@@ -1,0 +1,168 @@
+"""When a message happened: its own stamp, or when it was filed, on the camera's clock.
+
+A flight is put together by stamps, so all must be of one clock: the camera's. Messages without a
+stamp of their own, or with one of zero, are taken to have happened when they were filed. A topic
+whose clock is another one altogether (an autopilot that counts from its start, a simulation) is
+moved by the difference at the beginning of the bag, which keeps its own spacing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from struct import Struct
+
+from liquid_control.bags.bag import RawMessage
+from liquid_control.bags.topics import roles
+from liquid_control.errors import BagError
+from liquid_control.types import NANOSECONDS
+
+ANOTHER_CLOCK_NS = 3600 * NANOSECONDS
+"""Clocks that differ by more have nothing to do with each other."""
+LATEST_NS = 2**62
+"""Stamps beyond are no times: the sum of two would not fit into 64 bits."""
+PREFIX_MESSAGES = 4096
+PREFIX_BYTES = 48 << 20
+PREFIX_NS = 2 * NANOSECONDS
+
+ENCAPSULATION = 4
+"""Bytes before every message's first field."""
+LITTLE_ENDIAN = (b"\x00\x01", b"\x00\x00")
+
+_TIME = {True: Struct("<iI"), False: Struct(">iI")}
+_MICROSECONDS = {True: Struct("<Q"), False: Struct(">Q")}
+_OF_PX4 = (
+    roles.SENSOR_COMBINED,
+    roles.TRAJECTORY_SETPOINT,
+    roles.VEHICLE_LOCAL_POSITION,
+    roles.VEHICLE_ODOMETRY,
+)
+_WITHOUT = (roles.TWIST,)
+
+
+def is_little(data: bytes) -> bool:
+    """Return whether a message's numbers are little-endian.
+
+    Raises:
+        BagError: it is no plain CDR.
+    """
+    if len(data) < ENCAPSULATION or data[0] != 0 or data[1] > 1:
+        raise BagError(f"expected plain CDR, got bytes that begin with {data[:4].hex(' ')}")
+    return data[1] == 1
+
+
+def own_stamp(kind: str, data: bytes) -> int | None:
+    """Return what a message says of its time, ns; None where its type has no stamp.
+
+    The stamp is the first field of every type that has one.
+
+    Raises:
+        BagError: the message is too short for it.
+    """
+    if kind in _WITHOUT:
+        return None
+    little = is_little(data)
+    fields = (_MICROSECONDS if kind in _OF_PX4 else _TIME)[little]
+    if len(data) < ENCAPSULATION + fields.size:
+        raise BagError(f"expected at least {fields.size} bytes of {kind}, got {len(data) - 4}")
+    values = fields.unpack_from(data, ENCAPSULATION)
+    if kind in _OF_PX4:
+        return int(values[0]) * 1000
+    return int(values[0]) * NANOSECONDS + int(values[1])
+
+
+@dataclass(frozen=True, slots=True)
+class TopicClock:
+    """How a topic's messages get their stamps.
+
+    Attributes:
+        own: whether they have their own.
+        from_zero: whether a stamp of zero is one, at the beginning: a simulation's first.
+        lag_ns: what log time is ahead of the topic's clock, if that is another clock; else 0.
+        shift_ns: added to get the camera's clock.
+    """
+
+    own: bool = True
+    from_zero: bool = False
+    lag_ns: int = 0
+    shift_ns: int = 0
+
+
+class Clocks:
+    """The clocks of a flight's topics.
+
+    Args:
+        beginning: messages of the bag's beginning, from `beginning`.
+        camera: the camera's topic; None where there is none.
+    """
+
+    def __init__(self, beginning: Iterable[RawMessage], camera: str | None) -> None:
+        pairs: dict[str, list[tuple[int | None, int]]] = {}
+        for message in beginning:
+            try:
+                told = own_stamp(message.type, message.data)
+            except BagError:
+                continue
+            pairs.setdefault(message.topic, []).append((told, message.log_ns))
+        self._clocks = _clocks(pairs, camera)
+        self._counting: set[str] = set()
+
+    def stamp(self, message: RawMessage) -> int:
+        """Return a message's stamp on the camera's clock, ns.
+
+        Raises:
+            BagError: the message has none that could be one.
+        """
+        told = own_stamp(message.type, message.data)
+        clock = self._clocks.get(message.topic, TopicClock())
+        if told:
+            self._counting.add(message.topic)
+        zero = told == 0 and clock.from_zero and message.topic not in self._counting
+        if clock.own and told is not None and (told or zero):
+            stamp_ns = told + clock.shift_ns
+        else:
+            stamp_ns = message.log_ns - clock.lag_ns + clock.shift_ns
+        if abs(stamp_ns) > LATEST_NS:
+            raise BagError(f"{message.topic}: expected a stamp, got {stamp_ns} ns")
+        return stamp_ns
+
+
+def beginning(messages: Iterable[RawMessage], topics: Iterable[str]) -> list[RawMessage]:
+    """Take messages until every topic was heard twice, or for as long as is worth while."""
+    missing = dict.fromkeys(topics, 2)
+    taken: list[RawMessage] = []
+    size = 0
+    for message in islice(messages, PREFIX_MESSAGES):
+        taken.append(message)
+        size += len(message.data)
+        left = missing.pop(message.topic, 0) - 1
+        if left > 0:
+            missing[message.topic] = left
+        waited_ns = message.log_ns - taken[0].log_ns
+        if not missing or size > PREFIX_BYTES or waited_ns > PREFIX_NS:
+            break
+    return taken
+
+
+def _clocks(
+    pairs: Mapping[str, list[tuple[int | None, int]]], camera: str | None
+) -> dict[str, TopicClock]:
+    lags = {topic: _lag(told) for topic, told in pairs.items()}
+    reference = lags.get(camera or "", 0)
+    clocks = {}
+    for topic, told in pairs.items():
+        lag = lags[topic]
+        far = abs(lag - reference) > ANOTHER_CLOCK_NS
+        stamps = [stamp for stamp, _ in told if stamp]
+        from_zero = bool(stamps) and told[0][0] == 0 and 0 < stamps[0] < ANOTHER_CLOCK_NS
+        clocks[topic] = TopicClock(
+            own=bool(stamps),
+            from_zero=from_zero,
+            lag_ns=lag if abs(lag) > ANOTHER_CLOCK_NS else 0,
+            shift_ns=lag - reference if far else 0,
+        )
+    return clocks
+
+
+def _lag(told: list[tuple[int | None, int]]) -> int:
+    """Return log time less stamp of the message that was filed soonest, 0 without stamps."""
+    return min((log_ns - stamp for stamp, log_ns in told if stamp), default=0)

@@ -1,0 +1,168 @@
+"""Our types as serialised messages, without ROS: what a simulation that records needs.
+
+The same fields, frames and conventions as the nodes' messages, so that nobody can tell the two
+bags apart: pictures as `rgb8`, commands as twists in the heading frame, features as a row of
+`32FC1`, neurons as joint states (position is the state, velocity the time gate).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control import frames
+from liquid_control.bags.writing.definitions import types
+from liquid_control.config.scenario import CameraSettings
+from liquid_control.types import NANOSECONDS, Command, Floats, Pixels, VehicleState
+
+IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
+CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+IMU = "sensor_msgs/msg/Imu"
+ODOMETRY = "nav_msgs/msg/Odometry"
+NEURONS = "sensor_msgs/msg/JointState"
+COMMAND = "geometry_msgs/msg/TwistStamped"
+CLOCK = "rosgraph_msgs/msg/Clock"
+
+FLIGHT_TOPICS: dict[str, str] = {
+    "camera/image_raw": IMAGE,
+    "camera/camera_info": CAMERA_INFO,
+    "imu/data": IMU,
+    "odom": ODOMETRY,
+    "perception/features": IMAGE,
+    "policy/cmd_vel": COMMAND,
+    "policy/neurons": NEURONS,
+    "cmd_vel": COMMAND,
+    "/clock": CLOCK,
+}
+"""Topics of a flight's bag with their types, as the graph names them; diagnostics left out."""
+
+
+def image_cdr(image: Pixels, stamp_ns: int) -> bytes:
+    """Serialise an RGB picture, uint8 [H, W, 3]."""
+    height, width = image.shape[:2]
+    data = np.ascontiguousarray(image).reshape(-1)
+    header = _header(stamp_ns, frames.CAMERA_OPTICAL)
+    return _cdr(IMAGE, header, height, width, "rgb8", 0, 3 * width, data)
+
+
+def compressed_image_cdr(data: bytes, layout: str, stamp_ns: int) -> bytes:
+    """Serialise a compressed picture.
+
+    Args:
+        data: a PNG or JPEG file.
+        layout: as image transports write it, such as `rgb8; png compressed bgr8`.
+        stamp_ns: of the picture.
+    """
+    header = _header(stamp_ns, frames.CAMERA_OPTICAL)
+    return _cdr(COMPRESSED_IMAGE, header, layout, np.frombuffer(data, np.uint8))
+
+
+def camera_info_cdr(camera: CameraSettings, stamp_ns: int) -> bytes:
+    """Serialise the intrinsics of an undistorted pinhole camera; pixel centres are integers."""
+    f, cx, cy = camera.focal_px, 0.5 * (camera.width - 1), 0.5 * (camera.height - 1)
+    return _cdr(
+        CAMERA_INFO,
+        _header(stamp_ns, frames.CAMERA_OPTICAL),
+        camera.height,
+        camera.width,
+        "plumb_bob",
+        np.zeros(5),
+        np.array([f, 0.0, cx, 0.0, f, cy, 0.0, 0.0, 1.0]),
+        np.eye(3).reshape(-1),
+        np.array([f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0]),
+        0,
+        0,
+        types().types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False),
+    )
+
+
+def imu_cdr(rate: Floats, force: Floats, stamp_ns: int) -> bytes:
+    """Serialise one IMU sample, base_link; orientation is not measured: -1, as REP 145 has it.
+
+    Args:
+        rate: float64 [3], angular velocity, rad/s.
+        force: float64 [3], specific force, m/s^2.
+        stamp_ns: of the sample.
+    """
+    unknown = np.zeros(9)
+    no_orientation = np.array([-1.0] + [0.0] * 8)
+    return _cdr(
+        IMU,
+        _header(stamp_ns, frames.BASE_LINK),
+        _quaternion((0.0, 0.0, 0.0, 1.0)),
+        no_orientation,
+        _vector(rate),
+        unknown,
+        _vector(force),
+        unknown,
+    )
+
+
+def odometry_cdr(state: VehicleState, stamp_ns: int) -> bytes:
+    """Serialise the vehicle's state: pose in the map, twist in base_link."""
+    make = types().types
+    body = frames.rotation_from_quaternion(state.quaternion).T @ state.velocity
+    position = make["geometry_msgs/msg/Point"](*map(float, state.position))
+    pose = make["geometry_msgs/msg/Pose"](position, _quaternion(state.quaternion))
+    return _cdr(
+        ODOMETRY,
+        _header(stamp_ns, frames.MAP),
+        frames.BASE_LINK,
+        make["geometry_msgs/msg/PoseWithCovariance"](pose, np.zeros(36)),
+        make["geometry_msgs/msg/TwistWithCovariance"](
+            _twist(body, state.angular_velocity), np.zeros(36)
+        ),
+    )
+
+
+def features_cdr(features: NDArray[np.float32], stamp_ns: int) -> bytes:
+    """Serialise features, float32 [F], as a picture of one row; stamped with the frame's stamp."""
+    data = np.ascontiguousarray(features, np.float32).view(np.uint8)
+    header, count = _header(stamp_ns, frames.CAMERA_OPTICAL), len(features)
+    return _cdr(IMAGE, header, 1, count, "32FC1", 0, 4 * count, data)
+
+
+def neurons_cdr(names: Sequence[str], states: Floats, gates: Floats, stamp_ns: int) -> bytes:
+    """Serialise a network's state: names, float64 [N] states and time gates."""
+    values = (np.asarray(states, np.float64), np.asarray(gates, np.float64))
+    return _cdr(NEURONS, _header(stamp_ns, ""), list(names), *values, np.empty(0))
+
+
+def command_cdr(command: Command, stamp_ns: int) -> bytes:
+    """Serialise a command, in the heading frame, as a twist."""
+    linear, turn = command.values[:3], (0.0, 0.0, command.yaw_rate_radps)
+    return _cdr(COMMAND, _header(stamp_ns, frames.BASE_LINK), _twist(linear, turn))
+
+
+def clock_cdr(stamp_ns: int) -> bytes:
+    """Serialise simulated time."""
+    return _cdr(CLOCK, _time(stamp_ns))
+
+
+def _cdr(kind: str, *fields: Any) -> bytes:
+    store = types()
+    return bytes(store.serialize_cdr(store.types[kind](*fields), kind))
+
+
+def _time(stamp_ns: int) -> Any:
+    return types().types["builtin_interfaces/msg/Time"](
+        stamp_ns // NANOSECONDS, stamp_ns % NANOSECONDS
+    )
+
+
+def _header(stamp_ns: int, frame: str) -> Any:
+    return types().types["std_msgs/msg/Header"](_time(stamp_ns), frame)
+
+
+def _vector(values: Sequence[float] | Floats) -> Any:
+    return types().types["geometry_msgs/msg/Vector3"](*map(float, values))
+
+
+def _quaternion(values: Sequence[float] | Floats) -> Any:
+    return types().types["geometry_msgs/msg/Quaternion"](*map(float, values))
+
+
+def _twist(linear: Sequence[float] | Floats, angular: Sequence[float] | Floats) -> Any:
+    return types().types["geometry_msgs/msg/Twist"](_vector(linear), _vector(angular))

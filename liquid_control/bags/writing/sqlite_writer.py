@@ -1,0 +1,186 @@
+"""Write ROS 2 bags as rosbag2 did before MCAP: a folder with an SQLite database."""
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from rosbags.interfaces import Connection, Qos
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from rosbags.rosbag2.errors import WriterError
+from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
+
+from liquid_control.bags.writing.definitions import definition_of, type_hash
+from liquid_control.bags.writing.mcap_writer import FLUSH_S, absolute
+from liquid_control.bags.writing.placing import check_free, partial_names
+from liquid_control.errors import OutputError
+
+COMPRESSIONS = ("none", "zstd")
+
+
+class SqliteBagWriter:
+    """A rosbag2 folder that is being written: inside `NAME.partial`, moved out when it is closed.
+
+    What `BagWriter` promises holds here too; messages are committed every `FLUSH_S`, and a killed
+    process leaves `NAME.partial/NAME/NAME.db3`. Metadata is only in `metadata.yaml`, under
+    `custom_data` with keys `RECORD/KEY`, and so only in a bag that was closed.
+
+    Args:
+        path: the folder to make; it must not exist.
+        topics: type of each topic, such as `sensor_msgs/msg/Image`; more with `add_topic`.
+        metadata: records by name, as with `add_metadata`.
+        compression: of each message, one of `COMPRESSIONS`.
+
+    Raises:
+        OutputError: the folder exists, or cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        topics: Mapping[str, str],
+        *,
+        metadata: Mapping[str, Mapping[str, str]] | None = None,
+        compression: str = "none",
+    ) -> None:
+        if compression not in COMPRESSIONS:
+            raise OutputError(
+                f"compression: expected one of {', '.join(COMPRESSIONS)} for a rosbag2 folder, "
+                f"got {compression!r}"
+            )
+        check_free(path)
+        self.path = path
+        self._connections: dict[str, Connection] = {}
+        self._flushed_s = time.monotonic()
+        try:
+            self._home = next(name for name in partial_names(path) if _made(name))
+            self.partial = self._home / path.name
+            self._writer: Writer | None = self._open(compression)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unwritable(error) from error
+        for topic, kind in topics.items():
+            self.add_topic(topic, kind)
+        for name, values in (metadata or {}).items():
+            self.add_metadata(name, values)
+
+    def _open(self, compression: str) -> Writer:
+        writer = Writer(self.partial, version=9, storage_plugin=StoragePlugin.SQLITE3)
+        if compression == "zstd":
+            writer.set_compression(CompressionMode.MESSAGE, CompressionFormat.ZSTD)
+        writer.open()
+        # Pages that are written before their commit would be read as damage after a kill.
+        _storage(writer).conn.execute("PRAGMA cache_spill = OFF")
+        return writer
+
+    def _unwritable(self, error: Exception) -> OutputError:
+        reason = getattr(error, "strerror", None) or error
+        return OutputError(f"{self.path}: cannot be written ({reason})")
+
+    def __enter__(self) -> "SqliteBagWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end(whole=kind is None)
+
+    def add_topic(
+        self, topic: str, kind: str, definition: str | None = None, qos: Qos | None = None
+    ) -> None:
+        """Announce a topic; as `BagWriter.add_topic`."""
+        if self._writer is None or topic in self._connections:
+            return
+        text = definition if definition is not None else definition_of(kind)
+        try:
+            self._connections[topic] = self._writer.add_connection(
+                absolute(topic),
+                kind,
+                msgdef=text,
+                rihs01=type_hash(kind, text),
+                offered_qos_profiles=[qos] if qos else [],
+            )
+        except sqlite3.Error as error:
+            raise self._give_up(error) from error
+
+    def write(self, topic: str, cdr: bytes, stamp_ns: int) -> None:
+        """Append a message; as `BagWriter.write`."""
+        if self._writer is None:
+            return
+        try:
+            self._writer.write(self._connections[topic], stamp_ns, cdr)
+        except (OSError, sqlite3.Error) as error:
+            raise self._give_up(error) from error
+        if time.monotonic() - self._flushed_s >= FLUSH_S:
+            self.flush()
+
+    def add_metadata(self, name: str, values: Mapping[str, str]) -> None:
+        """Keep a record for `metadata.yaml`; record names are used once."""
+        if self._writer is not None:
+            for key, value in values.items():
+                self._writer.set_custom_data(f"{name}/{key}", value)
+
+    def flush(self, to_disk: bool = True) -> None:
+        """Commit what was written; the database always waits for the disk.
+
+        Raises:
+            OutputError: the disk is full, or the file went away.
+        """
+        if self._writer is None:
+            return
+        self._flushed_s = time.monotonic()
+        try:
+            _storage(self._writer).conn.commit()
+        except sqlite3.Error as error:
+            raise self._give_up(error) from error
+
+    def _give_up(self, error: Exception) -> OutputError:
+        """Leave what was committed in the partial folder; return what to raise."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(sqlite3.Error):
+                writer.abort()
+        return self._unwritable(error)
+
+    def close(self) -> None:
+        """Write `metadata.yaml` and move the bag to its place; closing twice is allowed.
+
+        Raises:
+            OutputError: the disk is full, or somebody else made a folder of that name meanwhile.
+        """
+        self._end(whole=True)
+
+    def _end(self, whole: bool) -> None:
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        try:
+            writer.close()
+            if not whole:
+                return
+            check_free(self.path)
+            self.partial.rename(self.path)
+            shutil.rmtree(self._home)
+        except (OSError, sqlite3.Error, WriterError) as error:
+            raise self._unwritable(error) from error
+
+
+def _made(folder: Path) -> bool:
+    """Make a folder; return False where one of that name exists."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _storage(writer: Writer) -> Sqlite3Writer:
+    storage = writer.storage
+    if not isinstance(storage, Sqlite3Writer):
+        raise TypeError(f"expected an SQLite bag, got {type(storage).__name__}")
+    return storage
