@@ -8,8 +8,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
+import numpy as np
+
 from liquid_control.bags.bag import RawMessage
 from liquid_control.bags.events import (
+    Calibrated,
     Clocked,
     Event,
     Featured,
@@ -66,7 +69,9 @@ class _Flight:
         self._playing: dict[str, list[tuple[Role, Source]]] = defaultdict(list)
         for role, source in topics.sources.items():
             self._playing[source.topic].append((role, source))
-        self._calibration = b""
+        self._calibration: bytes | tuple[int, ...] = b""
+        camera = topics.sources.get(Role.CAMERA)
+        self._fov_is_told = camera is not None and camera.horizontal_fov_deg is not None
         self._camera_lag_ns: int | None = None
         self._readers: dict[Role, Callable[[RawMessage, Source], Sequence[Event]]] = {
             Role.CAMERA: self._on_picture,
@@ -110,7 +115,15 @@ class _Flight:
         raw = source.type == IMAGE
         content = image_of(message.data) if raw else self._bag.decode(message)
         image = picture_of(source.type, content)
-        return self._pairing.add_frame(stamp_ns, image, message.log_ns)
+        told = self._calibrate(image.shape, source.horizontal_fov_deg)
+        return [*told, *self._pairing.add_frame(stamp_ns, image, message.log_ns)]
+
+    def _calibrate(self, shape: tuple[int, ...], fov_deg: float | None) -> Sequence[Event]:
+        """Return the calibration that the rules tell, once for pictures of one size."""
+        if fov_deg is None or shape == self._calibration:
+            return ()
+        self._calibration = shape
+        return (Calibrated(shape[1], shape[0], fov_deg, np.empty(0)),)
 
     def _note_jump(self, stamp_ns: int, log_ns: int) -> None:
         lag_ns, before_ns = log_ns - stamp_ns, self._camera_lag_ns
@@ -123,7 +136,7 @@ class _Flight:
 
     def _on_camera_info(self, message: RawMessage, source: Source) -> Sequence[Event]:
         told = message.data[AFTER_TIME:]
-        if told == self._calibration:
+        if self._fov_is_told or told == self._calibration:
             return ()
         self._calibration = told
         return (calibration_of(self._bag.decode(message)),)

@@ -29,7 +29,8 @@ Topic = Annotated[
         metavar="ROLE=/NAME",
         help="The topic of one role: camera, camera_info, imu, odometry, policy_command, command, "
         "features, neurons, clock. ROLE=none leaves it empty. A command's frame (heading, body, "
-        "map, ned) or an IMU's axes (flu, frd, optical) may follow: command=/cmd_vel,map.",
+        "map, ned), an IMU's axes (flu, frd, optical) or a camera's horizontal field of view in "
+        "degrees may follow: command=/cmd_vel,map or camera=/image_raw,69.4.",
         show_default=False,
     ),
 ]

@@ -56,7 +56,8 @@ class Viewfinder:
         if fov_deg is None and not _is_like((width, height), shape):
             raise ObservationError(
                 f"expected pictures in the shape of {shape[0]}x{shape[1]}, got {width}x{height}; "
-                "to cut them needs camera_info or the parameter horizontal_fov_deg"
+                "to cut them needs camera_info or the camera's field of view (perception_node: "
+                "horizontal_fov_deg; bags: --topic camera=/name,DEGREES)"
             )
         return Framing.of(self._view, width, height, fov_deg)
 

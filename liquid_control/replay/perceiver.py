@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from liquid_control.bags.events import Calibrated, Seen
 from liquid_control.errors import LiquidControlError
 from liquid_control.interfaces import PictureChange
-from liquid_control.perception.framing import Framing
 from liquid_control.perception.image import fit
+from liquid_control.perception.viewfinder import Viewfinder
 from liquid_control.policy import Policy
 from liquid_control.types import ImuWindow, Pixels
 
@@ -43,15 +43,16 @@ class Perceiver:
         self.policy = policy
         self._change = change
         self._view = policy.model.settings.camera.view
-        self._calibration: Calibrated | None = None
-        self._framing: tuple[tuple[int, int], Framing] | None = None
+        self._finder = Viewfinder(self._view)
         self._last: tuple[Seen, Percept | None] | None = None
         self._number = 0
         self._left_over: list[ImuWindow] = []
 
     def calibrated(self, calibration: Calibrated) -> None:
         """Learn the camera's field of view."""
-        self._calibration, self._framing = calibration, None
+        self._finder.calibrated(
+            calibration.width, calibration.height, calibration.horizontal_fov_deg
+        )
 
     def perceive(self, seen: Seen) -> Percept | None:
         """Return what came of a frame; None where the change of pictures does not deliver it."""
@@ -63,15 +64,9 @@ class Perceiver:
         """Return the part of a recorded picture that the model's camera would show, a view.
 
         Raises:
-            LiquidControlError: the camera shows less than the model needs.
+            LiquidControlError: the camera shows less than the model needs, or nobody knows what.
         """
-        height, width = image.shape[:2]
-        if self._framing is None or self._framing[0] != (width, height):
-            told = self._calibration
-            known = told is not None and (told.width, told.height) == (width, height)
-            fov = told.horizontal_fov_deg if told is not None and known else None
-            self._framing = (width, height), Framing.of(self._view, width, height, fov)
-        return self._framing[1].crop(image)
+        return self._finder.frame(image)
 
     def _look(self, seen: Seen) -> Percept | None:
         observation, number = seen.observation, self._number

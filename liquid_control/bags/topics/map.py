@@ -15,12 +15,14 @@ class Source:
         type: such as `sensor_msgs/msg/Image`.
         frame: of commands; types that say it themselves go before.
         axes: of `sensor_msgs/Imu`.
+        horizontal_fov_deg: of the camera, where the rules tell it, degrees.
     """
 
     topic: str
     type: str
     frame: VelocityFrame = VelocityFrame.HEADING
     axes: Axes = Axes.FLU
+    horizontal_fov_deg: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

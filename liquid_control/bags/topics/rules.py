@@ -26,6 +26,9 @@ class Rule(Settings):
         None, description="of commands told as a twist: heading, body, map or ned"
     )
     axes: Axes | None = Field(None, description="of sensor_msgs/Imu: flu, frd or optical")
+    horizontal_fov_deg: float | None = Field(
+        None, gt=1.0, lt=180.0, description="of the camera, in place of camera_info's, degrees"
+    )
 
 
 class Preset(Settings):
@@ -50,11 +53,13 @@ class Flag:
         topic: its name; None where the role shall stay empty.
         frame: of a command, where it was given.
         axes: of an IMU, where they were given.
+        horizontal_fov_deg: of the camera, where it was given, degrees.
     """
 
     topic: str | None
     frame: VelocityFrame | None = None
     axes: Axes | None = None
+    horizontal_fov_deg: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,8 @@ def _flag(role: str, text: str) -> tuple[Role, Flag]:
 
 def _told(role: Role, topic: str, manner: str) -> Flag:
     """Return a flag with what stands after its comma."""
+    if role is Role.CAMERA:
+        return Flag(topic, horizontal_fov_deg=_field_of_view(topic, manner))
     known: tuple[str, ...] = ()
     if role is Role.IMU:
         known = tuple(axes.value for axes in Axes)
@@ -142,3 +149,13 @@ def _told(role: Role, topic: str, manner: str) -> Flag:
     if role is Role.IMU:
         return Flag(topic, axes=Axes(manner))
     return Flag(topic, frame=VelocityFrame(manner))
+
+
+def _field_of_view(topic: str, text: str) -> float:
+    try:
+        return Rule(topics=(topic,), horizontal_fov_deg=float(text)).horizontal_fov_deg or 0.0
+    except ValueError:
+        raise ConfigError(
+            f"--topic camera={topic},{text}: expected the camera's horizontal field of view after "
+            "the comma, between 1 and 180 degrees"
+        ) from None

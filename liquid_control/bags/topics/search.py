@@ -117,4 +117,5 @@ def _source(role: Role, info: TopicInfo, rule: Rule | None, flag: Flag | None = 
     frame = (flag and flag.frame) or (rule and rule.frame if info.type in _TWISTS else None)
     axes = (flag and flag.axes) or (rule and rule.axes)
     default = VelocityFrame.BODY if info.type == ODOMETRY else VelocityFrame.HEADING
-    return Source(info.name, info.type, frame or default, axes or Axes.FLU)
+    fov_deg = (flag and flag.horizontal_fov_deg) or (rule and rule.horizontal_fov_deg)
+    return Source(info.name, info.type, frame or default, axes or Axes.FLU, fov_deg or None)

@@ -277,6 +277,18 @@ def test_messages_of_another_type_than_the_topics_are_counted(tmp_path):
     assert lost(losses) == {"WRONG_TYPE": 1}
 
 
+def test_a_field_of_view_that_is_told_goes_before_camera_info(tmp_path):
+    recording = Recording().add("/camera/camera_info", camera_info(START, 640, 480, 320.0), START)
+    recording.add("/camera/image_raw", image(START, width=4), START)
+    recording.add("/camera/image_raw", image(START + MS, width=4), START + MS)
+    recording.add("/camera/image_raw", image(START + 2 * MS, width=6), START + 2 * MS)
+    events, losses = recording.read(tmp_path / "bag", flags={"camera": "/camera/image_raw,69.4"})
+    told = [(e.width, e.height, e.horizontal_fov_deg) for e in events if isinstance(e, Calibrated)]
+    assert told == [(4, 2, 69.4), (6, 2, 69.4)]
+    assert isinstance(events[0], Calibrated)
+    assert not losses.counts
+
+
 def test_everything_that_a_graph_records_becomes_an_event(tmp_path):
     recording = flown([0], [0])
     features = np.array([0.5, np.nan, 2.0], np.float32)

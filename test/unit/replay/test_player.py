@@ -142,11 +142,20 @@ def test_changed_pictures_are_at_the_models_size(policy):
 
 
 def test_a_larger_camera_is_cut_to_the_models_view(policy):
-    events = frames(6, seed=5, size=(480, 640))
-    cut = [altered(s, image=s.observation.image[60:420]) for s in events]
+    seen = frames(6, seed=5, size=(480, 640))
+    events = [Calibrated(640, 480, 90.0, np.empty(0)), *seen]
+    cut = [altered(s, image=s.observation.image[60:420]) for s in seen]
     np.testing.assert_array_equal(
         play(policy, events).track.policy.values, play(policy, cut).track.policy.values
     )
+
+
+def test_what_a_camera_of_another_shape_shows_is_not_guessed(policy):
+    found = play(policy, frames(6, size=(480, 640)))
+    (reason,) = found.refused
+    assert "got 640x480" in reason
+    assert "--topic camera=/name,DEGREES" in reason
+    assert found.refused[reason] == 6
 
 
 def test_a_camera_that_sees_less_is_refused_once_it_tells(policy):

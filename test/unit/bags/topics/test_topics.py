@@ -272,7 +272,9 @@ def test_odometry_as_the_command_speaks_in_the_body(tmp_path):
         ({"camra": "/a"}, ConfigError, "--topic camra=/a: unknown role; there are: camera, "),
         ({"imu": "/a,ned"}, ConfigError, "expected one of flu, frd, optical after the comma"),
         ({"command": "/a,frd"}, ConfigError, "expected one of heading, body, map, ned after"),
-        ({"camera": "/a,map"}, ConfigError, "expected nothing after the comma"),
+        ({"odometry": "/a,map"}, ConfigError, "expected nothing after the comma"),
+        ({"camera": "/a,wide"}, ConfigError, "horizontal field of view after the comma"),
+        ({"camera": "/a,180"}, ConfigError, "between 1 and 180 degrees"),
         ({"camera": "/"}, ConfigError, "expected a topic such as camera=/name"),
     ],
 )
