@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -18,10 +18,17 @@ class LiveLine:
     Args:
         title: what the flight is called.
         stream: where to; stderr unless named.
+        text: says a progress event in words; `progress_text`, of a flight, unless given.
     """
 
-    def __init__(self, title: str, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        stream: TextIO | None = None,
+        text: Callable[[Mapping[str, Any]], str] | None = None,
+    ) -> None:
         self._title = title
+        self._text = text or progress_text
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._told_s = float("-inf")
@@ -47,7 +54,7 @@ class LiveLine:
         now_s = time.monotonic()
         if self._terminal or now_s - self._told_s >= PLAIN_PERIOD_S:
             self._told_s = now_s
-            self.say(progress_text(event))
+            self.say(self._text(event))
 
     def say(self, text: str) -> None:
         """Show what happens now."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from liquid_control.cli.numbers import at_least
+from liquid_control.cli.numbers import at_least, factor
 from liquid_control.cli.replay_disturbed import DisturbOption, disturbing, replayed_s
 from liquid_control.cli.topic_options import Topic, Topics
 from liquid_control.cli.watch import Took, Watch
@@ -71,6 +71,22 @@ def replay(
         typer.Option(parser=at_least(0.0), metavar="S", help="Replay so many seconds."),
     ] = None,
     disturb: DisturbOption = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Replay through the ROS 2 graph too, each frame waiting for its answer, and "
+            "compare; leaves live/replay.mcap.",
+        ),
+    ] = False,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            parser=factor,
+            metavar="FACTOR",
+            help="With --live: recorded seconds in a second, nobody waiting.",
+        ),
+    ] = None,
     video: Annotated[bool, typer.Option("--video", help="Write replay.mp4 too.")] = False,
     out: Annotated[
         Path | None,
@@ -89,6 +105,7 @@ def replay(
     from liquid_control.bags.topics import resolve
     from liquid_control.cli.output import output_folder
     from liquid_control.cli.packages import require_report
+    from liquid_control.cli.replay_also_live import check_live, live_lines, replay_live
     from liquid_control.cli.replay_files import write_files
     from liquid_control.cli.replay_model import (
         check_against,
@@ -102,6 +119,10 @@ def replay(
     from liquid_control.replay.judgement import exceeded
 
     require_report()
+    if live:
+        check_live(bag)
+    elif rate is not None:
+        raise ConfigError("--rate: is for --live")
     limits = parse_limits(max_rmse)
     check_backend(backend, "--backend")
     opened = open_bag(bag[0] if len(bag) == 1 else bag)
@@ -129,6 +150,10 @@ def replay(
         _tell(judgement, told, took, folder)
         if disturbed is not None:
             print(disturbed.line())
+        if live:
+            words = {"topics": topics or [], "topic": topic or []}
+            outcome = replay_live(asked, words, rate, folder)
+            print("\n".join(live_lines(judgement, outcome)))
     if over := exceeded(judgement, limits):
         print(f"liquid-control: --max-rmse exceeded: {', '.join(over)}", file=sys.stderr)
         raise typer.Exit(EXCEEDED)

@@ -13,6 +13,8 @@ from rclpy.qos import qos_profile_parameter_events
 from rclpy.task import Future
 
 NOT_SET = "null"
+READINGS = frozenset({"position_s"})
+"""Parameters that a node keeps true by itself, many times a second: no settings."""
 Tell = Callable[[str, Mapping[str, str]], None]
 """Hears a node's name, without the leading slash, and names and values as text."""
 
@@ -92,7 +94,7 @@ class ParameterScribe:
         if not self.told.get(name):
             return
         said = (*event.new_parameters, *event.changed_parameters)
-        values = {one.name: _text(one.value) for one in said}
+        values = {one.name: _text(one.value) for one in said if one.name not in READINGS}
         changed = dict(values.items() - self.told[name].items())
         if changed:
             self.told[name].update(changed)

@@ -10,6 +10,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 
 from liquid_control import __version__
 from liquid_control.bags.writing.background import BackgroundBag, Prepare, as_it_is
@@ -46,6 +47,10 @@ WATCH_PERIOD_S = 0.1
 PATIENCE_S = 5.0
 """For the parameters of a node that does not answer."""
 PIPELINE = frozenset({topics.PERCEPTION, topics.CONTROLLER, topics.GUARD})
+SOURCES = frozenset({topics.SIMULATOR, topics.REPLAY})
+"""Nodes that wait for their recorder before they begin."""
+ANSWERS = (topics.FEATURES, topics.POLICY_COMMAND, topics.NEURONS, topics.COMMAND)
+"""What nobody but the recorder may hear, so that nobody else would wait until it does."""
 
 
 class RecorderNode(Node):
@@ -56,7 +61,8 @@ class RecorderNode(Node):
     where they are remapped.
 
     A simulator that waits for its recorder begins once every topic is heard. Under simulated time
-    one of them, camera_info, is heard last: when the parameters of every node are in the bag.
+    one of them, camera_info, is heard last: when the parameters of every node are in the bag, and
+    every answer's publisher has been found.
     """
 
     def __init__(self, ending: Ending) -> None:
@@ -72,7 +78,7 @@ class RecorderNode(Node):
         self._diagnostics = Diagnostics(self, settings.mode, self._kept_pictures)
         self._scribe = ParameterScribe(self, self._tell_parameters, self._tell_change)
         self._changes = 0
-        self._heard: set[str] = set()
+        self._heard: dict[str, Subscription] = {}
         self._untyped: set[str] = set()
         self._newest_ns = 0
         self._clock_seen_s: float | None = None
@@ -124,12 +130,11 @@ class RecorderNode(Node):
         return {"pictures_not_compressed": kept} if kept else {}
 
     def _hear(self, topic: str, kind: type, profile: QoSProfile) -> None:
-        self._heard.add(topic)
         if topic != topics.IMAGE or self._pictures is None:
             name = name_of(kind)
             definition = None if is_common(name) else type_definition(kind)
             self._bag.add_topic(topic, name, definition, told_profile(profile))
-        self.create_subscription(
+        self._heard[topic] = self.create_subscription(
             kind,
             topic,
             self._writer_of(topic, begins_with_stamp(kind)),
@@ -167,7 +172,7 @@ class RecorderNode(Node):
     def _on_watch(self) -> None:
         self._scribe.look()
         self._hear_extra_topics()
-        if topics.CAMERA_INFO not in self._heard and self._parameters_are_told():
+        if topics.CAMERA_INFO not in self._heard and self._flight_may_begin():
             self._hear_graph([topics.CAMERA_INFO])
 
     def _hear_extra_topics(self) -> None:
@@ -189,15 +194,19 @@ class RecorderNode(Node):
         wanted = self._settings.image == "compressed"
         return wanted or self.count_publishers(topics.IMAGE) == 0
 
-    def _parameters_are_told(self) -> bool:
-        """Return whether all is known of the nodes of a flight that waits for us."""
+    def _flight_may_begin(self) -> bool:
+        """Return whether all is known of the nodes of a flight that waits for us, and heard."""
         if self.count_publishers(topics.CLOCK) == 0:
             return False
         self._clock_seen_s = self._clock_seen_s or time.monotonic()
         there = self._scribe.there()
-        expected = there | (PIPELINE if topics.SIMULATOR in there else frozenset())
-        late = time.monotonic() - self._clock_seen_s > PATIENCE_S
-        return late or expected <= self._scribe.answered()
+        expected, answers = there, ()
+        if there & SOURCES:
+            expected, answers = there | PIPELINE, ANSWERS
+        if time.monotonic() - self._clock_seen_s > PATIENCE_S:
+            return True
+        told = expected <= self._scribe.answered()
+        return told and all(self._heard[topic].get_publisher_count() for topic in answers)
 
     def close(self) -> None:
         """Close the bag; its last record tells what is known not to be in it."""

@@ -32,6 +32,10 @@ class Series:
     def __len__(self) -> int:
         return len(self.stamp_ns)
 
+    def none(self) -> "Series":
+        """Return a series of the same kind without rows."""
+        return Series(self.stamp_ns[:0], self.values[:0], self.log_ns[:0])
+
 
 class Rows:
     """A series that grows: as compact as its numbers, however long the bag.
