@@ -13,6 +13,7 @@ from liquid_control.bags import Loss, Losses
 from liquid_control.bags.events import Calibrated, Commanded, Event, Moved, Seen, Speaker
 from liquid_control.errors import ModelError, ObservationError
 from liquid_control.perception.image import CameraView, fit
+from liquid_control.perception.sensor_sync import RESTART_NS
 from liquid_control.perception.viewfinder import Viewfinder
 from liquid_control.training.bags.settings import BagLabel
 from liquid_control.types import Command, ImuWindow, Pixels, VehicleState
@@ -67,8 +68,9 @@ def recorded_flights(
     for event in events:
         if isinstance(event, Seen):
             if flight.frames and event.observation.stamp_ns <= flight.frames[-1].stamp_ns:
+                following = _taken_after_return(flight)
                 yield flight
-                flight = RecordedFlight()
+                flight = following
             _see(flight, event, finder, view, losses)
         elif isinstance(event, Calibrated):
             finder.calibrated(event.width, event.height, event.horizontal_fov_deg)
@@ -77,6 +79,20 @@ def recorded_flights(
         elif isinstance(event, Commanded) and event.speaker == SPEAKERS.get(label):
             _label(flight, event.stamp_ns, event.command, losses)
     yield flight
+
+
+def _taken_after_return(flight: RecordedFlight) -> RecordedFlight:
+    """Take out what came after the clock was set back: a frame comes late, having waited."""
+    return RecordedFlight([], _rows_after_return(flight.labels), _rows_after_return(flight.speeds))
+
+
+def _rows_after_return(rows: list[Row]) -> list[Row]:
+    for index in range(len(rows) - 1, 0, -1):
+        if rows[index - 1][0] - rows[index][0] >= RESTART_NS:
+            later = rows[index:]
+            del rows[index:]
+            return later
+    return []
 
 
 def _see(

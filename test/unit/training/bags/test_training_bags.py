@@ -218,3 +218,25 @@ def test_a_clock_that_is_set_back_begins_another_flight(tmp_path):
     flights = list(recorded_flights(events, VIEW, BagLabel.POLICY_COMMAND, Losses()))
     assert [len(flight.frames) for flight in flights] == [20, 20]
     assert [flight.labels[0][0] for flight in flights] == [100 * MS, 50 * MS]
+
+
+def test_what_is_heard_of_the_next_flight_before_its_first_frame_is_its_own(tmp_path):
+    """A frame waits for its IMU samples; odometry of its time has come by then."""
+    from liquid_control.bags import Losses
+    from liquid_control.bags.events import Moved, Seen
+    from liquid_control.training.bags.flight import recorded_flights
+    from liquid_control.training.bags.settings import BagLabel
+    from liquid_control.types import ImuWindow, Observation
+
+    def heard(number, speed_mps):
+        stamp = 100 * MS * number
+        seen = Seen(Observation(stamp, picture(number), ImuWindow.empty()), number)
+        return [Moved(stamp, state(speed_mps)), seen]
+
+    events = [event for number in range(20) for event in heard(number, 1.0)]
+    events += [Moved(0, state(2.0)), *heard(1, 2.0), *heard(2, 2.0)]
+    first, second = recorded_flights(events, VIEW, BagLabel.ODOMETRY, Losses())
+    assert [stamp for stamp, _ in first.labels] == [100 * MS * number for number in range(20)]
+    assert {values[1] for _, values in first.labels} == {1.0}
+    assert [stamp for stamp, _ in second.labels] == [0, 100 * MS, 200 * MS]
+    assert {speed for _, (speed,) in second.speeds} == {2.0}
