@@ -4,7 +4,9 @@ What a pixel of the small picture covers is summed in integers, pixels on the ed
 OpenCV's INTER_AREA does the same in float32, a value at a time. Sizes whose ratio is a small
 fraction, as 640:96 = 20:3, repeat after a few rows and columns, so that here a few operations on
 whole pictures and one small product do. Sums stay below 2^24, where float32 still counts every
-integer: the result is the same on every machine, in whatever order it is summed.
+integer. They are divided once, by at most 255^2: what is not half way between two values is at
+least 1 / (2 255^2) away from it, farther than the 2^-17 that float32 rounds by below 256. So the
+result is exact, and the same on every machine, in whatever order it is summed.
 """
 
 from functools import lru_cache
@@ -36,8 +38,8 @@ def area_average(image: Pixels, width: int, height: int) -> Pixels:
 
     Args:
         image: uint8 [H, W, 3].
-        width: wanted, such that `is_simple`; likewise height.
-        height: pixels.
+        width: wanted, pixels; `is_simple(W, width)`.
+        height: wanted, pixels; `is_simple(H, height)`.
 
     Returns:
         uint8 [height, width, 3].
@@ -61,8 +63,7 @@ def _weighted(
     total: NDArray[np.uint16] = lines[:, first + 1 : last].sum(axis=1, dtype=np.uint16)
     total *= np.uint16(whole)
     total += np.multiply(lines[:, first], np.uint16(first_weight), dtype=np.uint16)
-    if last_weight:
-        total += np.multiply(lines[:, last], np.uint16(last_weight), dtype=np.uint16)
+    total += np.multiply(lines[:, last], np.uint16(last_weight), dtype=np.uint16)
     return total
 
 
@@ -70,7 +71,8 @@ def _weighted(
 def _parts(size: int, wanted: int) -> tuple[tuple[int, int, int, int, int], ...]:
     """Return first and last pixel of each area of a period, their weights and that of a whole one.
 
-    In units in which a pixel is q wide and an area p, for size : wanted = p : q.
+    In units in which a pixel is q wide and an area p, for size : wanted = p : q. An area is at
+    least two pixels wide, so that its first and last are never the same.
     """
     period = gcd(size, wanted)
     p, q = size // period, wanted // period

@@ -1,10 +1,16 @@
 from fractions import Fraction
+from math import gcd
 
 import cv2
 import numpy as np
 import pytest
 
-from liquid_control.perception.area import area_average, is_simple
+from liquid_control.perception.area import (
+    LONGEST_PERIOD,
+    MOST_PARTS,
+    area_average,
+    is_simple,
+)
 from liquid_control.perception.image import CameraView, fit
 
 pytestmark = pytest.mark.unit
@@ -30,6 +36,50 @@ def test_it_is_the_exact_mean_over_each_area(sizes):
     )
     rounded = np.vectorize(round)(exact).astype(np.uint8)
     np.testing.assert_array_equal(area_average(image, width, height), rounded)
+
+
+RATIOS = [
+    (p, q)
+    for q in range(2, MOST_PARTS + 1)
+    for p in range(2 * q, LONGEST_PERIOD + 1)
+    if gcd(p, q) == 1
+]
+"""Every ratio of sides that it is made for, in lowest terms."""
+
+
+def overlaps(p, q):
+    """Return how much of each of p pixels, q wide, lies in each of q areas, p wide: int [q, p]."""
+    area, pixel = np.arange(q)[:, None] * p, np.arange(p) * q
+    return np.clip(np.minimum(area + p, pixel + q) - np.maximum(area, pixel), 0, None)
+
+
+def halves(total, count):
+    """Return total / count in integers, rounded half to even."""
+    whole, rest = np.divmod(total, count)
+    return whole + ((2 * rest > count) | ((2 * rest == count) & (whole % 2 == 1)))
+
+
+def test_it_is_exact_for_every_ratio_that_it_is_made_for():
+    """Noise between two neighbouring values, where means lie close to the halves between them."""
+    random = np.random.default_rng(7)
+    assert len(RATIOS) > 1000
+    for rows, height in RATIOS:
+        columns, width = RATIOS[random.integers(len(RATIOS))]
+        low = int(random.integers(0, 255))
+        image = random.integers(low, low + 2, (rows, columns, 3), dtype=np.uint8)
+        down, across = overlaps(rows, height), overlaps(columns, width)
+        total = np.einsum("ay,bx,yxc->abc", down, across, image.astype(np.int64), optimize=True)
+        expected = halves(total, rows * columns)
+        np.testing.assert_array_equal(area_average(image, width, height), expected)
+
+
+@pytest.mark.parametrize(("base", "rounded"), [(6, 6), (7, 8)])
+def test_exact_halves_go_to_the_even_value(base, rounded):
+    """The first area of 8:3 weighs pixels by (3, 3, 2) across and down: 32 of 64 are a half."""
+    image = np.full((8, 8, 3), base, np.uint8)
+    image[2, 2] += 5
+    image[:2, 2] += 1
+    assert area_average(image, 3, 3)[0, 0].tolist() == [rounded] * 3
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 360), (1280, 720), (320, 180), (848, 477)])
