@@ -1,7 +1,7 @@
 """One replay, from an opened bag to a judgement: what the command line asks for, done."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ from liquid_control.types import NANOSECONDS
 if TYPE_CHECKING:
     from liquid_control.bags import Losses
     from liquid_control.bags.bag import Bag
-    from liquid_control.bags.events import Event
     from liquid_control.bags.topics import TopicMap
     from liquid_control.command import Guard
     from liquid_control.replay.document import About
@@ -78,6 +77,7 @@ def run_replay(asked: Asked, losses: "Losses", further: "Sequence[Listener]" = (
         BagError: the bag has no frame that can be used, or nothing to compare with.
     """
     from liquid_control.bags.flight import read_flight
+    from liquid_control.bags.recording import Excerpt
     from liquid_control.cli.reading_progress import shown_progress
     from liquid_control.perception.picture_statistics import PictureDistribution
     from liquid_control.policy import Policy
@@ -97,8 +97,9 @@ def run_replay(asked: Asked, losses: "Losses", further: "Sequence[Listener]" = (
     learned = PictureDistribution.load(model.path)
     pictures = None if learned is None else PictureTape(perceiver)
     listeners = [one for one in (player, tape, other, pictures) if one is not None]
-    events = read_flight(asked.bag, asked.topics, losses, asked.span.begin_ns(asked.bag))
-    events = _until(events, asked.span.end_ns(asked.bag))
+    end_ns = asked.span.end_ns(asked.bag)
+    excerpt = asked.bag if end_ns is None else Excerpt(asked.bag, end_ns)
+    events = read_flight(excerpt, asked.topics, losses, asked.span.begin_ns(asked.bag))
     events = shown_progress(events, asked.bag, "replaying")
     replay(events, [*listeners, *further])
     replayed, recorded = player.replayed(), tape.recorded()
@@ -137,14 +138,6 @@ def _check_frames(asked: Asked, frames: int, answered: int, refused: "Mapping[st
     if not answered:
         reason = next(iter(refused), "none was delivered")
         raise BagError(f"{asked.bag.path}: none of {frames} frames on {camera} fits: {reason}")
-
-
-def _until(events: "Iterator[Event]", end_ns: int | None) -> "Iterator[Event]":
-    """Yield events until one was filed after an instant."""
-    for event in events:
-        if end_ns is not None and getattr(event, "log_ns", end_ns) > end_ns:
-            return
-        yield event
 
 
 def guard_of(metadata: "Mapping[str, Mapping[str, str]]") -> "Guard":

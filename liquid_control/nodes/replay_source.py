@@ -7,6 +7,7 @@ from liquid_control.bags.bag import open_bag
 from liquid_control.bags.events import Event
 from liquid_control.bags.flight import read_flight
 from liquid_control.bags.losses import Losses
+from liquid_control.bags.recording import Excerpt
 from liquid_control.bags.topics import load_rules, resolve
 from liquid_control.bags.topics.roles import Role
 from liquid_control.errors import BagError, ConfigError
@@ -38,6 +39,7 @@ class ReplaySource:
         self._check("start_s", settings.start_s)
         first_ns = self._at(settings.start_s)
         last_ns = first_ns + _ns(settings.duration_s) if settings.duration_s else None
+        self._recording = self._bag if last_ns is None else Excerpt(self._bag, last_ns)
         end_ns = last_ns if last_ns is not None else self._bag.end_ns
         self.duration_s = None if end_ns is None else (end_ns - first_ns) / NANOSECONDS
         self.tape = ReplayTape(
@@ -88,7 +90,7 @@ class ReplaySource:
 
     def _read(self, log_ns: int | None) -> Iterator[Event]:
         self.losses = Losses()
-        return read_flight(self._bag, self._topics, self.losses, log_ns)
+        return read_flight(self._recording, self._topics, self.losses, log_ns)
 
 
 def _ns(seconds: float) -> int:

@@ -34,6 +34,7 @@ from rosbags.rosbag2 import CompressionMode, StoragePlugin
 from liquid_control.bags.bag import RawMessage, open_bag
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.meaning.cdr import header_stamp_ns
+from liquid_control.bags.recording import Excerpt
 from liquid_control.errors import BagError
 
 pytestmark = pytest.mark.unit
@@ -267,3 +268,12 @@ def check_against_rosbags(path: Path, messages: list[Written]) -> None:
     for mine, (_, decoded) in zip(sorted(ours), sorted(theirs, key=lambda pair: pair[0]),
                                   strict=True):  # fmt: skip
         assert same(bag.decode(mine), decoded)
+
+
+def test_an_excerpt_ends_at_its_log_time(tmp_path):
+    bag = open_bag(write_mcap(tmp_path / "a.mcap", MESSAGES, "none"))
+    excerpt = Excerpt(bag, START_NS + 2 * STEP_NS)
+    found = list(excerpt.messages(bag.topics, Losses()))
+    assert plain(found) == [m for m in MESSAGES if m[1] <= START_NS + 2 * STEP_NS]
+    assert 0 < len(found) < len(MESSAGES)
+    assert excerpt.topics is bag.topics
