@@ -1,16 +1,13 @@
 """Writes the flight's bag: messages go from the wire to the file without being opened."""
 
 import time
-from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from struct import unpack_from
 
 from rclpy.clock import Clock, ClockType
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.subscription import Subscription
 
 from liquid_control import __version__
 from liquid_control.bags.writing.background import BackgroundBag, Prepare, as_it_is
@@ -21,20 +18,11 @@ from liquid_control.bags.writing.sink import BagSink, open_sink
 from liquid_control.errors import LiquidControlError, OutputError
 from liquid_control.nodes import topics
 from liquid_control.nodes.diagnostics import Diagnostics
-from liquid_control.nodes.message_types import (
-    begins_with_stamp,
-    message_class,
-    name_of,
-    type_definition,
-)
+from liquid_control.nodes.message_types import name_of, type_definition
 from liquid_control.nodes.parameter_scribe import ParameterScribe
 from liquid_control.nodes.parameters import declare
-from liquid_control.nodes.recorder_topics import (
-    COMPRESSED,
-    deep_profile,
-    published,
-    told_profile,
-)
+from liquid_control.nodes.recorder_ears import RecorderEars
+from liquid_control.nodes.recorder_topics import told_profile
 from liquid_control.nodes.settings import RecorderSettings
 from liquid_control.nodes.shutdown import Ending, main_of
 from liquid_control.provenance import git_revision
@@ -44,6 +32,7 @@ LINGER_S = 0.3
 HEADER_BYTES = 4
 """Every CDR message begins with them; a stamped one then with its time."""
 WATCH_PERIOD_S = 0.1
+LOOK_PERIOD_S = 1.0
 PATIENCE_S = 5.0
 """For the parameters of a node that does not answer."""
 PIPELINE = frozenset({topics.PERCEPTION, topics.CONTROLLER, topics.GUARD})
@@ -77,15 +66,17 @@ class RecorderNode(Node):
         self._tell_provenance()
         self._diagnostics = Diagnostics(self, settings.mode, self._kept_pictures)
         self._scribe = ParameterScribe(self, self._tell_parameters, self._tell_change)
+        self._ears = RecorderEars(self, settings.mode, self, self._diagnostics)
         self._changes = 0
-        self._heard: dict[str, Subscription] = {}
-        self._untyped: set[str] = set()
         self._newest_ns = 0
         self._clock_seen_s: float | None = None
         left_out = self._left_out()
-        self._hear_graph(topic for topic in topics.TYPES if topic not in left_out)
+        for topic in topics.TYPES:
+            if topic not in left_out:
+                self._ears.hear_ours(topic)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._watch = self.create_timer(WATCH_PERIOD_S, self._on_watch, clock=steady)
+        self._look = self.create_timer(LOOK_PERIOD_S, self._ears.look, clock=steady)
 
     def _prepare_for(self, sink: BagSink) -> Prepare:
         if self._settings.image not in FORMATS:
@@ -98,10 +89,6 @@ class RecorderNode(Node):
         simulated = self.get_parameter("use_sim_time").value
         later = {topics.CAMERA_INFO} if simulated else set()
         return later | ({topics.IMAGE} if self._settings.image == "compressed" else set())
-
-    def _hear_graph(self, names: Iterable[str]) -> None:
-        for topic in names:
-            self._hear(topic, topics.TYPES[topic], deep_profile(topic, self._settings.mode))
 
     def _tell_provenance(self) -> None:
         self._bag.add_metadata(
@@ -129,38 +116,23 @@ class RecorderNode(Node):
         kept = self._pictures.kept if self._pictures else 0
         return {"pictures_not_compressed": kept} if kept else {}
 
-    def _hear(self, topic: str, kind: type, profile: QoSProfile) -> None:
+    def announce(self, topic: str, kind: type, profile: QoSProfile) -> None:
+        """Announce a topic to the bag, except pictures of which only compressed ones go in."""
         if topic != topics.IMAGE or self._pictures is None:
             name = name_of(kind)
             definition = None if is_common(name) else type_definition(kind)
             self._bag.add_topic(topic, name, definition, told_profile(profile))
-        self._heard[topic] = self.create_subscription(
-            kind,
-            topic,
-            self._writer_of(topic, begins_with_stamp(kind)),
-            profile,
-            raw=True,
-            event_callbacks=SubscriptionEventCallbacks(
-                message_lost=lambda event: self._diagnostics.count(
-                    "message_lost", f"{event.total_count_change} on {topic}"
-                )
-            ),
-        )
 
-    def _writer_of(self, topic: str, stamped: bool) -> Callable[[bytes], None]:
-        lockstep = self._settings.mode == "lockstep"
-
-        def write(serialised: bytes) -> None:
-            if not lockstep:
-                stamp_ns = self.get_clock().now().nanoseconds
-            else:
-                stamp_ns = self._newest_ns = _stamp(serialised) if stamped else self._newest_ns
-            if not self._bag.write(topic, serialised, max(0, stamp_ns)):
-                self._refuse(topic)
-            if self._bag.error is not None:
-                self._ending.fail(self._bag.error)
-
-        return write
+    def take(self, topic: str, stamped: bool, serialised: bytes) -> None:
+        """Write a message."""
+        if self._settings.mode != "lockstep":
+            stamp_ns = self.get_clock().now().nanoseconds
+        else:
+            stamp_ns = self._newest_ns = _stamp(serialised) if stamped else self._newest_ns
+        if not self._bag.write(topic, serialised, max(0, stamp_ns)):
+            self._refuse(topic)
+        if self._bag.error is not None:
+            self._ending.fail(self._bag.error)
 
     def _refuse(self, topic: str) -> None:
         """A message found no room: in lockstep that breaks a promise, in real time it counts."""
@@ -171,23 +143,14 @@ class RecorderNode(Node):
 
     def _on_watch(self) -> None:
         self._scribe.look()
-        self._hear_extra_topics()
-        if topics.CAMERA_INFO not in self._heard and self._flight_may_begin():
-            self._hear_graph([topics.CAMERA_INFO])
-
-    def _hear_extra_topics(self) -> None:
-        extra = [topic for topic in self._settings.topics if topic not in self._heard]
-        if COMPRESSED not in self._heard and self._camera_is_compressed():
-            extra.append(COMPRESSED)
-        for topic in extra:
-            found = published(self, topic)
-            if found is None or topic in self._untyped:
-                continue
-            try:
-                self._hear(topic, message_class(found[0]), found[1])
-            except OutputError as error:
-                self._untyped.add(topic)
-                self._diagnostics.count("topic_without_type", f"{topic}: {error}")
+        wanted = [*self._settings.topics]
+        if self._camera_is_compressed():
+            wanted.append(topics.COMPRESSED)
+        for topic in wanted:
+            if not self._ears.hears(topic):
+                self._ears.hear_found(topic)
+        if not self._ears.hears(topics.CAMERA_INFO) and self._flight_may_begin():
+            self._ears.hear_ours(topics.CAMERA_INFO)
 
     def _camera_is_compressed(self) -> bool:
         """Return whether the camera's driver is to be heard on its compressed topic."""
@@ -206,7 +169,7 @@ class RecorderNode(Node):
         if time.monotonic() - self._clock_seen_s > PATIENCE_S:
             return True
         told = expected <= self._scribe.answered()
-        return told and all(self._heard[topic].get_publisher_count() for topic in answers)
+        return told and all(self._ears.publishers(topic) for topic in answers)
 
     def close(self) -> None:
         """Close the bag; its last record tells what is known not to be in it."""

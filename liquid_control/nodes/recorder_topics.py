@@ -17,9 +17,8 @@ from rosbags.interfaces import (
 from liquid_control.nodes import topics
 from liquid_control.nodes.qos import IMAGE_DEPTH, LOCKSTEP_DEPTH, profile
 
-COMPRESSED = f"{topics.IMAGE}/compressed"
 _FOREVER = QosTime(9223372036, 854775807)
-_PICTURES = (topics.IMAGE, COMPRESSED)
+_PICTURES = (topics.IMAGE, topics.COMPRESSED)
 
 
 def deep_profile(topic: str, mode: str) -> QoSProfile:
@@ -66,3 +65,8 @@ def published(node: Node, topic: str) -> tuple[str, QoSProfile] | None:
     """Return type and profile of a topic that somebody publishes, None where nobody does."""
     offers = node.get_publishers_info_by_topic(topic)
     return (offers[0].topic_type, offered_profile(topic, offers)) if offers else None
+
+
+def offered_types(node: Node, topic: str) -> set[str]:
+    """Return the types that a topic is published with."""
+    return {offer.topic_type for offer in node.get_publishers_info_by_topic(topic)}

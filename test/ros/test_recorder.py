@@ -212,6 +212,41 @@ def test_other_topics_are_recorded_by_name_with_the_type_that_is_found(launch, p
     assert name_of(ParameterEvent) == "rcl_interfaces/msg/ParameterEvent"
 
 
+def test_a_topic_of_the_graph_asked_for_again_is_recorded_once(launch, probe, tmp_path):
+    recorder, path = started(launch, probe, tmp_path, topics.IMU, topics=["/imu/data"])
+    probe.publish(topics.IMU, conversions.imu_message(np.zeros(3), np.ones(3), STAMP_NS))
+    probe.spin(0.5)
+    assert recorded(finished(recorder, path))["/imu/data"] == 1
+    with path.open("rb") as file:
+        channels = make_reader(file).get_summary().channels.values()
+    assert [channel.topic for channel in channels].count("/imu/data") == 1
+
+
+def test_who_promises_less_than_is_usual_is_heard_too(launch, probe, tmp_path):
+    """Odometry of MAVROS and of PX4 is best effort."""
+    from nav_msgs.msg import Odometry
+    from rclpy.qos import qos_profile_sensor_data
+
+    recorder, path = started(launch, probe, tmp_path, topics.IMU)
+    publisher = probe.node.create_publisher(Odometry, topics.ODOM, qos_profile_sensor_data)
+    probe.until(lambda: publisher.get_subscription_count() > 0, "the recorder")
+    probe.spin(1.5)
+    publisher.publish(Odometry())
+    probe.spin(0.5)
+    assert recorded(finished(recorder, path))["/odom"] == 1
+
+
+def test_a_topic_of_another_type_is_told(launch, probe, tmp_path):
+    from geometry_msgs.msg import Twist
+
+    recorder, path = started(launch, probe, tmp_path, topics.IMU)
+    probe.node.create_publisher(Twist, topics.COMMAND, QoSProfile(depth=5))
+    probe.spin(2.5)
+    assert metadata(finished(recorder, path))["losses"] == {"topic_of_another_type": "1"}
+    reason = "/cmd_vel: expected geometry_msgs/msg/TwistStamped, got geometry_msgs/msg/Twist"
+    assert reason in recorder.log.read_text()
+
+
 def test_parameters_that_change_in_flight_are_told(launch, probe, tmp_path):
     from rcl_interfaces.msg import Parameter, ParameterValue
     from rcl_interfaces.srv import SetParameters
