@@ -16,8 +16,10 @@ from liquid_control.nodes.graph_watch import GraphWatch
 from liquid_control.nodes.parameters import declare, watch
 from liquid_control.nodes.progress_lines import ProgressLines
 from liquid_control.nodes.qos import profile
+from liquid_control.nodes.replay_lockstep import Lockstep
 from liquid_control.nodes.replay_output import ReplayOutput
-from liquid_control.nodes.replay_pace import STEADY, Lockstep, Pace, Play, RealTime
+from liquid_control.nodes.replay_pace import Pace, Play
+from liquid_control.nodes.replay_realtime import STEADY, RealTime
 from liquid_control.nodes.replay_source import ReplaySource
 from liquid_control.nodes.replay_ticks import BagTick
 from liquid_control.nodes.settings import ReplaySettings

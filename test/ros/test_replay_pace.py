@@ -1,4 +1,4 @@
-"""Lockstep by hand: who answers, steps and pauses when."""
+"""Paces by hand: who answers, steps and pauses when."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from liquid_control.nodes.answer_times import AnswerTimes
-from liquid_control.nodes.replay_pace import Lockstep, Play
+from liquid_control.nodes.replay_lockstep import Lockstep
+from liquid_control.nodes.replay_pace import Play
+from liquid_control.nodes.replay_realtime import RealTime
 from liquid_control.nodes.replay_ticks import BagTick
 from liquid_control.types import ImuWindow, Observation
 
@@ -111,3 +113,46 @@ def test_a_step_while_a_frame_is_awaited_is_the_next_frame():
     for stamp_ns in (10, 15, 20):
         pace.on_command(stamp_ns)
     assert (out.frames, out.clocks) == ([10, 20], [10, 15, 20])
+
+
+class Timer:
+    """A timer of one shot that a test lets go off."""
+
+    def __init__(self, period, callback, **_) -> None:
+        self.go_off = callback
+        self.runs = False
+
+    def reset(self) -> None:
+        self.runs = True
+
+    def cancel(self) -> None:
+        self.runs = False
+
+
+class Timers:
+    """A node, as far as timers go."""
+
+    def create_timer(self, *words, **more) -> Timer:
+        self.timer = Timer(*words, **more)
+        return self.timer
+
+
+@pytest.mark.parametrize("meddle", ["pause", "step", "wind", "rate"])
+def test_in_real_time_nothing_that_comes_after_the_last_tick_holds_up_the_end(meddle):
+    node, out, bag = Timers(), Published(), ticks()
+    play = Play(lambda: next(bag, None), out, AnswerTimes(), out.end)
+    pace = RealTime(node, play, paused=False, rate=1.0)
+    pace.start()
+    for _ in range(8):
+        node.timer.go_off()
+    assert (out.frames, out.ends) == ([10, 20, 30, 40], 0)
+    act = {
+        "pause": lambda: pace.pause(True),
+        "step": pace.step,
+        "wind": pace.wound,
+        "rate": lambda: pace.set_rate(2.0),
+    }
+    act[meddle]()
+    assert node.timer.runs
+    node.timer.go_off()
+    assert out.ends == 1
