@@ -36,6 +36,7 @@ from liquid_control.nodes.launching import (
     model_argument,
     node,
     number,
+    recorder,
 )
 
 REMAPPED = {
@@ -105,8 +106,8 @@ def nodes(context: LaunchContext) -> list[Action]:
         ),
     ]
     if said["record"] == "true":
-        recorder = common | {"image": said["image"], "model": said["model"]}
-        actions += _recorder(recorder, remappings, _paths(said["bag"]))
+        kept = common | {"image": said["image"], "model": said["model"]}
+        actions += _recorder(kept, remappings, _paths(said["bag"]))
     if said["autostart"] != "true":
         actions.append(LogInfo(msg=WAITING))
     return actions
@@ -140,7 +141,7 @@ def _recorder(
     path = next(paths, None)
     if path is None:
         return [LogInfo(msg="the recorder died too often: no bag is being written")]
-    process = node("recorder_node", parameters | {"path": str(path)}, remappings=remappings)
+    process = recorder(parameters | {"path": str(path)}, remappings=remappings)
 
     def again(event: ProcessExited, context: LaunchContext) -> list[Action]:
         if context.is_shutdown or event.returncode == 0:

@@ -17,7 +17,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventH
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from liquid_control.bags.topic_rules import preset_names
+from liquid_control.bags.topics.rules import preset_names
 from liquid_control.errors import ConfigError
 from liquid_control.nodes.launching import (
     YES_OR_NO,
@@ -28,6 +28,7 @@ from liquid_control.nodes.launching import (
     model_argument,
     node,
     number,
+    recorder,
 )
 
 
@@ -80,7 +81,7 @@ def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
     ]
     if said["record"]:
         path = str(Path(said["record"]).resolve())
-        all_nodes.append(node("recorder_node", common | {"path": path, "model": said["model"]}))
+        all_nodes.append(recorder(common | {"path": path, "model": said["model"]}))
     return [*all_nodes, *ends_together(all_nodes, "the bag has ended")]
 
 

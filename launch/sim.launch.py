@@ -22,6 +22,7 @@ from liquid_control.nodes.launching import (
     model_argument,
     node,
     number,
+    recorder,
 )
 
 NONE = "none"
@@ -82,7 +83,7 @@ def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
     ]
     if said["record"]:
         path = str(Path(said["record"]).resolve())
-        others.append(node("recorder_node", common | {"path": path}))
+        others.append(recorder(common | {"path": path, "model": said["model"]}))
     all_nodes = [*others, flight]
     return [*all_nodes, *ends_together(all_nodes, "the flight has ended")]
 

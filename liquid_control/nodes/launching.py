@@ -18,6 +18,8 @@ from liquid_control.config import project_file
 from liquid_control.errors import ConfigError, GraphError
 
 YES_OR_NO = ["true", "false"]
+BACKLOG_S = "60"
+"""For a recorder to compress and write what waits, once it was asked to end."""
 
 
 def argument(
@@ -65,6 +67,11 @@ def node(executable: str, parameters: dict[str, object], *files: str, **options:
         parameters=[*configured, parameters],
         **options,
     )
+
+
+def recorder(parameters: dict[str, object], **options: object) -> Node:
+    """Return a recorder, with time to write what waits before it is ended by force."""
+    return node("recorder_node", parameters, sigterm_timeout=BACKLOG_S, **options)
 
 
 def ends_together(nodes: Sequence[Node], reason: str) -> list[RegisterEventHandler]:

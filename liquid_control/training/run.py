@@ -190,7 +190,7 @@ class Training:
         summaries = bag_summaries(self.folder, self.data)
         path = publish(self.folder, self.settings, self.progress, score, self.graphs, summaries)
         facts = self.progress.datasets[best]
-        source = f"all {facts.frames} pictures of {facts.flights} flights that it learned from"
+        source = f"all {facts.frames} pictures of its {facts.flights} flights"
         paths = [flown for flown, _ in self._dataset(best)]
         picture_distribution(paths, source).save(path)
 
