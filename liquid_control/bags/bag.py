@@ -1,7 +1,8 @@
 """Open a recording, whatever its format and state, and hand over its messages in order of time."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +13,7 @@ import zstandard
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.meaning.typestore import Types
 from liquid_control.bags.storage.ordering import Stretch, by_time, watched
-from liquid_control.bags.storage.part import Contents, Definition, Part, RawMessage
+from liquid_control.bags.storage.part import Contents, Definition, Part, RawMessage, Topic
 from liquid_control.bags.storage.parts import ZSTD, open_parts
 from liquid_control.errors import BagError
 
@@ -29,7 +30,7 @@ class TopicInfo:
 
     Attributes:
         name: with its leading slash.
-        type: such as `sensor_msgs/msg/Imu`.
+        type: such as `sensor_msgs/msg/Imu`; of several that of most messages.
         count: messages; None where it could not be known.
         definition: the type's definition in the bag, empty where it has none.
     """
@@ -100,7 +101,7 @@ class Bag:
             losses.count(loss, self._lost.reasons[loss], number)
         problems: dict[str, str] = {}
         try:
-            for message in watched(self._stream(topics, losses, start_ns), losses):
+            for message in watched(self._stream(frozenset(topics), losses, start_ns), losses):
                 problem = problems.get(message.type)
                 if problem is None:
                     problem = problems.setdefault(message.type, self._types.problem(message.type))
@@ -120,11 +121,13 @@ class Bag:
         if len(self._parts) == 1:
             return self._parts[0].messages(topics, losses, first_ns)
         return by_time(
-            Stretch(start, 0, partial(part.messages, topics, losses, first_ns))
-            for part, start, end in (
-                (part, part.contents.start_ns, part.contents.end_ns) for part in self._parts
+            Stretch(
+                EARLIEST_NS if part.contents.start_ns is None else part.contents.start_ns,
+                0,
+                partial(part.messages, topics, losses, first_ns),
             )
-            if start is not None and end is not None and end >= first_ns
+            for part in self._parts
+            if part.contents.end_ns is None or part.contents.end_ns >= first_ns
         )
 
     def decode(self, message: RawMessage) -> Any:
@@ -150,18 +153,22 @@ def open_bag(path: Path | Sequence[Path]) -> Bag:
 
 
 def _topics(contents: Sequence[Contents]) -> dict[str, TopicInfo]:
-    """Return each topic with its messages in all parts together."""
-    found: dict[str, TopicInfo] = {}
+    """Return each topic with its messages in all parts together, by the type that most have."""
+    told: dict[str, list[Topic]] = {}
     for topic in (topic for part in contents for topic in part.topics):
-        have = found.get(topic.name)
-        if have is None:
-            text = topic.definition.text
-            found[topic.name] = TopicInfo(topic.name, topic.type, topic.count, text)
-        else:
-            known = have.count is not None and topic.count is not None
-            count = (have.count or 0) + (topic.count or 0) if known else None
-            found[topic.name] = replace(have, count=count)
-    return found
+        told.setdefault(topic.name, []).append(topic)
+    return {name: _topic(name, all_of_it) for name, all_of_it in told.items()}
+
+
+def _topic(name: str, told: Sequence[Topic]) -> TopicInfo:
+    counts = [topic.count for topic in told]
+    total = sum(count or 0 for count in counts)
+    number: Counter[str] = Counter()
+    for topic in told:
+        number[topic.type] += topic.count or 0
+    kind = max(number, key=number.__getitem__)
+    texts = (topic.definition.text for topic in told if topic.type == kind)
+    return TopicInfo(name, kind, None if None in counts else total, next(filter(None, texts), ""))
 
 
 def _definitions(contents: Sequence[Contents]) -> dict[str, Definition]:

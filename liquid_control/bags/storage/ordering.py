@@ -52,23 +52,23 @@ def by_time(stretches: Iterable[Stretch], held_bytes: int = HELD_BYTES) -> Itera
         held_bytes: so many bytes of overlapping stretches are open at once; the order suffers
             where they would need more.
     """
-    waiting = deque(sorted(stretches, key=lambda stretch: stretch.start_ns))
+    waiting = deque(sorted(enumerate(stretches), key=lambda item: item[1].start_ns))
     running: list[tuple[int, int, RawMessage, Iterator[RawMessage], int]] = []
-    held = number = 0
+    held = 0
     while waiting or running:
         while waiting and (
             not running
             or (
-                waiting[0].start_ns <= running[0][0] and held + waiting[0].size_bytes <= held_bytes
+                waiting[0][1].start_ns <= running[0][0]
+                and held + waiting[0][1].size_bytes <= held_bytes
             )
         ):
-            stretch = waiting.popleft()
+            number, stretch = waiting.popleft()
             messages = stretch.open()
             for message in messages:
                 heappush(running, (message.log_ns, number, message, messages, stretch.size_bytes))
                 held += stretch.size_bytes
                 break
-            number += 1
         if not running:
             continue
         _, order, message, messages, size = running[0]
@@ -80,7 +80,7 @@ def by_time(stretches: Iterable[Stretch], held_bytes: int = HELD_BYTES) -> Itera
                 continue
             heappop(running)
         else:
-            until_ns = waiting[0].start_ns if waiting else maxsize
+            until_ns = waiting[0][1].start_ns if waiting else maxsize
             for following in messages:
                 if following.log_ns >= until_ns:
                     running[0] = (following.log_ns, order, following, messages, size)

@@ -21,6 +21,7 @@ SQLITE = b"SQLite format 3\x00"
 ZSTD = b"\x28\xb5\x2f\xfd"
 ROS1 = b"#ROSBAG V"
 METADATA = "metadata.yaml"
+SUFFIXES = (".mcap", ".db3")
 LARGEST_METADATA = 2**24
 LARGEST_RATIO = 1000
 LEAST_UNPACKED = 2**26
@@ -38,12 +39,22 @@ def files_of(path: Path) -> list[Path]:
             if not path.exists():
                 raise BagError(f"{path}: expected a bag, found nothing there")
             return [path]
-        files = [file for file in sorted(path.iterdir()) if file.is_file() and kind_of(file)]
+        files = [file for file in sorted(path.iterdir()) if file.is_file() and _is_part(file)]
     except OSError as error:
         raise BagError(f"{path}: cannot be read ({error.strerror})") from error
     if not files:
         raise BagError(f"{path}: expected a folder with .mcap or .db3 files, found none in it")
     return files
+
+
+def _is_part(file: Path) -> bool:
+    """Return whether a file in a folder is, or was, a part: one that cannot be read is missed."""
+    if file.suffix in SUFFIXES:
+        return True
+    try:
+        return bool(kind_of(file))
+    except OSError:
+        return False
 
 
 def open_parts(

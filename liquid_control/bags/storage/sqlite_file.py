@@ -59,6 +59,7 @@ class Database:
 @contextmanager
 def connected(path: Path) -> Iterator[Database]:
     """Open a database for reading while the context lasts."""
+    path = path.resolve()
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists() and wal.stat().st_size > 0:
         with TemporaryDirectory() as folder:
@@ -74,7 +75,7 @@ def connected(path: Path) -> Iterator[Database]:
 
 @contextmanager
 def _opened(path: Path, how: str) -> Iterator[Database]:
-    address = f"{path.absolute().as_uri()}?{how}"
+    address = f"{path.as_uri()}?{how}"
     with closing(sqlite3.connect(address, uri=True)) as connection:
         yield Database(connection, path.stat().st_size)
 

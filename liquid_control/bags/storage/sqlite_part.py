@@ -50,7 +50,11 @@ class SqlitePart:
         """Yield messages by log time; see `Part`."""
         if is_cut_off(self._path):
             losses.count(Loss.ENDS_EARLY, f"{self._name} at byte {self._path.stat().st_size}")
-        wanted = {key: topic for key, topic in self._tables.topics.items() if topic.name in topics}
+        wanted = {
+            key: topic
+            for key, topic in self._tables.topics.items()
+            if topic.name in topics and topic.count != 0
+        }
         for key, count in self._tables.undefined.items():
             losses.count(Loss.NO_TYPE, f"{self._name}: topic {key} is not defined", count)
         if not wanted:
@@ -73,8 +77,8 @@ class _Reading:
     ) -> None:
         self._database, self._name, self._losses = database, name, losses
         self._topics, self._start_ns = topics, start_ns
-        places = ", ".join("?" * len(topics))
-        self._where = f"WHERE topic_id IN ({places}) AND timestamp >= ?"
+        keys = ", ".join(map(str, topics))
+        self._where = f"WHERE topic_id IN ({keys}) AND timestamp >= ?"
 
     def messages(self, time_index: str | None) -> Iterator[RawMessage]:
         """Yield messages by time: by the index of times as far as it goes, then by their ids."""
@@ -99,7 +103,7 @@ class _Reading:
         return RawMessage(topic.name, topic.type, row[2], row[3])
 
     def _select(self, query: str, *values: int) -> Iterator[Row]:
-        for row in self._database.rows(query, *self._topics, self._start_ns, *values):
+        for row in self._database.rows(query, self._start_ns, *values):
             key, topic, log_ns, data = row
             if isinstance(data, bytes) and isinstance(log_ns, int) and topic in self._topics:
                 yield row
@@ -155,9 +159,7 @@ class _Reading:
 
     def _first(self, query: str, after: int) -> int | None:
         try:
-            for row in self._database.rows(
-                f"{query} LIMIT 1", *self._topics, self._start_ns, after
-            ):
+            for row in self._database.rows(f"{query} LIMIT 1", self._start_ns, after):
                 return int(row[0]) if row[0] > after else None
         except ERRORS:
             return None

@@ -28,12 +28,13 @@ from bag_files import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mcap.writer import Writer
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from liquid_control.bags.bag import RawMessage, open_bag
 from liquid_control.bags.losses import Loss, Losses
-from liquid_control.bags.meaning.cdr import header_stamp_ns
+from liquid_control.bags.meaning.stamps import own_stamp
 from liquid_control.bags.recording import Excerpt
 from liquid_control.errors import BagError
 
@@ -146,6 +147,67 @@ def test_a_part_that_cannot_be_opened_is_a_loss(tmp_path):
     assert losses.counts == {Loss.MISSING_PART: 2}
 
 
+def test_what_is_lost_of_a_part_without_messages_is_counted(tmp_path):
+    """A part that is cut off before its first message knows no times to be sorted by."""
+    good = write_mcap(tmp_path / "a.mcap", MESSAGES)
+    cut = written(good, "b.mcap", good.read_bytes()[:99])
+    assert open_bag(cut).start_ns is None
+    messages, losses = read([good, cut])
+    assert plain(messages) == MESSAGES
+    assert losses.counts == {Loss.ENDS_EARLY: 1}
+
+
+def test_a_part_of_a_folder_that_is_no_bag_any_more_is_a_loss(tmp_path):
+    write_mcap(tmp_path / "a.mcap", MESSAGES)
+    (tmp_path / "b.mcap").write_bytes(b"")
+    (tmp_path / "c.db3").write_bytes(bytes(5000))
+    (tmp_path / "notes.txt").write_text("windy")
+    messages, losses = read(tmp_path)
+    assert plain(messages) == MESSAGES
+    assert losses.counts == {Loss.MISSING_PART: 2}
+
+
+def test_a_topic_of_two_types_is_what_most_of_its_messages_are(tmp_path):
+    path = tmp_path / "a.mcap"
+    with path.open("wb") as stream:
+        writer = Writer(stream)
+        writer.start("ros2", "test")
+        for name, count in (("std_msgs/msg/String", 0), (TYPES[IMU], 3)):
+            text = STORE.generate_msgdef(name, ros_version=2)[0]
+            schema = writer.register_schema(name, "ros2msg", text.encode())
+            channel = writer.register_channel(IMU, "cdr", schema)
+            for index in range(count):
+                data = message(IMU, index, START_NS + index).data
+                writer.add_message(channel, START_NS + index, data, START_NS + index)
+        writer.finish()
+    topic = open_bag(path).topics[IMU]
+    assert (topic.type, topic.count) == (TYPES[IMU], 3)
+    assert topic.definition.startswith("std_msgs/Header header")
+
+
+@pytest.mark.parametrize("chunk_size", [1, 10**6])
+def test_messages_of_one_time_come_in_the_order_of_the_file(tmp_path, chunk_size):
+    """Also where a later chunk begins earlier."""
+    messages = [message(IMU, i, START_NS + at) for i, at in enumerate((5, 9, 3, 9, 9, 9, 1, 9))]
+    path = write_mcap(tmp_path / "a.mcap", messages, chunk_size=chunk_size)
+    assert plain(read(path)[0]) == sorted(messages, key=lambda m: m.log_ns)
+    parts = [write_mcap(tmp_path / f"{i}.mcap", messages[i : i + 2]) for i in (0, 2, 4, 6)]
+    assert plain(read(parts)[0]) == sorted(messages, key=lambda m: m.log_ns)
+
+
+@pytest.mark.parametrize("plugin", StoragePlugin)
+def test_links_blanks_and_other_letters_are_no_obstacle(tmp_path, plugin):
+    folder = tmp_path / "Flüge im März #2 50%20?"
+    folder.mkdir()
+    whole = write_rosbag2(tmp_path / "bag", MESSAGES, plugin).rename(folder / "bag")
+    link = tmp_path / "link"
+    link.symlink_to(whole)
+    for path in (whole, link):
+        messages, losses = read(path)
+        assert plain(messages) == MESSAGES
+        assert losses.counts == {}
+
+
 def test_file_compression_leaves_nothing_behind(tmp_path, monkeypatch):
     folder = write_rosbag2(tmp_path / "bag", MESSAGES, StoragePlugin.SQLITE3, CompressionMode.FILE)
     scratch = tmp_path / "scratch"
@@ -204,13 +266,13 @@ def same(one, other) -> bool:
 def test_the_stamp_is_read_without_decoding():
     stamp_ns = START_NS + 123_456_789
     for topic in TYPES:
-        assert header_stamp_ns(message(topic, 1, stamp_ns).data) == stamp_ns
+        assert own_stamp(TYPES[topic], message(topic, 1, stamp_ns).data) == stamp_ns
     big = STORE.serialize_cdr(content(IMU, 1, stamp_ns), TYPES[IMU], little_endian=False)
-    assert header_stamp_ns(bytes(big)) == stamp_ns
-    with pytest.raises(BagError, match="got 11 bytes"):
-        header_stamp_ns(bytes(11))
-    with pytest.raises(BagError, match="begin with 00060000"):
-        header_stamp_ns(b"\x00\x06" + bytes(20))
+    assert own_stamp(TYPES[IMU], bytes(big)) == stamp_ns
+    with pytest.raises(BagError, match=r"expected at least 8 bytes.* got 7"):
+        own_stamp(TYPES[IMU], bytes(11))
+    with pytest.raises(BagError, match="begin with 00 06 00 00"):
+        own_stamp(TYPES[IMU], b"\x00\x06" + bytes(20))
 
 
 @st.composite

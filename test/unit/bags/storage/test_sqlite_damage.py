@@ -121,6 +121,17 @@ def test_values_of_another_kind_are_counted(copied):
     assert losses.counts == {Loss.UNREADABLE_BYTES: 1, Loss.NO_TYPE: 1}
 
 
+def test_topics_may_be_more_than_a_query_has_variables(copied):
+    with sqlite3.connect(copied) as database:
+        database.executemany(
+            "INSERT INTO topics VALUES (?, ?, 'std_msgs/msg/String', 'cdr', '', '')",
+            [(1000 + number, f"/t{number}") for number in range(300_000)],
+        )
+    messages, losses = read(copied)
+    assert plain(messages) == MESSAGES
+    assert losses.counts == {}
+
+
 def test_the_log_of_a_killed_recorder_is_read_and_left_alone(copied):
     with sqlite3.connect(copied) as database:
         database.execute("PRAGMA journal_mode = WAL")
@@ -137,6 +148,9 @@ def test_the_log_of_a_killed_recorder_is_read_and_left_alone(copied):
     assert [m.log_ns for m in messages][:2] == [5, MESSAGES[1].log_ns]
     assert losses.counts == {}
     assert {file.name: file.read_bytes() for file in place.parent.glob("killed*")} == before
+    link = place.with_name("link.db3")
+    link.symlink_to(place)
+    assert read(link)[0] == messages
 
 
 def test_older_layouts_have_no_definitions(copied):
