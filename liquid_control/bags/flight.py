@@ -50,8 +50,9 @@ def read_flight(
         start_ns: log time to begin at; None for the beginning.
     """
     messages = bag.messages(topics.topics, losses, start_ns)
-    first = beginning(messages, topics.topics)
-    flight = _Flight(bag, topics, losses, Clocks(first, topics.topic(Role.CAMERA)))
+    camera = topics.topic(Role.CAMERA)
+    first = beginning(messages, topics.topics, camera)
+    flight = _Flight(bag, topics, losses, Clocks(first, camera))
     for message in chain(first, messages):
         yield from flight.take(message)
     yield from flight.finish()
@@ -69,7 +70,7 @@ class _Flight:
         self._playing: dict[str, list[tuple[Role, Source]]] = defaultdict(list)
         for role, source in topics.sources.items():
             self._playing[source.topic].append((role, source))
-        self._calibration: bytes | tuple[int, ...] = b""
+        self._calibration: bytes | tuple[int, ...] | None = None
         camera = topics.sources.get(Role.CAMERA)
         self._fov_is_told = camera is not None and camera.horizontal_fov_deg is not None
         self._camera_lag_ns: int | None = None

@@ -6,7 +6,7 @@ whose clock is another one altogether (an autopilot that counts from its start, 
 moved by the difference at the beginning of the bag, which keeps its own spacing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from struct import Struct
@@ -20,13 +20,12 @@ ANOTHER_CLOCK_NS = 3600 * NANOSECONDS
 """Clocks that differ by more have nothing to do with each other."""
 LATEST_NS = 2**62
 """Stamps beyond are no times: the sum of two would not fit into 64 bits."""
-PREFIX_MESSAGES = 4096
+PREFIX_MESSAGES = 32768
 PREFIX_BYTES = 48 << 20
 PREFIX_NS = 2 * NANOSECONDS
 
 ENCAPSULATION = 4
 """Bytes before every message's first field."""
-LITTLE_ENDIAN = (b"\x00\x01", b"\x00\x00")
 
 _TIME = {True: Struct("<iI"), False: Struct(">iI")}
 _MICROSECONDS = {True: Struct("<Q"), False: Struct(">Q")}
@@ -103,7 +102,8 @@ class Clocks:
             except BagError:
                 continue
             pairs.setdefault(message.topic, []).append((told, message.log_ns))
-        self._clocks = _clocks(pairs, camera)
+        self._reference_ns = _lag(pairs.get(camera or "", []))
+        self._clocks = {topic: _clock(told, self._reference_ns) for topic, told in pairs.items()}
         self._counting: set[str] = set()
 
     def stamp(self, message: RawMessage) -> int:
@@ -113,7 +113,7 @@ class Clocks:
             BagError: the message has none that could be one.
         """
         told = own_stamp(message.type, message.data)
-        clock = self._clocks.get(message.topic, TopicClock())
+        clock = self._clocks.get(message.topic) or self._late(message, told)
         if told:
             self._counting.add(message.topic)
         zero = told == 0 and clock.from_zero and message.topic not in self._counting
@@ -125,9 +125,23 @@ class Clocks:
             raise BagError(f"{message.topic}: expected a stamp, got {stamp_ns} ns")
         return stamp_ns
 
+    def _late(self, message: RawMessage, told: int | None) -> TopicClock:
+        """Return the clock of a topic that the beginning had not; its first stamp decides."""
+        if told is not None and abs(told) > LATEST_NS:
+            return TopicClock()
+        clock = _clock([(told, message.log_ns)], self._reference_ns)
+        if told:
+            self._clocks[message.topic] = clock
+        return clock
 
-def beginning(messages: Iterable[RawMessage], topics: Iterable[str]) -> list[RawMessage]:
-    """Take messages until every topic was heard twice, or for as long as is worth while."""
+
+def beginning(
+    messages: Iterable[RawMessage], topics: Iterable[str], camera: str | None = None
+) -> list[RawMessage]:
+    """Take messages until every topic was heard twice, or for as long as is worth while.
+
+    What the other topics' clocks are compared with is the camera's: it is waited for longer.
+    """
     missing = dict.fromkeys(topics, 2)
     taken: list[RawMessage] = []
     size = 0
@@ -138,29 +152,22 @@ def beginning(messages: Iterable[RawMessage], topics: Iterable[str]) -> list[Raw
         if left > 0:
             missing[message.topic] = left
         waited_ns = message.log_ns - taken[0].log_ns
-        if not missing or size > PREFIX_BYTES or waited_ns > PREFIX_NS:
+        enough = waited_ns > PREFIX_NS and missing.get(camera or "", 0) < 2
+        if not missing or size > PREFIX_BYTES or enough:
             break
     return taken
 
 
-def _clocks(
-    pairs: Mapping[str, list[tuple[int | None, int]]], camera: str | None
-) -> dict[str, TopicClock]:
-    lags = {topic: _lag(told) for topic, told in pairs.items()}
-    reference = lags.get(camera or "", 0)
-    clocks = {}
-    for topic, told in pairs.items():
-        lag = lags[topic]
-        far = abs(lag - reference) > ANOTHER_CLOCK_NS
-        stamps = [stamp for stamp, _ in told if stamp]
-        from_zero = bool(stamps) and told[0][0] == 0 and 0 < stamps[0] < ANOTHER_CLOCK_NS
-        clocks[topic] = TopicClock(
-            own=bool(stamps),
-            from_zero=from_zero,
-            lag_ns=lag if abs(lag) > ANOTHER_CLOCK_NS else 0,
-            shift_ns=lag - reference if far else 0,
-        )
-    return clocks
+def _clock(told: list[tuple[int | None, int]], reference_ns: int) -> TopicClock:
+    """Return a topic's clock by its stamps and log times, and what the camera's lags behind."""
+    lag = _lag(told)
+    stamps = [stamp for stamp, _ in told if stamp]
+    return TopicClock(
+        own=bool(stamps),
+        from_zero=bool(stamps) and told[0][0] == 0 and 0 < stamps[0] < ANOTHER_CLOCK_NS,
+        lag_ns=lag if abs(lag) > ANOTHER_CLOCK_NS else 0,
+        shift_ns=lag - reference_ns if abs(lag - reference_ns) > ANOTHER_CLOCK_NS else 0,
+    )
 
 
 def _lag(told: list[tuple[int | None, int]]) -> int:

@@ -374,3 +374,22 @@ def test_an_uncalibrated_camera_is_counted_once(tmp_path):
 def test_an_empty_topic_map_reads_nothing(tmp_path):
     bag = open_bag(Recording().add("/chatter", twist(), START).write(tmp_path / "bag"))
     assert list(read_flight(bag, resolve(bag, load_rules(), needed=()), Losses())) == []
+
+
+def test_a_calibration_without_content_is_counted(tmp_path):
+    recording = flown([0], [0])
+    recording.add("/camera/camera_info", camera_info(START), START, raw=b"\x00\x01\x00\x00")
+    _, losses = recording.read(tmp_path / "bag")
+    assert lost(losses) == {"UNDECODABLE": 1}
+
+
+def test_a_camera_that_begins_late_in_a_simulation_has_its_windows(tmp_path):
+    """Stamps count from the simulation's beginning, log times are of the day."""
+    recording = Recording()
+    for at in range(0, 4000, 10):
+        recording.add("/imu/data", imu((1000 + at) * MS), START + at * MS)
+        if at >= 3000 and at % 50 == 0:
+            recording.add(CAMERA, frame((1000 + at) * MS, 0), START + at * MS)
+    events, losses = recording.read(tmp_path / "bag")
+    assert [len(window) for window in windows(events)][1:] == [5] * 19
+    assert not losses.counts

@@ -93,6 +93,19 @@ def test_an_autopilot_with_the_cameras_clock_is_left_alone():
     assert stamps([*frames(START), sample], "/imu") == [START]
 
 
+def test_a_clock_that_is_heard_late_is_moved_too():
+    clocks = Clocks(frames(START), CAMERA)
+    setpoints = [
+        raw("/setpoint", sensor_combined(90_000_000 + at), START + SECOND + at * 1000)
+        for at in (0, 5000)
+    ]
+    moved_ns = [clocks.stamp(message) for message in setpoints]
+    assert moved_ns == [START + SECOND - 3 * MS, START + SECOND + 2 * MS]
+    simulated = Clocks(frames(SECOND), CAMERA)
+    late = raw("/twist", twist(), START + 10 * SECOND)
+    assert simulated.stamp(late) == 11 * SECOND - 3 * MS
+
+
 def test_stamps_that_are_no_times_are_refused():
     message = raw("/imu", sensor_combined(2**63), START)
     with pytest.raises(BagError, match="expected a stamp"):
@@ -103,6 +116,17 @@ def test_the_beginning_ends_when_all_were_heard_twice():
     messages = frames(START, number=10)
     assert len(beginning(iter(messages), [CAMERA])) == 2
     assert len(beginning(iter(messages), [CAMERA, "/silent"])) == 10
+
+
+def test_the_beginning_waits_for_a_camera_that_comes_late():
+    """Its clock is what the others' are compared with."""
+    samples = [raw("/imu", imu(SECOND + at * MS), START + at * MS) for at in range(0, 9000, 100)]
+    first = beginning([*samples, *frames(10 * SECOND, START + 9 * SECOND)], ["/imu"], None)
+    assert first[-1].log_ns < START + 3 * SECOND
+    messages = [*samples, *frames(10 * SECOND, START + 9 * SECOND)]
+    first = beginning(messages, ["/imu", CAMERA, "/silent"], CAMERA)
+    assert first[-1].topic == CAMERA
+    assert Clocks(first, CAMERA).stamp(samples[0]) == SECOND
 
 
 def test_the_beginning_loses_nothing():
