@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import unquote
 
 from rosbags.interfaces import Connection, Qos
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
@@ -14,7 +15,7 @@ from rosbags.rosbag2.errors import WriterError
 from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 
 from liquid_control.bags.writing.definitions import definition_of, type_hash
-from liquid_control.bags.writing.mcap_writer import FLUSH_S, absolute
+from liquid_control.bags.writing.mcap_writer import FLUSH_S, SUFFIX, absolute
 from liquid_control.bags.writing.placing import check_free, partial_names
 from liquid_control.errors import OutputError
 
@@ -35,7 +36,7 @@ class SqliteBagWriter:
         compression: of each message, one of `COMPRESSIONS`.
 
     Raises:
-        OutputError: the folder exists, or cannot be written.
+        OutputError: the folder exists, cannot be written, or its path would be taken for a URI.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class SqliteBagWriter:
                 f"compression: expected one of {', '.join(COMPRESSIONS)} for a rosbag2 folder, "
                 f"got {compression!r}"
             )
+        _check_name(path)
         check_free(path)
         self.path = path
         self._connections: dict[str, Connection] = {}
@@ -168,6 +170,16 @@ class SqliteBagWriter:
             shutil.rmtree(self._home)
         except (OSError, sqlite3.Error, WriterError) as error:
             raise self._unwritable(error) from error
+
+
+def _check_name(path: Path) -> None:
+    """Refuse what SQLite would take for something else: rosbags hands it the path as a URI."""
+    name = str(path)
+    if "?" in name or "#" in name or unquote(name) != name:
+        raise OutputError(
+            f"{path}: a rosbag2 folder cannot be written where the path has ?, # or %; "
+            f"an {SUFFIX} file can"
+        )
 
 
 def _made(folder: Path) -> bool:

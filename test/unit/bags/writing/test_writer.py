@@ -397,6 +397,16 @@ def test_a_rosbag2_folder_is_written_for_a_name_without_suffix(tmp_path):
         open_sink(path, TOPICS)
 
 
+@pytest.mark.parametrize("name", ["a#b", "a?b", "a%20b"])
+def test_a_path_that_sqlite_would_take_for_another_is_refused(tmp_path, name):
+    with pytest.raises(OutputError, match=r"where the path has \?, # or %"):
+        open_sink(tmp_path / name, TOPICS)
+    assert list(tmp_path.iterdir()) == []
+    with open_sink(tmp_path / f"{name}.mcap", TOPICS) as bag:
+        bag.write("cmd_vel", order(1), 1)
+    assert numbers(tmp_path / f"{name}.mcap") == [1]
+
+
 def test_other_names_and_compressions_are_refused(tmp_path):
     with pytest.raises(OutputError, match=r"expected a name that ends with \.mcap.* got \.bag"):
         open_sink(tmp_path / "flight.bag", TOPICS)
