@@ -67,8 +67,8 @@ def read_bag(path: Path, losses: Losses | None = None) -> FlightBag:
         losses: takes what could not be used.
 
     Raises:
-        BagError: it cannot be read, holds no frames or no commands, or its pictures, features or
-            neurons change their size.
+        BagError: it cannot be read, has no topic of frames or commands, or its pictures, features
+            or neurons change their size.
     """
     bag = open_bag(path)
     topics = resolve(bag, load_rules(), needed=(Role.CAMERA, Role.COMMAND))
