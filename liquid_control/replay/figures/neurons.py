@@ -4,9 +4,13 @@ import numpy as np
 
 from liquid_control.pages.heat import Heat, neurons_over_time
 from liquid_control.pages.panels import Timeline
+from liquid_control.replay.backends import BACKENDS
 from liquid_control.replay.comparison import pair
 from liquid_control.replay.judgement import Judgement
 from liquid_control.types import Floats
+
+RECORDED = "recorded"
+"""What a recorded track is called."""
 
 
 def neuron_figure(judgement: Judgement) -> Timeline | None:
@@ -31,10 +35,15 @@ def neuron_figure(judgement: Judgement) -> Timeline | None:
 
 
 def _difference(judgement: Judgement) -> Floats | None:
-    """Return how the states differ, float64 [F, N], zero where the other has none."""
-    ours = judgement.replayed.track.states
-    theirs = None if judgement.other is None else judgement.other.states
-    if theirs is None or not len(theirs) or theirs.values.shape[1] != ours.values.shape[1]:
+    """Return how the states differ, float64 [F, N], zero where the other has none.
+
+    None where they are another model's: neurons of two trainings have nothing but names in common.
+    """
+    ours, other = judgement.replayed.track.states, judgement.other
+    if other is None or other.label not in (RECORDED, *BACKENDS):
+        return None
+    theirs = other.states
+    if not len(theirs) or theirs.values.shape[1] != ours.values.shape[1]:
         return None
     pairing = pair(ours.stamp_ns, theirs.stamp_ns)
     difference = np.zeros(ours.values.shape)

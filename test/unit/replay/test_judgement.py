@@ -13,6 +13,7 @@ from liquid_control.command import GuardEvent
 from liquid_control.errors import BagError, OutputError
 from liquid_control.replay.arrays import write_arrays
 from liquid_control.replay.document import About, document_text, replay_document
+from liquid_control.replay.figures.neurons import neuron_figure
 from liquid_control.replay.judgement import exceeded, judge, verdict
 from liquid_control.replay.report import write_report
 from liquid_control.replay.track import Recorded, Replayed, Series, Track
@@ -287,3 +288,13 @@ def test_guard_events_are_told_by_name():
     judgement = judge(replayed, recorded(track("recorded")), None, SCALES)
     document = replay_document(about(), judgement)
     assert document["guard"] == {"mode": "lockstep", "events": {"stale": 2}}
+
+
+@pytest.mark.parametrize(
+    ("label", "maps"), [("recorded", 3), ("reference", 3), ("trail_from_bags", 2)]
+)
+def test_neurons_of_another_model_are_not_set_against_ours(label, maps):
+    ours, theirs = track("replayed", off=0.1), track(label)
+    replayed = Replayed(ours, 90, Counter(), 0, 0, Counter(), True)
+    figure = neuron_figure(judge(replayed, recorded(track("recorded")), theirs, SCALES))
+    assert len(re.findall("state, replayed less the other", figure.svg)) == maps - 2
