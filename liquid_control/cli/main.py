@@ -46,8 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LiquidControlError as error:
         return _fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
-        print("liquid-control: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        status = INTERRUPTED
     except Exception as error:
         # Typer carries its own copy of click, whose exceptions have no public name.
         if not hasattr(error, "format_message"):
@@ -55,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{error.format_message()} (see --help)")
     finally:
         signal.signal(signal.SIGTERM, before)
+    if status == INTERRUPTED:
+        print("liquid-control: interrupted", file=sys.stderr)
     return status if isinstance(status, int) else 0
 
 

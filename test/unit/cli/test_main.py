@@ -119,3 +119,21 @@ def test_the_module_runs_as_a_program():
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "liquid-control: error: No such command 'dance'. (see --help)\n"
+
+
+def test_an_interrupted_command_says_so_in_one_line(tmp_path):
+    program = (
+        "import os, signal, sys\n"
+        "from liquid_control.cli import bench, main\n"
+        "bench._MEASURES[bench.What.CORE] = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.exit(main.main(['bench', 'core', '--out', sys.argv[1]]))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert (ended.returncode, ended.stderr) == (130, "liquid-control: interrupted\n")
+    assert not (tmp_path / "out").exists()
