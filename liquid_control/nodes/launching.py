@@ -19,7 +19,7 @@ from liquid_control.errors import ConfigError, GraphError
 
 YES_OR_NO = ["true", "false"]
 BACKLOG_S = "60"
-"""For a recorder to compress and write what waits, once it was asked to end."""
+"""For a recorder to compress and write what waits, between SIGTERM and SIGKILL."""
 
 
 def argument(
@@ -71,7 +71,7 @@ def node(executable: str, parameters: dict[str, object], *files: str, **options:
 
 def recorder(parameters: dict[str, object], **options: object) -> Node:
     """Return a recorder, with time to write what waits before it is ended by force."""
-    return node("recorder_node", parameters, sigterm_timeout=BACKLOG_S, **options)
+    return node("recorder_node", parameters, sigkill_timeout=BACKLOG_S, **options)
 
 
 def ends_together(nodes: Sequence[Node], reason: str) -> list[RegisterEventHandler]:
