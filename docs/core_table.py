@@ -3,7 +3,7 @@
 Run it as `python docs/core_table.py`.
 """
 
-from liquid_control.liquid.cores import CORES, Core, make_core
+from liquid_control.cores import CORES, Core, make_core
 
 INPUTS, OUTPUTS = 34, 4
 

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from event_xor.data import Events, draw_events
 from event_xor.training import OPTIMISERS, Recipe, Run
 
-from liquid_control.liquid.cores import CORES
+from liquid_control.cores import CORES
 
 PUBLISHED = {
     "cfc": 99.42,

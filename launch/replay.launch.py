@@ -17,7 +17,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventH
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from liquid_control.bags.topics.rules import preset_names
+from liquid_control.bags.topics.topic_rules import preset_names
 from liquid_control.errors import ConfigError
 from liquid_control.nodes.launching import (
     YES_OR_NO,

@@ -44,7 +44,7 @@ class Ground(Protocol):
         ...
 
 
-class Obstacles(Protocol):
+class PlaceObstacles(Protocol):
     """What can be hit, save the ground."""
 
     @property
@@ -62,7 +62,7 @@ class Obstacles(Protocol):
         ...
 
 
-class Target(Protocol):
+class PlaceTarget(Protocol):
     """Something to find and to stop at."""
 
     @property
@@ -85,12 +85,12 @@ class Place(Protocol):
         ...
 
     @property
-    def obstacles(self) -> Obstacles:
+    def obstacles(self) -> PlaceObstacles:
         """Trunks and everything else that can be hit."""
         ...
 
     @property
-    def targets(self) -> Sequence[Target]:
+    def targets(self) -> Sequence[PlaceTarget]:
         """What is to be found, in this order; none on a trail."""
         ...
 
@@ -149,7 +149,7 @@ class Demonstrator(Protocol):
         ...
 
 
-class Progress(Protocol):
+class FlightProgress(Protocol):
     """What a watcher is told after each control tick of a flight."""
 
     @property
@@ -227,7 +227,7 @@ class Flyer(Protocol):
         scenario: Scenario,
         seed: int,
         pilot: Pilot,
-        watch: Callable[[Progress], None] | None = None,
+        watch: Callable[[FlightProgress], None] | None = None,
     ) -> FlightRecord:
         """Return the record of the flight; `watch` is called after each control tick."""
         ...

@@ -1,5 +1,6 @@
 """What a result or a model was made with: written beside it, never into its name."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -7,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import liquid_control
+from liquid_control.config.loading import load_yaml
+from liquid_control.errors import OutputError
 
 _PACKAGES = (
     "numpy",
@@ -54,4 +57,29 @@ def machine() -> dict[str, str | int]:
         "system": platform.system(),
         "architecture": platform.machine(),
         "cores": os.cpu_count() or 1,
+    }
+
+
+FINGERPRINTED_FILES = ("model.yaml", "weights.npz")
+
+
+def model_fingerprint(folder: Path) -> dict[str, str]:
+    """Return a model folder's name and the SHA-256 of its `model.yaml` and its weights.
+
+    Raises:
+        OutputError: it is not a model folder.
+        ConfigError: `model.yaml` cannot be read.
+    """
+    try:
+        sums = {
+            f"sha256 {name}": hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            for name in FINGERPRINTED_FILES
+        }
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: expected a model folder to record the mark of ({error.strerror})"
+        ) from error
+    return {
+        "name": str(load_yaml(folder / FINGERPRINTED_FILES[0]).get("name", folder.name)),
+        **sums,
     }

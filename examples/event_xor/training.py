@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from event_xor.data import LONGEST, Events
+from liquid_control.cores import Core, make_core
 from liquid_control.errors import OutputError
-from liquid_control.liquid.cores import Core, make_core
 from liquid_control.seeding import stream
 
 SORTED_BATCHES = 50

@@ -4,20 +4,19 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import zstandard
 
+from liquid_control.bags.decoding.typestore import Types
 from liquid_control.bags.losses import Loss, Losses
-from liquid_control.bags.meaning.typestore import Types
-from liquid_control.bags.storage.ordering import Stretch, by_time, watched
+from liquid_control.bags.storage.discovery import ZSTD, open_parts
+from liquid_control.bags.storage.ordering import MessageRun, by_time, watched
 from liquid_control.bags.storage.part import Contents, Definition, Part, RawMessage, Topic
-from liquid_control.bags.storage.parts import ZSTD, open_parts
 from liquid_control.errors import BagError
-
-__all__ = ["Bag", "RawMessage", "TopicInfo", "open_bag"]
 
 EARLIEST_NS = -(2**63)
 LARGEST_UNPACKED = 2**28
@@ -121,7 +120,7 @@ class Bag:
         if len(self._parts) == 1:
             return self._parts[0].messages(topics, losses, first_ns)
         return by_time(
-            Stretch(
+            MessageRun(
                 EARLIEST_NS if part.contents.start_ns is None else part.contents.start_ns,
                 0,
                 partial(part.messages, topics, losses, first_ns),
@@ -191,3 +190,51 @@ def _unpacked(message: RawMessage, losses: Losses) -> Iterator[RawMessage]:
         losses.count(Loss.UNDECODABLE, f"{message.topic}: does not decompress ({error})")
     else:
         yield message._replace(data=data)
+
+
+class MessageSource(Protocol):
+    """Messages by topic; `Bag` is one."""
+
+    @property
+    def topics(self) -> Mapping[str, TopicInfo]:
+        """What is there, by name."""
+        ...
+
+    def messages(
+        self, topics: Collection[str], losses: Losses, start_ns: int | None = None
+    ) -> Iterator[RawMessage]:
+        """Yield the messages of some topics by log time."""
+        ...
+
+    def decode(self, message: RawMessage) -> Any:
+        """Return a message's content; raise `BagError` where it does not fit its type."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A recording up to a time.
+
+    Attributes:
+        recording: of which it is a part.
+        end_ns: log time of the last message.
+    """
+
+    recording: MessageSource
+    end_ns: int
+
+    @property
+    def topics(self) -> Mapping[str, TopicInfo]:
+        """What is there in the whole recording, by name."""
+        return self.recording.topics
+
+    def messages(
+        self, topics: Collection[str], losses: Losses, start_ns: int | None = None
+    ) -> Iterator[RawMessage]:
+        """Yield the messages of some topics by log time, none filed after the end."""
+        messages = self.recording.messages(topics, losses, start_ns)
+        return takewhile(lambda message: message.log_ns <= self.end_ns, messages)
+
+    def decode(self, message: RawMessage) -> Any:
+        """Return a message's content; raise `BagError` where it does not fit its type."""
+        return self.recording.decode(message)

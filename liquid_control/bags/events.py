@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from liquid_control.types import Command, Floats, Observation, VehicleState
 
 
-class Speaker(str, Enum):
+class CommandSource(str, Enum):
     """Whose command it is."""
 
     POLICY = "policy"
@@ -21,7 +21,7 @@ class Speaker(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FrameEvent:
     """A frame with its IMU window, as a policy gets it.
 
     Attributes:
@@ -34,7 +34,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Commanded:
+class CommandEvent:
     """A recorded command.
 
     Attributes:
@@ -44,14 +44,14 @@ class Commanded:
         log_ns: when it was filed.
     """
 
-    speaker: Speaker
+    speaker: CommandSource
     command: Command
     stamp_ns: int
     log_ns: int
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class OdometryEvent:
     """The vehicle's recorded state."""
 
     stamp_ns: int
@@ -59,7 +59,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Featured:
+class FeaturesEvent:
     """Recorded features of a frame, float32 [F]."""
 
     stamp_ns: int
@@ -67,7 +67,7 @@ class Featured:
 
 
 @dataclass(frozen=True, slots=True)
-class Fired:
+class NeuronsEvent:
     """Recorded neurons: names, float64 [N] states and time gates."""
 
     stamp_ns: int
@@ -77,14 +77,14 @@ class Fired:
 
 
 @dataclass(frozen=True, slots=True)
-class Clocked:
+class ClockEvent:
     """A message of `/clock`."""
 
     stamp_ns: int
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
+class CameraInfoEvent:
     """The camera's intrinsics, told once and whenever they change.
 
     Attributes:
@@ -100,4 +100,12 @@ class Calibrated:
     distortion: Floats
 
 
-Event = Seen | Commanded | Moved | Featured | Fired | Clocked | Calibrated
+Event = (
+    FrameEvent
+    | CommandEvent
+    | OdometryEvent
+    | FeaturesEvent
+    | NeuronsEvent
+    | ClockEvent
+    | CameraInfoEvent
+)

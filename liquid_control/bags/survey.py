@@ -8,13 +8,21 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from liquid_control.bags.bag import Bag, RawMessage, TopicInfo
-from liquid_control.bags.events import Calibrated, Commanded, Event, Moved, Seen, Speaker
-from liquid_control.bags.flight import read_flight
+from liquid_control.bags.bag import Bag, TopicInfo
+from liquid_control.bags.events import (
+    CameraInfoEvent,
+    CommandEvent,
+    CommandSource,
+    Event,
+    FrameEvent,
+    OdometryEvent,
+)
+from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.losses import Losses
-from liquid_control.bags.topics import Finding, TopicMap, find_roles, obstacle
+from liquid_control.bags.storage.part import RawMessage
+from liquid_control.bags.topics import RoleFinding, TopicMap, find_roles, obstacle
 from liquid_control.bags.topics.roles import Role
-from liquid_control.bags.topics.rules import TopicRules
+from liquid_control.bags.topics.topic_rules import TopicRules
 from liquid_control.types import NANOSECONDS
 
 Tell = Callable[[int], None]
@@ -75,23 +83,25 @@ class Content:
 
     frames: int = 0
     imu_samples: int = 0
-    commands: dict[Speaker, int] = field(default_factory=lambda: dict.fromkeys(Speaker, 0))
+    commands: dict[CommandSource, int] = field(
+        default_factory=lambda: dict.fromkeys(CommandSource, 0)
+    )
     states: int = 0
     sizes: dict[tuple[int, int], int] = field(default_factory=dict)
     fov_deg: float | None = None
 
     def add(self, event: Event) -> None:
         """Count an event."""
-        if isinstance(event, Seen):
+        if isinstance(event, FrameEvent):
             height, width = event.observation.image.shape[:2]
             self.frames += 1
             self.imu_samples += len(event.observation.imu.stamps_ns)
             self.sizes[width, height] = self.sizes.get((width, height), 0) + 1
-        elif isinstance(event, Commanded):
+        elif isinstance(event, CommandEvent):
             self.commands[event.speaker] += 1
-        elif isinstance(event, Moved):
+        elif isinstance(event, OdometryEvent):
             self.states += 1
-        elif isinstance(event, Calibrated):
+        elif isinstance(event, CameraInfoEvent):
             self.fov_deg = event.horizontal_fov_deg
 
 
@@ -109,7 +119,7 @@ class Survey:
     """
 
     traffic: Mapping[str, Traffic]
-    findings: Mapping[Role, Finding]
+    findings: Mapping[Role, RoleFinding]
     content: Content
     losses: Losses
     obstacle: str

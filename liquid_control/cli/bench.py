@@ -1,33 +1,15 @@
 """`liquid-control bench`: the project's own measurements."""
 
 import sys
-from dataclasses import dataclass
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import typer
 
-from liquid_control.cli.numbers import whole_number
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from rich.table import Table
-
-    Measured: TypeAlias = tuple[Table, Sequence[Any], dict[str, Any]]
-
-
-FLOWN_MODEL = "models/trail_cfc19"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command line asked for; no model where it named none."""
-
-    model: str | None
-    repeats: int
-    resets: int
+from liquid_control.cli.options import whole_number
+from liquid_control.errors import ConfigError
 
 
 class What(str, Enum):
@@ -79,11 +61,12 @@ def bench(
     record: what the recorder loses at 640 x 480 pixels, 30 Hz, with a 400 Hz IMU, on two cores.
     replay: how many times real time such a recording is replayed on one core, and in what memory.
     """
-    from liquid_control.cli.console import console
-    from liquid_control.cli.output import output_folder
+    from liquid_control.cli.output import console, output_folder
 
+    suite = _suite()
     with output_folder(out, "bench") as folder:
-        table, rows, config = _MEASURES[what](Asked(model, repeats, resets), folder)
+        request = suite.BenchmarkRequest(model, repeats, resets)
+        table, rows, config = suite.BENCHMARKS[what.value](request, folder)
         from liquid_control.evaluation import results_document, write_results
 
         console().print(table)
@@ -91,52 +74,18 @@ def bench(
         print(write_results(folder / "results.json", document))
 
 
-def _cores(asked: Asked, _: Path) -> "Measured":
-    from liquid_control.cli.bench_core import core_table, measure_cores
+def _suite() -> Any:
+    """Import `benchmarks.suite` from the checkout that this package runs from.
 
-    rows, config = measure_cores(asked.repeats)
-    return core_table(rows), rows, config
-
-
-def _simulation(asked: Asked, _: Path) -> "Measured":
-    from liquid_control.cli.bench_sim import measure_simulation, simulation_table
-
-    measured, config = measure_simulation(asked.model or "expert", asked.repeats, asked.resets)
-    return simulation_table(measured), [measured], config
-
-
-def _graph(asked: Asked, folder: Path) -> "Measured":
-    from liquid_control.cli.bench_graph import graph_table, measure_graph
-    from liquid_control.cli.shipped import shipped
-
-    model = shipped(Path(asked.model or FLOWN_MODEL))
-    rows, config = measure_graph(model, asked.repeats, folder)
-    return graph_table(rows), rows, config
-
-
-def _recording(asked: Asked, folder: Path) -> "Measured":
-    from liquid_control.cli.bench_record import measure_recording, record_table
-    from liquid_control.cli.packages import check_installed
-
-    check_installed("rclpy", "ros", "record what nodes publish")
-    rows, config = measure_recording(asked.repeats, folder)
-    return record_table(rows), rows, config
-
-
-def _replaying(asked: Asked, _: Path) -> "Measured":
-    from liquid_control.cli.bench_replay import measure_replay, replay_table
-    from liquid_control.cli.packages import require_report
-    from liquid_control.cli.shipped import shipped
-
-    require_report()
-    rows, config = measure_replay(shipped(Path(asked.model or FLOWN_MODEL)), asked.repeats)
-    return replay_table(rows), rows, config
-
-
-_MEASURES: "dict[What, Callable[[Asked, Path], Measured]]" = {
-    What.CORE: _cores,
-    What.SIM: _simulation,
-    What.GRAPH: _graph,
-    What.RECORD: _recording,
-    What.REPLAY: _replaying,
-}
+    Raises:
+        ConfigError: the package was installed without its checkout.
+    """
+    checkout = Path(__file__).resolve().parents[2]
+    if not (checkout / "benchmarks" / "suite.py").is_file():
+        raise ConfigError(
+            "bench needs a checkout of the repository: its benchmarks are not part of the "
+            "installed package; run `make develop` in a clone"
+        )
+    if str(checkout) not in sys.path:
+        sys.path.append(str(checkout))
+    return import_module("benchmarks.suite")

@@ -14,9 +14,8 @@ def doctor() -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from liquid_control.cli.checkup import Mark, check_machine
-    from liquid_control.cli.console import console
-    from liquid_control.cli.probes import run_probes
+    from liquid_control.cli.output import console
+    from liquid_control.doctor import Mark, check_machine, run_probes
 
     screen = console()
     with screen.status("looking"):

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from liquid_control.cli.numbers import whole_number
+from liquid_control.cli.options import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from liquid_control.cli.pilots import PilotOf
-    from liquid_control.evaluation import Entry, FlightJob
-    from liquid_control.evaluation.recording import Recording
+    from liquid_control.evaluation import CampaignEntry, FlightJob
+    from liquid_control.evaluation.bag_recorder import RecordingOptions
 
 
 class Record(str, Enum):
@@ -25,7 +25,7 @@ class Record(str, Enum):
     ALL = "all"
 
 
-class Image(str, Enum):
+class ImageCodec(str, Enum):
     """How their pictures are kept."""
 
     RAW = "raw"
@@ -81,11 +81,11 @@ def evaluate(
         Record, typer.Option(help="Write flights as bags: none, those that failed, or all.")
     ] = Record.NONE,
     image: Annotated[
-        Image,
+        ImageCodec,
         typer.Option(
             help="Pictures in the bags: raw, png (exact, smaller) or jpeg (not exact, smallest)."
         ),
-    ] = Image.RAW,
+    ] = ImageCodec.RAW,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the results.", show_default="runs/<UTC time>-evaluate"),
@@ -99,13 +99,11 @@ def evaluate(
     Writes results.json, with --report also report.html, and with --record bags/*.mcap, each named
     in its flight's row. The status is 0 when every flight was flown, whether or not it succeeded.
     """
-    from liquid_control.cli.console import console
-    from liquid_control.cli.output import output_folder
-    from liquid_control.cli.packages import require_report
+    from liquid_control.cli.output import console, output_folder
     from liquid_control.cli.pilots import pilots_of, prepare_simulator, simulator
-    from liquid_control.cli.progress import flight_progress
     from liquid_control.config import parse_settings
     from liquid_control.config.disturbances import parse_disturbances
+    from liquid_control.dependencies import require_report
     from liquid_control.evaluation import (
         plan_flights,
         results_document,
@@ -113,8 +111,9 @@ def evaluate(
         summarise,
         write_results,
     )
-    from liquid_control.evaluation.selection import worth_showing
-    from liquid_control.evaluation.table import summary_table
+    from liquid_control.evaluation.flight_report import worth_showing
+    from liquid_control.evaluation.result_tables import summary_table
+    from liquid_control.evaluation.runner import flight_progress
 
     if report:
         require_report()
@@ -125,9 +124,9 @@ def evaluate(
     pilots = pilots_of(model)
     plan = plan_flights(entries, list(pilots), overrides, disturbed)
     with output_folder(out, "evaluate") as folder:
-        with flight_progress(len(plan)) as tell:
+        with flight_progress(len(plan)) as on_row:
             recording = _recording(folder, record, image)
-            rows = run_flights(plan, simulator, pilots, jobs, tell, recording=recording)
+            rows = run_flights(plan, simulator, pilots, jobs, on_row, recording=recording)
         summary = summarise(rows)
         console().print(summary_table(summary, title))
         config = {"title": title, "entries": entries, "disturb": disturbed, "set": overrides}
@@ -139,21 +138,21 @@ def evaluate(
             print(_write_report(folder, title, shown, pilots, document))
 
 
-def _recording(folder: Path, record: Record, image: Image) -> "Recording | None":
-    from liquid_control.evaluation.recording import Recording
+def _recording(folder: Path, record: Record, image: ImageCodec) -> "RecordingOptions | None":
+    from liquid_control.evaluation.bag_recorder import RecordingOptions
 
     if record is Record.NONE:
         return None
-    return Recording(folder, record is Record.FAILURES, image.value)
+    return RecordingOptions(folder, record is Record.FAILURES, image.value)
 
 
 def _entries(
     campaign: Path | None, scenario: str | None, seeds: str | None, told: dict[str, Any]
-) -> "tuple[list[Entry], str]":
+) -> "tuple[list[CampaignEntry], str]":
     """Return the entries to fly and what the whole is called; `told` names a single one."""
-    from liquid_control.cli.shipped import shipped
+    from liquid_control.config.locations import shipped
     from liquid_control.errors import ConfigError
-    from liquid_control.evaluation import Entry, load_campaign, parse_seeds
+    from liquid_control.evaluation import CampaignEntry, load_campaign, parse_seeds
 
     if seeds is not None:
         parse_seeds(seeds)
@@ -165,7 +164,7 @@ def _entries(
         raise ConfigError("expected one of --campaign FILE and --scenario NAME")
     name = Path(scenario).stem
     values = [str(value) for value in told.values()]
-    entry = Entry(
+    entry = CampaignEntry(
         name=name,
         scenario=scenario,
         perturbation=", ".join(told) or "none",
@@ -184,12 +183,14 @@ def _write_report(
 ) -> Path:
     """Fly what is to be shown once more, on tape: the same seed gives the same flight."""
     from liquid_control.cli.pilots import simulator
-    from liquid_control.evaluation.report import write_report
-    from liquid_control.evaluation.tape import fly_on_tape
+    from liquid_control.evaluation.flight_data import fly_and_capture
+    from liquid_control.evaluation.flight_report import write_report
 
     fly = simulator()
     stories = [
-        fly_on_tape(fly, job.scenario, job.seed, pilots[job.model](), f"{job.entry}, {job.seed}")
+        fly_and_capture(
+            fly, job.scenario, job.seed, pilots[job.model](), f"{job.entry}, {job.seed}"
+        )
         for job in shown
     ]
     return write_report(folder / "report.html", title, stories, document)

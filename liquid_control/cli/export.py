@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from liquid_control.policy import Model
 
 
-class Target(str, Enum):
+class ExportTarget(str, Enum):
     """What can be exported to."""
 
     ONNX = "onnx"
@@ -19,7 +19,7 @@ class Target(str, Enum):
 
 def export(
     model: Annotated[Path, typer.Option(help="Model folder.")],
-    target: Annotated[Target, typer.Option(help="What to export to.")] = Target.ONNX,
+    target: Annotated[ExportTarget, typer.Option(help="What to export to.")] = ExportTarget.ONNX,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the files.", show_default="runs/<UTC time>-export"),
@@ -38,7 +38,7 @@ def export(
     from liquid_control.policy import load_model
 
     loaded = load_model(model)
-    files = _onnx(loaded) if target is Target.ONNX else _c(loaded)
+    files = _onnx(loaded) if target is ExportTarget.ONNX else _c(loaded)
     with output_folder(out, "export") as folder:
         for name, content in files.items():
             beside = folder / f".{name}.part"
@@ -47,7 +47,7 @@ def export(
 
 
 def _onnx(model: "Model") -> dict[str, bytes]:
-    from liquid_control.cli.packages import require
+    from liquid_control.dependencies import require
 
     require("onnx", "train", "write ONNX graphs")
     from liquid_control.export.model_graphs import model_graphs

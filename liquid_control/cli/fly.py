@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from liquid_control.cli.numbers import factor, whole_number
+from liquid_control.cli.options import factor, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from liquid_control.evaluation import Entry, FlightJob
-    from liquid_control.evaluation.story import FlightStory
+    from liquid_control.evaluation import CampaignEntry, FlightJob
+    from liquid_control.evaluation.flight_data import FlightData
 
 
 class ImageStorage(str, Enum):
@@ -97,12 +97,12 @@ def fly(
     and flight.npz. The status is 0 when every flight was flown, whether or not it succeeded.
     """
     from liquid_control.cli.output import output_folder
-    from liquid_control.cli.packages import check_installed, require_report
     from liquid_control.cli.pilots import prepare_simulator
-    from liquid_control.cli.shipped import shipped
     from liquid_control.config import parse_settings
     from liquid_control.config.disturbances import parse_disturbances
+    from liquid_control.config.locations import shipped
     from liquid_control.config.presets import preset_overrides
+    from liquid_control.dependencies import check_installed, require_report
     from liquid_control.evaluation import plan_flights
     from liquid_control.policy import load_model
 
@@ -130,14 +130,16 @@ def fly(
         _conclude(folder, title, jobs, flown, options)
 
 
-def _entries(campaign: Path | None, scenario: str, seed: int | None) -> "tuple[list[Entry], str]":
+def _entries(
+    campaign: Path | None, scenario: str, seed: int | None
+) -> "tuple[list[CampaignEntry], str]":
     """Return what to fly, and what the whole is called."""
-    from liquid_control.cli.shipped import shipped
-    from liquid_control.evaluation import Entry, load_campaign
+    from liquid_control.config.locations import shipped
+    from liquid_control.evaluation import CampaignEntry, load_campaign
 
     if campaign is None:
         name, seeds = Path(scenario).stem, str(10_000 if seed is None else seed)
-        return [Entry(name=name, scenario=scenario, seeds=seeds)], name
+        return [CampaignEntry(name=name, scenario=scenario, seeds=seeds)], name
     loaded = load_campaign(shipped(campaign))
     changed = {} if seed is None else {"seeds": str(seed)}
     return [entry.model_copy(update=changed) for entry in loaded.entries], loaded.name
@@ -145,16 +147,16 @@ def _entries(campaign: Path | None, scenario: str, seed: int | None) -> "tuple[l
 
 def _fly_one(
     job: "FlightJob", folder: Path, options: dict[str, Any], gif: bool
-) -> "tuple[FlightStory, dict[str, Any]]":
+) -> "tuple[FlightData, dict[str, Any]]":
     """Fly one job and write its video; return its story and the graph's statistics."""
-    from liquid_control.cli.graph import fly_through_graph
-    from liquid_control.cli.graph_story import tell_graph_flight, video_path
-    from liquid_control.cli.live_line import LiveLine
-    from liquid_control.cli.overrides import override_words
-    from liquid_control.evaluation.video import write_gif, write_video
+    from liquid_control.cli.options import override_words
+    from liquid_control.evaluation.flight_video import write_gif, write_video
+    from liquid_control.graph.flight_graph import flight_progress_text, fly_through_graph
+    from liquid_control.graph.graph_data import load_graph_flight, video_path
+    from liquid_control.progress import StatusLine
 
     home = folder / f"{_slug(job.entry)}-{job.seed}"
-    with LiveLine(job.entry) as line:
+    with StatusLine(job.entry, flight_progress_text) as line:
         outcome = fly_through_graph(
             scenario_name=job.scenario_name,
             seed=job.seed,
@@ -163,8 +165,8 @@ def _fly_one(
             on_progress=line,
             **options,
         )
-        line.say("writing the video")
-        story, video = tell_graph_flight(job, outcome, folder), video_path(outcome["record"])
+        line.show("writing the video")
+        story, video = load_graph_flight(job, outcome, folder), video_path(outcome["record"])
         if story.frames is not None:
             write_video(video, story)
             if gif:
@@ -181,15 +183,15 @@ def _conclude(
     folder: Path,
     title: str,
     jobs: "Sequence[FlightJob]",
-    flown: "Sequence[tuple[FlightStory, dict[str, Any]]]",
+    flown: "Sequence[tuple[FlightData, dict[str, Any]]]",
     options: dict[str, Any],
 ) -> None:
     """Print the table; write results.json and report.html and print where they are."""
-    from liquid_control.cli.console import console
-    from liquid_control.cli.graph_story import latency_ms
+    from liquid_control.cli.output import console
     from liquid_control.evaluation import FlightRow, results_document, summarise, write_results
-    from liquid_control.evaluation.report import write_report
-    from liquid_control.evaluation.table import flights_table
+    from liquid_control.evaluation.flight_report import write_report
+    from liquid_control.evaluation.result_tables import flights_table
+    from liquid_control.graph.graph_data import latency_ms
 
     stories = [story for story, _ in flown]
     rows = [

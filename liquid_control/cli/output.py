@@ -1,10 +1,13 @@
 """Where a command writes: checked before the work starts, and left clean when it fails."""
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
+
+from rich.console import Console
 
 from liquid_control.errors import OutputError
 
@@ -39,3 +42,11 @@ def _probe(folder: Path) -> None:
         raise OutputError(
             f"--out {folder}: expected a folder that can be written to ({error.strerror})"
         ) from error
+
+
+WIDTH_WITHOUT_TERMINAL = 120
+
+
+def console() -> Console:
+    """Return the console of standard output; wide enough for tables in files and pipes."""
+    return Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_TERMINAL)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from liquid_control.cli.shipped import shipped
+from liquid_control.config.locations import shipped
 from liquid_control.errors import ConfigError
 from liquid_control.interfaces import Flyer, Pilot
 
@@ -49,8 +49,8 @@ class PilotOf:
 
             return Expert()
         if self.model == PUSHED:
-            from liquid_control.training.pilots import PushedPilot
-            from liquid_control.training.settings import DisturbanceSettings
+            from liquid_control.training.data_pilots import PushedPilot
+            from liquid_control.training.training_settings import DisturbanceSettings
             from liquid_control_sim import Expert
 
             return PushedPilot(Expert(), DisturbanceSettings())

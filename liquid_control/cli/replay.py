@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from liquid_control.cli.numbers import at_least, factor
-from liquid_control.cli.replay_disturbed import DisturbOption, disturbing, replayed_s
-from liquid_control.cli.topic_options import Topic, Topics
-from liquid_control.cli.watch import Took, Watch
+from liquid_control.cli.disturb import DisturbOption, disturbing, replayed_s
+from liquid_control.cli.options import Topic, Topics, at_least, factor
+from liquid_control.stopwatch import Stopwatch, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from liquid_control.cli.replay_run import Asked
-    from liquid_control.replay.document import About
-    from liquid_control.replay.judgement import Judgement
+    from liquid_control.replay.output_files import About
+    from liquid_control.replay.request import Asked
+    from liquid_control.replay.result import ReplayResult
 
 EXCEEDED = 2
 """Exit status when `--max-rmse` is exceeded."""
@@ -103,20 +102,23 @@ def replay(
     from liquid_control.bags import Losses
     from liquid_control.bags.bag import open_bag
     from liquid_control.bags.topics import resolve
+    from liquid_control.cli.live_replay import check_live, live_lines, replay_live
+    from liquid_control.cli.options import rules_of
     from liquid_control.cli.output import output_folder
-    from liquid_control.cli.packages import require_report
-    from liquid_control.cli.replay_also_live import check_live, live_lines, replay_live
-    from liquid_control.cli.replay_files import write_files
-    from liquid_control.cli.replay_model import (
+    from liquid_control.dependencies import require_report
+    from liquid_control.errors import ConfigError
+    from liquid_control.replay.output_files import write_files
+    from liquid_control.replay.request import (
+        Asked,
+        TimeSpan,
+        about,
         check_against,
         check_backend,
         choose_model,
         parse_limits,
+        run_replay,
     )
-    from liquid_control.cli.replay_run import Asked, Span, about, run_replay
-    from liquid_control.cli.topic_options import rules_of
-    from liquid_control.errors import ConfigError
-    from liquid_control.replay.judgement import exceeded
+    from liquid_control.replay.result import exceeded
 
     require_report()
     if live:
@@ -133,7 +135,7 @@ def replay(
         choose_model(model[0] if model else None, opened.metadata),
         backend,
         check_against(against, found.has_commands),
-        Span(start, duration),
+        TimeSpan(start, duration),
     )
     if limits and asked.against == "none":
         raise ConfigError("--max-rmse: there is nothing to compare with")
@@ -141,13 +143,13 @@ def replay(
     disturbed = disturbing(disturb or [], asked.choice.model, further, replayed_s(asked))
     _tell_model(asked)
     losses = Losses()
-    watch = Watch()
+    watch = Stopwatch()
     with output_folder(out, "replay") as folder:
         judgement = run_replay(asked, losses, [disturbed.replay] if disturbed else [])
-        took = watch.read()
+        timing = watch.read()
         told = about(asked, losses, _command(asked, max_rmse, further, disturb or []))
-        write_files(folder, asked, told, judgement, took, video, disturbed)
-        _tell(judgement, told, took, folder)
+        write_files(folder, asked, told, judgement, timing, video, disturbed)
+        _print_result(judgement, told, timing, folder)
         if disturbed is not None:
             print(disturbed.line())
         if live:
@@ -184,11 +186,13 @@ def _command(
     return " ".join(words)
 
 
-def _tell(judgement: "Judgement", told: "About", took: Took, folder: Path) -> None:
-    from liquid_control.cli.console import console
-    from liquid_control.cli.replay_files import recorded_s
-    from liquid_control.cli.replay_table import axes_table
-    from liquid_control.replay.judgement import verdict
+def _print_result(
+    judgement: "ReplayResult", told: "About", timing: Timing, folder: Path
+) -> None:
+    from liquid_control.cli.output import console
+    from liquid_control.cli.tables import axes_table
+    from liquid_control.replay.output_files import recorded_s
+    from liquid_control.replay.result import verdict
 
     if judgement.main is not None:
         console().print(axes_table(judgement))
@@ -197,8 +201,8 @@ def _tell(judgement: "Judgement", told: "About", took: Took, folder: Path) -> No
     print(verdict(judgement))
     length_s = recorded_s(judgement)
     print(
-        f"{judgement.replayed.frames} frames, {length_s:.1f} s, replayed in {took.wall_s:.1f} s, "
-        f"{length_s / took.wall_s:.0f} x real time"
+        f"{judgement.replayed.frames} frames, {length_s:.1f} s, replayed in {timing.wall_s:.1f} s, "
+        f"{length_s / timing.wall_s:.0f} x real time"
     )
     for name in ("replay.json", "report.html", "replay.mp4"):
         if (folder / name).is_file():

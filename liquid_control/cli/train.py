@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from liquid_control.cli.topic_options import Topic, Topics
+from liquid_control.cli.options import Topic, Topics
 
 if TYPE_CHECKING:
     from liquid_control.training.bags.sources import BagData
-    from liquid_control.training.collector import Crew
-    from liquid_control.training.folder import RunFolder
-    from liquid_control.training.progress import Progress
-    from liquid_control.training.settings import TrainingSettings
+    from liquid_control.training.data_pilots import Actors
+    from liquid_control.training.run_folder import RunFolder, RunProgress
+    from liquid_control.training.training_settings import TrainingSettings
 
 
 def train(
@@ -51,9 +50,9 @@ def train(
 
     The policy learns from recorded flights; section `bags` of the file says what of them.
     """
-    from liquid_control.cli.packages import require
-    from liquid_control.cli.shipped import shipped
-    from liquid_control.training.settings import load_training
+    from liquid_control.config.locations import shipped
+    from liquid_control.dependencies import require
+    from liquid_control.training.training_settings import load_training
 
     settings = load_training(shipped(config))
     require("torch", "train", "train a policy")
@@ -62,24 +61,24 @@ def train(
     if begun is not None:
         bags = _same_bags(begun[0], bags)
     settings.check_data(len(bags.sources) if bags else 0)
-    crew = _crew() if settings.flies else None
+    actors = _actors() if settings.flies else None
     from liquid_control.export import model_graphs
     from liquid_control.training.run import Training
 
     folder, progress = begun or _begun(settings, out, bags)
-    Training(settings, folder, crew, progress, model_graphs, bags).run()
+    Training(settings, folder, actors, progress, model_graphs, bags).run()
     print(folder.root / settings.name)
 
 
-def _crew() -> "Crew":
+def _actors() -> "Actors":
     from liquid_control.cli.pilots import prepare_simulator, simulator
-    from liquid_control.training.collector import Crew
+    from liquid_control.training.data_pilots import Actors
 
     prepare_simulator()
     flyer = simulator()
     from liquid_control_sim import Expert
 
-    return Crew(flyer, Expert)
+    return Actors(flyer, Expert)
 
 
 def _bags(
@@ -88,8 +87,8 @@ def _bags(
     topics: list[str] | None,
     topic: list[str] | None,
 ) -> "BagData | None":
-    from liquid_control.cli.console import console
-    from liquid_control.cli.topic_options import rules_of
+    from liquid_control.cli.options import rules_of
+    from liquid_control.cli.output import console
     from liquid_control.errors import ConfigError
     from liquid_control.training.bags.sources import bag_data
 
@@ -123,14 +122,13 @@ def _same_bags(folder: "RunFolder", bags: "BagData | None") -> "BagData | None":
 
 def _begun(
     settings: "TrainingSettings", out: Path | None, bags: "BagData | None"
-) -> "tuple[RunFolder, Progress]":
+) -> "tuple[RunFolder, RunProgress]":
     import sys
     from datetime import datetime, timezone
 
     from liquid_control.cli.output import output_folder
     from liquid_control.provenance import git_revision
-    from liquid_control.training.folder import RunFolder
-    from liquid_control.training.progress import Progress
+    from liquid_control.training.run_folder import RunFolder, RunProgress
 
     with output_folder(out, "train") as root:
         folder = RunFolder(root)
@@ -140,14 +138,13 @@ def _begun(
             bags.save(root)
         words = " ".join(["liquid-control", *sys.argv[1:]])
         began = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
-        progress = Progress(words, began, git_revision())
+        progress = RunProgress(words, began, git_revision())
         progress.save(root)
     return folder, progress
 
 
-def _resumed(settings: "TrainingSettings", out: Path | None) -> "tuple[RunFolder, Progress]":
-    from liquid_control.training.folder import RunFolder, newest_run
-    from liquid_control.training.progress import load_progress
+def _resumed(settings: "TrainingSettings", out: Path | None) -> "tuple[RunFolder, RunProgress]":
+    from liquid_control.training.run_folder import RunFolder, load_progress, newest_run
 
     folder = RunFolder(out) if out is not None else newest_run(Path("runs"), settings.name)
     progress = load_progress(folder.root)

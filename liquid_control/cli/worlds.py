@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from liquid_control.cli.numbers import whole_number
+from liquid_control.cli.options import whole_number
 
 SEED = 10_000
 
@@ -40,8 +40,8 @@ def worlds(
     Scenarios are shown along the expert's flight, disturbances at severities 0 to 5, two seconds
     after take-off. All pictures are of one seed.
     """
-    from liquid_control.cli.console import console
-    from liquid_control.cli.world_tables import chosen, disturbance_table, scenario_table
+    from liquid_control.cli.output import console
+    from liquid_control.cli.tables import chosen, disturbance_table, scenario_table
 
     scenarios, disturbances = chosen(names or [])
     if scenarios:
@@ -55,13 +55,16 @@ def worlds(
 def _write_sheets(
     scenarios: list[str], disturbances: list[str], seed: int, jobs: int, out: Path | None
 ) -> None:
-    from liquid_control.cli.contact_sheet import write_sheet
     from liquid_control.cli.output import output_folder
-    from liquid_control.cli.packages import require
     from liquid_control.cli.pilots import prepare_simulator
-    from liquid_control.cli.sheet_pictures import take_pictures
-    from liquid_control.cli.sheet_plans import disturbance_sheets, scenario_sheet
+    from liquid_control.dependencies import require
     from liquid_control.evaluation import results_document, write_results
+    from liquid_control_sim.contact_sheet import (
+        disturbance_sheets,
+        scenario_sheet,
+        take_pictures,
+        write_sheet,
+    )
 
     require("matplotlib", "report", "write contact sheets")
     prepare_simulator()

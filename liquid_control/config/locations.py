@@ -29,3 +29,13 @@ def project_file(relative: str) -> Path:
             return root / relative
     places = ", ".join(str(root) for root in _roots())
     raise ConfigError(f"{relative} is part of liquid_control but was found in none of: {places}")
+
+
+def shipped(path: Path) -> Path:
+    """Return the path if it is there, else the package's own of that name, else the path."""
+    if path.is_absolute() or path.exists():
+        return path
+    try:
+        return project_file(str(path))
+    except ConfigError:
+        return path

@@ -5,21 +5,26 @@ Pictures (`report`, `video`) are imported where they are needed: they load matpl
 
 from liquid_control.evaluation.campaign import (
     Campaign,
-    Entry,
+    CampaignEntry,
     FlightJob,
     load_campaign,
+    parse_seeds,
     plan_flights,
 )
 from liquid_control.evaluation.records import load_record, save_record
-from liquid_control.evaluation.results import results_document, write_results
-from liquid_control.evaluation.rows import FlightRow, SummaryRow, summarise
+from liquid_control.evaluation.results import (
+    FlightRow,
+    SummaryRow,
+    results_document,
+    summarise,
+    wilson_interval,
+    write_results,
+)
 from liquid_control.evaluation.runner import run_flights
-from liquid_control.evaluation.seeds import parse_seeds
-from liquid_control.evaluation.statistics import wilson_interval
 
 __all__ = [
     "Campaign",
-    "Entry",
+    "CampaignEntry",
     "FlightJob",
     "FlightRow",
     "SummaryRow",

@@ -1,5 +1,6 @@
 """A campaign is data: which scenarios, disturbed how, over which seeds."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,14 +14,38 @@ from liquid_control.config.disturbances import (
     disturbance_names,
     joined_overrides,
 )
-from liquid_control.config.spread import Spread, check_keys, draw_overrides
+from liquid_control.config.random_overrides import Spread, check_keys, draw_overrides
 from liquid_control.errors import ConfigError
-from liquid_control.evaluation.seeds import parse_seeds
+
+_RANGE = re.compile(r"(\d+)(?::(\d+))?")
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds that `text` names, in its order; `a:b` ends before b, as in Python.
+
+    Raises:
+        ConfigError: a part is not a non-negative integer or range, or a seed comes twice.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        if match is None:
+            raise ConfigError(
+                f"seeds: expected integers >= 0 such as 7, 0:100 or 1,5,20:25, got {text!r}"
+            )
+        first = int(match[1])
+        seeds.extend(range(first, int(match[2]) if match[2] else first + 1))
+    if not seeds:
+        raise ConfigError(f"seeds: the range {text!r} is empty; a:b ends before b")
+    if len(set(seeds)) != len(seeds):
+        raise ConfigError(f"seeds: {text!r} names a seed twice")
+    return tuple(seeds)
+
 
 UNDISTURBED = "none"
 
 
-class Entry(Settings):
+class CampaignEntry(Settings):
     """One row of a campaign's table."""
 
     name: str = Field(min_length=1, description="what the row is called, unique in its campaign")
@@ -53,10 +78,10 @@ class Ladder(Settings):
     set: dict[str, Any] = Field({}, description="dotted keys of the scenario and their values")
     seeds: str = Field(description="one flight each, for instance 10000:10100")
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CampaignEntry]:
         """Return the rows, disturbance by disturbance, named as in `fog 3`."""
         return [
-            Entry(
+            CampaignEntry(
                 name=f"{name} {severity}",
                 scenario=self.scenario,
                 disturb={name: severity},
@@ -72,7 +97,7 @@ class Campaign(Settings):
     """A named list of entries, as `config/campaigns/*.yaml` holds it."""
 
     name: str = Field(min_length=1, description="what the campaign is called")
-    entries: list[Entry] = Field(min_length=1, description="its rows, in order")
+    entries: list[CampaignEntry] = Field(min_length=1, description="its rows, in order")
     ladders: list[Ladder] = Field([], description="more rows, which follow")
 
     def unrolled(self) -> "Campaign":
@@ -119,7 +144,7 @@ def load_campaign(path: Path) -> Campaign:
     return campaign
 
 
-def _check_entry(path: Path, entry: Entry) -> None:
+def _check_entry(path: Path, entry: CampaignEntry) -> None:
     try:
         plan_flights([entry], ["expert"])
     except ConfigError as error:
@@ -127,7 +152,7 @@ def _check_entry(path: Path, entry: Entry) -> None:
 
 
 def plan_flights(
-    entries: Sequence[Entry],
+    entries: Sequence[CampaignEntry],
     models: Sequence[str],
     overrides: dict[str, Any] | None = None,
     disturb: Mapping[str, int] | None = None,
@@ -151,7 +176,9 @@ def plan_flights(
     return [replace(job, model=model) for model in models for jobs in planned for job in jobs]
 
 
-def _jobs(entry: Entry, replaced: dict[str, Any], disturb: Mapping[str, int]) -> list[FlightJob]:
+def _jobs(
+    entry: CampaignEntry, replaced: dict[str, Any], disturb: Mapping[str, int]
+) -> list[FlightJob]:
     """Return an entry's flights, their model still open; what is set wins over what is drawn."""
     check_keys(entry.randomise, entry.scenario)
     scenario = load_scenario(entry.scenario, replaced)
@@ -173,7 +200,7 @@ def _jobs(entry: Entry, replaced: dict[str, Any], disturb: Mapping[str, int]) ->
     return jobs
 
 
-def _told(entry: Entry, disturb: Mapping[str, int]) -> tuple[str, float | str]:
+def _told(entry: CampaignEntry, disturb: Mapping[str, int]) -> tuple[str, float | str]:
     """Return what is disturbed, and how strongly: numbers where it is one thing, else words."""
     stated = {entry.perturbation: entry.severity}
     own = entry.disturb if entry.perturbation == UNDISTURBED else stated

@@ -5,19 +5,69 @@ dies (a crash in native code, no memory) is one clear error, never a run that ha
 """
 
 import multiprocessing
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from typing import TypeAlias
 
-from liquid_control.children import one_thread_each
 from liquid_control.errors import ConfigError, LiquidControlError
+from liquid_control.evaluation.bag_recorder import RecordingOptions
 from liquid_control.evaluation.campaign import FlightJob
-from liquid_control.evaluation.recording import Recording
-from liquid_control.evaluation.rows import FlightRow
-from liquid_control.evaluation.signals import undisturbed
-from liquid_control.evaluation.worker import Answer, FlyerFactory, PilotFactory, fly_batch
+from liquid_control.evaluation.results import FlightRow
+from liquid_control.interfaces import Flyer, Pilot
+from liquid_control.process_pool import let_terminate, one_thread_each, undisturbed
+from liquid_control.progress import progress_bar
+
+FLIGHTS_A_LOG_LINE = 25
+"""From one line to the next, where stderr is no terminal."""
+
+FlyerFactory: TypeAlias = Callable[[], Flyer]
+"""Makes the flyer inside the worker; must be picklable, so that a simulator need not be."""
+
+PilotFactory: TypeAlias = Callable[[], Pilot]
+"""Makes a pilot inside the worker; must be picklable."""
+
+Answer: TypeAlias = "tuple[int, FlightRow] | str"
+"""The index of a job and its row, or one line that says why the worker gave up."""
+
+
+def fly_batch(
+    batch: Sequence[tuple[int, FlightJob]],
+    flyer: FlyerFactory,
+    pilots: Mapping[str, PilotFactory],
+    pipe: "Connection[Answer, None]",
+    recording: RecordingOptions | None = None,
+) -> None:
+    """Fly the batch and send each row as it comes; an error of ours is sent as its line."""
+    let_terminate()
+    try:
+        fly = flyer()
+        made: dict[str, Pilot] = {}
+        for index, job in batch:
+            if job.model not in made:
+                made[job.model] = pilots[job.model]()
+            pipe.send((index, _flown(fly, job, made[job.model], recording)))
+    except LiquidControlError as error:
+        pipe.send(str(error))
+    finally:
+        pipe.close()
+
+
+def _flown(
+    fly: Flyer, job: FlightJob, pilot: Pilot, recording: RecordingOptions | None
+) -> FlightRow:
+    """Fly a job; what failed is flown again for its bag: the same seed gives the same flight."""
+    if recording is None or recording.failures_only:
+        result = fly(job.scenario, job.seed, pilot).result
+        if recording is None or result.success:
+            return FlightRow.of(job, result)
+    from liquid_control.evaluation.bag_recorder import fly_and_record
+
+    record = fly_and_record(fly, job, pilot, recording.path(job), recording.image)
+    return FlightRow.of(job, record.result, recording.name(job))
+
 
 BATCH = 25
 """Flights a worker flies before it is replaced."""
@@ -39,7 +89,7 @@ def run_flights(
     workers: int = 1,
     on_row: Callable[[FlightRow], None] | None = None,
     batch_size: int = BATCH,
-    recording: Recording | None = None,
+    recording: RecordingOptions | None = None,
 ) -> list[FlightRow]:
     """Fly all jobs and return their rows in the order of the jobs.
 
@@ -87,7 +137,7 @@ def _start(
     batch: _Batch,
     flyer: FlyerFactory,
     pilots: Mapping[str, PilotFactory],
-    recording: Recording | None,
+    recording: RecordingOptions | None,
 ) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -144,3 +194,18 @@ def _end(active: Sequence[_Worker]) -> None:
             worker.process.kill()
         with suppress(OSError):
             worker.pipe.close()
+
+
+@contextmanager
+def flight_progress(total: int) -> Iterator[Callable[[FlightRow], None]]:
+    """Show the progress of a campaign on stderr; yields the function to call with each row."""
+    succeeded = 0
+    with progress_bar("flying", total, log_step=FLIGHTS_A_LOG_LINE) as bar:
+
+        def on_row(row: FlightRow) -> None:
+            nonlocal succeeded
+            succeeded += row.success
+            rate = f"{succeeded}/{bar.completed + 1:.0f} succeed"
+            bar.advance(f"{rate} ({row.model}, {row.entry})")
+
+        yield on_row

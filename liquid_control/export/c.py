@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from liquid_control.command.motors import MOTORS, MotorScaling
 from liquid_control.errors import CellError
-from liquid_control.liquid.masks import Mode
 from liquid_control.liquid.reference import CfC
-from liquid_control.liquid.weights import CfCWeights
+from liquid_control.liquid.weights import CfCWeights, Mode
 from liquid_control.seeding import stream
 
 HEADER = "controller.h"

@@ -3,7 +3,7 @@
 from liquid_control.export.onnx import controller_graph, perception_graph
 from liquid_control.liquid.weights import CfCWeights
 from liquid_control.policy.model import CONTROLLER, PERCEPTION, Arrays
-from liquid_control.policy.settings import ModelSettings
+from liquid_control.policy.model_settings import ModelSettings
 
 
 def model_graphs(settings: ModelSettings, arrays: Arrays) -> dict[str, bytes]:

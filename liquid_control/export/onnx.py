@@ -10,9 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from liquid_control.command.motors import MotorScaling
 from liquid_control.errors import CellError, ModelError
-from liquid_control.liquid.masks import MAPS, Mode
-from liquid_control.liquid.weights import CfCWeights
-from liquid_control.perception.spec import PerceptionSpec
+from liquid_control.liquid.weights import MAPS, CfCWeights, Mode
+from liquid_control.perception.network_spec import PerceptionSpec
 
 OPSET = 17
 IR_VERSION = 8

@@ -4,13 +4,20 @@ The torch twin for training is in `liquid.torch_cell`, which imports torch; read
 is in `liquid.ncps`.
 """
 
-from liquid_control.liquid.auto_ncp import auto_ncp, ncp
-from liquid_control.liquid.flight import FlightCfC
-from liquid_control.liquid.masks import MAPS, Masking, Mode, layer_masks, weight_count
+from liquid_control.liquid.flight_step import FlightCfC
 from liquid_control.liquid.reference import CfC
-from liquid_control.liquid.unstructured import fully_connected, random_wiring
-from liquid_control.liquid.weights import CfCWeights, LayerWeights, random_weights
+from liquid_control.liquid.weights import (
+    MAPS,
+    CfCWeights,
+    LayerWeights,
+    Masking,
+    Mode,
+    layer_masks,
+    random_weights,
+    weight_count,
+)
 from liquid_control.liquid.wiring import Layer, Wiring
+from liquid_control.liquid.wiring_generators import auto_ncp, fully_connected, ncp, random_wiring
 
 __all__ = [
     "MAPS",

@@ -31,8 +31,7 @@ from numpy.typing import NDArray
 
 from liquid_control.errors import CellError
 from liquid_control.liquid.checks import check_sequence, check_step
-from liquid_control.liquid.masks import Mode
-from liquid_control.liquid.weights import CfCWeights, LayerWeights
+from liquid_control.liquid.weights import CfCWeights, LayerWeights, Mode
 
 Array = NDArray[np.floating]
 

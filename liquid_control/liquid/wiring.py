@@ -1,6 +1,6 @@
 """Wirings as data: which neuron feeds which, with which polarity, in which layer.
 
-A wiring is drawn once (`liquid_control.liquid.auto_ncp`), stored with the model and never drawn
+A wiring is drawn once by `wiring_generators`, stored with the model and never drawn
 again, so that a stored model does not depend on how a random generator draws.
 """
 

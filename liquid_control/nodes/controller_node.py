@@ -3,11 +3,12 @@
 import numpy as np
 from sensor_msgs.msg import Image
 
+from liquid_control import topics
 from liquid_control.errors import LiquidControlError, ObservationError
-from liquid_control.nodes import conversions, topics
+from liquid_control.nodes import conversions
 from liquid_control.nodes.lifecycle import ModelNode
-from liquid_control.nodes.settings import ControllerSettings
-from liquid_control.nodes.shutdown import Ending, main_of
+from liquid_control.nodes.node_settings import ControllerSettings
+from liquid_control.nodes.shutdown import Shutdown, main_of
 from liquid_control.policy import Decision, FrameClock
 from liquid_control.types import HOVER, NANOSECONDS
 
@@ -18,14 +19,14 @@ class ControllerNode(ModelNode[ControllerSettings]):
     Features that cannot be used are answered with hover, and leave state and clock as they were.
     """
 
-    def __init__(self, ending: Ending) -> None:
-        super().__init__(topics.CONTROLLER, ControllerSettings, ending)
+    def __init__(self, shutdown: Shutdown) -> None:
+        super().__init__(topics.CONTROLLER, ControllerSettings, shutdown)
 
     def connect(self) -> None:
         """Create publishers and the subscription."""
         self._commands = self.publish_to(topics.POLICY_COMMAND)
         self._neurons = self.publish_to(topics.NEURONS)
-        self.hear(topics.FEATURES, self._on_features)
+        self.subscribe_to(topics.FEATURES, self._on_features)
 
     def forget(self) -> None:
         """Begin a flight with a fresh state."""
@@ -74,7 +75,7 @@ class ControllerNode(ModelNode[ControllerSettings]):
 
 def main() -> None:
     """Run controller_node."""
-    main_of(lambda ending: [ControllerNode(ending)])
+    main_of(lambda shutdown: [ControllerNode(shutdown)])
 
 
 if __name__ == "__main__":

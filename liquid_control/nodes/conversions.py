@@ -6,6 +6,7 @@ once, but checks a list or a NumPy array element by element (milliseconds a pict
 
 from array import array
 from math import atan, degrees, radians, tan
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image, Imu, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState
 
-from liquid_control import frames
+from liquid_control import frames, message_types
 from liquid_control.config.scenario import CameraSettings
 from liquid_control.errors import ObservationError
+from liquid_control.perception.decoding import picture_of
 from liquid_control.types import NANOSECONDS, Command, Floats, Pixels, VehicleState
 
 NOT_MEASURED = -1.0
@@ -223,3 +225,23 @@ def neurons_message(
     message.position = states.tolist()
     message.velocity = gates.tolist()
     return message
+
+
+FIELDS: dict[type, tuple[str, tuple[str, ...]]] = {
+    Image: (message_types.IMAGE, ("encoding", "height", "width", "step", "is_bigendian")),
+    CompressedImage: (message_types.COMPRESSED_IMAGE, ("format",)),
+}
+
+
+def picture_from(message: Image | CompressedImage) -> Pixels:
+    """Return the picture of a message, uint8 [H, W, 3], RGB; `rgb8` without copying.
+
+    Raises:
+        ObservationError: the encoding is not known, or the data is no whole picture.
+    """
+    if isinstance(message, Image) and message.encoding == "rgb8":
+        return image_from(message)
+    kind, names = FIELDS[type(message)]
+    content = {name: getattr(message, name) for name in names}
+    data = np.frombuffer(message.data, np.uint8)
+    return picture_of(kind, SimpleNamespace(**content, data=data))

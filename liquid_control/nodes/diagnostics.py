@@ -1,13 +1,16 @@
 """What a node says about itself once a second: counted events, and a warning when they go on."""
 
+import json
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import TextIO
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from liquid_control.nodes import topics
+from liquid_control import topics
 from liquid_control.nodes.qos import profile
 
 PERIOD_S = 1.0
@@ -29,7 +32,7 @@ class Diagnostics:
     def __init__(
         self, node: Node, mode: str, extra: Callable[[], Mapping[str, int]] = dict
     ) -> None:
-        self.standing = ""
+        self.problem = ""
         self.counts: Counter[str] = Counter()
         self._node = node
         self._extra = extra
@@ -60,7 +63,7 @@ class Diagnostics:
         status = DiagnosticStatus(
             level=self._level(grown),
             name=self._node.get_name(),
-            message=self.standing or (self._detail or ", ".join(grown) if grown else "ok"),
+            message=self.problem or (self._detail or ", ".join(grown) if grown else "ok"),
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
         )
         message = DiagnosticArray(status=[status])
@@ -68,6 +71,28 @@ class Diagnostics:
         self._publisher.publish(message)
 
     def _level(self, grown: list[str]) -> bytes:
-        if self.standing:
+        if self.problem:
             return DiagnosticStatus.ERROR
         return DiagnosticStatus.WARN if grown else DiagnosticStatus.OK
+
+
+class ProgressLines:
+    """Events as JSON, one a line.
+
+    PyBullet's window writes about its graphics card to stdout, from C; from here on that goes to
+    stderr, and stdout is for events alone.
+
+    Args:
+        wanted: whether to write at all.
+    """
+
+    def __init__(self, wanted: bool) -> None:
+        self._stream: TextIO | None = None
+        if wanted:
+            self._stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+            os.dup2(2, 1)
+
+    def tell(self, event: str, **values: object) -> None:
+        """Write an event."""
+        if self._stream is not None:
+            print(json.dumps({"event": event, **values}), file=self._stream, flush=True)

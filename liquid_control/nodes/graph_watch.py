@@ -9,7 +9,7 @@ from rclpy.publisher import Publisher
 from rclpy.subscription import Subscription
 from rclpy.task import Future
 
-from liquid_control.nodes import topics
+from liquid_control import topics
 
 LIFECYCLE_NODES = (topics.PERCEPTION, topics.CONTROLLER)
 

@@ -6,12 +6,13 @@ from geometry_msgs.msg import TwistStamped
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 
+from liquid_control import topics
 from liquid_control.command import Guard, GuardEvent, GuardState
-from liquid_control.nodes import conversions, topics
+from liquid_control.nodes import conversions
 from liquid_control.nodes.diagnostics import Diagnostics
+from liquid_control.nodes.node_settings import GuardSettings
 from liquid_control.nodes.parameters import declare, watch
 from liquid_control.nodes.qos import profile
-from liquid_control.nodes.settings import GuardSettings
 from liquid_control.nodes.shutdown import main_of
 from liquid_control.types import HOVER
 
@@ -87,7 +88,7 @@ class GuardNode(Node):
         self._log(before)
 
     def _log(self, before: GuardState) -> None:
-        self._diagnostics.standing = "hover: no fresh command" if self._state.stale else ""
+        self._diagnostics.problem = "hover: no fresh command" if self._state.stale else ""
         for event in self._state.events - before.events - USUAL:
             number = self._state.events[event]
             self.get_logger().warning(f"{event.value}: number {number}", throttle_duration_sec=1.0)
@@ -99,7 +100,7 @@ class GuardNode(Node):
 
 def main() -> None:
     """Run guard_node."""
-    main_of(lambda ending: [GuardNode()])
+    main_of(lambda shutdown: [GuardNode()])
 
 
 if __name__ == "__main__":

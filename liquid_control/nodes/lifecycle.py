@@ -14,12 +14,11 @@ from rclpy.lifecycle import (
 from rclpy.timer import Timer
 
 from liquid_control.errors import LiquidControlError, ModelError
-from liquid_control.nodes import topics
 from liquid_control.nodes.diagnostics import Diagnostics
+from liquid_control.nodes.node_settings import ModelNodeSettings
 from liquid_control.nodes.parameters import declare
-from liquid_control.nodes.qos import profile
-from liquid_control.nodes.settings import ModelNodeSettings
-from liquid_control.nodes.shutdown import Ending
+from liquid_control.nodes.qos import CLASSES, profile
+from liquid_control.nodes.shutdown import Shutdown
 from liquid_control.policy import Policy, load_model
 
 S = TypeVar("S", bound=ModelNodeSettings)
@@ -36,11 +35,11 @@ class ModelNode(LifecycleNode, Generic[S]):
         active: whether the node answers.
     """
 
-    def __init__(self, name: str, model: type[S], ending: Ending) -> None:
+    def __init__(self, name: str, model: type[S], shutdown: Shutdown) -> None:
         super().__init__(name)
         self.settings: S = declare(self, model)
         self.diagnostics = Diagnostics(self, self.settings.mode)
-        self._ending = ending
+        self._ending = shutdown
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._undo: list[Callable[[], object]] = []
         self.active = False
@@ -90,12 +89,12 @@ class ModelNode(LifecycleNode, Generic[S]):
     def publish_to(self, topic: str) -> LifecyclePublisher:
         """Return a publisher of a topic; it is silent while the node is not active."""
         publisher = self.create_lifecycle_publisher(
-            topics.TYPES[topic], topic, profile(topic, self.settings.mode)
+            CLASSES[topic], topic, profile(topic, self.settings.mode)
         )
         self._undo.append(partial(self.destroy_lifecycle_publisher, publisher))
         return publisher
 
-    def hear(
+    def subscribe_to(
         self,
         topic: str,
         handler: Callable[[Any], None],
@@ -104,7 +103,7 @@ class ModelNode(LifecycleNode, Generic[S]):
     ) -> None:
         """Subscribe to a topic, or to one that stands in for it by another name and type."""
         subscription = self.create_subscription(
-            kind or topics.TYPES[topic],
+            kind or CLASSES[topic],
             name or topic,
             handler,
             profile(topic, self.settings.mode),

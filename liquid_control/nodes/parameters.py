@@ -16,7 +16,7 @@ from rclpy.parameter import Parameter
 
 from liquid_control.config.loading import validate
 from liquid_control.errors import ConfigError
-from liquid_control.nodes.settings import NodeSettings
+from liquid_control.nodes.node_settings import NodeSettings
 
 S = TypeVar("S", bound=NodeSettings)
 

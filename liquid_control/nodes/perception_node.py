@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
 
+from liquid_control import topics
 from liquid_control.errors import LiquidControlError, ObservationError
-from liquid_control.nodes import conversions, topics
+from liquid_control.nodes import conversions
+from liquid_control.nodes.conversions import picture_from
 from liquid_control.nodes.lifecycle import ModelNode
-from liquid_control.nodes.pictures import picture_from
-from liquid_control.nodes.settings import PerceptionSettings
-from liquid_control.nodes.shutdown import Ending, main_of
+from liquid_control.nodes.node_settings import PerceptionSettings
+from liquid_control.nodes.shutdown import Shutdown, main_of
 from liquid_control.perception.sensor_sync import SensorSync
 from liquid_control.perception.viewfinder import Viewfinder
 from liquid_control.types import Observation
@@ -25,18 +26,18 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
     once instead of waiting for a frame that will not come.
     """
 
-    def __init__(self, ending: Ending) -> None:
-        super().__init__(topics.PERCEPTION, PerceptionSettings, ending)
+    def __init__(self, shutdown: Shutdown) -> None:
+        super().__init__(topics.PERCEPTION, PerceptionSettings, shutdown)
 
     def connect(self) -> None:
         """Create publishers, subscriptions and timers."""
         self._features = self.publish_to(topics.FEATURES)
-        self.hear(topics.IMU, self._on_imu)
-        self.hear(topics.CAMERA_INFO, self._on_camera_info)
+        self.subscribe_to(topics.IMU, self._on_imu)
+        self.subscribe_to(topics.CAMERA_INFO, self._on_camera_info)
         if self.settings.transport == "compressed":
-            self.hear(topics.IMAGE, self._on_image, topics.COMPRESSED, CompressedImage)
+            self.subscribe_to(topics.IMAGE, self._on_image, topics.COMPRESSED, CompressedImage)
         else:
-            self.hear(topics.IMAGE, self._on_image)
+            self.subscribe_to(topics.IMAGE, self._on_image)
         if self.settings.mode == "realtime":
             self._patience = self.every(self.settings.imu_timeout_s, self._on_imu_timeout)
             self._patience.cancel()
@@ -48,7 +49,7 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         view, settings = self.policy.model.settings.camera.view, self.settings
         self._viewfinder = Viewfinder(view, settings.crop, settings.horizontal_fov_deg or None)
         self._heard_ns: int | None = None
-        self.diagnostics.standing = "no frame yet"
+        self.diagnostics.problem = "no frame yet"
 
     def _on_imu(self, message: Imu) -> None:
         stamp_ns, rate, force = conversions.imu_from(message)
@@ -69,7 +70,7 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
     def _on_image(self, message: Image | CompressedImage) -> None:
         stamp_ns = conversions.stamp_of(message.header.stamp)
         self._heard_ns = self._steady.now().nanoseconds
-        self.diagnostics.standing = ""
+        self.diagnostics.problem = ""
         try:
             image = picture_from(message)
         except ObservationError as error:
@@ -111,17 +112,17 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
             self._process(force=True)
 
     def _on_watch(self) -> None:
-        if self._heard_ns is None or self.diagnostics.standing or not self.active:
+        if self._heard_ns is None or self.diagnostics.problem or not self.active:
             return
         silence_s = (self._steady.now().nanoseconds - self._heard_ns) * 1e-9
         if silence_s > self.settings.camera_timeout_s:
-            self.diagnostics.standing = "the camera stopped"
+            self.diagnostics.problem = "the camera stopped"
             self.diagnostics.count("camera_stopped", f"no frame for {silence_s:.2f} s")
 
 
 def main() -> None:
     """Run perception_node."""
-    main_of(lambda ending: [PerceptionNode(ending)])
+    main_of(lambda shutdown: [PerceptionNode(shutdown)])
 
 
 if __name__ == "__main__":

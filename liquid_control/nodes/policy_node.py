@@ -7,7 +7,7 @@ from liquid_control.nodes.shutdown import main_of
 
 def main() -> None:
     """Run perception_node and controller_node in one process."""
-    main_of(lambda ending: [PerceptionNode(ending), ControllerNode(ending)])
+    main_of(lambda shutdown: [PerceptionNode(shutdown), ControllerNode(shutdown)])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,4 @@
-"""Quality of service of every topic, in lockstep and in real time.
-
-In lockstep nothing may be lost, since somebody waits for every message: reliable, and deep enough
-for a recorder that lags. What the nodes answer is also kept for late joiners, so that the first
-message cannot fall between two nodes that have not found each other yet. In real time an old
-picture is worth nothing: images and IMU samples are best effort, as sensor drivers publish them.
-"""
+"""Message class and quality of service of every topic, in lockstep and in real time."""
 
 from rclpy.qos import (
     DurabilityPolicy,
@@ -14,7 +8,11 @@ from rclpy.qos import (
     qos_profile_sensor_data,
 )
 
-from liquid_control.nodes import topics
+from liquid_control import topics
+from liquid_control.nodes.message_classes import message_class
+
+CLASSES: dict[str, type] = {topic: message_class(name) for topic, name in topics.TYPES.items()}
+"""The class of each topic's messages."""
 
 IMAGE_DEPTH = 64
 LOCKSTEP_DEPTH = 2000

@@ -9,23 +9,20 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from liquid_control import __version__
-from liquid_control.bags.writing.background import BackgroundBag, Prepare, as_it_is
-from liquid_control.bags.writing.compressing import FORMATS, PictureCompressor
-from liquid_control.bags.writing.definitions import is_common
-from liquid_control.bags.writing.model_mark import model_mark
+from liquid_control import __version__, topics
+from liquid_control.bags.writing.background_writer import BackgroundBag, Prepare, as_it_is
+from liquid_control.bags.writing.messages import is_common
+from liquid_control.bags.writing.picture_compression import FORMATS, PictureCompressor
 from liquid_control.bags.writing.sink import BagSink, open_sink
 from liquid_control.errors import LiquidControlError, OutputError
-from liquid_control.nodes import topics
 from liquid_control.nodes.diagnostics import Diagnostics
-from liquid_control.nodes.message_types import name_of, type_definition
-from liquid_control.nodes.parameter_scribe import ParameterScribe
+from liquid_control.nodes.message_classes import name_of, type_definition
+from liquid_control.nodes.node_settings import RecorderSettings
 from liquid_control.nodes.parameters import declare
-from liquid_control.nodes.recorder_ears import RecorderEars
-from liquid_control.nodes.recorder_topics import told_profile
-from liquid_control.nodes.settings import RecorderSettings
-from liquid_control.nodes.shutdown import Ending, main_of
-from liquid_control.provenance import git_revision
+from liquid_control.nodes.recorder.parameter_recorder import ParameterRecorder
+from liquid_control.nodes.recorder.subscriptions import RecorderSubscriptions, told_profile
+from liquid_control.nodes.shutdown import Shutdown, main_of
+from liquid_control.provenance import git_revision, model_fingerprint
 from liquid_control.types import NANOSECONDS
 
 LINGER_S = 0.3
@@ -33,7 +30,7 @@ HEADER_BYTES = 4
 """Every CDR message begins with them; a stamped one then with its time."""
 WATCH_PERIOD_S = 0.1
 LOOK_PERIOD_S = 1.0
-PATIENCE_S = 5.0
+TIMEOUT_S = 5.0
 """For the parameters of a node that does not answer."""
 PIPELINE = frozenset({topics.PERCEPTION, topics.CONTROLLER, topics.GUARD})
 SOURCES = frozenset({topics.SIMULATOR, topics.REPLAY})
@@ -54,9 +51,9 @@ class RecorderNode(Node):
     every answer's publisher has been found.
     """
 
-    def __init__(self, ending: Ending) -> None:
+    def __init__(self, shutdown: Shutdown) -> None:
         super().__init__(topics.RECORDER)
-        self._ending = ending
+        self._ending = shutdown
         self._settings = settings = declare(self, RecorderSettings)
         self._pictures: PictureCompressor | None = None
         self._bag = BackgroundBag(
@@ -65,8 +62,8 @@ class RecorderNode(Node):
         )
         self._tell_provenance()
         self._diagnostics = Diagnostics(self, settings.mode, self._kept_pictures)
-        self._scribe = ParameterScribe(self, self._tell_parameters, self._tell_change)
-        self._ears = RecorderEars(self, settings.mode, self, self._diagnostics)
+        self._scribe = ParameterRecorder(self, self._tell_parameters, self._tell_change)
+        self._ears = RecorderSubscriptions(self, settings.mode, self, self._diagnostics)
         self._changes = 0
         self._newest_ns = 0
         self._clock_seen_s: float | None = None
@@ -101,7 +98,7 @@ class RecorderNode(Node):
             },
         )
         if self._settings.model:
-            self._bag.add_metadata("model", model_mark(Path(self._settings.model)))
+            self._bag.add_metadata("model", model_fingerprint(Path(self._settings.model)))
 
     def _tell_parameters(self, name: str, values: dict[str, str]) -> None:
         self._bag.add_metadata(f"parameters/{name}", values)
@@ -166,7 +163,7 @@ class RecorderNode(Node):
         expected, answers = there, ()
         if there & SOURCES:
             expected, answers = there | PIPELINE, ANSWERS
-        if time.monotonic() - self._clock_seen_s > PATIENCE_S:
+        if time.monotonic() - self._clock_seen_s > TIMEOUT_S:
             return True
         told = expected <= self._scribe.answered()
         return told and all(self._ears.publishers(topic) for topic in answers)
@@ -194,7 +191,7 @@ def _stamp(serialised: bytes) -> int:
 
 def main() -> None:
     """Run recorder_node."""
-    main_of(lambda ending: [RecorderNode(ending)], LINGER_S)
+    main_of(lambda shutdown: [RecorderNode(shutdown)], LINGER_S)
 
 
 if __name__ == "__main__":

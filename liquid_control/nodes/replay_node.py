@@ -8,22 +8,20 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
+from liquid_control import topics
 from liquid_control.errors import GraphError, LiquidControlError
-from liquid_control.nodes import conversions, topics
-from liquid_control.nodes.answer_times import AnswerTimes
-from liquid_control.nodes.diagnostics import Diagnostics
+from liquid_control.nodes import conversions
+from liquid_control.nodes.diagnostics import Diagnostics, ProgressLines
 from liquid_control.nodes.graph_watch import GraphWatch
+from liquid_control.nodes.node_settings import ReplaySettings
+from liquid_control.nodes.pace import AnswerTimes
 from liquid_control.nodes.parameters import declare, watch
-from liquid_control.nodes.progress_lines import ProgressLines
 from liquid_control.nodes.qos import profile
-from liquid_control.nodes.replay_lockstep import Lockstep
-from liquid_control.nodes.replay_output import ReplayOutput
-from liquid_control.nodes.replay_pace import Pace, Play
-from liquid_control.nodes.replay_realtime import STEADY, RealTime
-from liquid_control.nodes.replay_source import ReplaySource
-from liquid_control.nodes.replay_ticks import BagTick
-from liquid_control.nodes.settings import ReplaySettings
-from liquid_control.nodes.shutdown import Ending, main_of
+from liquid_control.nodes.replay.pace import STEADY, Lockstep, Play, RealTime, ReplayPace
+from liquid_control.nodes.replay.publishers import ReplayOutput
+from liquid_control.nodes.replay.source import ReplaySource
+from liquid_control.nodes.replay.timeline import BagTick
+from liquid_control.nodes.shutdown import Shutdown, main_of
 
 WATCH_PERIOD_S = 0.05
 SETTLING_S = 0.5
@@ -37,9 +35,9 @@ class ReplayNode(Node):
     tape, are parameters that may be set meanwhile.
     """
 
-    def __init__(self, ending: Ending) -> None:
+    def __init__(self, shutdown: Shutdown) -> None:
         super().__init__(topics.REPLAY)
-        self._ending = ending
+        self._ending = shutdown
         self._settings = settings = declare(self, ReplaySettings)
         self._lines = ProgressLines(settings.progress)
         self._source = ReplaySource(settings)
@@ -60,7 +58,7 @@ class ReplayNode(Node):
         watch(self, ReplaySettings, self._on_change)
         self._watch = self.create_timer(WATCH_PERIOD_S, self._on_watch, clock=STEADY)
 
-    def _make_pace(self) -> Pace:
+    def _make_pace(self) -> ReplayPace:
         settings = self._settings
         play = Play(self._advance, self._output, self._times, self._end)
         if settings.mode == "lockstep":
@@ -168,7 +166,7 @@ class ReplayNode(Node):
 
 def main() -> None:
     """Run replay_node."""
-    main_of(lambda ending: [ReplayNode(ending)])
+    main_of(lambda shutdown: [ReplayNode(shutdown)])
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
+from liquid_control import topics
 from liquid_control.config import Scenario
-from liquid_control.nodes import conversions, topics
-from liquid_control.nodes.qos import profile
+from liquid_control.nodes import conversions
+from liquid_control.nodes.qos import CLASSES, profile
 from liquid_control_sim.flight import Tick
 
 PUBLISHED = (topics.IMAGE, topics.CAMERA_INFO, topics.IMU, topics.ODOM, topics.CLOCK)
@@ -21,7 +22,7 @@ class SensorOutput:
     def __init__(self, node: Node, scenario: Scenario, mode: str) -> None:
         self._info = conversions.camera_info_message(scenario.camera, 0)
         self.publishers: dict[str, Publisher] = {
-            topic: node.create_publisher(topics.TYPES[topic], topic, profile(topic, mode))
+            topic: node.create_publisher(CLASSES[topic], topic, profile(topic, mode))
             for topic in PUBLISHED
         }
 

@@ -24,7 +24,7 @@ LATENCY_S = 0.2
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Ending:
+class Shutdown:
     """How the process is asked to end: by a signal, or by one of its nodes."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Ending:
         self.request(0)
 
 
-Build = Callable[[Ending], Sequence[Node]]
+Build = Callable[[Shutdown], Sequence[Node]]
 
 
 def main_of(build: Build, linger_s: float = 0.0) -> NoReturn:
@@ -73,29 +73,29 @@ def run(build: Build, linger_s: float = 0.0) -> int:
             2. A node with a `close` method is closed before its context ends.
         linger_s: go on this long after the request to end, for messages on their way.
     """
-    ending = Ending()
+    shutdown = Shutdown()
     for number in SIGNALS:
-        signal.signal(number, ending.on_signal)
+        signal.signal(number, shutdown.on_signal)
     rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     nodes: list[Node] = []
     try:
-        nodes.extend(build(ending))
-        _spin(nodes, ending, linger_s)
-        if ending.error is not None:
-            return _refuse(ending.error, nodes)
+        nodes.extend(build(shutdown))
+        _spin(nodes, shutdown, linger_s)
+        if shutdown.error is not None:
+            return _refuse(shutdown.error, nodes)
     except LiquidControlError as error:
         return _refuse(error, nodes)
     finally:
         _close(nodes)
-    return ending.status
+    return shutdown.status
 
 
-def _spin(nodes: Sequence[Node], ending: Ending, linger_s: float) -> None:
+def _spin(nodes: Sequence[Node], shutdown: Shutdown, linger_s: float) -> None:
     executor = EventsExecutor()
     for node in nodes:
         executor.add_node(node)
-    while not ending.future.done():
-        executor.spin_until_future_complete(ending.future, LATENCY_S)
+    while not shutdown.future.done():
+        executor.spin_until_future_complete(shutdown.future, LATENCY_S)
     if linger_s > 0.0:
         executor.spin_until_future_complete(Future(), linger_s)
     executor.shutdown(0)

@@ -11,22 +11,21 @@ from geometry_msgs.msg import TwistStamped
 from rclpy.duration import Duration
 from rclpy.node import Node
 
+from liquid_control import topics
 from liquid_control.config import load_scenario, parse_settings
 from liquid_control.config.presets import preset_overrides
 from liquid_control.config.scenario import Scenario
 from liquid_control.errors import GraphError
 from liquid_control.evaluation.records import save_record
-from liquid_control.nodes import conversions, topics
-from liquid_control.nodes.answer_times import AnswerTimes
-from liquid_control.nodes.diagnostics import Diagnostics
-from liquid_control.nodes.flight_pace import STEADY, Lockstep, Pace, RealTime
+from liquid_control.nodes import conversions
+from liquid_control.nodes.diagnostics import Diagnostics, ProgressLines
 from liquid_control.nodes.graph_watch import GraphWatch
+from liquid_control.nodes.node_settings import SimulatorSettings
+from liquid_control.nodes.pace import STEADY, AnswerTimes, Lockstep, Pace, RealTime
 from liquid_control.nodes.parameters import declare
-from liquid_control.nodes.progress_lines import ProgressLines
 from liquid_control.nodes.qos import profile
 from liquid_control.nodes.sensor_output import SensorOutput
-from liquid_control.nodes.settings import SimulatorSettings
-from liquid_control.nodes.shutdown import Ending, main_of
+from liquid_control.nodes.shutdown import Shutdown, main_of
 from liquid_control_sim.flight import Flight, Tick
 
 WATCH_PERIOD_S = 0.05
@@ -36,9 +35,9 @@ PROGRESS_PERIOD_S = 0.1
 class SimulatorNode(Node):
     """Flies one flight, with the pilot and the guard at the other end of topics."""
 
-    def __init__(self, ending: Ending) -> None:
+    def __init__(self, shutdown: Shutdown) -> None:
         super().__init__(topics.SIMULATOR)
-        self._ending = ending
+        self._ending = shutdown
         self._settings = settings = declare(self, SimulatorSettings)
         self._lines = ProgressLines(settings.progress)
         self._scenario = _scenario(settings)
@@ -144,7 +143,7 @@ def _write_json(path: Path, content: Mapping[str, object]) -> None:
 
 def main() -> None:
     """Run simulator_node."""
-    main_of(lambda ending: [SimulatorNode(ending)])
+    main_of(lambda shutdown: [SimulatorNode(shutdown)])
 
 
 if __name__ == "__main__":

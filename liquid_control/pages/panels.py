@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from liquid_control.pages import ink
+from liquid_control.pages import style
 from liquid_control.types import Floats
 
 _PANEL_IN = 0.95
@@ -85,8 +85,8 @@ def panels_over_time(
         panel_in: height of a panel, inches of 72 points.
     """
     end_s = max(float(seconds.max()), 1e-3)
-    with ink.drawing():
-        size = (ink.WIDTH_IN, len(panels) * panel_in + 0.55)
+    with style.drawing():
+        size = (style.WIDTH_IN, len(panels) * panel_in + 0.55)
         figure = Figure(figsize=size)
         column = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         figure.subplots_adjust(
@@ -96,16 +96,16 @@ def panels_over_time(
             _draw(axes, seconds, panel)
             axes.tick_params(bottom=axes is column[-1])
             if zero:
-                axes.axhline(0.0, color=ink.GRID, linewidth=1.4, zorder=1)
+                axes.axhline(0.0, color=style.GRID, linewidth=1.4, zorder=1)
         column[-1].set_xlabel("time, s", loc="right")
         column[-1].set_xlim(0.0, end_s)
         if zero if key is None else key:
             _key(column[0])
-        return Timeline(ink.svg(figure, label), _LEFT, _RIGHT, 0.0, end_s)
+        return Timeline(style.svg(figure, label), _LEFT, _RIGHT, 0.0, end_s)
 
 
 def _draw(axes: Axes, seconds: Floats, panel: Panel) -> None:
-    ink.quiet_axes(axes)
+    style.quiet_axes(axes)
     axes.set_title(panel.name)
     for line in panel.lines:
         clock = seconds if line.seconds is None else line.seconds

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from liquid_control.errors import ModelError
-from liquid_control.perception.spec import PerceptionSpec
+from liquid_control.perception.network_spec import PerceptionSpec
 from liquid_control.seeding import stream
 
 

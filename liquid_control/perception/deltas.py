@@ -8,10 +8,14 @@ scaled by 1 / 255 to float32, changed, multiplied by 255.5, clipped to [0, 255] 
 The published strengths are in `PUBLISHED`; darkness is brightness with its sign turned.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_control.config.scenario import DeltaSettings
+from liquid_control.seeding import stream
 from liquid_control.types import Pixels
 
 PUBLISHED: dict[str, tuple[float, ...]] = {
@@ -88,3 +92,29 @@ def noisy_pixels(image: Pixels, sigma: float, rng: np.random.Generator) -> Pixel
 
 def _eight_bits(levels: NDArray[np.float32]) -> Pixels:
     return np.asarray(np.clip(levels * _TO_EIGHT_BITS, 0.0, 255.0), dtype=np.uint8)
+
+
+PixelStep = Callable[[Pixels, int], Pixels]
+"""A picture, uint8 [H, W, 3] RGB, and its frame's number to a picture."""
+
+
+def published_changes(settings: DeltaSettings, seed: int) -> tuple[PixelStep, ...]:
+    """Return the image-space changes that are not at their defaults, in the settings' order.
+
+    Noise is rounded and clipped to eight bits, which is what a camera message carries; each
+    frame's is drawn from the stream "delta.noise.<number>".
+    """
+    steps: list[PixelStep] = []
+    if settings.brightness != 0.0:
+        steps.append(lambda pixels, _: brightness(pixels, settings.brightness))
+    if settings.contrast != 1.0:
+        steps.append(lambda pixels, _: contrast(pixels, settings.contrast))
+    if settings.saturation != 1.0:
+        steps.append(lambda pixels, _: saturation(pixels, settings.saturation))
+    if settings.noise > 0.0:
+        steps.append(
+            lambda pixels, index: noisy_pixels(
+                pixels, settings.noise, stream(seed, f"delta.noise.{index}")
+            )
+        )
+    return tuple(steps)

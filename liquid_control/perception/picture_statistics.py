@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from liquid_control.errors import ModelError, OutputError
-from liquid_control.perception.image import moments
+from liquid_control.perception.camera_view import moments
 from liquid_control.types import Floats, Pixels
 
 STATISTICS: tuple[str, ...] = (

@@ -1,8 +1,8 @@
 """A policy as a pilot: what flies it in process."""
 
 from liquid_control.interfaces import World
-from liquid_control.policy.clock import FrameClock
 from liquid_control.policy.policy import Array, Decision, Policy
+from liquid_control.policy.session import FrameClock
 from liquid_control.types import Command, Observation, VehicleState
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.errors import ModelError, ObservationError
-from liquid_control.liquid.flight import FlightCfC
+from liquid_control.liquid.flight_step import FlightCfC
+from liquid_control.perception.camera_view import fit, standardise
 from liquid_control.perception.encoder import Encoder
-from liquid_control.perception.image import fit, standardise
-from liquid_control.perception.imu import imu_features
+from liquid_control.perception.imu_features import imu_features
 from liquid_control.policy.model import Model
 from liquid_control.types import Command, Observation
 

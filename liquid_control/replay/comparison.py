@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control.replay.track import Series, Stamps
+from liquid_control.replay.tracks import Series, Stamps, Track
 from liquid_control.types import Floats
 
 AXES = ("forward", "left", "up", "yaw")
@@ -18,7 +18,7 @@ Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pairing:
+class CommandPairs:
     """Which rows of two series belong together.
 
     Attributes:
@@ -74,7 +74,7 @@ class Comparison:
     stamp_ns: Stamps
     ours: Floats
     theirs: Floats
-    pairing: Pairing
+    pairing: CommandPairs
     axes: dict[str, AxisError]
 
     @property
@@ -98,7 +98,7 @@ def compare(what: str, ours: Series, theirs: Series) -> Comparison:
     return Comparison(what, stamps, left, right, pairing, axes)
 
 
-def pair(ours: Stamps, theirs: Stamps) -> Pairing:
+def pair(ours: Stamps, theirs: Stamps) -> CommandPairs:
     """Pair rows by equal stamp, what is left by nearest time within half a frame of ours.
 
     A row is used once. Where a stamp comes several times, as a guard repeats a command with the
@@ -112,7 +112,7 @@ def pair(ours: Stamps, theirs: Stamps) -> Pairing:
     near_mine, near_other = _nearest(ours, theirs, mine, other)
     both = np.concatenate([mine, near_mine]), np.concatenate([other, near_other])
     order = np.argsort(both[0], kind="stable")
-    return Pairing(
+    return CommandPairs(
         both[0][order], both[1][order], len(mine), len(near_mine), len(ours) - len(order)
     )
 
@@ -171,3 +171,53 @@ def correlation(one: Floats, other: Floats) -> float | None:
         return None
     value = np.mean((one - one.mean()) * (other - other.mean())) / (one.std() * other.std())
     return float(np.clip(value, -1.0, 1.0))
+
+
+PARTS = ("policy", "guarded", "features", "states", "gates")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The verdict.
+
+    Attributes:
+        identical: whether all that the other side has is equal, bit for bit, and neither side has
+            rows that the other lacks; None where the other side has no command.
+        compared: the parts that the other side has.
+        first: the first difference in a line; empty where there is none.
+    """
+
+    identical: bool | None
+    compared: tuple[str, ...]
+    first: str
+
+
+def identity(ours: Track, theirs: Track) -> Identity:
+    """Compare what the other side has."""
+    compared = tuple(part for part in PARTS if len(getattr(theirs, part)))
+    if not {"policy", "guarded"} & set(compared):
+        return Identity(None, compared, "")
+    for part in compared:
+        reason = _difference(getattr(ours, part), getattr(theirs, part))
+        if reason:
+            return Identity(False, compared, f"{part}: {reason}")
+    return Identity(True, compared, "")
+
+
+def _difference(ours: Series, theirs: Series) -> str:
+    """Return the first difference of two series in words, empty where there is none."""
+    if ours.values.shape[1:] != theirs.values.shape[1:]:
+        return f"rows of {ours.values.shape[1]} against {theirs.values.shape[1]} values"
+    stamps, mine = np.unique(ours.stamp_ns, return_index=True)
+    others, yours = np.unique(theirs.stamp_ns, return_index=True)
+    alone = np.setxor1d(stamps, others)
+    if len(alone):
+        side = "replayed" if alone[0] in stamps else "recorded"
+        return f"{len(alone)} stamps on one side only, first {int(alone[0])} ns, {side}"
+    one = np.asarray(ours.values[mine], np.float64).view(np.int64)
+    other = np.asarray(theirs.values[yours], np.float64).view(np.int64)
+    rows = np.flatnonzero((one != other).any(axis=1))
+    if not len(rows):
+        return ""
+    apart = np.abs(ours.values[mine].astype(np.float64) - theirs.values[yours])[rows].max()
+    return f"{len(rows)} rows differ, first at {int(stamps[rows[0]])} ns, by {apart:.3g} at most"

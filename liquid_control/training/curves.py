@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liquid_control.errors import OutputError
-from liquid_control.training.atomic import write_text, write_whole
-from liquid_control.training.score import Score
+from liquid_control.files import write_text, write_whole
+from liquid_control.training.validation import Score
 
 CURVES_FILE = "curves.csv"
 
@@ -27,7 +27,7 @@ class CurvePoint:
     round: int
     step: int
     loss: float
-    held_out: float | None = None
+    validation: float | None = None
 
 
 def write_curves(folder: Path, curve: Sequence[CurvePoint]) -> None:
@@ -36,8 +36,8 @@ def write_curves(folder: Path, curve: Sequence[CurvePoint]) -> None:
     table = csv.writer(text)
     table.writerow(["round", "step", "loss", "held_out_loss"])
     for point in curve:
-        held_out = "" if point.held_out is None else f"{point.held_out:.6f}"
-        table.writerow([point.round, point.step, f"{point.loss:.6f}", held_out])
+        validation = "" if point.validation is None else f"{point.validation:.6f}"
+        table.writerow([point.round, point.step, f"{point.loss:.6f}", validation])
     write_text(folder / CURVES_FILE, text.getvalue())
 
 
@@ -73,7 +73,7 @@ def write_picture(folder: Path, curve: Sequence[CurvePoint], scores: Mapping[int
     figure = Figure(figsize=(4.5 * panels, 3.4), layout="constrained")
     loss, *others = figure.subplots(1, panels, squeeze=False)[0]
     loss.semilogy([p.step for p in curve], [p.loss for p in curve], lw=0.8, label="learned from")
-    kept = [(p.step, p.held_out) for p in curve if p.held_out is not None]
+    kept = [(p.step, p.validation) for p in curve if p.validation is not None]
     loss.semilogy(*zip(*kept, strict=True), "o", ms=4, label="kept out")
     loss.set(xlabel="optimiser step", ylabel="loss", title="Offline")
     loss.legend()

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from liquid_control.training.checkpoint import load_checkpoint, save_checkpoint
 from liquid_control.training.curves import CurvePoint
 from liquid_control.training.dataset import Dataset
 from liquid_control.training.network import PolicyNetwork
-from liquid_control.training.settings import LearnerSettings
+from liquid_control.training.run_folder import load_checkpoint, save_checkpoint
+from liquid_control.training.training_settings import LearnerSettings
 from liquid_control.training.windows import Batch, Windows, cut, draw_windows, split_flights
 
 _NOTE_EVERY = 10
@@ -92,11 +92,11 @@ class Learner:
         saved_s = time.monotonic()
         while self.step < steps:
             windows = draw_windows(dataset, train, self.settings, self.seed, self.total)
-            losses.append(self._advance(dataset, windows, rate_share(self.step, steps)))
+            losses.append(self._advance(dataset, windows, lr_scale(self.step, steps)))
             on_step(losses[-1])
             if self.step % _NOTE_EVERY == 0 or self.step == steps:
-                held_out = self.held_out_loss(dataset) if self.step == steps else None
-                point = CurvePoint(self.round, self.total, float(np.mean(losses)), held_out)
+                validation = self.validation_loss(dataset) if self.step == steps else None
+                point = CurvePoint(self.round, self.total, float(np.mean(losses)), validation)
                 self.curve.append(point)
                 losses.clear()
             if time.monotonic() - saved_s > self.settings.save_every_s and not losses:
@@ -149,9 +149,9 @@ class Learner:
         return per_step[torch.from_numpy(batch.counted)].sum()
 
     @torch.no_grad()
-    def held_out_loss(self, dataset: Dataset) -> float:
+    def validation_loss(self, dataset: Dataset) -> float:
         """Return the averaged weights' loss over whole flights that were kept out."""
-        flights = split_flights(dataset.origins, self.settings.held_out).held_out
+        flights = split_flights(dataset.origins, self.settings.held_out).validation
         total = frames = 0.0
         for flight in flights:
             state = self.average.cell.init_state(1)
@@ -199,7 +199,7 @@ class _Gradients:
     counted: int
 
 
-def rate_share(step: int, steps: int) -> float:
+def lr_scale(step: int, steps: int) -> float:
     """Return the share of the peak learning rate: a short rise, then half a cosine."""
     rise = max(1, round(_WARM_UP * steps))
     if step < rise:

@@ -5,12 +5,12 @@ from torch import Tensor, nn
 
 from liquid_control.command.motors import MotorScaling
 from liquid_control.config import Scenario
-from liquid_control.liquid.auto_ncp import auto_ncp
-from liquid_control.liquid.torch_cell import TorchCfC
+from liquid_control.cores.wired_cfc import TorchCfC
+from liquid_control.liquid.wiring_generators import auto_ncp
 from liquid_control.perception.cnn import PerceptionCNN
-from liquid_control.perception.imu import FEATURES as IMU_FEATURES
-from liquid_control.perception.spec import PerceptionSpec
-from liquid_control.training.settings import NetworkSettings
+from liquid_control.perception.imu_features import FEATURES as IMU_FEATURES
+from liquid_control.perception.network_spec import PerceptionSpec
+from liquid_control.training.training_settings import NetworkSettings
 from liquid_control.training.windows import Batch
 
 MOTOR_NEURONS = 4

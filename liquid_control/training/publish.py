@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from liquid_control.liquid.masks import weight_count
+from liquid_control.liquid.weights import weight_count
 from liquid_control.policy import (
     Model,
     ModelCamera,
@@ -14,14 +14,12 @@ from liquid_control.policy import (
 )
 from liquid_control.policy.model import Arrays
 from liquid_control.training.bags.job import BagSummary
-from liquid_control.training.card import model_card
 from liquid_control.training.curves import read_curves, write_curves, write_picture
-from liquid_control.training.folder import RunFolder
+from liquid_control.training.model_card import model_card, provenance
 from liquid_control.training.network import PolicyNetwork
-from liquid_control.training.progress import Progress
-from liquid_control.training.provenance import provenance
-from liquid_control.training.score import Score
-from liquid_control.training.settings import TrainingSettings
+from liquid_control.training.run_folder import RunFolder, RunProgress
+from liquid_control.training.training_settings import TrainingSettings
+from liquid_control.training.validation import Score
 
 GraphMaker = Callable[[ModelSettings, Arrays], dict[str, bytes]]
 """Makes the serialised ONNX graphs of a model; `liquid_control.export.model_graphs` is one."""
@@ -60,7 +58,7 @@ def _describe(network: PolicyNetwork, settings: TrainingSettings) -> ModelSettin
 def publish(
     folder: RunFolder,
     settings: TrainingSettings,
-    progress: Progress,
+    progress: RunProgress,
     score: Score | None,
     graphs: GraphMaker,
     bags: Sequence[BagSummary] = (),

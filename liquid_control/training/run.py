@@ -11,22 +11,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from liquid_control.training.bags.reading import bag_jobs, bag_pieces, bag_summaries, told
+from liquid_control.progress import Reporter
 from liquid_control.training.bags.sources import BagData
-from liquid_control.training.collector import Crew, DataJob
+from liquid_control.training.bags.summary import bag_jobs, bag_pieces, bag_summaries, told
 from liquid_control.training.curves import write_curves
-from liquid_control.training.dataset import load_dataset
-from liquid_control.training.folder import RunFolder
+from liquid_control.training.data_pilots import Actors, DataJob, round_plans
+from liquid_control.training.dataset import load_dataset, picture_distribution
 from liquid_control.training.learner import Learner
 from liquid_control.training.network import PolicyNetwork
-from liquid_control.training.pictures import picture_distribution
-from liquid_control.training.plan import round_plans
-from liquid_control.training.progress import DatasetFacts, Progress
 from liquid_control.training.publish import GraphMaker, publish, save_candidate
-from liquid_control.training.reporting import Reporter
-from liquid_control.training.score import Score
-from liquid_control.training.settings import TrainingSettings
-from liquid_control.training.validation import read_score, validation_jobs
+from liquid_control.training.run_folder import DatasetFacts, RunFolder, RunProgress
+from liquid_control.training.training_settings import TrainingSettings
+from liquid_control.training.validation import Score, read_score, validation_jobs
 from liquid_control.training.workers import Job, run_jobs
 
 
@@ -46,8 +42,8 @@ class Training:
 
     settings: TrainingSettings
     folder: RunFolder
-    crew: Crew | None
-    progress: Progress
+    actors: Actors | None
+    progress: RunProgress
     graphs: GraphMaker
     data: BagData | None = None
     reporter: Reporter = field(default_factory=Reporter)
@@ -112,10 +108,10 @@ class Training:
             self._run_jobs(f"round {round_}: flights for data", jobs)
 
     @property
-    def _flying_crew(self) -> Crew:
-        if self.crew is None:
+    def _flying_crew(self) -> Actors:
+        if self.actors is None:
             raise RuntimeError("Training without a crew has flights to fly")
-        return self.crew
+        return self.actors
 
     def _dataset(self, round_: int) -> list[tuple[Path, int]]:
         """Return the files that a round learns from, each with the number of its flight."""
@@ -143,7 +139,7 @@ class Training:
         self.reporter.say(
             f"round {round_}: {dataset.frames} frames of {dataset.flights} flights, "
             f"loss {learner.curve[-1].loss:.4f}, on flights kept out "
-            f"{learner.curve[-1].held_out:.4f}"
+            f"{learner.curve[-1].validation:.4f}"
         )
 
     def _learner(self, round_: int) -> Learner:

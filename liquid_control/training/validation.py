@@ -5,19 +5,79 @@ Offline loss does not: of the published flight policies, the ones with the lowes
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 
 from liquid_control.config import Scenario
 from liquid_control.errors import OutputError
+from liquid_control.files import write_text
 from liquid_control.policy import Policy, PolicyPilot, load_model
-from liquid_control.training.atomic import write_text
-from liquid_control.training.collector import Crew
-from liquid_control.training.plan import validation_seed
-from liquid_control.training.score import Score, score_flights
-from liquid_control.training.settings import TrainingSettings
+from liquid_control.training.data_pilots import Actors, validation_seed
+from liquid_control.training.training_settings import TrainingSettings
 from liquid_control.types import FlightResult
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionScore:
+    """Results of one condition.
+
+    Attributes:
+        condition: its name; `all` for all together.
+        flights: how many.
+        successes: how many of them succeeded.
+        cross_track_rms_m: mean over the flights of their cross-track RMS.
+        reasons: how the others ended, with counts.
+    """
+
+    condition: str
+    flights: int
+    successes: int
+    cross_track_rms_m: float
+    reasons: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How a candidate flew: a row a condition."""
+
+    rows: tuple[ConditionScore, ...]
+
+    @property
+    def success_rate(self) -> float:
+        """Share of all flights that succeeded."""
+        return sum(row.successes for row in self.rows) / sum(row.flights for row in self.rows)
+
+    @property
+    def cross_track_rms_m(self) -> float:
+        """Mean of the cross-track RMS over all flights, the failed ones included."""
+        total = sum(row.cross_track_rms_m * row.flights for row in self.rows)
+        return total / sum(row.flights for row in self.rows)
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Larger is better: success first, then staying near the trail's centre."""
+        return self.success_rate, -self.cross_track_rms_m
+
+
+def score_flights(results: Mapping[str, Sequence[FlightResult]]) -> Score:
+    """Return the score of flights, given by condition."""
+    return Score(tuple(_row(name, flights) for name, flights in results.items()))
+
+
+def _row(condition: str, flights: Sequence[FlightResult]) -> ConditionScore:
+    reasons: dict[str, int] = {}
+    for flight in flights:
+        if not flight.success:
+            reasons[flight.reason] = reasons.get(flight.reason, 0) + 1
+    return ConditionScore(
+        condition=condition,
+        flights=len(flights),
+        successes=sum(flight.success for flight in flights),
+        cross_track_rms_m=fmean(flight.cross_track_rms_m for flight in flights),
+        reasons=reasons,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +87,20 @@ class ValidationJob:
     scenario: Scenario
     seed: int
     condition: str
-    crew: Crew
+    actors: Actors
     model: Path
     path: Path
 
     def run(self) -> None:
         """Fly and write the result."""
         pilot = PolicyPilot(Policy(load_model(self.model)))
-        record = self.crew.flyer(self.scenario, self.seed, pilot)
+        record = self.actors.flyer(self.scenario, self.seed, pilot)
         row = {"condition": self.condition, "seed": self.seed, **asdict(record.result)}
         write_text(self.path, json.dumps(row))
 
 
 def validation_jobs(
-    settings: TrainingSettings, crew: Crew, model: Path, folder: Path, final: bool
+    settings: TrainingSettings, actors: Actors, model: Path, folder: Path, final: bool
 ) -> list[ValidationJob]:
     """Return the flights that judge a model; every candidate flies the same."""
     count = settings.validation.final_flights if final else settings.validation.flights
@@ -50,7 +110,7 @@ def validation_jobs(
         for index in range(count):
             seed = validation_seed(settings, order * 1000 + index, final)
             path = folder / f"{name}_{index:03d}.json"
-            jobs.append(ValidationJob(scenario, seed, name, crew, model, path))
+            jobs.append(ValidationJob(scenario, seed, name, actors, model, path))
     return jobs
 
 

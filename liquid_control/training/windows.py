@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from liquid_control.seeding import stream
 from liquid_control.training.dataset import Dataset
-from liquid_control.training.settings import LearnerSettings
+from liquid_control.training.training_settings import LearnerSettings
 
 MIRRORED_LABELS = np.array([1.0, -1.0, 1.0, -1.0], np.float32)
 """Signs of (forward, left, up, yaw rate) seen in a mirror."""
@@ -75,7 +75,7 @@ class Split:
     """
 
     train: NDArray[np.int64]
-    held_out: NDArray[np.int64]
+    validation: NDArray[np.int64]
 
 
 def split_flights(origins: NDArray[np.int64], every: int) -> Split:

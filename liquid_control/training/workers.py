@@ -10,8 +10,8 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Protocol
 
-from liquid_control.children import one_thread_each, start_pool
 from liquid_control.errors import OutputError
+from liquid_control.process_pool import one_thread_each, start_pool
 
 
 class Job(Protocol):

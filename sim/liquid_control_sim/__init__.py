@@ -11,7 +11,8 @@ except ImportError as error:
     ) from error
 
 from liquid_control_sim.flight import Flight, Tick, fly
-from liquid_control_sim.tasks.expert import Expert, ExpertGains
+from liquid_control_sim.tasks.experts import Expert
+from liquid_control_sim.tasks.steering import ExpertGains
 from liquid_control_sim.world import SimulatedWorld
 
 __all__ = ["Expert", "ExpertGains", "Flight", "SimulatedWorld", "Tick", "fly"]

@@ -9,13 +9,37 @@
 
 import hashlib
 import importlib
+import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from liquid_control.errors import DependencyError, OutputError
-from liquid_control_sim.cache import cache_folder
+
+
+def cache_folder() -> Path:
+    """Return the folder, made if it is missing.
+
+    Raises:
+        OutputError: neither the cache nor the temporary folder is writable.
+    """
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    home = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
+    places = (
+        home / "liquid_control",
+        Path(tempfile.gettempdir()) / f"liquid_control-{os.getuid()}",
+    )
+    for place in places:
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(place, os.W_OK | os.X_OK):
+            return place
+    raise OutputError(f"no folder for the cache is writable: tried {places[0]} and {places[1]}")
+
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from liquid_control.command.guard import Envelope, Guard, GuardState
 from liquid_control.config.scenario import Scenario
-from liquid_control.interfaces import Pilot, Progress
+from liquid_control.interfaces import FlightProgress, Pilot
 from liquid_control.seeding import stream
 from liquid_control.types import (
     HOVER,
@@ -21,8 +21,8 @@ from liquid_control.types import (
     VehicleState,
 )
 from liquid_control_sim.schedule import Schedule, stamp_of
-from liquid_control_sim.tasks.make import make_task
-from liquid_control_sim.tasks.standing import Standing
+from liquid_control_sim.tasks.completion import make_task
+from liquid_control_sim.tasks.rules import TaskStatus
 from liquid_control_sim.world import SimulatedWorld
 
 
@@ -49,7 +49,7 @@ class Tick:
     imu: ImuWindow
     truth: VehicleState
     wind: Floats
-    standing: Standing
+    status: TaskStatus
     framed: bool = False
     command: Command = HOVER
 
@@ -61,17 +61,17 @@ class Tick:
     @property
     def progress_m(self) -> float:
         """Arc length reached along the trail."""
-        return self.standing.progress_m
+        return self.status.progress_m
 
     @property
     def cross_track_m(self) -> float:
         """Signed distance from the trail's centre, left positive."""
-        return self.standing.cross_track_m
+        return self.status.cross_track_m
 
     @property
     def clearance_m(self) -> float:
         """Distance from hull to nearest trunk."""
-        return self.standing.clearance_m
+        return self.status.clearance_m
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Flight:
     guard_period_s: float = Envelope().period_s
     gui: bool = False
     _ticks: list[Tick] = field(default_factory=list)
-    _standing: Standing = field(default_factory=Standing)
+    _standing: TaskStatus = field(default_factory=TaskStatus)
     _command: Command = HOVER
     _next_frame: int = 0
 
@@ -120,7 +120,7 @@ class Flight:
             while self.world.tick < due:
                 self.world.step(self._command)
         tick = self._observe()
-        self._standing = tick.standing
+        self._standing = tick.status
         self._ticks.append(tick)
         return tick
 
@@ -193,7 +193,7 @@ def fly(
     scenario: Scenario,
     seed: int,
     pilot: Pilot,
-    watch: Callable[[Progress], None] | None = None,
+    watch: Callable[[FlightProgress], None] | None = None,
     guard: Guard | None = None,
 ) -> FlightRecord:
     """Fly one scenario from start to end in this process.

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from liquid_control.config.scenario import Scenario
 from liquid_control.types import HOVER
-from liquid_control_sim.dynamics.compiled import compiled as dynamics
+from liquid_control_sim.dynamics.vectors import compiled as dynamics
 from liquid_control_sim.picture.streaks import compiled as picture
-from liquid_control_sim.render.kernels.compiling import compiled as render
+from liquid_control_sim.render.kernels.jit import compiled as render
 from liquid_control_sim.world import SimulatedWorld
 
 _EVERYTHING = {

@@ -8,12 +8,12 @@ import pybullet
 from liquid_control.config.scenario import Backend, Scenario
 from liquid_control.types import Command, Floats, ImuWindow, Pixels, VehicleState
 from liquid_control_sim.air.air import Air
-from liquid_control_sim.dynamics.airborne import Airborne
 from liquid_control_sim.dynamics.aviary import Aviary
 from liquid_control_sim.dynamics.faults import draw_faults
 from liquid_control_sim.dynamics.quadrotor import Quadrotor
 from liquid_control_sim.dynamics.vehicle import load_vehicle
-from liquid_control_sim.picture.camera import Camera
+from liquid_control_sim.dynamics.vehicle_base import VehicleBase
+from liquid_control_sim.picture.forward_camera import Camera
 from liquid_control_sim.place.forest import generate_forest
 from liquid_control_sim.render.scene import Scene
 from liquid_control_sim.render.window import show_forest
@@ -58,7 +58,7 @@ class SimulatedWorld:
         self._seen: deque[tuple[VehicleState, int, Floats]] = deque(maxlen=late + 1)
         self._look()
 
-    def _build(self, start: tuple[Floats, float], seed: int) -> Airborne:
+    def _build(self, start: tuple[Floats, float], seed: int) -> VehicleBase:
         scenario, vehicle = self.scenario, self.vehicle
         faults = draw_faults(scenario.faults, seed, vehicle, scenario.flight_limit_s)
         if scenario.world.backend is Backend.GYM_PYBULLET_DRONES:

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from liquid_control.bags import BagWriter, Losses
 from liquid_control.bags.bag import open_bag
 from liquid_control.bags.topics import load_rules, resolve
-from liquid_control.cli.graph import fly_through_graph
 from liquid_control.config import project_file
+from liquid_control.graph.flight_graph import fly_through_graph
 
 PATH = Path(__file__).parent / "flight.mcap"
 SEED = 10_011

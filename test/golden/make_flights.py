@@ -17,7 +17,7 @@ import numpy as np
 from liquid_control.config import load_scenario
 from liquid_control.types import FlightRecord
 from liquid_control_sim.flight import fly
-from liquid_control_sim.tasks.expert import Expert
+from liquid_control_sim.tasks.experts import Expert
 
 PATH = Path(__file__).parent / "flights.json"
 SMALL = {"camera.width": 16, "camera.height": 16}

@@ -12,16 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liquid_control.cli.domains import free_domain
-from liquid_control.cli.processes import Process, clean_environment, start
 from liquid_control.config import project_file
 from liquid_control.export import model_graphs
+from liquid_control.graph.processes import Process, clean_environment, free_domain, start
 from liquid_control.liquid import auto_ncp, random_weights
 from liquid_control.perception.cnn import PerceptionCNN
 from liquid_control.policy import ModelSettings, save_model
 from liquid_control_sim.warm_up import warm_up
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 """For whatever must happen some time: the machine may be busy."""
 
 
@@ -95,12 +94,11 @@ class Probe:
 
     def listen(self, topic: str, mode: str) -> list:
         """Return a list that grows by what comes on a topic, each with the time it came at, s."""
-        from liquid_control.nodes import topics
-        from liquid_control.nodes.qos import profile
+        from liquid_control.nodes.qos import CLASSES, profile
 
         heard: list = []
         self.node.create_subscription(
-            topics.TYPES[topic],
+            CLASSES[topic],
             topic,
             lambda message: heard.append((time.time(), message)),
             profile(topic, mode),
@@ -108,11 +106,10 @@ class Probe:
         return heard
 
     def advertise(self, topic: str, mode: str) -> None:
-        from liquid_control.nodes import topics
-        from liquid_control.nodes.qos import profile
+        from liquid_control.nodes.qos import CLASSES, profile
 
         self._publishers[topic] = self.node.create_publisher(
-            topics.TYPES[topic], topic, profile(topic, mode)
+            CLASSES[topic], topic, profile(topic, mode)
         )
 
     def publish(self, topic: str, message: object) -> None:
@@ -127,7 +124,7 @@ class Probe:
         while (left := end - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left)
 
-    def until(self, condition: Callable[[], object], what: str, timeout_s: float = PATIENCE_S):
+    def until(self, condition: Callable[[], object], what: str, timeout_s: float = TIMEOUT_S):
         end = time.monotonic() + timeout_s
         while not (result := condition()):
             assert time.monotonic() < end, f"waited {timeout_s} s for {what}"
@@ -161,7 +158,7 @@ def probe(domain) -> Iterator[Probe]:
     probe.close()
 
 
-def ends(process: Process, timeout_s: float = PATIENCE_S) -> int:
+def ends(process: Process, timeout_s: float = TIMEOUT_S) -> int:
     """Wait for a process to end by itself; return its status."""
     try:
         return process.child.wait(timeout_s)

@@ -8,10 +8,10 @@ import pytest
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 
-from liquid_control.cli.graph import fly_through_graph
 from liquid_control.config import parse_settings
-from liquid_control.evaluation import Entry, plan_flights
-from liquid_control.evaluation.bag_tape import fly_on_bag
+from liquid_control.evaluation import CampaignEntry, plan_flights
+from liquid_control.evaluation.bag_recorder import fly_and_record
+from liquid_control.graph.flight_graph import fly_through_graph
 from liquid_control.policy import Policy, PolicyPilot, load_model
 from liquid_control_sim.flight import fly
 
@@ -34,9 +34,9 @@ COMPARED = {
 
 def test_messages_equal_those_of_the_graph_topic_by_topic_and_stamp_by_stamp(model, tmp_path):
     outcome = fly_through_graph("trail", SEED, HARD, model, tmp_path / "graph")
-    entry = Entry(name="trail", seeds=str(SEED), set=parse_settings(HARD))
+    entry = CampaignEntry(name="trail", seeds=str(SEED), set=parse_settings(HARD))
     (job,) = plan_flights([entry], ["random"])
-    fly_on_bag(fly, job, PolicyPilot(Policy(load_model(model))), tmp_path / "here.mcap")
+    fly_and_record(fly, job, PolicyPilot(Policy(load_model(model))), tmp_path / "here.mcap")
     here, there = messages(tmp_path / "here.mcap"), messages(outcome["bag"])
     assert set(here) == COMPARED
     for topic in sorted(COMPARED):

@@ -7,7 +7,7 @@ from liquid_control.config.scenario import CameraSettings
 from liquid_control.errors import ObservationError
 from liquid_control.frames import quaternion_from_euler
 from liquid_control.nodes import conversions
-from liquid_control.nodes.pictures import picture_from
+from liquid_control.nodes.conversions import picture_from
 from liquid_control.types import Command, VehicleState
 
 pytestmark = pytest.mark.ros

@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 
 from liquid_control.bags import read_bag
-from liquid_control.cli.graph import FlightGraph, fly_through_graph
-from liquid_control.cli.graph_plan import GraphPlan
 from liquid_control.config import load_scenario, parse_settings
 from liquid_control.errors import ConfigError, GraphError, ModelError
 from liquid_control.evaluation.records import load_record
+from liquid_control.graph.flight_graph import FlightGraph, GraphPlan, fly_through_graph
 from liquid_control.policy import Policy, PolicyPilot, load_model
 from liquid_control_sim.flight import fly
 
@@ -97,8 +96,8 @@ def test_a_signal_ends_every_process_with_status_0_and_a_readable_bag(model, tmp
 def test_nothing_outlives_a_parent_that_is_killed(model, tmp_path):
     script = (
         "import sys; from pathlib import Path\n"
-        "from liquid_control.cli.graph import FlightGraph\n"
-        "from liquid_control.cli.graph_plan import GraphPlan\n"
+        "from liquid_control.graph.flight_graph import FlightGraph\n"
+        "from liquid_control.graph.flight_graph import GraphPlan\n"
         "plan = GraphPlan('trail', 3, Path(sys.argv[1]), Path(sys.argv[2]),"
         " overrides=('trail.length_m=500',))\n"
         "with FlightGraph(plan) as graph:\n"
@@ -157,13 +156,15 @@ def test_a_guard_that_hangs_in_lockstep_is_named_with_its_topic(launch, model, p
             guard.child.send_signal(signal.SIGSTOP)
             break
     assert ends(simulator) == 2
-    assert "no cmd_vel from guard_node for the tick awaited within 1 s" in simulator.last_words()
+    assert (
+        "no cmd_vel from guard_node for the tick awaited within 1 s" in simulator.last_error_line()
+    )
 
 
 def test_a_graph_that_is_not_complete_is_told_with_who_is_missing(launch):
     simulator = launch("simulator_node", start_timeout_s=1.0, use_sim_time=True)
     assert ends(simulator) == 2
-    words = simulator.last_words()
+    words = simulator.last_error_line()
     for clause in (
         "the graph is not complete after 1 s",
         "perception_node is not there",
@@ -207,4 +208,4 @@ def test_a_recorder_without_a_place_to_write_names_it(launch, tmp_path):
     (tmp_path / "flight.mcap").write_bytes(b"")
     recorder = launch("recorder_node", path=str(tmp_path / "flight.mcap"))
     assert ends(recorder) == 2
-    assert recorder.last_words().endswith("exists already, and bags are not overwritten")
+    assert recorder.last_error_line().endswith("exists already, and bags are not overwritten")

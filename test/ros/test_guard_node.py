@@ -5,8 +5,9 @@ import pytest
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 
+from liquid_control import topics
 from liquid_control.config import project_file
-from liquid_control.nodes import conversions, topics
+from liquid_control.nodes import conversions
 from liquid_control.types import HOVER, Command
 
 from .conftest import ends

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from lifecycle_msgs.srv import GetState
 
+from liquid_control import topics
 from liquid_control.bags import read_bag
-from liquid_control.cli.graph import fly_through_graph
-from liquid_control.cli.processes import clean_environment
 from liquid_control.config import project_file
-from liquid_control.nodes import topics
+from liquid_control.graph.flight_graph import fly_through_graph
+from liquid_control.graph.processes import clean_environment
 
 pytest.importorskip("launch_ros")
 
@@ -35,7 +35,7 @@ service.include_launch_description(
 )
 sys.exit(service.run())
 """
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ class Launched:
         )
 
     def ends(self) -> tuple[int, str]:
-        return self.process.wait(PATIENCE_S), self.said()
+        return self.process.wait(TIMEOUT_S), self.said()
 
     def said(self) -> str:
         return (self.folder / "launch.log").read_text()
@@ -165,7 +165,7 @@ def test_a_flight_starts_inactive_and_outlives_recorder_and_guard(
     assert status == 0, said
     assert first.read_bytes() == before
     assert (tmp_path / "flown-2.mcap").stat().st_size > 1000
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while any(Path(f"/proc/{flight.pid(name, n)}").exists() for name in PIPELINE for n in (0, 1)):
         assert time.monotonic() < deadline
         time.sleep(0.1)

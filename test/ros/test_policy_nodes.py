@@ -10,8 +10,9 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from sensor_msgs.msg import CompressedImage
 
+from liquid_control import topics
 from liquid_control.config.scenario import CameraSettings
-from liquid_control.nodes import conversions, topics
+from liquid_control.nodes import conversions
 from liquid_control.nodes.qos import profile
 from liquid_control.policy import Policy, load_model
 from liquid_control.types import HOVER, ImuWindow, Observation

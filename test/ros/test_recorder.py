@@ -15,20 +15,21 @@ from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
 from rosbags.typesys import Stores, get_typestore
 
+from liquid_control import topics
 from liquid_control.bags import BagWriter, Losses
 from liquid_control.bags.bag import open_bag
 from liquid_control.bags.writing import messages
-from liquid_control.bags.writing.definitions import definition_of, type_hash
-from liquid_control.bags.writing.model_mark import model_mark
-from liquid_control.cli.graph import fly_through_graph
+from liquid_control.bags.writing.messages import definition_of, type_hash
 from liquid_control.config.scenario import CameraSettings
-from liquid_control.nodes import conversions, topics
-from liquid_control.nodes.message_types import (
+from liquid_control.graph.flight_graph import fly_through_graph
+from liquid_control.nodes import conversions
+from liquid_control.nodes.message_classes import (
     begins_with_stamp,
     message_class,
     name_of,
     type_definition,
 )
+from liquid_control.provenance import model_fingerprint
 from liquid_control.types import Command, VehicleState
 
 from .conftest import ends
@@ -103,7 +104,7 @@ def test_a_flight_is_read_alike_by_mcap_rosbags_and_rclpy_and_tells_its_paramete
     assert counts["/diagnostics"] > 0
 
     told = metadata(outcome["bag"])
-    assert told["model"] == model_mark(model)
+    assert told["model"] == model_fingerprint(model)
     assert told["liquid_control"]["mode"] == "lockstep"
     assert set(told["liquid_control"]) == {"version", "revision", "mode", "utc"}
     assert told["losses"] == {}

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from liquid_control.cli.graph import fly_through_graph
 from liquid_control.cli.main import main
+from liquid_control.graph.flight_graph import fly_through_graph
 
 pytestmark = pytest.mark.ros
 

@@ -11,18 +11,19 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import GetParameters, SetParameters
 from std_srvs.srv import SetBool, Trigger
 
+from liquid_control import topics
 from liquid_control.bags import BagWriter, Losses, read_bag
 from liquid_control.bags.bag import open_bag
-from liquid_control.bags.flight import read_flight
+from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.topics import load_rules, resolve
 from liquid_control.bags.writing.messages import FLIGHT_TOPICS, camera_info_cdr, image_cdr, imu_cdr
-from liquid_control.cli.graph import fly_through_graph
-from liquid_control.cli.replay_live import ReplayPlan, replay_through_graph
 from liquid_control.config.scenario import CameraSettings
 from liquid_control.errors import BagError
-from liquid_control.nodes import conversions, topics
+from liquid_control.graph.flight_graph import fly_through_graph
+from liquid_control.graph.replay_graph import ReplayPlan, replay_through_graph
+from liquid_control.nodes import conversions
 from liquid_control.policy import Policy, load_model
-from liquid_control.replay import Perceiver, Player, replay
+from liquid_control.replay import FeatureExtractor, Player, replay
 
 from .conftest import ends
 
@@ -49,7 +50,7 @@ def events_of(bag, start_ns=None):
 
 def answers_offline(model, bag, start_ns=None):
     """Return (stamp, command) of the policy in the offline replay, and of its guard by stamp."""
-    player = Player(Perceiver(Policy(load_model(model))))
+    player = Player(FeatureExtractor(Policy(load_model(model))))
     replay(events_of(bag, start_ns), [player])
     track = player.replayed().track
     return rows_of(track.policy), dict(rows_of(track.guarded))
@@ -287,7 +288,7 @@ def test_a_signal_ends_a_replay_with_status_0(probe, launch, model, flight):
 def test_a_graph_that_is_not_complete_is_told_with_who_is_missing(launch, flight):
     player = launch("replay_node", bag=str(flight), start_timeout_s=1.0, use_sim_time=True)
     assert ends(player) == 2
-    words = player.last_words()
+    words = player.last_error_line()
     assert "the graph is not complete after 1 s: perception_node is not there" in words
     assert "guard_node does not hear /clock" in words
 
@@ -301,7 +302,7 @@ def test_a_guard_that_hangs_is_named_with_its_topic(probe, launch, model, flight
     probe.until(lambda: len(answers) > 3, "answers")
     guard.child.send_signal(signal.SIGSTOP)
     assert ends(player) == 2
-    assert "no cmd_vel from guard_node for the frame or /clock awaited" in player.last_words()
+    assert "no cmd_vel from guard_node for the frame or /clock awaited" in player.last_error_line()
 
 
 @pytest.mark.parametrize(

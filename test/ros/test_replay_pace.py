@@ -5,11 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from liquid_control.nodes.answer_times import AnswerTimes
-from liquid_control.nodes.replay_lockstep import Lockstep
-from liquid_control.nodes.replay_pace import Play
-from liquid_control.nodes.replay_realtime import RealTime
-from liquid_control.nodes.replay_ticks import BagTick
+from liquid_control.nodes.pace import AnswerTimes
+from liquid_control.nodes.replay.pace import Lockstep, Play, RealTime
+from liquid_control.nodes.replay.timeline import BagTick
 from liquid_control.types import ImuWindow, Observation
 
 pytestmark = pytest.mark.ros

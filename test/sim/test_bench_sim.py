@@ -5,11 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from liquid_control.cli import bench_sim, timed_resets
+from benchmarks import simulation, simulation_timing
+from benchmarks.simulation import PeerCamera, peer_is_installed
+from benchmarks.simulation_timing import time_flight, time_resets
 from liquid_control.cli.main import main
-from liquid_control.cli.peer_camera import PeerCamera, peer_is_installed
-from liquid_control.cli.timed_flight import time_flight
-from liquid_control.cli.timed_resets import time_resets
 from liquid_control.config import load_scenario
 from liquid_control_sim import Expert, fly
 
@@ -31,7 +30,7 @@ def test_the_timed_flight_is_the_flight_and_its_shares_add_up():
 
 
 def test_resets_are_counted_and_weighed(monkeypatch):
-    monkeypatch.setattr(timed_resets, "WARM_SEEDS", 2)
+    monkeypatch.setattr(simulation_timing, "WARM_SEEDS", 2)
     told = []
     times = time_resets(load_scenario("trail", SMALL), 100, 3, lambda: told.append(1))
     assert len(told) == 2 * 2 + 3
@@ -42,18 +41,18 @@ def test_resets_are_counted_and_weighed(monkeypatch):
 
 
 def test_memory_is_what_the_process_holds():
-    before = timed_resets._resident_mb()
+    before = simulation_timing._resident_mb()
     block = np.ones(8_000_000)
-    grown = timed_resets._resident_mb() - before
+    grown = simulation_timing._resident_mb() - before
     assert block.sum() == 8e6
     assert grown == pytest.approx(64.0, abs=8.0)
 
 
 def test_the_command_measures_and_writes(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(bench_sim, "SETTINGS", {**bench_sim.SETTINGS, **SMALL})
-    monkeypatch.setattr(bench_sim, "PEER_FRAMES", 2)
-    monkeypatch.setattr(bench_sim, "WARM_SEEDS", 1)
-    monkeypatch.setattr(timed_resets, "WARM_SEEDS", 1)
+    monkeypatch.setattr(simulation, "SETTINGS", {**simulation.SETTINGS, **SMALL})
+    monkeypatch.setattr(simulation, "PEER_FRAMES", 2)
+    monkeypatch.setattr(simulation, "WARM_SEEDS", 1)
+    monkeypatch.setattr(simulation_timing, "WARM_SEEDS", 1)
     words = ["bench", "sim", "--repeats", "2", "--resets", "1", "--out", str(tmp_path)]
     assert main(words) == 0
     (row,) = json.loads((tmp_path / "results.json").read_text())["rows"]

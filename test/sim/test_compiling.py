@@ -37,10 +37,10 @@ def test_where_nothing_can_be_kept_functions_are_compiled_all_the_same():
     script = """
 import tempfile
 from pathlib import Path
-from liquid_control_sim import cache
+from liquid_control_sim import compiling
 tempfile.gettempdir = lambda: "/proc/none"
 from liquid_control_sim.compiling import Compiler
-source = Path(cache.__file__).parent
+source = Path(compiling.__file__).parent
 print(Compiler("room", source)(lambda value: 2.0 * value)(21.0))
 """
     environment = os.environ | SEEN | {"XDG_CACHE_HOME": "/proc/none"}

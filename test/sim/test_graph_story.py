@@ -5,9 +5,9 @@ import pytest
 from rosbags.typesys import Stores, get_typestore
 
 from liquid_control.bags import BagWriter
-from liquid_control.cli.graph_story import latency_ms, tell_graph_flight
 from liquid_control.errors import OutputError
-from liquid_control.evaluation import Entry, plan_flights, save_record
+from liquid_control.evaluation import CampaignEntry, plan_flights, save_record
+from liquid_control.graph.graph_data import latency_ms, load_graph_flight
 from liquid_control.types import FlightRecord, FlightResult
 from liquid_control_sim.place.forest import generate_forest
 
@@ -31,7 +31,9 @@ def outcome(tmp_path):
 
 @pytest.fixture
 def job():
-    (job,) = plan_flights([Entry(name="calm", seeds="7", set={"trail.length_m": 20})], ["m"])
+    (job,) = plan_flights(
+        [CampaignEntry(name="calm", seeds="7", set={"trail.length_m": 20})], ["m"]
+    )
     return job
 
 
@@ -83,7 +85,7 @@ def write_bag(path):
 
 
 def test_record_bag_and_forest_come_together(tmp_path, job, outcome):
-    story = tell_graph_flight(job, outcome, tmp_path)
+    story = load_graph_flight(job, outcome, tmp_path)
     assert story.record.result == make_record().result
     assert [int(image[0, 0, 0]) for image in story.frames.images] == [1, 6]
     assert story.neurons.names == ("inter_0", "motor_0")
@@ -100,14 +102,14 @@ def test_record_bag_and_forest_come_together(tmp_path, job, outcome):
 
 
 def test_without_a_bag_there_are_no_pictures(tmp_path, job, outcome):
-    story = tell_graph_flight(job, {**outcome, "bag": None}, tmp_path)
+    story = load_graph_flight(job, {**outcome, "bag": None}, tmp_path)
     assert (story.frames, story.neurons, story.links) == (None, None, ())
 
 
 def test_a_damaged_record_is_named(tmp_path, job, outcome):
     outcome["record"].write_bytes(b"PK damaged")
     with pytest.raises(OutputError, match=r"flight\.npz: is not a flight record"):
-        tell_graph_flight(job, outcome, tmp_path)
+        load_graph_flight(job, outcome, tmp_path)
 
 
 def test_a_flight_without_answers_has_no_latency():

@@ -5,7 +5,7 @@ import pytest
 from liquid_control.cli.train import train
 from liquid_control.config import load_scenario, project_file
 from liquid_control.policy import Policy, PolicyPilot, load_model
-from liquid_control.training.progress import load_progress
+from liquid_control.training.run_folder import load_progress
 from liquid_control_sim import fly
 
 pytestmark = [pytest.mark.sim, pytest.mark.slow, pytest.mark.timeout(900)]

@@ -8,22 +8,24 @@ import yaml
 
 from liquid_control.bags import Losses
 from liquid_control.bags.bag import open_bag
-from liquid_control.bags.events import Commanded, Seen, Speaker
-from liquid_control.bags.flight import read_flight
+from liquid_control.bags.events import CommandEvent, CommandSource, FrameEvent
+from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.topics import load_rules, resolve
 from liquid_control.cli.main import main
 from liquid_control.command.motors import MotorScaling
 from liquid_control.config import load_scenario
-from liquid_control.perception.image import CameraView
+from liquid_control.perception.camera_view import CameraView
 from liquid_control.perception.picture_statistics import PictureDistribution
 from liquid_control.policy import Policy, PolicyPilot, load_model
 from liquid_control.training.bags.job import BagJob, piece_path, read_summary
-from liquid_control.training.bags.settings import BagSettings
 from liquid_control.training.bags.sources import bag_data
-from liquid_control.training.collector import Crew, DataJob
-from liquid_control.training.flight_file import read_flight as read_flight_file
-from liquid_control.training.plan import FlightPlan
-from liquid_control.training.settings import DisturbanceSettings, FlightSettings
+from liquid_control.training.data_pilots import Actors, DataJob, FlightPlan
+from liquid_control.training.dataset import read_flight as read_flight_file
+from liquid_control.training.training_settings import (
+    BagSettings,
+    DisturbanceSettings,
+    FlightSettings,
+)
 from liquid_control_sim import Expert, fly
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(600)]
@@ -67,11 +69,11 @@ def test_rows_name_bags_that_hold_the_clean_and_the_pushed_commands(flown):
         {
             e.stamp_ns: e.command.values
             for e in events
-            if isinstance(e, Commanded) and e.speaker is s
+            if isinstance(e, CommandEvent) and e.speaker is s
         }
-        for s in (Speaker.POLICY, Speaker.GUARD)
+        for s in (CommandSource.POLICY, CommandSource.GUARD)
     )
-    seen = [event.observation for event in events if isinstance(event, Seen)]
+    seen = [event.observation for event in events if isinstance(event, FrameEvent)]
     assert set(clean) == {observation.stamp_ns for observation in seen}
     gaps = np.array([np.subtract(pushed[stamp], clean[stamp]) for stamp in clean])
     assert np.abs(gaps).max() > 0.3
@@ -88,7 +90,7 @@ def test_a_bag_gives_the_data_that_training_itself_would_have_flown(flown, tmp_p
     settings = FlightSettings(disturbance=DisturbanceSettings())
     scenario = load_scenario("trail", {"trail.length_m": 6, "forest.trees": 20})
     plan = FlightPlan(0, 0, 5, scenario, 1.0, disturbed=True)
-    DataJob(plan, Crew(fly, Expert), settings, None, tmp_path / "own.npz").run()
+    DataJob(plan, Actors(fly, Expert), settings, None, tmp_path / "own.npz").run()
     own, _ = read_flight_file(tmp_path / "own.npz")
 
     data, _ = bag_data([flown / "bags" / "trail-expert-pushed-5.mcap"])

@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from liquid_control.cli import sheet_plans
 from liquid_control.cli.main import main
-from liquid_control.cli.sheet_pictures import cell_key, take_pictures
-from liquid_control.cli.sheet_plans import Cell
+from liquid_control_sim import contact_sheet
+from liquid_control_sim.contact_sheet import Cell, cell_key, take_pictures
 
 pytestmark = pytest.mark.sim
 
@@ -34,7 +33,7 @@ def test_a_flight_that_ended_shows_its_end_and_why():
 
 
 def test_sheets_are_written_with_what_they_show(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sheet_plans, "MOMENT_S", 0.1)
+    monkeypatch.setattr(contact_sheet, "MOMENT_S", 0.1)
     assert main(["worlds", "fog", "--jobs", "1", "--out", str(tmp_path), "--seed", "4"]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {
         "disturbances_weather.png",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from liquid_control.children import LIMITS, one_thread_each
+from liquid_control.process_pool import LIMITS, one_thread_each
 
 pytestmark = pytest.mark.unit
 
@@ -25,7 +25,7 @@ def test_children_inherit_one_thread_and_the_parent_gets_its_own_back(monkeypatc
 def test_a_pool_ends_with_the_process_that_started_it():
     script = """
 import os, signal, time
-from liquid_control.children import start_pool
+from liquid_control.process_pool import start_pool
 if __name__ == "__main__":
     pool = start_pool(1)
     print(pool.submit(os.getpid).result(), flush=True)

@@ -18,7 +18,7 @@ from liquid_control.bags.storage.mcap_format import (
     ChunkHead,
     RecordFile,
 )
-from liquid_control.bags.storage.mcap_piece import Piece, Routes, read_piece
+from liquid_control.bags.storage.mcap_record_block import Piece, Routes, read_piece
 from liquid_control.bags.storage.part import BrokenBytesError
 
 WHOLE = 2**25

@@ -18,7 +18,7 @@ INDEX_ENTRY = 16
 
 
 @dataclass(slots=True)
-class Span:
+class ChunkEntry:
     """A chunk's place.
 
     Attributes:
@@ -54,7 +54,7 @@ class Index:
 
     schemas: dict[int, records.Schema] = field(default_factory=dict)
     channels: dict[int, records.Channel] = field(default_factory=dict)
-    spans: list[Span] = field(default_factory=list)
+    spans: list[ChunkEntry] = field(default_factory=list)
     loose: list[tuple[int, int]] = field(default_factory=list)
     counts: dict[int, int] | None = None
     start_ns: int | None = None
@@ -158,7 +158,7 @@ def _agree(
         if stop > data_end or not times:
             raise BrokenBytesError("the index has a chunk that cannot be")
         index.spans.append(
-            Span(
+            ChunkEntry(
                 chunk.chunk_start_offset,
                 chunk.message_start_time,
                 chunk.message_end_time,

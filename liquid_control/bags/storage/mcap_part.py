@@ -7,17 +7,12 @@ from pathlib import Path
 
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.mcap_chunk import WHOLE, pieces_of
-from liquid_control.bags.storage.mcap_format import (
-    MAGIC,
-    ChunkHead,
-    RecordFile,
-    chunk_head,
-)
-from liquid_control.bags.storage.mcap_index import Index, Span, read_summary
-from liquid_control.bags.storage.mcap_loose import LooseReader
-from liquid_control.bags.storage.mcap_piece import Routes
-from liquid_control.bags.storage.mcap_scan import scan
-from liquid_control.bags.storage.ordering import WINDOW_BYTES, Stretch, by_time, in_window
+from liquid_control.bags.storage.mcap_format import MAGIC, ChunkHead, RecordFile, chunk_head
+from liquid_control.bags.storage.mcap_index import ChunkEntry, Index, read_summary
+from liquid_control.bags.storage.mcap_record_block import Routes
+from liquid_control.bags.storage.mcap_recovery import scan
+from liquid_control.bags.storage.mcap_unchunked import LooseReader
+from liquid_control.bags.storage.ordering import WINDOW_BYTES, MessageRun, by_time, in_window
 from liquid_control.bags.storage.part import (
     BrokenBytesError,
     Contents,
@@ -104,18 +99,18 @@ class _Reader:
         self._losses, self._start_ns = losses, start_ns
         self._wanted = {channel for channel, route in routes.items() if route is not None}
 
-    def stretches(self, file: RecordFile) -> Iterator[Stretch]:
+    def stretches(self, file: RecordFile) -> Iterator[MessageRun]:
         """Yield what of the file may hold wanted messages."""
         for span in self._index.spans:
             if span.end_ns >= self._start_ns and self._may_hold(span):
                 size = min(span.size, WINDOW_BYTES)
-                yield Stretch(span.start_ns, size, partial(self._chunk, file, span))
+                yield MessageRun(span.start_ns, size, partial(self._chunk, file, span))
         loose = LooseReader(self._name, self._routes, self._losses, self._start_ns)
         for begin, end in self._index.loose:
             start_ns = self._index.start_ns or 0
-            yield Stretch(start_ns, 0, partial(loose.messages, file, begin, end))
+            yield MessageRun(start_ns, 0, partial(loose.messages, file, begin, end))
 
-    def _may_hold(self, span: Span) -> bool:
+    def _may_hold(self, span: ChunkEntry) -> bool:
         if span.counts is None:
             return True
         return any(
@@ -123,7 +118,7 @@ class _Reader:
             for channel, count in span.counts.items()
         )
 
-    def _chunk(self, file: RecordFile, span: Span) -> Iterator[RawMessage]:
+    def _chunk(self, file: RecordFile, span: ChunkEntry) -> Iterator[RawMessage]:
         try:
             head = chunk_head(file, span.offset)
         except BrokenBytesError as error:
@@ -134,7 +129,7 @@ class _Reader:
         return in_window(messages) if cut_off or head.size > WHOLE else messages
 
     def _messages(
-        self, file: RecordFile, head: ChunkHead, span: Span, cut_off: bool
+        self, file: RecordFile, head: ChunkHead, span: ChunkEntry, cut_off: bool
     ) -> Iterator[RawMessage]:
         make, routes = RawMessage._make, self._routes
         try:
@@ -152,7 +147,7 @@ class _Reader:
             if not cut_off:
                 self._damaged(span, error)
 
-    def _damaged(self, span: Span, error: BrokenBytesError) -> None:
+    def _damaged(self, span: ChunkEntry, error: BrokenBytesError) -> None:
         count = sum(span.counts.values()) if span.counts else 0
         held = f", with {count} messages" if count else ""
         reason = f"{self._name} at byte {span.offset}: {error}{held}"

@@ -30,7 +30,7 @@ Waiting = tuple[int, int, Item]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class MessageRun:
     """Messages that are opened when their time comes.
 
     Attributes:
@@ -44,7 +44,7 @@ class Stretch:
     open: Callable[[], Iterator[RawMessage]]
 
 
-def by_time(stretches: Iterable[Stretch], held_bytes: int = HELD_BYTES) -> Iterator[RawMessage]:
+def by_time(stretches: Iterable[MessageRun], held_bytes: int = HELD_BYTES) -> Iterator[RawMessage]:
     """Yield the messages of all stretches by log time; equal times in the order of the stretches.
 
     Args:

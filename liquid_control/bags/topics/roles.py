@@ -2,20 +2,22 @@
 
 from enum import Enum
 
-IMAGE = "sensor_msgs/msg/Image"
-COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
-CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
-IMU = "sensor_msgs/msg/Imu"
-JOINT_STATE = "sensor_msgs/msg/JointState"
-ODOMETRY = "nav_msgs/msg/Odometry"
-TWIST = "geometry_msgs/msg/Twist"
-TWIST_STAMPED = "geometry_msgs/msg/TwistStamped"
-CLOCK = "rosgraph_msgs/msg/Clock"
-POSITION_TARGET = "mavros_msgs/msg/PositionTarget"
-SENSOR_COMBINED = "px4_msgs/msg/SensorCombined"
-TRAJECTORY_SETPOINT = "px4_msgs/msg/TrajectorySetpoint"
-VEHICLE_LOCAL_POSITION = "px4_msgs/msg/VehicleLocalPosition"
-VEHICLE_ODOMETRY = "px4_msgs/msg/VehicleOdometry"
+from liquid_control.message_types import (
+    CAMERA_INFO,
+    CLOCK,
+    COMPRESSED_IMAGE,
+    IMAGE,
+    IMU,
+    JOINT_STATE,
+    ODOMETRY,
+    POSITION_TARGET,
+    SENSOR_COMBINED,
+    TRAJECTORY_SETPOINT,
+    TWIST,
+    TWIST_STAMPED,
+    VEHICLE_LOCAL_POSITION,
+    VEHICLE_ODOMETRY,
+)
 
 
 class Role(str, Enum):

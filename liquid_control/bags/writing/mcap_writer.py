@@ -15,8 +15,8 @@ from rosbags.interfaces import Qos
 from rosbags.rosbag2.metadata import dump_qos_v9
 
 from liquid_control import __version__
-from liquid_control.bags.writing.definitions import definition_of
-from liquid_control.bags.writing.placing import check_free, partial_names, put_in_place
+from liquid_control.bags.writing.messages import definition_of
+from liquid_control.bags.writing.partial_bag import check_free, partial_names, put_in_place
 from liquid_control.errors import OutputError
 
 SUFFIX = ".mcap"

@@ -6,37 +6,74 @@ bags apart: pictures as `rgb8`, commands as twists in the heading frame, feature
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
 
-from liquid_control import frames
-from liquid_control.bags.writing.definitions import types
+from liquid_control import frames, topics
 from liquid_control.config.scenario import CameraSettings
+from liquid_control.errors import OutputError
+from liquid_control.message_types import (
+    CAMERA_INFO,
+    CLOCK,
+    COMPRESSED_IMAGE,
+    IMAGE,
+    IMU,
+    JOINT_STATE,
+    ODOMETRY,
+    TWIST_STAMPED,
+)
 from liquid_control.types import NANOSECONDS, Command, Floats, Pixels, VehicleState
 
-IMAGE = "sensor_msgs/msg/Image"
-COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
-CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
-IMU = "sensor_msgs/msg/Imu"
-ODOMETRY = "nav_msgs/msg/Odometry"
-NEURONS = "sensor_msgs/msg/JointState"
-COMMAND = "geometry_msgs/msg/TwistStamped"
-CLOCK = "rosgraph_msgs/msg/Clock"
 
-FLIGHT_TOPICS: dict[str, str] = {
-    "camera/image_raw": IMAGE,
-    "camera/camera_info": CAMERA_INFO,
-    "imu/data": IMU,
-    "odom": ODOMETRY,
-    "perception/features": IMAGE,
-    "policy/cmd_vel": COMMAND,
-    "policy/neurons": NEURONS,
-    "cmd_vel": COMMAND,
-    "/clock": CLOCK,
-}
-"""Topics of a flight's bag with their types, as the graph names them; diagnostics left out."""
+@lru_cache(maxsize=1)
+def types() -> Typestore:
+    """Return the types of a ROS 2 distribution's common interfaces."""
+    return get_typestore(Stores.ROS2_JAZZY)
+
+
+def is_common(kind: str) -> bool:
+    """Return whether a type is one of the common interfaces."""
+    return kind in types().fielddefs
+
+
+def definition_of(kind: str) -> str:
+    """Return a type's definition with those of all its parts, in the format `ros2msg`.
+
+    Raises:
+        OutputError: it is none of the common interfaces.
+    """
+    try:
+        return types().generate_msgdef(kind, ros_version=2)[0]
+    except (KeyError, TypesysError) as error:
+        raise OutputError(
+            f"{kind}: is none of ROS 2's common interfaces; give its definition with it"
+        ) from error
+
+
+def type_hash(kind: str, definition: str) -> str:
+    """Return the hash by which ROS 2 knows a type, `RIHS01_...`.
+
+    Raises:
+        OutputError: the definition is not one.
+    """
+    store = types()
+    if is_common(kind):
+        return store.hash_rihs01(kind)
+    store = get_typestore(Stores.EMPTY)
+    try:
+        store.register(get_types_from_msg(definition, kind))
+        return store.hash_rihs01(kind)
+    except (KeyError, TypesysError) as error:
+        raise OutputError(f"{kind}: its definition cannot be read ({error})") from error
+
+
+FLIGHT_TOPICS = {name: kind for name, kind in topics.TYPES.items() if name != topics.DIAGNOSTICS}
+"""Topics of a simulated flight's bag with their types."""
 
 
 def image_cdr(image: Pixels, stamp_ns: int) -> bytes:
@@ -127,13 +164,13 @@ def features_cdr(features: NDArray[np.float32], stamp_ns: int) -> bytes:
 def neurons_cdr(names: Sequence[str], states: Floats, gates: Floats, stamp_ns: int) -> bytes:
     """Serialise a network's state: names, float64 [N] states and time gates."""
     values = (np.asarray(states, np.float64), np.asarray(gates, np.float64))
-    return _cdr(NEURONS, _header(stamp_ns, ""), list(names), *values, np.empty(0))
+    return _cdr(JOINT_STATE, _header(stamp_ns, ""), list(names), *values, np.empty(0))
 
 
 def command_cdr(command: Command, stamp_ns: int) -> bytes:
     """Serialise a command, in the heading frame, as a twist."""
     linear, turn = command.values[:3], (0.0, 0.0, command.yaw_rate_radps)
-    return _cdr(COMMAND, _header(stamp_ns, frames.BASE_LINK), _twist(linear, turn))
+    return _cdr(TWIST_STAMPED, _header(stamp_ns, frames.BASE_LINK), _twist(linear, turn))
 
 
 def clock_cdr(stamp_ns: int) -> bytes:

@@ -14,9 +14,9 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from rosbags.rosbag2.errors import WriterError
 from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 
-from liquid_control.bags.writing.definitions import definition_of, type_hash
 from liquid_control.bags.writing.mcap_writer import FLUSH_S, SUFFIX, absolute
-from liquid_control.bags.writing.placing import check_free, partial_names
+from liquid_control.bags.writing.messages import definition_of, type_hash
+from liquid_control.bags.writing.partial_bag import check_free, partial_names
 from liquid_control.errors import OutputError
 
 COMPRESSIONS = ("none", "zstd")

@@ -1,9 +1,7 @@
 """What a flight takes place in: the keys of `--set`, a section a file."""
 
-from liquid_control.config.scenario.air import WindSettings
 from liquid_control.config.scenario.body import FaultSettings, ImuSettings, RangeSettings
 from liquid_control.config.scenario.camera import CameraSettings, DeltaSettings
-from liquid_control.config.scenario.light import LightSettings
 from liquid_control.config.scenario.place import ForestSettings, TerrainSettings, TrailSettings
 from liquid_control.config.scenario.scenario import (
     Backend,
@@ -18,7 +16,13 @@ from liquid_control.config.scenario.task import (
     TaskKind,
     TaskSettings,
 )
-from liquid_control.config.scenario.weather import FogSettings, RainSettings, SnowSettings
+from liquid_control.config.scenario.weather import (
+    FogSettings,
+    LightSettings,
+    RainSettings,
+    SnowSettings,
+    WindSettings,
+)
 
 __all__ = [
     "Backend",

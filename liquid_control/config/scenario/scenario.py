@@ -9,19 +9,29 @@ from pydantic import Field, model_validator
 
 from liquid_control.config.loading import Settings, apply_overrides, load_yaml, validate
 from liquid_control.config.locations import project_file
-from liquid_control.config.scenario.air import WindSettings
 from liquid_control.config.scenario.body import FaultSettings, ImuSettings, RangeSettings
 from liquid_control.config.scenario.camera import CameraSettings, DeltaSettings
-from liquid_control.config.scenario.ladder import COUNTS, LADDER, at_difficulty
-from liquid_control.config.scenario.light import LightSettings
-from liquid_control.config.scenario.place import ForestSettings, TerrainSettings, TrailSettings
+from liquid_control.config.scenario.place import (
+    COUNTS,
+    LADDER,
+    ForestSettings,
+    TerrainSettings,
+    TrailSettings,
+    at_difficulty,
+)
 from liquid_control.config.scenario.task import (
     HikeSettings,
     TargetSettings,
     TaskKind,
     TaskSettings,
 )
-from liquid_control.config.scenario.weather import FogSettings, RainSettings, SnowSettings
+from liquid_control.config.scenario.weather import (
+    FogSettings,
+    LightSettings,
+    RainSettings,
+    SnowSettings,
+    WindSettings,
+)
 from liquid_control.errors import ConfigError
 
 LONGEST_RANGE_M = 30.0

@@ -15,18 +15,18 @@ import numpy as np
 
 from liquid_control.bags import Losses
 from liquid_control.bags.bag import Bag, open_bag
-from liquid_control.bags.flight import read_flight
+from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.survey import metadata_records
 from liquid_control.bags.topics import TopicMap, load_rules, resolve
 from liquid_control.command.motors import MotorScaling
 from liquid_control.errors import BagError, OutputError
-from liquid_control.perception.image import CameraView
-from liquid_control.training.atomic import write_text
-from liquid_control.training.bags.flight import recorded_flights
+from liquid_control.files import write_text
+from liquid_control.perception.camera_view import CameraView
 from liquid_control.training.bags.pieces import Drop, pieces_of
-from liquid_control.training.bags.settings import BagLabel, BagSettings
+from liquid_control.training.bags.recorded_flights import recorded_flights
 from liquid_control.training.bags.sources import BagData, BagSource
-from liquid_control.training.flight_file import FlightData, write_flight
+from liquid_control.training.dataset import TrainingFlight, write_flight
+from liquid_control.training.training_settings import BagLabel, BagSettings
 from liquid_control.types import NANOSECONDS
 
 KEPT_RECORDS = ("liquid_control", "model", "flight", "result", "parameters/simulator_node")
@@ -121,7 +121,7 @@ class BagJob:
             recorder=_recorder(bag),
         )
 
-    def _beyond(self, piece: FlightData) -> int:
+    def _beyond(self, piece: TrainingFlight) -> int:
         states = self.motors.motors(piece.labels, np.inf)
         return int((np.abs(states) > 1.0).any(axis=1).sum())
 

@@ -11,12 +11,11 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control.perception.image import moments
-from liquid_control.perception.imu import imu_features
-from liquid_control.training.bags.flight import Frame, RecordedFlight
-from liquid_control.training.bags.settings import BagSettings
-from liquid_control.training.bags.track import Track
-from liquid_control.training.flight_file import FlightData
+from liquid_control.perception.camera_view import moments
+from liquid_control.perception.imu_features import imu_features
+from liquid_control.training.bags.recorded_flights import Frame, RecordedFlight, TimedValues
+from liquid_control.training.dataset import TrainingFlight
+from liquid_control.training.training_settings import BagSettings
 from liquid_control.types import NANOSECONDS, Floats, ImuWindow
 
 SPEED_AGE_NS = NANOSECONDS // 2
@@ -50,7 +49,7 @@ class Labelled:
 
 def pieces_of(
     flight: RecordedFlight, settings: BagSettings, drops: Counter[Drop]
-) -> list[FlightData]:
+) -> list[TrainingFlight]:
     """Return what of a flight is to be learned from, cut where it is not continuous.
 
     Args:
@@ -127,8 +126,8 @@ def _labelled(
     stamps = np.array([frame.stamp_ns for frame in frames], np.int64)
     ahead = stamps + round(settings.lookahead_s * NANOSECONDS)
     age_ns = round(settings.max_label_age_s * NANOSECONDS)
-    labels = Track.of(flight.labels, 4).at(ahead, age_ns)
-    speeds = Track.of(flight.speeds, 1).at(stamps, SPEED_AGE_NS)[:, 0]
+    labels = TimedValues.of(flight.labels, 4).at(ahead, age_ns)
+    speeds = TimedValues.of(flight.speeds, 1).at(stamps, SPEED_AGE_NS)[:, 0]
     kept: list[Frame] = []
     waiting: list[ImuWindow] = []
     has = ~np.isnan(labels[:, 0])
@@ -174,9 +173,9 @@ def _runs(
     return np.split(rows, np.flatnonzero(cut) + 1)
 
 
-def _piece(labelled: Labelled, rows: NDArray[np.int64]) -> FlightData:
+def _piece(labelled: Labelled, rows: NDArray[np.int64]) -> TrainingFlight:
     frames = [labelled.frames[row] for row in rows.tolist()]
-    return FlightData(
+    return TrainingFlight(
         stamps_ns=np.array([frame.stamp_ns for frame in frames], np.int64),
         images=np.stack([frame.image for frame in frames]),
         imu=np.stack([imu_features(frame.imu) for frame in frames]).astype(np.float32),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from liquid_control.errors import BagError, ConfigError, OutputError
-from liquid_control.training.atomic import write_text
+from liquid_control.files import write_text
 
 SOURCES_FILE = "bags.json"
 SUFFIXES = (".mcap", ".db3", ".partial")

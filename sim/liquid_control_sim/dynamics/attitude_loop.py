@@ -7,20 +7,19 @@ for angular accelerations; the vehicle's inertia turns them into torque.
 import math
 from typing import NamedTuple
 
-from liquid_control_sim.dynamics.compiled import compiled
-from liquid_control_sim.dynamics.gains import RateGains
 from liquid_control_sim.dynamics.vectors import (
     ZERO,
     Quaternion,
     Vector,
     body_up,
     clip,
+    compiled,
     inverse,
     map_up,
     norm,
     times,
 )
-from liquid_control_sim.dynamics.vehicle import Vehicle
+from liquid_control_sim.dynamics.vehicle import RateGains, Vehicle
 from liquid_control_sim.dynamics.velocity_loop import Estimate
 
 
@@ -56,12 +55,12 @@ class AttitudeModel(NamedTuple):
     i: float
     d: float
     i_limit: float
-    share: float
+    derivative_alpha: float
     yaw_rate_p: float
     yaw_rate_i: float
     yaw_rate_d: float
     yaw_i_limit: float
-    yaw_share: float
+    yaw_derivative_alpha: float
     tilt_rate: float
     yaw_rate: float
     jx: float
@@ -85,8 +84,8 @@ def attitude_model(vehicle: Vehicle, dt: float) -> AttitudeModel:
 
 
 def _rate_model(gains: RateGains, dt: float) -> tuple[float, float, float, float, float]:
-    share = 1.0 - math.exp(-2.0 * math.pi * gains.derivative_cutoff_hz * dt)
-    return gains.p, gains.i, gains.d, gains.i_limit_radps2, share
+    derivative_alpha = 1.0 - math.exp(-2.0 * math.pi * gains.derivative_cutoff_hz * dt)
+    return gains.p, gains.i, gains.d, gains.i_limit_radps2, derivative_alpha
 
 
 @compiled
@@ -163,7 +162,7 @@ def _tilt_axis(
         integral: of the step before, rad/s^2.
         measured_rate: of the step before, rad/s^2.
     """
-    measured_rate += model.share * (change / model.dt - measured_rate)
+    measured_rate += model.derivative_alpha * (change / model.dt - measured_rate)
     output = model.p * error + integral - model.d * measured_rate
     return output, clip(integral + model.i * error * model.dt, model.i_limit), measured_rate
 
@@ -173,7 +172,7 @@ def _yaw_axis(
     model: AttitudeModel, error: float, change: float, integral: float, measured_rate: float
 ) -> tuple[float, float, float]:
     """Do as `_tilt_axis` with the gains of yaw."""
-    measured_rate += model.yaw_share * (change / model.dt - measured_rate)
+    measured_rate += model.yaw_derivative_alpha * (change / model.dt - measured_rate)
     output = model.yaw_rate_p * error + integral - model.yaw_rate_d * measured_rate
     after = clip(integral + model.yaw_rate_i * error * model.dt, model.yaw_i_limit)
     return output, after, measured_rate

@@ -16,9 +16,16 @@ from liquid_control_sim.dynamics.attitude_loop import (
     attitude_model,
     attitude_step,
 )
-from liquid_control_sim.dynamics.compiled import compiled
 from liquid_control_sim.dynamics.mixer import MixerModel, mixed_speeds, mixer_model
-from liquid_control_sim.dynamics.vectors import Flat, Four, Quaternion, Vector, clip, three
+from liquid_control_sim.dynamics.vectors import (
+    Flat,
+    Four,
+    Quaternion,
+    Vector,
+    clip,
+    compiled,
+    three,
+)
 from liquid_control_sim.dynamics.vehicle import Vehicle
 from liquid_control_sim.dynamics.velocity_loop import (
     Estimate,

@@ -20,12 +20,12 @@ import pybullet as p
 
 from liquid_control.errors import ConfigError, DependencyError
 from liquid_control.types import Floats
-from liquid_control_sim.dynamics.airborne import Airborne
 from liquid_control_sim.dynamics.airframe import Push
-from liquid_control_sim.dynamics.body import BASE, read
 from liquid_control_sim.dynamics.faults import NO_FAULTS, Faults
+from liquid_control_sim.dynamics.quadrotor import BASE, read
 from liquid_control_sim.dynamics.vectors import ZERO
 from liquid_control_sim.dynamics.vehicle import Vehicle, load_vehicle
+from liquid_control_sim.dynamics.vehicle_base import VehicleBase
 from liquid_control_sim.dynamics.velocity_loop import Estimate
 from liquid_control_sim.schedule import PHYSICS_HZ
 
@@ -34,7 +34,7 @@ RPM = 30.0 / math.pi
 """Revolutions a minute in one rad/s."""
 
 
-class Aviary(Airborne):
+class Aviary(VehicleBase):
     """One `cf2x` in a `CtrlAviary`, with the interface of `Quadrotor`."""
 
     def __init__(

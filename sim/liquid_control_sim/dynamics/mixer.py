@@ -8,8 +8,7 @@ rotor are they scaled down together.
 import math
 from typing import NamedTuple
 
-from liquid_control_sim.dynamics.compiled import compiled
-from liquid_control_sim.dynamics.vectors import Four, Vector
+from liquid_control_sim.dynamics.vectors import Four, Vector, compiled
 from liquid_control_sim.dynamics.vehicle import Vehicle
 
 

@@ -6,8 +6,7 @@ Numbered front right, rear left, front left, rear right; the first two turn coun
 import math
 from typing import NamedTuple
 
-from liquid_control_sim.dynamics.compiled import compiled
-from liquid_control_sim.dynamics.vectors import Four
+from liquid_control_sim.dynamics.vectors import Four, compiled
 from liquid_control_sim.dynamics.vehicle import Vehicle
 
 SOUND: Four = (1.0, 1.0, 1.0, 1.0)

@@ -1,9 +1,14 @@
 """Vectors and quaternions as tuples of floats: what a compiled physics step is written in."""
 
 import math
+from pathlib import Path
 from typing import TypeAlias
 
-from liquid_control_sim.dynamics.compiled import compiled
+from liquid_control_sim.compiling import Compiler
+
+compiled = Compiler("dynamics", Path(__file__).parent)
+"""Square roots instead of `hypot`, whose rounding differs between Python and C."""
+
 
 Vector: TypeAlias = tuple[float, float, float]
 Four: TypeAlias = tuple[float, float, float, float]

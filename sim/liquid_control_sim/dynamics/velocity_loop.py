@@ -8,8 +8,7 @@ locked whenever no climb or descent is asked for.
 import math
 from typing import NamedTuple
 
-from liquid_control_sim.dynamics.compiled import compiled
-from liquid_control_sim.dynamics.vectors import ZERO, Four, Vector, norm
+from liquid_control_sim.dynamics.vectors import ZERO, Four, Vector, compiled, norm
 from liquid_control_sim.dynamics.vehicle import Vehicle
 
 
@@ -70,7 +69,7 @@ class VelocityModel(NamedTuple):
     vertical_d: float
     altitude_p: float
     bandwidth: float
-    share: float
+    derivative_alpha: float
     horizontal: float
     up: float
     down: float
@@ -78,7 +77,7 @@ class VelocityModel(NamedTuple):
     vertical_accel: float
     deadband: float
     tilt: float
-    weakest: float
+    min_specific_thrust: float
     strongest: float
 
 
@@ -98,7 +97,7 @@ def velocity_model(vehicle: Vehicle, dt: float) -> VelocityModel:
         vertical_d=gains.vertical_d,
         altitude_p=gains.altitude_p,
         bandwidth=gains.reference_radps,
-        share=1.0 - math.exp(-2.0 * math.pi * gains.derivative_cutoff_hz * dt),
+        derivative_alpha=1.0 - math.exp(-2.0 * math.pi * gains.derivative_cutoff_hz * dt),
         horizontal=limits.horizontal_mps,
         up=limits.up_mps,
         down=limits.down_mps,
@@ -106,7 +105,7 @@ def velocity_model(vehicle: Vehicle, dt: float) -> VelocityModel:
         vertical_accel=limits.vertical_accel_mps2,
         deadband=limits.altitude_deadband_mps,
         tilt=math.tan(math.radians(limits.tilt_deg)),
-        weakest=limits.min_thrust * full,
+        min_specific_thrust=limits.min_thrust * full,
         strongest=limits.max_thrust * full,
     )
 
@@ -205,11 +204,11 @@ def _measured_rate(model: VelocityModel, velocity: Vector, state: VelocityState)
     x, y, z = velocity
     px, py, pz = state.measured
     rx, ry, rz = state.measured_rate
-    share, rate = model.share, 1.0 / model.dt
+    derivative_alpha, rate = model.derivative_alpha, 1.0 / model.dt
     return (
-        rx + share * ((x - px) * rate - rx),
-        ry + share * ((y - py) * rate - ry),
-        rz + share * ((z - pz) * rate - rz),
+        rx + derivative_alpha * ((x - px) * rate - rx),
+        ry + derivative_alpha * ((y - py) * rate - ry),
+        rz + derivative_alpha * ((z - pz) * rate - rz),
     )
 
 
@@ -238,7 +237,7 @@ def _within_limits(model: VelocityModel, asked: Vector) -> Vector:
     """Hold thrust to its range and tilt to its limit; the vertical part comes first."""
     ax, ay, az = asked
     most = model.strongest
-    lift = min(max(az + model.gravity, model.weakest), most)
+    lift = min(max(az + model.gravity, model.min_specific_thrust), most)
     reach = min(lift * model.tilt, math.sqrt(most * most - lift * lift))
     size = norm(ax, ay, 0.0)
     if size > reach:

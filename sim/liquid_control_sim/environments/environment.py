@@ -5,6 +5,7 @@ agent flies exactly what `liquid-control evaluate` would let it fly with the sam
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -14,21 +15,53 @@ from numpy.typing import NDArray
 
 from liquid_control.command.guard import Guard, GuardState
 from liquid_control.command.motors import MOTORS, MotorScaling
-from liquid_control.config import Scenario
+from liquid_control.config import Scenario, load_scenario
+from liquid_control.config.disturbances import joined_overrides
 from liquid_control.errors import ConfigError
-from liquid_control.perception.imu import FEATURES, LIMIT, imu_features
+from liquid_control.perception.imu_features import FEATURES, LIMIT, imu_features
 from liquid_control.types import NANOSECONDS, Observation, Pixels
-from liquid_control_sim.environments.course import make_course
-from liquid_control_sim.environments.request import Request
 from liquid_control_sim.environments.reward import (
     COMPLETED,
     Instant,
     RewardWeights,
     Step,
+    make_course,
     reward_terms,
 )
 from liquid_control_sim.flight import Flight, Tick
 from liquid_control_sim.world import SimulatedWorld
+
+OPTIONS = ("set", "disturb")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A scenario's name, the dotted keys that replace its own, disturbances with severities."""
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    disturb: Mapping[str, int] = field(default_factory=dict)
+
+    def scenario(self, options: Mapping[str, Any]) -> Scenario:
+        """Return the scenario of an episode: `set` and `disturb` of its options come on top.
+
+        Keys win over disturbances, and the episode's over the environment's.
+
+        Raises:
+            ConfigError: an option, a key, a value, a disturbance or a severity does not fit.
+        """
+        for name, given in options.items():
+            if name not in OPTIONS:
+                raise ConfigError(
+                    f"reset: unknown option {name!r}; accepted: {', '.join(OPTIONS)}"
+                )
+            if not isinstance(given, Mapping):
+                raise ConfigError(
+                    f"reset: expected the option {name} to be a mapping, got {given!r}"
+                )
+        own, more = joined_overrides(self.disturb), joined_overrides(options.get("disturb", {}))
+        return load_scenario(self.name, {**own, **self.settings, **more, **options.get("set", {})})
+
 
 Action: TypeAlias = NDArray[np.float32]
 Seen: TypeAlias = dict[str, NDArray[Any]]
@@ -44,7 +77,7 @@ class FlightEnvironment(gymnasium.Env[Seen, Action]):
     """One scenario, flown by velocity commands at the camera's rate.
 
     Observation: `image`, uint8 [H, W, 3] RGB, and `imu`, float32 [6], the samples since the frame
-    before as `liquid_control.perception.imu.imu_features` summarises them: mean angular rate in
+    before as `liquid_control.perception.imu_features` summarises them: mean angular rate in
     units of 2 rad/s and mean specific force in g less gravity, within +-3.
 
     Action: float32 [4] in [-1, 1]: forward, left, up velocity and yaw rate of the heading frame,
@@ -122,7 +155,7 @@ class FlightEnvironment(gymnasium.Env[Seen, Action]):
         """Put a command into force, and fly to the next delivered frame or the flight's end."""
         if self._flight is None:
             raise RuntimeError("FlightEnvironment.step was called before reset")
-        if self._tick.standing.reason is not None:
+        if self._tick.status.reason is not None:
             raise RuntimeError("FlightEnvironment.step was called after the episode's end")
         answer = np.clip(np.asarray(action, np.float32), -1.0, 1.0)
         before = self._tick
@@ -132,7 +165,7 @@ class FlightEnvironment(gymnasium.Env[Seen, Action]):
         self._tick, observation = self._until_frame(self._flight)
         if observation is not None:
             self._seen = self._see(observation)
-        reason = self._tick.standing.reason
+        reason = self._tick.status.reason
         truncated = reason == TIMEOUT
         terminated = reason is not None and not truncated
         dt_s = (self._tick.stamp_ns - before.stamp_ns) / NANOSECONDS
@@ -162,15 +195,15 @@ class FlightEnvironment(gymnasium.Env[Seen, Action]):
     def _until_frame(self, flight: Flight) -> tuple[Tick, Observation | None]:
         """Return the next tick with a frame, or the last of the flight, and its frame if any."""
         while (tick := flight.advance()) is not None:
-            if tick.observation is not None or tick.standing.reason is not None:
+            if tick.observation is not None or tick.status.reason is not None:
                 return tick, tick.observation
             self._state = self._guard.poll(tick.stamp_ns, self._state)
             flight.obey(self._state.output)
         raise RuntimeError("a flight ended without a reason")
 
     def _instant_of(self, tick: Tick) -> Instant:
-        remaining_m = self._course.remaining_m(tick.standing, tick.truth)
-        return Instant(tick.standing, remaining_m, self._course.aside(tick.standing, tick.truth))
+        remaining_m = self._course.remaining_m(tick.status, tick.truth)
+        return Instant(tick.status, remaining_m, self._course.aside(tick.status, tick.truth))
 
     def _see(self, observation: Observation | None) -> Seen:
         if observation is None:
@@ -181,18 +214,18 @@ class FlightEnvironment(gymnasium.Env[Seen, Action]):
         return {"image": observation.image, "imu": imu_features(observation.imu)}
 
     def _info(self, dt_s: float, terms: dict[str, float]) -> dict[str, Any]:
-        standing = self._tick.standing
+        status = self._tick.status
         return {
             "seed": self._seed,
             "stamp_ns": self._tick.stamp_ns,
             "dt_s": dt_s,
-            "progress_m": standing.progress_m,
-            "cross_track_m": standing.cross_track_m,
-            "clearance_m": standing.clearance_m,
+            "progress_m": status.progress_m,
+            "cross_track_m": status.cross_track_m,
+            "clearance_m": status.clearance_m,
             "remaining_m": self._instant.remaining_m,
-            "reached": standing.reached,
-            "reason": standing.reason or "",
-            "success": standing.reason == COMPLETED,
+            "reached": status.reached,
+            "reason": status.reason or "",
+            "success": status.reason == COMPLETED,
             "terms": terms,
         }
 

@@ -4,12 +4,21 @@ A learner that maximises it follows the task's own judge: an episode that comple
 than any that does not, and hovering is worth nothing.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control_sim.tasks.standing import Standing
+from liquid_control.config.scenario import TaskKind
+from liquid_control.interfaces import PlaceTarget
+from liquid_control.types import VehicleState
+from liquid_control_sim.tasks.completion import bearing_to, surface_distance
+from liquid_control_sim.tasks.rules import TaskStatus
+from liquid_control_sim.world import SimulatedWorld
 
 COMPLETED = "completed"
 
@@ -47,7 +56,7 @@ class Instant:
         aside: 0 to 1, from aligned to as far aside as can be.
     """
 
-    standing: Standing
+    status: TaskStatus
     remaining_m: float
     aside: float
 
@@ -79,7 +88,7 @@ def reward_terms(step: Step, weights: RewardWeights) -> dict[str, float]:
     smoothness = -mean(((a' - a) / 2)^2), staying = dt while arriving, arrived = targets reached,
     ending = completed or -crashed, once.
     """
-    before, after = step.before.standing, step.after.standing
+    before, after = step.before.status, step.after.status
     change = 0.5 * (step.action.astype(np.float64) - step.action_before)
     ending = 0.0
     if step.terminated:
@@ -93,3 +102,60 @@ def reward_terms(step: Step, weights: RewardWeights) -> dict[str, float]:
         "arrived": weights.arrived * (after.reached - before.reached),
         "ending": ending,
     }
+
+
+class Course(Protocol):
+    """The way to the end of a task."""
+
+    def remaining_m(self, status: TaskStatus, truth: VehicleState) -> float:
+        """Return how far it is to the end, m."""
+        ...
+
+    def aside(self, status: TaskStatus, truth: VehicleState) -> float:
+        """Return how far from well aligned the vehicle is, 0 to 1."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrailCourse:
+    """Along the trail; aside is the share of the lateral limit."""
+
+    length_m: float
+    lateral_limit_m: float
+
+    def remaining_m(self, status: TaskStatus, truth: VehicleState) -> float:
+        """Return the arc length that is left, m."""
+        return self.length_m - status.progress_m
+
+    def aside(self, status: TaskStatus, truth: VehicleState) -> float:
+        """Return |cross-track| over the lateral limit."""
+        return min(1.0, abs(status.cross_track_m) / self.lateral_limit_m)
+
+
+@dataclass(frozen=True, slots=True)
+class VisitCourse:
+    """From target to target; aside is the bearing to the next one over half a turn."""
+
+    targets: Sequence[PlaceTarget]
+    stop_m: float
+
+    def remaining_m(self, status: TaskStatus, truth: VehicleState) -> float:
+        """Return the way to where the next target counts as near, and the legs after it, m."""
+        after = self.targets[status.reached :]
+        if not after:
+            return 0.0
+        later = sum(math.dist(a.centre[:2], b.centre[:2]) for a, b in pairwise(after))
+        return later + max(0.0, surface_distance(after[0], truth) - self.stop_m)
+
+    def aside(self, status: TaskStatus, truth: VehicleState) -> float:
+        """Return |bearing| of the next target over pi; 0 when all have been reached."""
+        after = self.targets[status.reached :]
+        return abs(bearing_to(after[0], truth)) / math.pi if after else 0.0
+
+
+def make_course(world: SimulatedWorld) -> Course:
+    """Return the course of the task that a world was made for."""
+    scenario = world.scenario
+    if scenario.task.kind is TaskKind.TRAIL:
+        return TrailCourse(scenario.trail.length_m, scenario.trail.lateral_limit_m)
+    return VisitCourse(world.targets, scenario.target.stop_m)

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control_sim.picture.shot import Radiance, Shot
-from liquid_control_sim.picture.view import View
+from liquid_control_sim.picture.shot import Radiance, Shot, View
 
 _MOST_SAMPLES = 6
 _LEAST_PX = 0.05

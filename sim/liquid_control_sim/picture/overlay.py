@@ -19,38 +19,78 @@ Fog, rain and snow need distances, motion blur the vehicle's motion too, glare t
 and seasons or another sun another scene: they are refused.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from math import radians, tan
+from math import floor, radians, tan
 
 import cv2
 import numpy as np
 
-from liquid_control.config.overlaid import flat_keys, overlaid_disturbances, refusals
-from liquid_control.config.scenario import Scenario
+from liquid_control.config.recorded_pictures import flat_keys, overlaid_disturbances, refusals
+from liquid_control.config.scenario import CameraSettings, Scenario
 from liquid_control.errors import ConfigError, ObservationError
 from liquid_control.interfaces import PictureChange
-from liquid_control.perception.published_changes import published_changes
+from liquid_control.perception.deltas import published_changes
+from liquid_control.seeding import stream
 from liquid_control.types import NANOSECONDS, Pixels
-from liquid_control_sim.picture.exposure import AutomaticExposure, Exposure
-from liquid_control_sim.picture.overlay_delivery import Delivery, Past
-from liquid_control_sim.picture.pipeline import (
-    Expose,
-    Memory,
-    Pipeline,
-    lens_steps,
-    light_factors,
-)
-from liquid_control_sim.picture.sensor_noise import SensorNoise
-from liquid_control_sim.picture.shot import Radiance, Shot, Step
-from liquid_control_sim.picture.transport import (
-    BLACKOUT_WITHIN_S,
-    Blackout,
-    Freezer,
-    compression,
-)
-from liquid_control_sim.picture.view import View, make_view
+from liquid_control_sim.picture.pipeline import Expose, Memory, Pipeline, lens_steps, light_factors
+from liquid_control_sim.picture.sensor import AutomaticExposure, Exposure, SensorNoise
+from liquid_control_sim.picture.shot import Radiance, Shot, Step, View, make_view
+from liquid_control_sim.picture.transport import BLACKOUT_WITHIN_S, Blackout, Freezer, compression
 from liquid_control_sim.render.optics import Intrinsics
+
+_DUE_EARLY_S = 1.0 / 240.0
+"""A frame that is early by less is on time: stamps lie on ticks of the simulator, or jitter."""
+
+
+class Delivery:
+    """Decides which recorded frames are taken, and which of those arrive.
+
+    Losses are drawn frame by frame from the stream "camera.drops", as in flight; the first frame
+    always arrives.
+    """
+
+    def __init__(self, camera: CameraSettings, seed: int) -> None:
+        usual_hz = Scenario().camera.rate_hz
+        self._rate_hz = camera.rate_hz if camera.rate_hz < usual_hz else None
+        self._drop_rate = camera.drop_rate
+        self._losses = stream(seed, "camera.drops")
+        self._due = -1
+
+    def delivers(self, time_s: float) -> bool:
+        """Return whether the frame at a time since the first one arrives."""
+        first = self._due < 0
+        due = self._due + 1
+        if self._rate_hz is not None:
+            due = floor((time_s + _DUE_EARLY_S) * self._rate_hz)
+        if due == self._due:
+            return False
+        self._due = due
+        return first or bool(self._losses.random() >= self._drop_rate)
+
+
+class Past:
+    """Keeps as many recorded frames as the latency spans."""
+
+    def __init__(self, latency_s: float) -> None:
+        self._late_ns = round(latency_s * NANOSECONDS)
+        self._kept: deque[tuple[int, Pixels]] = deque()
+
+    def see(self, image: Pixels, stamp_ns: int) -> tuple[Pixels, int]:
+        """Take a frame; return the one nearest to `latency_s` ago, and its stamp.
+
+        In the beginning that is the first, as in flight.
+        """
+        self._kept.append((stamp_ns, image))
+        wanted_ns = stamp_ns - self._late_ns
+        while len(self._kept) > 1 and (
+            abs(self._kept[1][0] - wanted_ns) < abs(self._kept[0][0] - wanted_ns)
+        ):
+            self._kept.popleft()
+        shown_ns, shown = self._kept[0]
+        return shown, shown_ns
+
 
 _CALM = np.zeros(3)
 _TO_LIGHT = np.full(4, 1.0 / 255.0)

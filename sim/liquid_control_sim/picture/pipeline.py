@@ -12,27 +12,27 @@ import cv2
 import numpy as np
 
 from liquid_control.config.scenario import Scenario
-from liquid_control.perception.published_changes import PixelStep, published_changes
+from liquid_control.perception.deltas import PixelStep, published_changes
 from liquid_control.types import Floats, Pixels
-from liquid_control_sim.picture.backdrop import Backdrop
-from liquid_control_sim.picture.colour_temperature import NEUTRAL_K, ColourTemperature
-from liquid_control_sim.picture.defocus import Defocus
-from liquid_control_sim.picture.dirt import Dirt
-from liquid_control_sim.picture.drop_sizes import SizeSpectrum, rain_spectrum, snow_spectrum
-from liquid_control_sim.picture.exposure import AutomaticExposure, Exposure, Metering
-from liquid_control_sim.picture.flicker import Flicker
-from liquid_control_sim.picture.fog import Fog
-from liquid_control_sim.picture.glare import Glare
-from liquid_control_sim.picture.lens_drops import LensDrops
+from liquid_control_sim.picture.lens import Defocus, Dirt, Glare, LensDrops, Vignetting
 from liquid_control_sim.picture.motion_blur import MotionBlur
-from liquid_control_sim.picture.precipitation import Precipitation
-from liquid_control_sim.picture.sensor_noise import SensorNoise
-from liquid_control_sim.picture.shot import Radiance, Shot, Step
-from liquid_control_sim.picture.sky import airlight_colour, horizon_colour, paint_panorama
-from liquid_control_sim.picture.sun import Sun
+from liquid_control_sim.picture.precipitation import (
+    Precipitation,
+    SizeSpectrum,
+    rain_spectrum,
+    snow_spectrum,
+)
+from liquid_control_sim.picture.sensor import AutomaticExposure, Exposure, Metering, SensorNoise
+from liquid_control_sim.picture.shot import Radiance, Shot, Step, View
+from liquid_control_sim.picture.sky import (
+    Backdrop,
+    Fog,
+    airlight_colour,
+    horizon_colour,
+    paint_panorama,
+)
+from liquid_control_sim.picture.sunlight import NEUTRAL_K, ColourTemperature, Flicker, Sun
 from liquid_control_sim.picture.transport import Blackout, Freezer, compression
-from liquid_control_sim.picture.view import View
-from liquid_control_sim.picture.vignetting import Vignetting
 from liquid_control_sim.place.palette import Palette
 
 _FULL_SCALE = np.full(4, 255.0)

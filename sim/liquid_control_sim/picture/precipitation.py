@@ -8,6 +8,7 @@ together, whatever the frame rate. Bodies too small or far to be told apart are 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,10 +16,73 @@ import numpy as np
 
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
-from liquid_control_sim.picture.drop_sizes import SMALLEST_MM, SizeSpectrum
-from liquid_control_sim.picture.shot import Radiance, Shot
+from liquid_control_sim.picture.shot import Radiance, Shot, View
 from liquid_control_sim.picture.streaks import draw_streaks
-from liquid_control_sim.picture.view import View
+
+SMALLEST_MM = 0.3
+"""Melted diameter of the smallest drops and flakes that are drawn one by one."""
+RAIN_LARGEST_MM = 5.5
+"""Larger drops break up."""
+SNOW_LARGEST_MM = 5.0
+
+
+@dataclass(frozen=True)
+class SizeSpectrum:
+    """What falls at one rate.
+
+    Attributes:
+        intercept: N0, 1/(m^3 mm).
+        slope_per_mm: L, 1/mm.
+        swelling: s, width over melted diameter.
+        largest_mm: melted diameter at which the spectrum is cut off.
+        fall_mps: speed of fall by melted diameter in mm.
+    """
+
+    intercept: float
+    slope_per_mm: float
+    swelling: float
+    largest_mm: float
+    fall_mps: Callable[[Floats], Floats]
+
+    @property
+    def extinction_per_m(self) -> float:
+        """Extinction coefficient of the haze, 1/m."""
+        return math.pi * self.intercept * self.swelling**2 / self.slope_per_mm**3 * 1e-6
+
+    def number_per_m3(self, low_mm: float, high_mm: float) -> float:
+        """Return how many lie between two melted diameters."""
+        between = math.exp(-self.slope_per_mm * low_mm) - math.exp(-self.slope_per_mm * high_mm)
+        return self.intercept / self.slope_per_mm * between
+
+    def draw_mm(self, low_mm: float, high_mm: float, uniform: Floats) -> Floats:
+        """Return melted diameters between two, from uniform numbers in [0, 1)."""
+        share = -math.expm1(-self.slope_per_mm * (high_mm - low_mm))
+        return np.asarray(low_mm - np.log1p(-uniform * share) / self.slope_per_mm)
+
+
+def rain_spectrum(rate_mmph: float) -> SizeSpectrum:
+    """Return the drops of rain at a rate in mm/h."""
+    return SizeSpectrum(8000.0, 4.1 * rate_mmph**-0.21, 1.0, RAIN_LARGEST_MM, drop_speed)
+
+
+def snow_spectrum(rate_mmph: float) -> SizeSpectrum:
+    """Return the flakes of snow at a rate in mm/h of water."""
+    intercept, slope = 3800.0 * rate_mmph**-0.87, 2.55 * rate_mmph**-0.48
+    return SizeSpectrum(intercept, slope, FLAKE_SWELLING, SNOW_LARGEST_MM, flake_speed)
+
+
+FLAKE_SWELLING = 20.0 ** (1.0 / 3.0)
+
+
+def drop_speed(diameter_mm: Floats) -> Floats:
+    """Return the terminal velocity of raindrops, m/s; the smallest hardly fall."""
+    return np.asarray(np.maximum(9.65 - 10.3 * np.exp(-0.6 * diameter_mm), 0.1))
+
+
+def flake_speed(melted_mm: Floats) -> Floats:
+    """Return the speed of fall of flakes, m/s, from their melted diameter."""
+    return np.asarray(0.8 * (FLAKE_SWELLING * melted_mm) ** 0.16)
+
 
 SHUTTER_S = 0.002
 """Shutter time of the streaks where `camera.exposure_s` is 0: a camera in daylight."""

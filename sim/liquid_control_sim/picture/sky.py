@@ -8,13 +8,14 @@ above shines through thin fog and is lost in thick fog.
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
-from liquid_control_sim.picture.shot import Radiance
-from liquid_control_sim.picture.sun import Sun
+from liquid_control_sim.picture.shot import Radiance, Shot
+from liquid_control_sim.picture.sunlight import Sun
 from liquid_control_sim.place.palette import Palette
 
 FOG_LAYER_M = 25.0
@@ -166,3 +167,37 @@ def _at(elevation_deg: float, colours: tuple[tuple[float, float, float], ...]) -
     return np.array(
         [np.interp(elevation_deg, _KNOTS_DEG, channel) for channel in zip(*colours, strict=True)]
     )
+
+
+class Backdrop:
+    """Looks up the panorama in the picture's empty pixels."""
+
+    def __init__(self, panorama: Panorama) -> None:
+        self._panorama = panorama
+
+    def __call__(self, picture: Radiance, shot: Shot) -> Radiance:
+        """Return the picture with its empty pixels filled."""
+        empty = np.flatnonzero(shot.is_sky)
+        pixels = picture.reshape(-1, 3)
+        pixels[empty] = self._panorama.look(shot.rays[empty] @ shot.rotation.T)
+        return pixels.reshape(picture.shape)
+
+
+class Fog:
+    """Koschmieder's law, I exp(-b d) + A (1 - exp(-b d)), d along the ray.
+
+    Args:
+        extinction_per_m: b, 1/m.
+        airlight: A, float64 [3], the radiance of fog without end.
+    """
+
+    def __init__(self, extinction_per_m: float, airlight: Floats) -> None:
+        self._extinction = extinction_per_m
+        self._airlight = np.append(airlight, 0.0)
+
+    def __call__(self, picture: Radiance, shot: Shot) -> Radiance:
+        """Return the picture seen through the fog."""
+        through = cv2.exp(shot.range_m * np.float32(-self._extinction))
+        veiled = cv2.subtract(picture, self._airlight)
+        veiled = cv2.multiply(veiled, cv2.merge((through, through, through)))
+        return np.asarray(cv2.add(veiled, self._airlight))

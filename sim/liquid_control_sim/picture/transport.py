@@ -1,14 +1,14 @@
 """What happens to a finished picture on its way: compression, gaps.
 
 These steps take and give uint8 [H, W, 3], RGB. The published changes, which come after
-compression, are in `liquid_control.perception.published_changes`.
+compression, are in `liquid_control.perception.deltas`.
 """
 
 import cv2
 import numpy as np
 
 from liquid_control.config.scenario import CameraSettings
-from liquid_control.perception.published_changes import PixelStep
+from liquid_control.perception.deltas import PixelStep
 from liquid_control.seeding import stream
 from liquid_control.types import Pixels
 

@@ -1,15 +1,18 @@
-"""Which part of the map is painted, and how finely."""
+"""Part of the map that is painted, and its resolution."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from liquid_control.types import Floats
-from liquid_control_sim.place.forest import Forest, visible_course
+from liquid_control_sim.place.forest import Forest
+from liquid_control_sim.place.trail import visible_course
+
+_MARGIN_M = 14.0
+
 
 MOST_PIXELS = 2048
 _FINEST_M = 0.05
-_MARGIN_M = 14.0
 
 
 @dataclass(frozen=True)

@@ -14,20 +14,19 @@ from liquid_control.config.scenario import Scenario, TaskKind
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
 from liquid_control_sim.place.buildable import check_counts, check_trail
-from liquid_control_sim.place.corridor import Hindrances, draw_corridor, obstruct
-from liquid_control_sim.place.course import draw_course
-from liquid_control_sim.place.forks import SideTrail, blaze_forks, draw_forks
-from liquid_control_sim.place.glade import (
+from liquid_control_sim.place.clearing import (
     draw_boards,
+    draw_course,
     draw_distractors,
     draw_targets,
-    plant_glade,
+    plant_clearing,
 )
+from liquid_control_sim.place.corridor import Hindrances, draw_corridor, obstruct
+from liquid_control_sim.place.forks import SideTrail, blaze_forks, draw_forks
+from liquid_control_sim.place.objects import Board, ForestObject, Post
 from liquid_control_sim.place.obstacles import Obstacles
 from liquid_control_sim.place.palette import Palette, draw_palette
-from liquid_control_sim.place.planting import BAND_M, plant_beside
 from liquid_control_sim.place.terrain import FLAT, Terrain, draw_terrain
-from liquid_control_sim.place.things import Board, Post, Thing
 from liquid_control_sim.place.trail import (
     HALF_WIDTH_STEP_M,
     LEAD_IN_M,
@@ -37,7 +36,7 @@ from liquid_control_sim.place.trail import (
     generate_trail,
     visible_course,
 )
-from liquid_control_sim.place.trees import TreeKind, Trees, grow, joined
+from liquid_control_sim.place.trees import BAND_M, TreeKind, Trees, grow, joined, plant_beside
 
 __all__ = [
     "BAND_M",
@@ -88,12 +87,12 @@ class Forest:
     side_trails: tuple[SideTrail, ...] = ()
     posts: tuple[Post, ...] = ()
     branches: Floats = field(default_factory=lambda: np.empty((0, 7)))
-    targets: tuple[Thing, ...] = ()
-    distractors: tuple[Thing, ...] = ()
+    targets: tuple[ForestObject, ...] = ()
+    distractors: tuple[ForestObject, ...] = ()
     boards: tuple[Board, ...] = ()
 
     @property
-    def things(self) -> tuple[Thing, ...]:
+    def objects(self) -> tuple[ForestObject, ...]:
         """All coloured objects."""
         return self.targets + self.distractors
 
@@ -101,8 +100,8 @@ class Forest:
     def obstacles(self) -> Obstacles:
         """What can be hit."""
         posts = np.array([post.capsule for post in self.posts]).reshape(-1, 7)
-        things = [thing.capsules for thing in self.things]
-        return Obstacles(self.trunks, np.concatenate([self.branches, posts, *things]))
+        objects = [forest_object.capsules for forest_object in self.objects]
+        return Obstacles(self.trunks, np.concatenate([self.branches, posts, *objects]))
 
 
 def generate_forest(scenario: Scenario, seed: int) -> Forest:
@@ -112,7 +111,7 @@ def generate_forest(scenario: Scenario, seed: int) -> Forest:
         ConfigError: the scenario cannot be built; says what does not fit.
     """
     if scenario.task.kind is not TaskKind.TRAIL:
-        return _glade(scenario.graded(), seed)
+        return _clearing(scenario.graded(), seed)
     check_trail(scenario)
     plain = _trail_forest(scenario.graded(), seed)
     hindrances = _hindrances(plain, scenario.graded())
@@ -165,14 +164,14 @@ def _obstructed(plain: Forest, hindrances: Hindrances) -> Forest:
     )
 
 
-def _glade(graded: Scenario, seed: int) -> Forest:
+def _clearing(graded: Scenario, seed: int) -> Forest:
     """Draw an open wood around a course from target to target."""
     course = draw_course(graded, seed)
     terrain = draw_terrain(graded.terrain.slope_deg or 0.0, course, seed)
     targets = draw_targets(course, graded, terrain, seed)
     distractors = draw_distractors(course, graded.target, terrain, seed)
     forest = graded.forest
-    trunks = plant_glade(course, targets + distractors, forest.trees, forest.clear_m, seed)
+    trunks = plant_clearing(course, targets + distractors, forest.trees, forest.clear_m, seed)
     colours = stream(seed, "forest.colours")
     return Forest(
         trail=TrailCurve.through(course),

@@ -7,8 +7,8 @@ import numpy as np
 
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
+from liquid_control_sim.place.objects import Post
 from liquid_control_sim.place.terrain import Terrain
-from liquid_control_sim.place.things import Post
 from liquid_control_sim.place.trail import TrailCurve, visible_course
 
 STEP_M = 0.25

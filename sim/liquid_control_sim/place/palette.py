@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from liquid_control.config.scenario import TrailSettings
-from liquid_control.config.scenario.ladder import HARDEST
+from liquid_control.config.scenario.place import HARDEST
 
 Colour = tuple[float, float, float]
 

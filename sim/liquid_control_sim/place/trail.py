@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from liquid_control.config.scenario import TrailSettings
-from liquid_control.config.scenario.ladder import at_difficulty
+from liquid_control.config.scenario.place import at_difficulty
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control_sim.render.kernels.coverage import draw
-from liquid_control_sim.render.kernels.records import Lens, Light, Pose, Shadow, Stage
+from liquid_control_sim.render.kernels.kernel_types import Lens, Light, Pose, Shadow, Stage
 from liquid_control_sim.render.kernels.shading import shade
 from liquid_control_sim.render.optics import NEAR_M, CameraPose, Intrinsics
 from liquid_control_sim.render.shadow_map import NO_SHADOW

@@ -5,31 +5,55 @@ that is out of the picture, and crowns throw shadows that sway while trunks do n
 What is built here is for the eye only; collisions are judged from `Forest.obstacles`.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.config.scenario import LightSettings
-from liquid_control_sim.picture.sun import Sun, make_sun
+from liquid_control.seeding import stream
+from liquid_control.types import Floats
+from liquid_control_sim.picture.sunlight import Sun, make_sun
 from liquid_control_sim.place.extent import Extent, ground_extent
 from liquid_control_sim.place.forest import Forest
-from liquid_control_sim.render.ground_mesh import ground_meshes
 from liquid_control_sim.render.ground_paint import paint_ground
-from liquid_control_sim.render.kernels.records import Light, Shadow, Stage
-from liquid_control_sim.render.shadow_map import NO_SHADOW, cast_shadows
-from liquid_control_sim.render.stage import Model, make_stage
-from liquid_control_sim.render.sway import Sway
-from liquid_control_sim.render.texture import Texture
-from liquid_control_sim.render.texture_cache import cached, texture_key
-from liquid_control_sim.render.thing_models import (
+from liquid_control_sim.render.kernels.kernel_types import Light, Shadow, Stage
+from liquid_control_sim.render.meshes import ground_meshes
+from liquid_control_sim.render.object_models import (
     board_model,
     branch_model,
+    object_model,
     post_model,
-    thing_model,
 )
+from liquid_control_sim.render.shadow_map import NO_SHADOW, cast_shadows
+from liquid_control_sim.render.stage import RenderModel, make_stage
+from liquid_control_sim.render.textures import Texture, cached, texture_key
 from liquid_control_sim.render.tree_meshes import tree_meshes
 from liquid_control_sim.render.tree_paint import paint_trees
+
+_WAVES_HZ = (0.23, 0.37, 0.81)
+_SHARES = (0.45, 0.35, 0.20)
+
+
+class Sway:
+    """A displacement that wanders within a circle; at rest where its radius is 0.
+
+    Args:
+        reach_m: farthest displacement.
+        seed: the flight's; drawn from the stream "light.sway".
+    """
+
+    def __init__(self, reach_m: float, seed: int) -> None:
+        rng = stream(seed, "light.sway")
+        self._reach_m = reach_m
+        self._phases = rng.uniform(0.0, 2.0 * math.pi, (2, 3))
+        self._rates = 2.0 * math.pi * np.array(_WAVES_HZ) * rng.uniform(0.9, 1.1, (2, 3))
+
+    def at(self, time_s: float) -> Floats:
+        """Return float64 [2], m, map."""
+        waves = np.sin(self._rates * time_s + self._phases)
+        return np.asarray(self._reach_m * math.sqrt(0.5) * waves @ np.array(_SHARES))
 
 
 class Scene:
@@ -56,7 +80,7 @@ class Scene:
         hard = light.shadow_hardness > 0.0
         ground = _ground(forest, self.sun, self.extent, baked=not hard)
         trunks, crowns = _trees(forest)
-        still = [*trunks, *_things(forest)]
+        still = [*trunks, *_objects(forest)]
         boards = [board_model(board) for board in forest.boards]
         self.stage: Stage = make_stage([*ground, *still, *crowns, *boards])
         parts = np.repeat(np.arange(4), [len(ground), len(still), len(crowns), len(boards)])
@@ -83,7 +107,7 @@ class Scene:
         return self._shadow._replace(sway_m=self._sway.at(time_s))
 
 
-def _ground(forest: Forest, sun: Sun, extent: Extent, baked: bool) -> list[Model]:
+def _ground(forest: Forest, sun: Sun, extent: Extent, baked: bool) -> list[RenderModel]:
     key = texture_key(
         extent,
         forest.trail.samples,
@@ -101,10 +125,10 @@ def _ground(forest: Forest, sun: Sun, extent: Extent, baked: bool) -> list[Model
     )
     picture = cached(key, lambda: paint_ground(forest, sun, extent, baked))
     paint = (Texture.of(picture),)
-    return [Model(mesh, paint) for mesh in ground_meshes(extent, forest.terrain)]
+    return [RenderModel(mesh, paint) for mesh in ground_meshes(extent, forest.terrain)]
 
 
-def _corners(ground: Sequence[Model], extent: Extent) -> NDArray[np.float64]:
+def _corners(ground: Sequence[RenderModel], extent: Extent) -> NDArray[np.float64]:
     """Return the vertices [K, 3] of the painted ground."""
     points = np.concatenate([model.mesh.vertices for model in ground])
     low, high = (extent.west_m, extent.south_m), (extent.east_m, extent.north_m)
@@ -112,15 +136,17 @@ def _corners(ground: Sequence[Model], extent: Extent) -> NDArray[np.float64]:
     return np.asarray(points[inside])
 
 
-def _trees(forest: Forest) -> tuple[list[Model], list[Model]]:
+def _trees(forest: Forest) -> tuple[list[RenderModel], list[RenderModel]]:
     """Return trunks and crowns."""
     wear = tuple(Texture.of(picture) for picture in paint_trees(forest.palette))
     trunks, crowns = tree_meshes(forest)
-    return [Model(mesh, wear) for mesh in trunks], [Model(mesh, wear) for mesh in crowns]
+    return [RenderModel(mesh, wear) for mesh in trunks], [
+        RenderModel(mesh, wear) for mesh in crowns
+    ]
 
 
-def _things(forest: Forest) -> list[Model]:
+def _objects(forest: Forest) -> list[RenderModel]:
     """Return what stands still besides trunks."""
     branches = [branch_model(forest.branches)] if len(forest.branches) else []
     posts = [post_model(post) for post in forest.posts]
-    return [*branches, *posts, *(thing_model(thing) for thing in forest.things)]
+    return [*branches, *posts, *(object_model(forest_object) for forest_object in forest.objects)]

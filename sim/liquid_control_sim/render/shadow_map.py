@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.types import Floats
-from liquid_control_sim.render.kernels.records import Shadow, Stage
+from liquid_control_sim.render.ground_paint import noise_tile
+from liquid_control_sim.render.kernels.kernel_types import Shadow, Stage
 from liquid_control_sim.render.kernels.shadowing import cast
-from liquid_control_sim.render.noise import noise_tile
 
 CELL_M = 0.08
 """About the penumbra of the sun's disc behind a crown 8 m high."""

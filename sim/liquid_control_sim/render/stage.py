@@ -1,17 +1,17 @@
-"""Everything that can be drawn, packed once for the kernels: models, their textures and boxes."""
+"""Pack everything that can be drawn for the kernels: models, textures, bounding boxes."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from liquid_control.types import Floats
-from liquid_control_sim.render.kernels.records import Stage
+from liquid_control_sim.render.kernels.kernel_types import Stage
 from liquid_control_sim.render.meshes import Mesh, merge
-from liquid_control_sim.render.texture import Texture, pack
+from liquid_control_sim.render.textures import Texture, pack
 
 
 @dataclass(frozen=True)
-class Model:
+class RenderModel:
     """Triangles and what they are painted with; shown or hidden as a whole.
 
     Attributes:
@@ -23,7 +23,7 @@ class Model:
     textures: tuple[Texture, ...]
 
 
-def make_stage(models: list[Model]) -> Stage:
+def make_stage(models: list[RenderModel]) -> Stage:
     """Pack models; textures that several share are kept once."""
     textures = list({id(t): t for model in models for t in model.textures}.values())
     number = {id(texture): index for index, texture in enumerate(textures)}

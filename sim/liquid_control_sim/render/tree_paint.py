@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.types import Floats, Pixels
-from liquid_control_sim.place.forest import TreeKind
 from liquid_control_sim.place.palette import Colour, Palette
+from liquid_control_sim.place.trees import TreeKind
 
 SHADES = 4
 TILE = 64

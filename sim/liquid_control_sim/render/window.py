@@ -9,9 +9,11 @@ import numpy as np
 import pybullet
 
 from liquid_control.types import Floats
-from liquid_control_sim.place.forest import Forest, TreeKind, visible_course
+from liquid_control_sim.place.forest import Forest
+from liquid_control_sim.place.objects import COLOURS
 from liquid_control_sim.place.palette import Colour
-from liquid_control_sim.place.things import COLOURS
+from liquid_control_sim.place.trail import visible_course
+from liquid_control_sim.place.trees import TreeKind
 from liquid_control_sim.render.meshes import grid
 
 _TRUNK: Colour = (0.40, 0.31, 0.23)
@@ -40,8 +42,13 @@ def show_forest(client: int, forest: Forest) -> int:
     for post in forest.posts:
         foot, height = np.array(post.foot), post.height_m
         _show_cylinder(client, foot, height, post.radius_m, post.bands[0].colour)
-    for thing in forest.things:
-        _show_ball(client, np.array(thing.centre), thing.radius_m, COLOURS[thing.colour])
+    for forest_object in forest.objects:
+        _show_ball(
+            client,
+            np.array(forest_object.centre),
+            forest_object.radius_m,
+            COLOURS[forest_object.colour],
+        )
     after: int = pybullet.getNumBodies(physicsClientId=client)
     return after - before
 

@@ -1,10 +1,51 @@
 """The rules of every task: touch nothing, keep between ground and canopy, mind the clock."""
 
+import math
 from dataclasses import dataclass
+from typing import Protocol
 
-from liquid_control.interfaces import Ground, Obstacles
-from liquid_control.types import HOVER, NANOSECONDS, Command, Floats
-from liquid_control_sim.tasks.standing import Standing
+from liquid_control.interfaces import Ground, PlaceObstacles
+from liquid_control.types import HOVER, NANOSECONDS, Command, Floats, VehicleState
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """Where a flight stands after a control tick.
+
+    Attributes:
+        progress_m: arc length of the course's point nearest to the vehicle.
+        cross_track_m: signed distance from the course, left positive.
+        clearance_m: distance from the vehicle's hull to what is nearest; infinite without any.
+        held_since_ns: since when nothing but hover is in force; None while commands come.
+        reason: None in flight, else how it ended, as in `FlightResult.reason`.
+        reached: how many targets have been arrived at.
+        there_since_ns: since when the vehicle is where it has to stay to have arrived; None
+            elsewhere.
+    """
+
+    progress_m: float = 0.0
+    cross_track_m: float = 0.0
+    clearance_m: float = math.inf
+    held_since_ns: int | None = None
+    reason: str | None = None
+    reached: int = 0
+    there_since_ns: int | None = None
+
+
+class Task(Protocol):
+    """What a flight is for."""
+
+    @property
+    def length_m(self) -> float:
+        """Length of the course; progress that counts as all of it."""
+        ...
+
+    def judge(
+        self, before: TaskStatus, stamp_ns: int, state: VehicleState, command: Command
+    ) -> TaskStatus:
+        """Return the standing at an instant, `command` being what was in force until then."""
+        ...
+
 
 LOWEST_M = 0.3
 HIGHEST_M = 5.0
@@ -23,7 +64,7 @@ class Rules:
         time_limit_s: after this the flight has timed out.
     """
 
-    obstacles: Obstacles
+    obstacles: PlaceObstacles
     ground: Ground
     vehicle_radius_m: float
     time_limit_s: float
@@ -35,7 +76,7 @@ class Rules:
 
     def ending(
         self,
-        now: Standing,
+        now: TaskStatus,
         stamp_ns: int,
         position: Floats,
         outside: str | None,
@@ -64,7 +105,7 @@ class Rules:
         return next((reason for happened, reason in endings if happened), None)
 
 
-def held_since(before: Standing, stamp_ns: int, command: Command) -> int | None:
+def held_since(before: TaskStatus, stamp_ns: int, command: Command) -> int | None:
     """Return since when nothing but hover is in force."""
     if command != HOVER:
         return None

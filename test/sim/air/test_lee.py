@@ -5,8 +5,7 @@ import pytest
 
 from liquid_control.config import load_scenario
 from liquid_control.config.scenario import WindSettings
-from liquid_control_sim.air.lee import CELL_M, Lee
-from liquid_control_sim.air.wakes import bent
+from liquid_control_sim.air.lee import CELL_M, Lee, bent
 from liquid_control_sim.air.wind import WindField
 from liquid_control_sim.place.forest import generate_forest
 

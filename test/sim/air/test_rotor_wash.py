@@ -7,8 +7,7 @@ import pytest
 
 from liquid_control.config import load_scenario
 from liquid_control.config.scenario import WindSettings
-from liquid_control_sim.air.air import Air
-from liquid_control_sim.air.rotor_wash import INTENSITY, RotorWash
+from liquid_control_sim.air.air import INTENSITY, Air, RotorWash
 from liquid_control_sim.dynamics.vehicle import load_vehicle
 from liquid_control_sim.place.forest import generate_forest
 

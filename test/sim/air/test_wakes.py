@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from liquid_control_sim.air.wakes import CROWN_DRAG, PLANE_M, ROUGHNESS, TRUNK_DRAG, bent
+from liquid_control_sim.air.lee import CROWN_DRAG, PLANE_M, ROUGHNESS, TRUNK_DRAG, bent
 
 pytestmark = pytest.mark.sim
 

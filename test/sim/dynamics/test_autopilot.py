@@ -12,9 +12,10 @@ from liquid_control.types import HOVER, Command
 from liquid_control_sim.air.wind import WindField
 from liquid_control_sim.dynamics.attitude_loop import RateState, attitude_model, attitude_step
 from liquid_control_sim.dynamics.autopilot import Autopilot, unpacked
-from liquid_control_sim.dynamics.quadrotor import PHYSICS_HZ, Quadrotor
+from liquid_control_sim.dynamics.quadrotor import Quadrotor
 from liquid_control_sim.dynamics.vehicle import load_vehicle
 from liquid_control_sim.dynamics.velocity_loop import Estimate
+from liquid_control_sim.schedule import PHYSICS_HZ
 
 pytestmark = pytest.mark.sim
 

@@ -13,8 +13,9 @@ from liquid_control.errors import ConfigError, DependencyError
 from liquid_control.types import Command
 from liquid_control_sim.dynamics.aviary import Aviary
 from liquid_control_sim.dynamics.faults import NO_FAULTS, Faults
-from liquid_control_sim.dynamics.quadrotor import PHYSICS_HZ, Quadrotor
+from liquid_control_sim.dynamics.quadrotor import Quadrotor
 from liquid_control_sim.dynamics.vehicle import load_vehicle
+from liquid_control_sim.schedule import PHYSICS_HZ
 
 pytestmark = pytest.mark.sim
 

@@ -7,8 +7,9 @@ import numpy as np
 import pybullet
 import pytest
 
-from liquid_control_sim.dynamics.quadrotor import PHYSICS_HZ, Quadrotor
+from liquid_control_sim.dynamics.quadrotor import Quadrotor
 from liquid_control_sim.dynamics.vehicle import load_vehicle
+from liquid_control_sim.schedule import PHYSICS_HZ
 
 pytestmark = pytest.mark.sim
 

@@ -8,10 +8,10 @@ import pytest
 
 from liquid_control.config.scenario import FaultSettings
 from liquid_control.types import HOVER, Command
-from liquid_control_sim.dynamics.battery import Battery
-from liquid_control_sim.dynamics.faults import NO_FAULTS, Faults, draw_faults
-from liquid_control_sim.dynamics.quadrotor import PHYSICS_HZ, Quadrotor
+from liquid_control_sim.dynamics.faults import NO_FAULTS, Battery, Faults, draw_faults
+from liquid_control_sim.dynamics.quadrotor import Quadrotor
 from liquid_control_sim.dynamics.vehicle import load_vehicle
+from liquid_control_sim.schedule import PHYSICS_HZ
 
 pytestmark = pytest.mark.sim
 

@@ -12,9 +12,10 @@ import pytest
 
 from liquid_control.frames import heading_of, rotation_from_quaternion
 from liquid_control.types import HOVER, Command
-from liquid_control_sim.dynamics.drag import AIR_DENSITY
-from liquid_control_sim.dynamics.quadrotor import PHYSICS_HZ, Quadrotor
+from liquid_control_sim.dynamics.airframe import AIR_DENSITY
+from liquid_control_sim.dynamics.quadrotor import Quadrotor
 from liquid_control_sim.dynamics.vehicle import load_vehicle
+from liquid_control_sim.schedule import PHYSICS_HZ
 
 pytestmark = pytest.mark.sim
 

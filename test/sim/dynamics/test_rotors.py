@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liquid_control_sim.dynamics.drag import AIR_DENSITY, drag_force, drag_model
+from liquid_control_sim.dynamics.airframe import AIR_DENSITY, drag_force, drag_model
 from liquid_control_sim.dynamics.mixer import mixed_speeds, mixed_thrusts, mixer_model
 from liquid_control_sim.dynamics.rotors import rotor_model, spin, thrusts, yaw_torque
 from liquid_control_sim.dynamics.vehicle import load_vehicle

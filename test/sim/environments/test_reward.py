@@ -7,12 +7,12 @@ import pytest
 
 from liquid_control.types import VehicleState
 from liquid_control_sim.environments import Instant, RewardWeights, Step, reward_terms
-from liquid_control_sim.environments.course import TrailCourse, VisitCourse
-from liquid_control_sim.tasks.standing import Standing
+from liquid_control_sim.environments.reward import TrailCourse, VisitCourse
+from liquid_control_sim.tasks.rules import TaskStatus
 
 pytestmark = pytest.mark.sim
 
-FLYING = Instant(Standing(progress_m=2.0), remaining_m=10.0, aside=0.0)
+FLYING = Instant(TaskStatus(progress_m=2.0), remaining_m=10.0, aside=0.0)
 ZERO = np.zeros(4, np.float32)
 HOLD = Step(FLYING, FLYING, 0.05, ZERO, ZERO, terminated=False)
 
@@ -34,7 +34,7 @@ def target_at(x, y):
 
 
 def ended(reason):
-    return replace(HOLD, after=replace(FLYING, standing=Standing(reason=reason)), terminated=True)
+    return replace(HOLD, after=replace(FLYING, status=TaskStatus(reason=reason)), terminated=True)
 
 
 def test_hovering_in_the_middle_is_worth_nothing():
@@ -50,11 +50,11 @@ def test_hovering_in_the_middle_is_worth_nothing():
         (replace(HOLD, action=ZERO + 1.0, action_before=ZERO - 1.0), "smoothness", -5.0),
         (replace(HOLD, action=np.float32([1, 0, 0, 0])), "smoothness", -5.0 / 16),
         (
-            replace(HOLD, after=replace(FLYING, standing=Standing(there_since_ns=0))),
+            replace(HOLD, after=replace(FLYING, status=TaskStatus(there_since_ns=0))),
             "staying",
             7.0 * 0.05,
         ),
-        (replace(HOLD, after=replace(FLYING, standing=Standing(reached=2))), "arrived", 22.0),
+        (replace(HOLD, after=replace(FLYING, status=TaskStatus(reached=2))), "arrived", 22.0),
         (ended("completed"), "ending", 13.0),
         (ended("collision"), "ending", -17.0),
         (ended("left_area"), "ending", -17.0),
@@ -72,20 +72,20 @@ def test_each_term_by_its_formula(step, term, worth):
 
 def test_a_trails_remainder_and_its_limit():
     course = TrailCourse(length_m=30.0, lateral_limit_m=2.0)
-    there = Standing(progress_m=12.0, cross_track_m=-0.5)
+    there = TaskStatus(progress_m=12.0, cross_track_m=-0.5)
     assert course.remaining_m(there, state_at(0, 0)) == 18.0
     assert course.aside(there, state_at(0, 0)) == 0.25
-    assert course.aside(Standing(cross_track_m=-9.0), state_at(0, 0)) == 1.0
+    assert course.aside(TaskStatus(cross_track_m=-9.0), state_at(0, 0)) == 1.0
 
 
 def test_the_way_to_targets_and_their_bearing():
     targets = (target_at(10.0, 0.0), target_at(10.0, 8.0))
     course = VisitCourse(targets, stop_m=1.5)
     near = 1.5 + targets[0].radius_m
-    assert course.remaining_m(Standing(), state_at(0, 0)) == pytest.approx(10.0 - near + 8.0)
-    assert course.remaining_m(Standing(), state_at(9.9, 0)) == 8.0
-    assert course.remaining_m(Standing(reached=1), state_at(10, 0)) == pytest.approx(8.0 - near)
-    assert course.remaining_m(Standing(reached=2), state_at(10, 8)) == 0.0
-    assert course.aside(Standing(), state_at(0, 0)) == 0.0
-    assert course.aside(Standing(reached=1), state_at(10, 0)) == pytest.approx(0.5)
-    assert course.aside(Standing(reached=2), state_at(10, 0)) == 0.0
+    assert course.remaining_m(TaskStatus(), state_at(0, 0)) == pytest.approx(10.0 - near + 8.0)
+    assert course.remaining_m(TaskStatus(), state_at(9.9, 0)) == 8.0
+    assert course.remaining_m(TaskStatus(reached=1), state_at(10, 0)) == pytest.approx(8.0 - near)
+    assert course.remaining_m(TaskStatus(reached=2), state_at(10, 8)) == 0.0
+    assert course.aside(TaskStatus(), state_at(0, 0)) == 0.0
+    assert course.aside(TaskStatus(reached=1), state_at(10, 0)) == pytest.approx(0.5)
+    assert course.aside(TaskStatus(reached=2), state_at(10, 0)) == 0.0

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from liquid_control.config.scenario import CameraSettings
-from liquid_control_sim.picture.shot import Shot
-from liquid_control_sim.picture.view import View, make_view
+from liquid_control_sim.picture.shot import Shot, View, make_view
 from liquid_control_sim.render.optics import make_intrinsics
 
 

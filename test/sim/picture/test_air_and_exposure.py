@@ -6,14 +6,11 @@ import numpy as np
 import pytest
 
 from liquid_control.config.scenario import LightSettings
-from liquid_control_sim.picture.backdrop import Backdrop
-from liquid_control_sim.picture.exposure import Exposure
-from liquid_control_sim.picture.fog import Fog
 from liquid_control_sim.picture.pipeline import quantise
-from liquid_control_sim.picture.sensor_noise import SensorNoise
+from liquid_control_sim.picture.sensor import Exposure, SensorNoise
 from liquid_control_sim.picture.shot import Shot
-from liquid_control_sim.picture.sky import Panorama
-from liquid_control_sim.picture.sun import make_sun
+from liquid_control_sim.picture.sky import Backdrop, Fog, Panorama
+from liquid_control_sim.picture.sunlight import make_sun
 
 pytestmark = pytest.mark.sim
 

@@ -6,7 +6,7 @@ import pytest
 from liquid_control.config.scenario import Scenario
 from liquid_control.frames import quaternion_from_euler
 from liquid_control.types import VehicleState
-from liquid_control_sim.picture.camera import Camera
+from liquid_control_sim.picture.forward_camera import Camera
 from liquid_control_sim.picture.sky import airlight_colour
 from liquid_control_sim.place.forest import generate_forest
 from liquid_control_sim.render.optics import make_intrinsics, make_mount

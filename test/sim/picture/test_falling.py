@@ -5,13 +5,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from liquid_control_sim.picture.drop_sizes import (
+from liquid_control_sim.picture.precipitation import (
+    Precipitation,
     drop_speed,
     flake_speed,
     rain_spectrum,
     snow_spectrum,
 )
-from liquid_control_sim.picture.precipitation import Precipitation
 from liquid_control_sim.picture.streaks import draw_streaks
 
 pytestmark = pytest.mark.sim

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
-from liquid_control_sim.picture.defocus import Defocus, disc_kernel
-from liquid_control_sim.picture.dirt import Dirt, dirt_mask
-from liquid_control_sim.picture.lens_drops import LensDrops
+from liquid_control_sim.picture.lens import (
+    Defocus,
+    Dirt,
+    LensDrops,
+    Vignetting,
+    dirt_mask,
+    disc_kernel,
+)
 from liquid_control_sim.picture.motion_blur import MotionBlur
-from liquid_control_sim.picture.vignetting import Vignetting
 
 pytestmark = pytest.mark.sim
 

@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
-from liquid_control_sim.picture.colour_temperature import (
+from liquid_control_sim.picture.lens import Glare
+from liquid_control_sim.picture.sensor import AutomaticExposure, SensorNoise
+from liquid_control_sim.picture.sunlight import (
     DISPLAY_GAMMA,
     ColourTemperature,
+    Flicker,
     planckian_chromaticity,
     temperature_factor,
 )
-from liquid_control_sim.picture.exposure import AutomaticExposure
-from liquid_control_sim.picture.flicker import Flicker
-from liquid_control_sim.picture.glare import Glare
-from liquid_control_sim.picture.sensor_noise import SensorNoise
 
 pytestmark = pytest.mark.sim
 

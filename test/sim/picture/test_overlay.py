@@ -7,7 +7,7 @@ import pytest
 
 from liquid_control.config.disturbances import disturbance_overrides
 from liquid_control.config.loading import apply_overrides
-from liquid_control.config.overlaid import overlaid_disturbances
+from liquid_control.config.recorded_pictures import overlaid_disturbances
 from liquid_control.config.scenario import Scenario
 from liquid_control.errors import ConfigError, ObservationError
 from liquid_control.seeding import stream

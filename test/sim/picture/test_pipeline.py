@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from liquid_control.config.scenario import Scenario
-from liquid_control_sim.picture.backdrop import Backdrop
-from liquid_control_sim.picture.exposure import Exposure
 from liquid_control_sim.picture.pipeline import Memory, haze_per_m, make_pipeline, quantise, shrink
-from liquid_control_sim.picture.sensor_noise import SensorNoise
-from liquid_control_sim.picture.sun import make_sun
+from liquid_control_sim.picture.sensor import Exposure, SensorNoise
+from liquid_control_sim.picture.sky import Backdrop
+from liquid_control_sim.picture.sunlight import make_sun
 from liquid_control_sim.place.palette import Palette, draw_palette
 
 pytestmark = pytest.mark.sim

@@ -6,14 +6,9 @@ import pytest
 
 from liquid_control.config.scenario import CameraSettings, DeltaSettings
 from liquid_control.perception import deltas
-from liquid_control.perception.published_changes import published_changes
+from liquid_control.perception.deltas import published_changes
 from liquid_control.seeding import stream
-from liquid_control_sim.picture.transport import (
-    Blackout,
-    Freezer,
-    Jpeg,
-    compression,
-)
+from liquid_control_sim.picture.transport import Blackout, Freezer, Jpeg, compression
 
 pytestmark = pytest.mark.sim
 

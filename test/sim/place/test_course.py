@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from liquid_control.config.scenario import HikeSettings, Scenario, TargetSettings, TaskSettings
 from liquid_control.errors import ConfigError
-from liquid_control_sim.place.course import distance_to_course, draw_course
+from liquid_control_sim.place.clearing import distance_to_course, draw_course
 
 pytestmark = pytest.mark.sim
 SEEDS = st.integers(0, 10_000)

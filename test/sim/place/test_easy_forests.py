@@ -48,6 +48,6 @@ def test_an_easy_forest_is_flat_and_free():
     forest = generate_forest(Scenario(), 1)
     assert forest.terrain.is_flat
     assert forest.painted
-    extras = (forest.side_trails, forest.posts, forest.things, forest.boards)
+    extras = (forest.side_trails, forest.posts, forest.objects, forest.boards)
     assert extras == ((), (), (), ())
     assert len(forest.obstacles.capsules) == 0

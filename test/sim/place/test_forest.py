@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liquid_control.config.scenario import ForestSettings, Scenario, TrailSettings
-from liquid_control_sim.place.forest import BAND_M, generate_forest, visible_course
+from liquid_control_sim.place.forest import generate_forest
+from liquid_control_sim.place.trail import visible_course
+from liquid_control_sim.place.trees import BAND_M
 
 pytestmark = pytest.mark.sim
 

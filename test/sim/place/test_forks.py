@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liquid_control.config.scenario import ForestSettings, Scenario, TrailSettings
-from liquid_control_sim.place.forest import generate_forest, visible_course
+from liquid_control_sim.place.forest import generate_forest
 from liquid_control_sim.place.forks import draw_forks
-from liquid_control_sim.place.things import BLAZE, COLOURS
-from liquid_control_sim.place.trail import generate_trail
+from liquid_control_sim.place.objects import BLAZE, COLOURS
+from liquid_control_sim.place.trail import generate_trail, visible_course
 
 pytestmark = pytest.mark.sim
 FORKED = Scenario(trail=TrailSettings(forks=2))

@@ -14,7 +14,7 @@ from liquid_control.config.scenario import (
     TaskSettings,
     TrailSettings,
 )
-from liquid_control_sim.place.course import distance_to_course, draw_course
+from liquid_control_sim.place.clearing import distance_to_course, draw_course
 from liquid_control_sim.place.forest import generate_forest
 
 pytestmark = pytest.mark.sim
@@ -28,12 +28,12 @@ def test_lines_of_sight_are_free_of_trunks_and_of_other_things(seed, kind):
     scenario = Scenario(task=TaskSettings(kind=kind))
     forest, course = generate_forest(scenario, seed), draw_course(scenario, seed)
     off = distance_to_course(forest.trunks[:, :2], course) - forest.trunks[:, 2]
-    others = np.array([thing.centre[:2] for thing in forest.distractors])
-    radii = np.array([thing.radius_m for thing in forest.distractors])
+    others = np.array([forest_object.centre[:2] for forest_object in forest.distractors])
+    radii = np.array([forest_object.radius_m for forest_object in forest.distractors])
     assert forest.trunks.shape == (120, 3)
     assert off.min() >= 3.0
     assert (distance_to_course(others, course) - radii).min() >= 1.7
-    places = np.array([thing.centre[:2] for thing in forest.targets])
+    places = np.array([forest_object.centre[:2] for forest_object in forest.targets])
     np.testing.assert_allclose(places, course[1:])
 
 
@@ -51,11 +51,11 @@ def test_the_target_has_its_colour_and_no_other_thing_has():
         task=TaskSettings(kind="target"), target=TargetSettings(colour="blue", distractors=20)
     )
     forest = generate_forest(scenario, 3)
-    assert [thing.colour for thing in forest.targets] == ["blue"]
+    assert [forest_object.colour for forest_object in forest.targets] == ["blue"]
     assert len(forest.distractors) == 20
-    assert "blue" not in {thing.colour for thing in forest.distractors}
-    assert len({thing.shape for thing in forest.distractors}) == 3
-    feet = np.array([thing.centre[:2] for thing in forest.distractors])
+    assert "blue" not in {forest_object.colour for forest_object in forest.distractors}
+    assert len({forest_object.shape for forest_object in forest.distractors}) == 3
+    feet = np.array([forest_object.centre[:2] for forest_object in forest.distractors])
     apart = np.linalg.norm(feet[:, None] - feet, axis=2)
     assert apart[~np.eye(20, dtype=bool)].min() >= 2.5
 
@@ -65,9 +65,9 @@ def test_things_stand_on_the_ground():
         update={"terrain": TARGET.terrain.model_copy(update={"slope_deg": 15.0})}
     )
     forest = generate_forest(scenario, 4)
-    for thing in forest.things:
-        x, y, z = thing.centre
-        foot = z - thing.radius_m - thing.post_m
+    for forest_object in forest.objects:
+        x, y, z = forest_object.centre
+        foot = z - forest_object.radius_m - forest_object.post_m
         assert foot == pytest.approx(forest.terrain.height_at(x, y), abs=1e-9)
 
 
@@ -110,7 +110,7 @@ def test_without_hiding_there_is_no_board_and_all_else_is_the_same():
     seen, none = board(hidden_s=0.0)
     assert none == ()
     assert np.array_equal(hidden.trunks, seen.trunks)
-    assert hidden.things == seen.things
+    assert hidden.objects == seen.objects
 
 
 def test_the_trail_keys_do_not_reach_the_glade():
@@ -127,5 +127,5 @@ def test_seeds_and_streams():
         Scenario(task=TaskSettings(kind="target"), forest=ForestSettings(trees=5)), 3
     )
     assert np.array_equal(first.trunks, again.trunks)
-    assert first.things == again.things == few.things
-    assert first.things != other.things
+    assert first.objects == again.objects == few.objects
+    assert first.objects != other.objects

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from liquid_control_sim.place.objects import ForestObject, Post, Shape
 from liquid_control_sim.place.obstacles import Obstacles, capsule_gaps, capsule_offsets
-from liquid_control_sim.place.things import Post, Shape, Thing
 
 pytestmark = pytest.mark.sim
 BRANCH = (0.0, 2.0, 1.5, 4.0, 2.0, 1.5, 0.1)
@@ -56,10 +56,14 @@ def test_clearance_is_to_the_nearest_of_all():
 
 
 def test_a_thing_is_its_ball_and_its_post():
-    thing = Thing(Shape.CONE, "red", (1.0, 2.0, 1.5), 1.0, 0.0, 1.0)
-    on_ground = Thing(Shape.BOX, "blue", (1.0, 2.0, 0.5), 1.0, 0.0, 0.0)
-    assert capsule_gaps(thing.capsules, np.array([4.0, 2.0, 1.5])).min() == pytest.approx(2.5)
-    assert capsule_gaps(thing.capsules, np.array([2.0, 2.0, 0.0])).min() == pytest.approx(0.94)
+    forest_object = ForestObject(Shape.CONE, "red", (1.0, 2.0, 1.5), 1.0, 0.0, 1.0)
+    on_ground = ForestObject(Shape.BOX, "blue", (1.0, 2.0, 0.5), 1.0, 0.0, 0.0)
+    assert capsule_gaps(forest_object.capsules, np.array([4.0, 2.0, 1.5])).min() == pytest.approx(
+        2.5
+    )
+    assert capsule_gaps(forest_object.capsules, np.array([2.0, 2.0, 0.0])).min() == pytest.approx(
+        0.94
+    )
     assert len(on_ground.capsules) == 1
 
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from liquid_control_sim.render.kernels.records import Light
+from liquid_control_sim.render.kernels.kernel_types import Light
 from liquid_control_sim.render.meshes import Mesh, grid
 from liquid_control_sim.render.optics import NEAR_M, CameraPose, Intrinsics
 from liquid_control_sim.render.rasteriser import Rasteriser, Rendered
-from liquid_control_sim.render.stage import Model, make_stage
-from liquid_control_sim.render.texture import Texture
+from liquid_control_sim.render.stage import RenderModel, make_stage
+from liquid_control_sim.render.textures import Texture
 
 pytestmark = pytest.mark.sim
 
@@ -27,7 +27,7 @@ def rectangle(x0: float, x1: float, y0: float, y1: float, z: float = 0.0) -> Mes
 
 
 def look(
-    models: list[Model],
+    models: list[RenderModel],
     height_m: float = 10.0,
     rotation: np.ndarray = ABOVE,
     light: Light = AMBIENT,
@@ -47,7 +47,7 @@ def painted(colour: tuple[int, int, int]) -> Texture:
 )
 def test_a_pixel_is_covered_where_its_centre_is(west, covered):
     # One metre is one pixel; centres lie at half metres, an edge through one has it on its right.
-    seen = look([Model(rectangle(west, 2.0, -1.0, 2.0), (WHITE,))])
+    seen = look([RenderModel(rectangle(west, 2.0, -1.0, 2.0), (WHITE,))])
     expected = np.zeros((10, 20), bool)
     expected[3:6, 12 - covered : 12] = True
     assert np.array_equal(np.isfinite(seen.range_m), expected)
@@ -55,7 +55,7 @@ def test_a_pixel_is_covered_where_its_centre_is(west, covered):
 
 
 def test_range_is_along_the_ray():
-    seen = look([Model(rectangle(-50.0, 50.0, -50.0, 50.0), (WHITE,))])
+    seen = look([RenderModel(rectangle(-50.0, 50.0, -50.0, 50.0), (WHITE,))])
     columns, rows = np.meshgrid(np.arange(20) - 9.5, np.arange(10) - 4.5)
     assert seen.range_m == pytest.approx(np.sqrt(columns**2 + rows**2 + 100.0), rel=1e-6)
 
@@ -70,15 +70,15 @@ def test_triangles_with_a_common_edge_leave_no_gap_and_meet_no_pixel_twice():
         up, uvs = np.tile([0.0, 0.0, 1.0], (5, 1)), np.zeros((5, 2))
         parts = [Mesh.plain(vertices, up, uvs, face[None]) for face in fan]
         hits = sum(
-            np.isfinite(look([Model(part, (WHITE,))], size=(16, 16)).range_m).astype(int)
+            np.isfinite(look([RenderModel(part, (WHITE,))], size=(16, 16)).range_m).astype(int)
             for part in parts
         )
         assert np.array_equal(hits, np.ones((16, 16), int))
 
 
 def test_nearer_surfaces_hide_farther_ones_whatever_their_order():
-    low = Model(rectangle(-5.0, 5.0, -5.0, 5.0, 0.0), (painted((255, 0, 0)),))
-    high = Model(rectangle(-1.0, 1.0, -1.0, 1.0, 5.0), (painted((0, 255, 0)),))
+    low = RenderModel(rectangle(-5.0, 5.0, -5.0, 5.0, 0.0), (painted((255, 0, 0)),))
+    high = RenderModel(rectangle(-1.0, 1.0, -1.0, 1.0, 5.0), (painted((0, 255, 0)),))
     first, second = look([low, high]), look([high, low])
     assert np.array_equal(first.radiance, second.radiance)
     assert first.radiance[5, 10] == pytest.approx([0.0, 1.0, 0.0])
@@ -89,8 +89,8 @@ def test_nearer_surfaces_hide_farther_ones_whatever_their_order():
 def test_both_sides_are_drawn():
     mesh = rectangle(-3.0, 3.0, -3.0, 3.0)
     back = Mesh.plain(mesh.vertices, mesh.normals, mesh.uvs, mesh.triangles[:, ::-1])
-    front = look([Model(mesh, (WHITE,))])
-    assert np.array_equal(look([Model(back, (WHITE,))]).range_m, front.range_m)
+    front = look([RenderModel(mesh, (WHITE,))])
+    assert np.array_equal(look([RenderModel(back, (WHITE,))]).range_m, front.range_m)
     assert np.isfinite(front.range_m).sum() == 36
 
 
@@ -98,7 +98,7 @@ def test_surfaces_are_cut_at_the_near_plane():
     # Looking east along a floor 1 m below, from its middle: the nearest row that is met is known.
     east = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
     seen = look(
-        [Model(rectangle(-9.0, 9.0, -200.0, 200.0), (WHITE,))],
+        [RenderModel(rectangle(-9.0, 9.0, -200.0, 200.0), (WHITE,))],
         height_m=1.0,
         rotation=east,
         size=(20, 400),
@@ -113,7 +113,7 @@ def test_surfaces_are_cut_at_the_near_plane():
 
 
 def test_what_lies_behind_is_not_drawn():
-    seen = look([Model(rectangle(-50.0, 50.0, -50.0, 50.0, 20.0), (WHITE,))])
+    seen = look([RenderModel(rectangle(-50.0, 50.0, -50.0, 50.0, 20.0), (WHITE,))])
     assert np.isinf(seen.range_m).all()
     assert not seen.radiance.any()
 
@@ -128,7 +128,7 @@ def test_textures_are_sampled_where_the_ray_meets_the_surface():
     rotation = ABOVE @ np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
     size, focal = (60, 40), 30.0
     seen = look(
-        [Model(rectangle(-40.0, 40.0, -40.0, 40.0), (Texture.of(ramp),))],
+        [RenderModel(rectangle(-40.0, 40.0, -40.0, 40.0), (Texture.of(ramp),))],
         rotation=rotation,
         size=size,
         focal_px=focal,
@@ -146,14 +146,14 @@ def test_textures_are_sampled_where_the_ray_meets_the_surface():
 def test_fine_patterns_average_to_grey():
     checks = np.indices((256, 256)).sum(axis=0) % 2 * 255
     board = Texture.of(np.repeat(checks[..., None], 3, axis=2).astype(np.uint8))
-    seen = look([Model(rectangle(-20.0, 20.0, -20.0, 20.0), (board,))])
+    seen = look([RenderModel(rectangle(-20.0, 20.0, -20.0, 20.0), (board,))])
     assert seen.radiance == pytest.approx(np.full((10, 20, 3), 0.5), abs=0.01)
 
 
 def test_light_is_sky_and_what_falls_on_the_surface():
     sun = np.array([0.6, 0.0, 0.8])
     light = Light(sun, np.array([1.0, 0.5, 0.25]), np.array([0.1, 0.2, 0.3]))
-    model = Model(rectangle(-50.0, 50.0, -50.0, 50.0), (painted((255, 204, 51)),))
+    model = RenderModel(rectangle(-50.0, 50.0, -50.0, 50.0), (painted((255, 204, 51)),))
     seen = look([model], light=light)
     albedo = np.array([1.0, 0.8, 0.2])
     expected = albedo * (light.sky + 0.8 * light.direct)
@@ -165,13 +165,15 @@ def test_light_is_sky_and_what_falls_on_the_surface():
 def test_each_triangle_wears_its_own_texture():
     mesh = rectangle(-50.0, 50.0, -50.0, 50.0)
     two = Mesh(mesh.vertices, mesh.normals, mesh.uvs, mesh.triangles, np.array([0, 1]))
-    seen = look([Model(two, (painted((255, 0, 0)), painted((0, 0, 255))))])
+    seen = look([RenderModel(two, (painted((255, 0, 0)), painted((0, 0, 255))))])
     assert seen.radiance[8, 18] == pytest.approx([1.0, 0.0, 0.0])
     assert seen.radiance[1, 1] == pytest.approx([0.0, 0.0, 1.0])
 
 
 def test_models_can_be_left_out():
-    stage = make_stage([Model(rectangle(-50.0, 50.0, -50.0, 50.0, z), (WHITE,)) for z in (0, 5)])
+    stage = make_stage(
+        [RenderModel(rectangle(-50.0, 50.0, -50.0, 50.0, z), (WHITE,)) for z in (0, 5)]
+    )
     rasteriser = Rasteriser(Intrinsics(20, 10, 10.0), stage)
     pose = CameraPose(np.array([0.0, 0.0, 10.0]), ABOVE)
     centre = [
@@ -193,7 +195,7 @@ def test_the_same_picture_twice_and_from_another_rasteriser():
     )
     light = Light(np.array([0.0, 0.6, 0.8]), np.ones(3), np.ones(3))
     pose = CameraPose(np.array([0.0, 0.0, 6.0]), ABOVE)
-    stage = make_stage([Model(soup, (texture,))])
+    stage = make_stage([RenderModel(soup, (texture,))])
     one, other = (Rasteriser(Intrinsics(64, 48, 30.0), stage) for _ in range(2))
     first = one.render(pose, light)
     turned = one.render(CameraPose(pose.position, np.eye(3)), light)
@@ -218,8 +220,8 @@ def test_passing_over_models_out_of_view_changes_no_pixel():
         np.arange(600).reshape(-1, 3),
     )
     intrinsics = Intrinsics(48, 27, 24.0)
-    apart = Rasteriser(intrinsics, make_stage([Model(part, (WHITE,)) for part in parts]))
-    merged = Rasteriser(intrinsics, make_stage([Model(whole, (WHITE,))]))
+    apart = Rasteriser(intrinsics, make_stage([RenderModel(part, (WHITE,)) for part in parts]))
+    merged = Rasteriser(intrinsics, make_stage([RenderModel(whole, (WHITE,))]))
     for _ in range(20):
         rotation, _ = np.linalg.qr(rng.standard_normal((3, 3)))
         pose = CameraPose(rng.uniform(-5.0, 5.0, 3), rotation * np.sign(np.linalg.det(rotation)))

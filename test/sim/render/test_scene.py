@@ -8,11 +8,11 @@ import pytest
 from liquid_control.config.scenario import Scenario
 from liquid_control.frames import quaternion_from_euler
 from liquid_control.types import VehicleState
-from liquid_control_sim.picture.camera import Camera
-from liquid_control_sim.place.forest import TreeKind, generate_forest
-from liquid_control_sim.place.things import Shape, Thing
-from liquid_control_sim.render.scene import Scene
-from liquid_control_sim.render.sway import Sway
+from liquid_control_sim.picture.forward_camera import Camera
+from liquid_control_sim.place.forest import generate_forest
+from liquid_control_sim.place.objects import ForestObject, Shape
+from liquid_control_sim.place.trees import TreeKind
+from liquid_control_sim.render.scene import Scene, Sway
 
 pytestmark = pytest.mark.sim
 
@@ -73,17 +73,20 @@ def test_sloping_ground_is_as_high_as_the_terrain():
 def test_a_thing_appears_where_it_projects_in_its_colour(shape):
     setting = quiet(forest={"trees": 0}, light={"sun_strength": 0.0})
     forest = generate_forest(setting, 1)
-    thing = Thing(shape, "red", (6.0, 1.0, 1.2), 1.0, 0.4, 0.7)
-    with_thing = replace(forest, targets=(thing,))
+    forest_object = ForestObject(shape, "red", (6.0, 1.0, 1.2), 1.0, 0.4, 0.7)
+    with_thing = replace(forest, targets=(forest_object,))
     before, after = (Scene(f, setting.light, 1) for f in (forest, with_thing))
     state = VehicleState(np.array([0.0, 0.0, 1.5]), np.array([0, 0, 0, 1.0]), *np.zeros((2, 3)))
     cameras = [Camera(scene, setting, 1) for scene in (before, after)]
     pose = cameras[0].mount.pose(state)
     empty, seen = (camera.render(pose) for camera in cameras)
-    u, v = cameras[0].intrinsics.project(pose.to_optical(np.array(thing.centre)))
+    u, v = cameras[0].intrinsics.project(pose.to_optical(np.array(forest_object.centre)))
     red, green, blue = seen.radiance[int(v), int(u)] / after.light.sky
     assert (red, green, blue) == pytest.approx((0.82, 0.06, 0.08), abs=0.01)
-    assert abs(seen.range_m[int(v), int(u)] - np.linalg.norm(pose.position - thing.centre)) < 0.75
+    assert (
+        abs(seen.range_m[int(v), int(u)] - np.linalg.norm(pose.position - forest_object.centre))
+        < 0.75
+    )
     rows, columns = np.nonzero(seen.range_m != empty.range_m)
     # 1 m at 6 m is 8 px; the post goes on below.
     assert columns.mean() + 0.5 == pytest.approx(u, abs=0.6)

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from liquid_control_sim.render.kernels.records import Light
-from liquid_control_sim.render.meshes import grid
+from liquid_control_sim.render.kernels.kernel_types import Light
+from liquid_control_sim.render.meshes import cuboid, grid
 from liquid_control_sim.render.optics import CameraPose, Intrinsics
 from liquid_control_sim.render.rasteriser import Rasteriser
 from liquid_control_sim.render.shadow_map import CELL_M, cast_shadows
-from liquid_control_sim.render.solids import cuboid
-from liquid_control_sim.render.stage import Model, make_stage
-from liquid_control_sim.render.texture import Texture
+from liquid_control_sim.render.stage import RenderModel, make_stage
+from liquid_control_sim.render.textures import Texture
 
 pytestmark = pytest.mark.sim
 
@@ -31,7 +30,7 @@ def lit_share(direction, contrast=1.0, sways=False, sway=(0.0, 0.0)):
     edge = np.array([0.0, 1.0])
     ground = grid(np.array([-12.0, 12.0]), np.array([-12.0, 12.0]), edge, edge)
     post = cuboid(np.array([*BASE, 0.5 * HEIGHT]), (WIDTH, WIDTH, HEIGHT), 0.0)
-    stage = make_stage([Model(ground, (WHITE,)), Model(post, (WHITE,))])
+    stage = make_stage([RenderModel(ground, (WHITE,)), RenderModel(post, (WHITE,))])
     casters = (NONE, ALL) if sways else (ALL, NONE)
     shadow = cast_shadows(stage, casters, direction, ground.vertices, contrast)
     intrinsics = Intrinsics(160, 160, 240.0)

@@ -8,13 +8,13 @@ import pytest
 
 from liquid_control.config.scenario import ForestSettings, LightSettings, Scenario
 from liquid_control.errors import OutputError
-from liquid_control_sim import cache as caching
-from liquid_control_sim.picture.sun import make_sun
+from liquid_control_sim import compiling as caching
+from liquid_control_sim.picture.sunlight import make_sun
 from liquid_control_sim.place.extent import MOST_PIXELS, ground_extent
 from liquid_control_sim.place.forest import generate_forest
-from liquid_control_sim.render import texture_cache
+from liquid_control_sim.render import textures
 from liquid_control_sim.render.ground_paint import paint_ground
-from liquid_control_sim.render.texture_cache import texture_file
+from liquid_control_sim.render.textures import texture_file
 
 pytestmark = pytest.mark.sim
 
@@ -65,7 +65,7 @@ def test_a_damaged_texture_is_painted_again(cache, damage):
 
 
 def test_the_oldest_textures_are_removed(cache, monkeypatch):
-    monkeypatch.setattr(texture_cache, "KEEP", 3)
+    monkeypatch.setattr(textures, "KEEP", 3)
     for number in range(5):
         path = texture_file(f"t{number}", Painter())
         os.utime(path, (number, number))

@@ -33,7 +33,7 @@ def test_every_tree_stands_where_it_is(client):
 
 def test_things_posts_and_branches_are_shown(client):
     wood = generate_forest(Scenario(task={"kind": "target"}, forest={"trees": 0}), 1)
-    assert len(wood.things) == 4
+    assert len(wood.objects) == 4
     assert show_forest(client, wood) == 1 + 4
     hard = {"trail": {"difficulty": 3.0, "forks": 1}, "forest": {"branches": 2, "inside": 0}}
     trail = generate_forest(Scenario(**hard), 2)

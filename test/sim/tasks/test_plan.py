@@ -12,10 +12,9 @@ from liquid_control_sim.place.forest import generate_forest
 from liquid_control_sim.place.obstacles import Obstacles
 from liquid_control_sim.place.terrain import FLAT
 from liquid_control_sim.place.trail import STEP_M, TrailCurve
-from liquid_control_sim.tasks.gains import ExpertGains
-from liquid_control_sim.tasks.plan import plan_route
-from liquid_control_sim.tasks.route import OpenRoute
-from liquid_control_sim.tasks.trail_expert import trail_expert
+from liquid_control_sim.tasks.experts import trail_expert
+from liquid_control_sim.tasks.route import OpenRoute, plan_route
+from liquid_control_sim.tasks.steering import ExpertGains
 
 pytestmark = pytest.mark.sim
 GAINS = ExpertGains()

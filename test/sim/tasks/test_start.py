@@ -5,12 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from liquid_control.config.scenario import (
-    ForestSettings,
-    Scenario,
-    TaskSettings,
-    TerrainSettings,
-)
+from liquid_control.config.scenario import ForestSettings, Scenario, TaskSettings, TerrainSettings
 from liquid_control.errors import ConfigError
 from liquid_control.seeding import stream
 from liquid_control_sim.place.forest import generate_forest

@@ -9,9 +9,8 @@ import pytest
 from liquid_control.types import HOVER, Command, VehicleState
 from liquid_control_sim.place.obstacles import Obstacles
 from liquid_control_sim.place.terrain import FLAT, Terrain
-from liquid_control_sim.tasks.rules import HOLD_LIMIT_S, Rules
-from liquid_control_sim.tasks.standing import Standing
-from liquid_control_sim.tasks.trail import TrailTask
+from liquid_control_sim.tasks.completion import TrailTask
+from liquid_control_sim.tasks.rules import HOLD_LIMIT_S, Rules, TaskStatus
 
 pytestmark = pytest.mark.sim
 MOVING = Command(1.0)
@@ -42,7 +41,7 @@ def task(trunks=((10.0, 2.0, 0.2),), ground=FLAT):
     return TrailTask(East(), 60.0, 2.5, Rules(obstacles, ground, 0.3, 70.0))
 
 
-START = Standing()
+START = TaskStatus()
 
 
 def judge(position, stamp_ns=SECOND, command=MOVING, before=START, **given):
@@ -51,10 +50,10 @@ def judge(position, stamp_ns=SECOND, command=MOVING, before=START, **given):
 
 
 def test_in_flight_there_is_no_reason():
-    standing = judge([5.0, 0.4, 1.5])
-    assert standing.reason is None
-    assert (standing.progress_m, standing.cross_track_m) == (5.0, 0.4)
-    assert standing.clearance_m == pytest.approx(math.hypot(5.0, 1.6) - 0.2 - 0.3)
+    status = judge([5.0, 0.4, 1.5])
+    assert status.reason is None
+    assert (status.progress_m, status.cross_track_m) == (5.0, 0.4)
+    assert status.clearance_m == pytest.approx(math.hypot(5.0, 1.6) - 0.2 - 0.3)
 
 
 @pytest.mark.parametrize(

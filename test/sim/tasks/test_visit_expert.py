@@ -12,18 +12,18 @@ from liquid_control.config.scenario import Scenario, TaskSettings
 from liquid_control.frames import quaternion_from_euler
 from liquid_control.types import VehicleState
 from liquid_control_sim import Expert
+from liquid_control_sim.place.objects import ForestObject, Shape
 from liquid_control_sim.place.obstacles import Obstacles
 from liquid_control_sim.place.terrain import FLAT
-from liquid_control_sim.place.things import Shape, Thing
 
 pytestmark = pytest.mark.sim
 SECOND = 1_000_000_000
-AHEAD = Thing(Shape.BALL, "red", (12.0, 0.0, 1.5), 1.0, 0.0, 1.0)
-BEHIND = Thing(Shape.BALL, "red", (-12.0, 0.0, 1.5), 1.0, 0.0, 1.0)
+AHEAD = ForestObject(Shape.BALL, "red", (12.0, 0.0, 1.5), 1.0, 0.0, 1.0)
+BEHIND = ForestObject(Shape.BALL, "red", (-12.0, 0.0, 1.5), 1.0, 0.0, 1.0)
 
 
 def started(targets=(AHEAD,), trunks=()):
-    capsules = np.concatenate([thing.capsules for thing in targets])
+    capsules = np.concatenate([forest_object.capsules for forest_object in targets])
     obstacles = Obstacles(np.array(trunks, float).reshape(-1, 3), capsules)
     expert = Expert()
     expert.start(

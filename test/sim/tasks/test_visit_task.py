@@ -8,21 +8,19 @@ import pytest
 
 from liquid_control.frames import quaternion_from_euler
 from liquid_control.types import HOVER, Command, VehicleState
+from liquid_control_sim.place.objects import ForestObject, Shape
 from liquid_control_sim.place.obstacles import Obstacles
 from liquid_control_sim.place.terrain import FLAT
-from liquid_control_sim.place.things import Shape, Thing
-from liquid_control_sim.tasks.arrival import Arrival, bearing_to, surface_distance
-from liquid_control_sim.tasks.rules import Rules
-from liquid_control_sim.tasks.standing import Standing
-from liquid_control_sim.tasks.visit import VisitTask
+from liquid_control_sim.tasks.completion import Arrival, VisitTask, bearing_to, surface_distance
+from liquid_control_sim.tasks.rules import Rules, TaskStatus
 
 pytestmark = pytest.mark.sim
 SECOND = 1_000_000_000
 MOVING = Command(1.0)
-FIRST = Thing(Shape.BALL, "red", (10.0, 0.0, 1.5), 1.0, 0.0, 1.0)
-SECOND_THING = Thing(Shape.BOX, "red", (10.0, 8.0, 1.5), 1.0, 0.0, 1.0)
+FIRST = ForestObject(Shape.BALL, "red", (10.0, 0.0, 1.5), 1.0, 0.0, 1.0)
+SECOND_THING = ForestObject(Shape.BOX, "red", (10.0, 8.0, 1.5), 1.0, 0.0, 1.0)
 ARRIVAL = Arrival(stop_m=1.5, centred_rad=math.radians(10.0))
-START = Standing()
+START = TaskStatus()
 
 
 def state(x, y, z=1.5, yaw=0.0, speed=0.0):
@@ -31,7 +29,7 @@ def state(x, y, z=1.5, yaw=0.0, speed=0.0):
 
 
 def task(targets=(FIRST, SECOND_THING)):
-    capsules = np.concatenate([thing.capsules for thing in targets])
+    capsules = np.concatenate([forest_object.capsules for forest_object in targets])
     obstacles = Obstacles(np.array([(5.0, 3.0, 0.2)]), capsules)
     return VisitTask(targets, ARRIVAL, Rules(obstacles, FLAT, 0.3, 60.0))
 
@@ -41,10 +39,10 @@ def judge(at, stamp_s=1.0, before=START, command=MOVING, **given):
 
 
 def test_on_the_way_progress_and_distance_are_those_of_the_leg():
-    standing = judge(state(4.0, 1.0))
-    assert (standing.progress_m, standing.cross_track_m) == pytest.approx((4.0, 1.0))
-    assert standing.reason is None
-    second = judge(state(9.0, 3.0), before=Standing(reached=1))
+    status = judge(state(4.0, 1.0))
+    assert (status.progress_m, status.cross_track_m) == pytest.approx((4.0, 1.0))
+    assert status.reason is None
+    second = judge(state(9.0, 3.0), before=TaskStatus(reached=1))
     assert (second.progress_m, second.cross_track_m) == pytest.approx((13.0, 1.0))
     assert task().length_m == pytest.approx(18.0)
 
@@ -89,7 +87,7 @@ def test_the_second_target_does_not_count_before_the_first():
     at = state(10.0, 6.5, yaw=math.pi / 2)
     assert ARRIVAL.is_there(SECOND_THING, at)
     assert judge(at).there_since_ns is None
-    assert judge(at, before=Standing(reached=1)).there_since_ns == SECOND
+    assert judge(at, before=TaskStatus(reached=1)).there_since_ns == SECOND
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 from rosbags.rosbag2 import Writer as Rosbag2Writer
 from rosbags.typesys import Stores, get_typestore
 
-from liquid_control.bags.bag import RawMessage, open_bag
+from liquid_control.bags.bag import open_bag
 from liquid_control.bags.losses import Losses
+from liquid_control.bags.storage.part import RawMessage
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 T = STORE.types

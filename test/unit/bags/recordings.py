@@ -7,7 +7,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from liquid_control.bags.bag import open_bag
-from liquid_control.bags.flight import read_flight
+from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.losses import Losses
 from liquid_control.bags.topics import load_rules, resolve
 
@@ -224,7 +224,7 @@ def cdr(message):
     return bytes(STORE.serialize_cdr(message, message.__msgtype__))
 
 
-class Recording:
+class MessageSource:
     """Messages to be written; `write` sorts them by log time as recorders do.
 
     Without `defined` a bag says nothing of types, as sqlite3 bags from before Iron.

@@ -32,10 +32,10 @@ from mcap.writer import Writer
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
-from liquid_control.bags.bag import RawMessage, open_bag
+from liquid_control.bags.bag import Excerpt, open_bag
+from liquid_control.bags.decoding.stamps import own_stamp
 from liquid_control.bags.losses import Loss, Losses
-from liquid_control.bags.meaning.stamps import own_stamp
-from liquid_control.bags.recording import Excerpt
+from liquid_control.bags.storage.part import RawMessage
 from liquid_control.errors import BagError
 
 pytestmark = pytest.mark.unit

@@ -7,7 +7,7 @@ from recordings import (
     MS,
     SECOND,
     START,
-    Recording,
+    MessageSource,
     T,
     camera_info,
     compressed,
@@ -21,19 +21,19 @@ from recordings import (
 )
 
 from liquid_control.bags.bag import open_bag
+from liquid_control.bags.decoding.frame_imu_sync import HELD_BYTES, SILENCE_NS, FrameImuSync
 from liquid_control.bags.events import (
-    Calibrated,
-    Clocked,
-    Commanded,
-    Featured,
-    Fired,
-    Moved,
-    Seen,
-    Speaker,
+    CameraInfoEvent,
+    ClockEvent,
+    CommandEvent,
+    CommandSource,
+    FeaturesEvent,
+    FrameEvent,
+    NeuronsEvent,
+    OdometryEvent,
 )
-from liquid_control.bags.flight import read_flight
+from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.losses import Losses
-from liquid_control.bags.meaning.pairing import HELD_BYTES, SILENCE_NS, Pairing
 from liquid_control.bags.topics import load_rules, resolve
 from liquid_control.perception.sensor_sync import SensorSync
 
@@ -52,7 +52,7 @@ def frame(stamp_ns, index=0):
 
 def flown(frames_ms, samples_ms, start=START):
     """Frames are filed 5 ms after their stamp, samples 1 ms after it."""
-    recording = Recording()
+    recording = MessageSource()
     for index, ms in enumerate(frames_ms):
         recording.add(CAMERA, frame(start + ms * MS, index), start + (ms + 5) * MS)
     for ms in samples_ms:
@@ -63,7 +63,7 @@ def flown(frames_ms, samples_ms, start=START):
 
 
 def seen(events):
-    return [event for event in events if isinstance(event, Seen)]
+    return [event for event in events if isinstance(event, FrameEvent)]
 
 
 def windows(events):
@@ -120,7 +120,7 @@ def test_windows_are_those_of_flight_bit_for_bit(tmp_path):
 
 def test_frames_that_press_from_behind_are_not_overrun(tmp_path):
     """Six frames within 60 ms, whose samples are all filed later: flight would keep four."""
-    recording = Recording()
+    recording = MessageSource()
     for index in range(6):
         recording.add(CAMERA, frame(START + index * 10 * MS, index))
     for index in range(7):
@@ -151,9 +151,9 @@ def test_an_imu_that_is_silent_for_long_holds_nothing_up(tmp_path):
     events, losses = recording.read(tmp_path / "bag")
     now_ns, waited_ms = START, {}
     for event in events:
-        if isinstance(event, Moved):
+        if isinstance(event, OdometryEvent):
             now_ns = event.stamp_ns
-        elif isinstance(event, Seen):
+        elif isinstance(event, FrameEvent):
             stamp_ns = event.observation.stamp_ns
             waited_ms[(stamp_ns - START) // MS] = (now_ns - stamp_ns) // MS
     assert list(waited_ms) == list(frames)
@@ -165,7 +165,7 @@ def test_an_imu_that_is_silent_for_long_holds_nothing_up(tmp_path):
 
 def test_a_frame_waits_no_longer_than_half_a_second_of_log_time():
     losses = Losses()
-    pairing = Pairing(True, losses)
+    pairing = FrameImuSync(True, losses)
     small = np.zeros((2, 2, 3), np.uint8)
     assert list(pairing.add_sample(0, (0, 0, 0), (0, 0, 0), 0)) == []
     assert list(pairing.add_frame(10, small, 10)) == []
@@ -175,7 +175,7 @@ def test_a_frame_waits_no_longer_than_half_a_second_of_log_time():
 
 
 def test_an_imu_that_lags_for_ever_does_not_fill_the_memory():
-    pairing = Pairing(True, losses := Losses())
+    pairing = FrameImuSync(True, losses := Losses())
     big = np.zeros((1024, 1024, 3), np.uint8)
     held = HELD_BYTES // big.nbytes
     given = 0
@@ -216,7 +216,7 @@ def test_a_clock_that_is_set_back_begins_anew(tmp_path):
 
 
 def test_a_camera_whose_clock_is_set_by_years_is_noted(tmp_path):
-    recording = Recording()
+    recording = MessageSource()
     for index in range(4):
         stamp_ns = START + index * 50 * MS + (0 if index < 2 else 10**8 * SECOND)
         recording.add(CAMERA, frame(stamp_ns, index), START + index * 50 * MS)
@@ -244,7 +244,7 @@ def test_damage_is_counted_by_kind_and_the_flight_goes_on(tmp_path):
 def test_jpeg_pictures_that_do_not_decode_are_counted(tmp_path):
     data = cv2.imencode(".jpg", picture(0, 16, 16))[1].tobytes()
     topic = "/camera/image_raw/compressed"
-    recording = Recording()
+    recording = MessageSource()
     for index, bytes_ in enumerate((data, data[:30], b"", data)):
         recording.add(topic, compressed(START + index * MS, "jpeg", bytes_))
     events, losses = recording.read(tmp_path / "bag")
@@ -278,14 +278,18 @@ def test_messages_of_another_type_than_the_topics_are_counted(tmp_path):
 
 
 def test_a_field_of_view_that_is_told_goes_before_camera_info(tmp_path):
-    recording = Recording().add("/camera/camera_info", camera_info(START, 640, 480, 320.0), START)
+    recording = MessageSource().add(
+        "/camera/camera_info", camera_info(START, 640, 480, 320.0), START
+    )
     recording.add("/camera/image_raw", image(START, width=4), START)
     recording.add("/camera/image_raw", image(START + MS, width=4), START + MS)
     recording.add("/camera/image_raw", image(START + 2 * MS, width=6), START + 2 * MS)
     events, losses = recording.read(tmp_path / "bag", flags={"camera": "/camera/image_raw,69.4"})
-    told = [(e.width, e.height, e.horizontal_fov_deg) for e in events if isinstance(e, Calibrated)]
+    told = [
+        (e.width, e.height, e.horizontal_fov_deg) for e in events if isinstance(e, CameraInfoEvent)
+    ]
     assert told == [(4, 2, 69.4), (6, 2, 69.4)]
-    assert isinstance(events[0], Calibrated)
+    assert isinstance(events[0], CameraInfoEvent)
     assert not losses.counts
 
 
@@ -309,24 +313,24 @@ def test_everything_that_a_graph_records_becomes_an_event(tmp_path):
     recording.add("/clock", T["rosgraph_msgs/msg/Clock"](header(START).stamp), START)
     events, losses = recording.read(tmp_path / "bag")
     told = {type(event): event for event in events}
-    assert [e.horizontal_fov_deg for e in events if isinstance(e, Calibrated)] == [
+    assert [e.horizontal_fov_deg for e in events if isinstance(e, CameraInfoEvent)] == [
         pytest.approx(90.0),
         pytest.approx(53.130102354),
     ]
-    state = told[Moved].state
+    state = told[OdometryEvent].state
     np.testing.assert_array_equal(state.position, [1, 2, 3])
     np.testing.assert_allclose(state.velocity, [-1, 0, 0], atol=1e-15)
     np.testing.assert_array_equal(state.angular_velocity, [0, 0, 0.5])
-    assert told[Featured].features.dtype == np.float32
-    np.testing.assert_array_equal(told[Featured].features, features)
-    assert [(e.speaker, e.command.values) for e in events if isinstance(e, Commanded)] == [
-        (Speaker.POLICY, (1, 2, 3, 4)),
-        (Speaker.GUARD, (0.5, 0, 0, 0)),
+    assert told[FeaturesEvent].features.dtype == np.float32
+    np.testing.assert_array_equal(told[FeaturesEvent].features, features)
+    assert [(e.speaker, e.command.values) for e in events if isinstance(e, CommandEvent)] == [
+        (CommandSource.POLICY, (1, 2, 3, 4)),
+        (CommandSource.GUARD, (0.5, 0, 0, 0)),
     ]
-    assert told[Fired].names == ("a", "b")
-    assert told[Fired].states.tolist() == [0.5, -0.5]
-    assert told[Fired].gates.tolist() == [0.1, 0.9]
-    assert told[Clocked].stamp_ns == START
+    assert told[NeuronsEvent].names == ("a", "b")
+    assert told[NeuronsEvent].states.tolist() == [0.5, -0.5]
+    assert told[NeuronsEvent].gates.tolist() == [0.1, 0.9]
+    assert told[ClockEvent].stamp_ns == START
     assert not losses.counts
 
 
@@ -334,7 +338,7 @@ def test_a_topic_can_play_two_roles(tmp_path):
     recording = flown([0], [0]).add("/odom", odometry(START, linear=(1, 0, 0)))
     events, _ = recording.read(tmp_path / "bag", flags={"command": "/odom"})
     kinds = [type(event).__name__ for event in events]
-    assert kinds.count("Moved") == kinds.count("Commanded") == 1
+    assert kinds.count("OdometryEvent") == kinds.count("CommandEvent") == 1
 
 
 def test_reading_can_begin_in_the_middle(tmp_path):
@@ -345,7 +349,7 @@ def test_reading_can_begin_in_the_middle(tmp_path):
 
 def test_px4s_samples_since_boot_meet_the_cameras_frames(tmp_path):
     """PX4 counts microseconds since it was switched on, the camera tells the time of day."""
-    recording = Recording()
+    recording = MessageSource()
     for index in range(5):
         at_ns = START + index * 50 * MS
         recording.add(CAMERA, frame(at_ns, index), at_ns + 2 * MS)
@@ -367,12 +371,12 @@ def test_an_uncalibrated_camera_is_counted_once(tmp_path):
         info = camera_info(START + index * MS, focal_px=0.0)
         recording.add("/camera/camera_info", info)
     events, losses = recording.read(tmp_path / "bag")
-    assert not [event for event in events if isinstance(event, Calibrated)]
+    assert not [event for event in events if isinstance(event, CameraInfoEvent)]
     assert lost(losses) == {"BAD_VALUE": 1}
 
 
 def test_an_empty_topic_map_reads_nothing(tmp_path):
-    bag = open_bag(Recording().add("/chatter", twist(), START).write(tmp_path / "bag"))
+    bag = open_bag(MessageSource().add("/chatter", twist(), START).write(tmp_path / "bag"))
     assert list(read_flight(bag, resolve(bag, load_rules(), needed=()), Losses())) == []
 
 
@@ -385,7 +389,7 @@ def test_a_calibration_without_content_is_counted(tmp_path):
 
 def test_a_camera_that_begins_late_in_a_simulation_has_its_windows(tmp_path):
     """Stamps count from the simulation's beginning, log times are of the day."""
-    recording = Recording()
+    recording = MessageSource()
     for at in range(0, 4000, 10):
         recording.add("/imu/data", imu((1000 + at) * MS), START + at * MS)
         if at >= 3000 and at % 50 == 0:

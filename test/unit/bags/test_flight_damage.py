@@ -26,10 +26,11 @@ from recordings import (
     vehicle_odometry,
 )
 
-from liquid_control.bags.bag import RawMessage, TopicInfo
-from liquid_control.bags.events import Seen
-from liquid_control.bags.flight import read_flight
+from liquid_control.bags.bag import TopicInfo
+from liquid_control.bags.events import FrameEvent
+from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.losses import Losses
+from liquid_control.bags.storage.part import RawMessage
 from liquid_control.bags.topics import load_rules, resolve
 from liquid_control.errors import BagError
 
@@ -134,7 +135,7 @@ def test_damaged_messages_raise_nothing(name):
             messages[at] = damaged(messages[at], rng)
         bag, losses = Made(messages, defined=bool(round_ % 2)), Losses()
         for event in read_flight(bag, resolve(bag, rules), losses):
-            if isinstance(event, Seen):
+            if isinstance(event, FrameEvent):
                 frames += 1
                 assert event.observation.image.dtype == np.uint8
                 assert event.observation.image.shape[2] == 3

@@ -3,7 +3,17 @@
 import cv2
 import numpy as np
 import pytest
-from recordings import MS, Recording, T, compressed, header, image, imu, odometry, twist_stamped
+from recordings import (
+    MS,
+    MessageSource,
+    T,
+    compressed,
+    header,
+    image,
+    imu,
+    odometry,
+    twist_stamped,
+)
 
 from liquid_control.bags import read_bag
 from liquid_control.bags.losses import Losses
@@ -20,7 +30,7 @@ def picture(index):
 
 
 def flight(frames=3, packed=False):
-    recording = Recording()
+    recording = MessageSource()
     for index in range(frames):
         stamp_ns = index * STEP_NS
         recording.add("/imu/data", imu(stamp_ns, (0.1, 0.2, 0.3)))
@@ -66,7 +76,7 @@ def test_a_bag_that_is_missing_is_one_line(tmp_path):
 
 
 def test_a_bag_without_a_flight_names_what_it_lacks(tmp_path):
-    recording = Recording().add("/chatter", twist_stamped(0))
+    recording = MessageSource().add("/chatter", twist_stamped(0))
     with pytest.raises(BagError, match=r"no camera .* the bag has /chatter"):
         read_bag(recording.write(tmp_path / "bag"))
 

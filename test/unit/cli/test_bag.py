@@ -8,8 +8,7 @@ import typer
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from liquid_control.cli.bag import bag
-from liquid_control.cli.reading import BIG_BYTES, reading_progress
+from liquid_control.cli.bag import LARGE_BYTES, bag, reading_progress
 from liquid_control.errors import BagError, ConfigError
 
 pytestmark = pytest.mark.unit
@@ -167,11 +166,11 @@ def test_a_bag_that_is_not_there_is_one_line(tmp_path):
 
 
 def test_progress_is_told_of_big_bags_only(capsys):
-    with reading_progress(BIG_BYTES - 1) as tell:
-        tell(BIG_BYTES)
+    with reading_progress(LARGE_BYTES - 1) as bar:
+        bar.advance(steps=LARGE_BYTES)
     assert capsys.readouterr().err == ""
-    with reading_progress(100 << 20) as tell:
+    with reading_progress(100 << 20) as bar:
         for _ in range(4):
-            tell(25 << 20)
-    told = capsys.readouterr().err.splitlines()
-    assert told == [f"reading: {mib} of 100 MiB" for mib in (25, 50, 75, 100)]
+            bar.advance(steps=25 << 20)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"reading: {mib} of 100 MiB" for mib in (25, 50, 75, 100)]

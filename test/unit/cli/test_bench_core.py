@@ -2,15 +2,14 @@ import sys
 
 import pytest
 
-from liquid_control.cli.bench_core import Contest, core_table, measure_cores
-from liquid_control.cli.core_contests import contests
+from benchmarks.cores import CoreComparison, comparisons, core_table, measure_cores
 from liquid_control.errors import DependencyError
 
 pytestmark = pytest.mark.unit
 
 
 def test_every_contest_runs_and_both_sides_answer_the_same():
-    with contests() as found:
+    with comparisons() as found:
         by_name = {contest.what: contest for contest in found}
         assert [contest.at_least for contest in found] == [10, 5, 150, 15, 10, 10]
         for name in ("training, CfC-19 wired", "one step, exported C", "one step, NumPy"):
@@ -25,12 +24,14 @@ def test_ratios_are_of_turns_that_follow_each_other(monkeypatch):
 
     class Given:
         def __enter__(self):
-            return [Contest("a", "b", "c", lambda: next(ours), lambda: next(peer), 3.0, 0.0)]
+            return [
+                CoreComparison("a", "b", "c", lambda: next(ours), lambda: next(peer), 3.0, 0.0)
+            ]
 
         def __exit__(self, *_):
             pass
 
-    monkeypatch.setattr("liquid_control.cli.core_contests.contests", Given)
+    monkeypatch.setattr("benchmarks.cores.comparisons", Given)
     (row,), config = measure_cores(3)
     assert (row.ours_us, row.peer_us) == pytest.approx((2.0, 8.0))
     assert (row.ratio, row.ratio_least, row.ratio_most) == pytest.approx((4.0, 1.0, 8.0))
@@ -42,6 +43,6 @@ def test_names_ncps_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "ncps.torch", None)
     with (
         pytest.raises(DependencyError, match=r"ncps is not installed.*pip install ncps"),
-        contests(),
+        comparisons(),
     ):
         pass

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
+from benchmarks.replay import ReplayRow, natural_pictures, replay_table, write_load
 from liquid_control.bags import Losses
 from liquid_control.bags.bag import open_bag
-from liquid_control.bags.events import Seen
-from liquid_control.bags.flight import read_flight
+from liquid_control.bags.events import FrameEvent
+from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.topics import load_rules, resolve
-from liquid_control.cli.bench_replay import ReplayRow, natural_pictures, replay_table, write_load
 
 pytestmark = pytest.mark.unit
 
@@ -14,7 +14,11 @@ pytestmark = pytest.mark.unit
 @pytest.mark.parametrize("pictures", ["raw", "jpeg"])
 def test_the_load_is_a_camera_at_30_hz_with_an_imu_at_400(tmp_path, pictures):
     bag, losses = open_bag(write_load(tmp_path / "load.mcap", pictures, seconds=1.0)), Losses()
-    seen = [e for e in read_flight(bag, resolve(bag, load_rules()), losses) if isinstance(e, Seen)]
+    seen = [
+        e
+        for e in read_flight(bag, resolve(bag, load_rules()), losses)
+        if isinstance(e, FrameEvent)
+    ]
     assert len(seen) == 30
     assert {event.observation.image.shape for event in seen} == {(480, 640, 3)}
     assert sum(len(event.observation.imu.stamps_ns) for event in seen) == pytest.approx(388, abs=2)

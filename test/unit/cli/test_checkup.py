@@ -1,9 +1,8 @@
 import pytest
 
-from liquid_control.cli import checkup, probes
-from liquid_control.cli.checkup import Mark, check_machine
+from liquid_control import doctor
 from liquid_control.cli.main import main
-from liquid_control.cli.probes import SOURCES, Probe, run_probes
+from liquid_control.doctor import SOURCES, Mark, Probe, check_machine, run_probes
 
 pytestmark = pytest.mark.unit
 
@@ -39,7 +38,7 @@ def test_a_profile_that_is_not_there(monkeypatch):
 def test_a_damaged_model_is_found(monkeypatch, tmp_path):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "model.yaml").write_text("schema: 99\n")
-    monkeypatch.setattr(checkup, "project_file", lambda relative: tmp_path)
+    monkeypatch.setattr(doctor, "project_file", lambda relative: tmp_path)
     found = finding("models", check_machine(WELL))
     assert found.mark is Mark.MISSING
     assert "model.yaml" in found.found
@@ -60,8 +59,8 @@ def test_probes_tell_crashes_silence_and_failures_apart(monkeypatch):
         "absent": "print('half'); import no_such_package",
         "silent": "import time; time.sleep(60)",
     }
-    monkeypatch.setattr(probes, "SOURCES", sources)
-    monkeypatch.setattr(probes, "TIMEOUT_S", 3.0)
+    monkeypatch.setattr(doctor, "SOURCES", sources)
+    monkeypatch.setattr(doctor, "TIMEOUT_S", 3.0)
     assert run_probes() == {
         "good": Probe(True, "fine 1.0"),
         "crash": Probe(False, "crashed (signal 11)"),
@@ -72,15 +71,15 @@ def test_probes_tell_crashes_silence_and_failures_apart(monkeypatch):
 
 @pytest.mark.parametrize(("mark", "status"), [(Mark.OK, 0), (Mark.OPTIONAL, 0), (Mark.MISSING, 1)])
 def test_status_says_whether_flying_works(monkeypatch, capsys, mark, status):
-    found = [checkup.Finding("simulator", mark, "pybullet", "pip install it")]
-    monkeypatch.setattr(checkup, "check_machine", lambda _: found)
-    monkeypatch.setattr(probes, "run_probes", dict)
+    found = [doctor.CheckResult("simulator", mark, "pybullet", "pip install it")]
+    monkeypatch.setattr(doctor, "check_machine", lambda _: found)
+    monkeypatch.setattr(doctor, "run_probes", dict)
     assert main(["doctor"]) == status
     assert mark.value in capsys.readouterr().out
 
 
 def test_the_command_that_mends_is_shown_to_the_letter(monkeypatch, capsys):
     probed = WELL | {"torch": Probe(False, "ModuleNotFoundError: No module named 'torch'")}
-    monkeypatch.setattr(probes, "run_probes", lambda: probed)
+    monkeypatch.setattr(doctor, "run_probes", lambda: probed)
     main(["doctor"])
     assert "[train]'" in "".join(capsys.readouterr().out.split())

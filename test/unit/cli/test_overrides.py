@@ -1,6 +1,6 @@
 import pytest
 
-from liquid_control.cli.overrides import override_words
+from liquid_control.cli.options import override_words
 from liquid_control.config import parse_settings
 
 pytestmark = pytest.mark.unit

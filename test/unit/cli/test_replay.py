@@ -11,11 +11,11 @@ from liquid_control.bags import BagWriter, Losses
 from liquid_control.bags.bag import open_bag
 from liquid_control.bags.writing.messages import compressed_image_cdr
 from liquid_control.cli.main import main
-from liquid_control.cli.replay_model import parse_limits
 from liquid_control.config import project_file
 from liquid_control.errors import ConfigError
 from liquid_control.export import model_graphs
 from liquid_control.policy import load_model, save_model
+from liquid_control.replay.request import parse_limits
 from liquid_control.seeding import stream
 from liquid_control.types import NANOSECONDS
 

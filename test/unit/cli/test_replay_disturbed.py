@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liquid_control.bags.events import Seen
-from liquid_control.cli.replay_disturbed import disturbing
+from liquid_control.bags.events import FrameEvent
+from liquid_control.cli.disturb import disturbing
 from liquid_control.errors import ConfigError, ModelError
 from liquid_control.export import model_graphs
 from liquid_control.liquid import auto_ncp, random_weights
@@ -35,7 +35,9 @@ def test_every_model_is_in_every_variant(make_model):
     image = np.random.default_rng(3).integers(0, 256, (54, 96, 3), dtype=np.uint8)
     for index in range(4):
         stamp_ns = index * 50_000_000
-        disturbed.replay.hear(Seen(Observation(stamp_ns, image, ImuWindow.empty()), stamp_ns))
+        disturbed.replay.consume(
+            FrameEvent(Observation(stamp_ns, image, ImuWindow.empty()), stamp_ns)
+        )
     section = disturbed.section(0)
     assert [(row["model"], row["severity"]) for row in section.rows] == [
         ("one", 1),

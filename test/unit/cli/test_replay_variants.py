@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from liquid_control.cli.replay_variants import disturbed_variants, left_out
-from liquid_control.config.overlaid import disturbance_refusals, overlaid_disturbances
+from liquid_control.cli.disturb import disturbed_variants, left_out
+from liquid_control.config.recorded_pictures import disturbance_refusals, overlaid_disturbances
 from liquid_control.errors import ConfigError
 from liquid_control.perception import deltas
-from liquid_control.perception.image import CameraView
+from liquid_control.perception.camera_view import CameraView
 
 pytestmark = pytest.mark.unit
 
@@ -100,7 +100,7 @@ def test_published_changes_need_no_simulator_and_others_say_so():
     code = """
 import sys
 sys.modules["numba"] = sys.modules["pybullet"] = sys.modules["liquid_control_sim"] = None
-from liquid_control.cli.replay_variants import disturbed_variants
+from liquid_control.cli.disturb import disturbed_variants
 from liquid_control.errors import DependencyError
 assert len(disturbed_variants(["published"])) == 20
 try:

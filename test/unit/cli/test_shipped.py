@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from liquid_control.cli.shipped import shipped
 from liquid_control.config import project_file
+from liquid_control.config.locations import shipped
 
 pytestmark = pytest.mark.unit
 

@@ -4,28 +4,34 @@ import cv2
 import numpy as np
 import pytest
 
-from liquid_control.cli.contact_sheet import GAP, LABEL, MARGIN, TITLE, write_sheet
 from liquid_control.cli.main import main
-from liquid_control.cli.sheet_pictures import Picture, cell_key
-from liquid_control.cli.sheet_plans import (
-    HEIGHT,
-    MOMENT_S,
-    SIZE,
-    WIDTH,
-    Cell,
-    Row,
-    Sheet,
-    disturbance_sheets,
-    scenario_sheet,
-)
-from liquid_control.cli.world_tables import about, chosen, success_rule
+from liquid_control.cli.tables import chosen
 from liquid_control.config import load_scenario
+from liquid_control.config.descriptions import about, success_rule
 from liquid_control.config.disturbances import (
     disturbance_names,
     disturbance_overrides,
     disturbances,
 )
 from liquid_control.config.scenario import scenario_names
+from liquid_control_sim.contact_sheet import (
+    GAP,
+    HEIGHT,
+    LABEL,
+    MARGIN,
+    MOMENT_S,
+    SIZE,
+    TITLE,
+    WIDTH,
+    Cell,
+    Picture,
+    Sheet,
+    SheetRow,
+    cell_key,
+    disturbance_sheets,
+    scenario_sheet,
+    write_sheet,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -116,7 +122,7 @@ def test_pictures_stand_pixel_for_pixel_in_their_places(tmp_path):
         cell_key(cells[0]): [Picture(images[0]), Picture(images[1])],
         cell_key(cells[1]): [Picture(images[2]), Picture(None, "collision at 0.4 s")],
     }
-    rows = tuple(Row(str(cell.seed), "about it", (cell,)) for cell in cells)
+    rows = tuple(SheetRow(str(cell.seed), "about it", (cell,)) for cell in cells)
     path = write_sheet(tmp_path / "sheet.png", Sheet("sheet", "a title", rows), pictures)
     sheet = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
     left, top = MARGIN + LABEL, MARGIN + TITLE

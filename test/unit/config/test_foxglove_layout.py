@@ -13,8 +13,9 @@ from mcap.reader import make_reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from liquid_control.bags import BagWriter
-from liquid_control.bags.writing.messages import CLOCK, COMPRESSED_IMAGE, FLIGHT_TOPICS, clock_cdr
+from liquid_control.bags.writing.messages import FLIGHT_TOPICS, clock_cdr
 from liquid_control.config import project_file
+from liquid_control.message_types import CLOCK, COMPRESSED_IMAGE
 
 pytestmark = pytest.mark.unit
 

@@ -1,6 +1,6 @@
 import pytest
 
-from liquid_control.config.spread import Spread, check_keys, draw_overrides, is_whole
+from liquid_control.config.random_overrides import Spread, check_keys, draw_overrides, is_whole
 from liquid_control.errors import ConfigError
 
 pytestmark = pytest.mark.unit

@@ -13,10 +13,13 @@ from rosbags.typesys import Stores, get_typestore
 from toy_stories import PERIOD_NS, ToyPilot, make_toy_fly, toy_fly
 
 from liquid_control.errors import ConfigError, OutputError
-from liquid_control.evaluation import Entry, plan_flights, run_flights
-from liquid_control.evaluation.bag_pictures import CODECS, picture_message
-from liquid_control.evaluation.bag_tape import fly_on_bag
-from liquid_control.evaluation.recording import Recording
+from liquid_control.evaluation import CampaignEntry, plan_flights, run_flights
+from liquid_control.evaluation.bag_recorder import (
+    CODECS,
+    RecordingOptions,
+    fly_and_record,
+    picture_message,
+)
 from liquid_control.types import Command
 
 pytestmark = pytest.mark.unit
@@ -36,7 +39,7 @@ class Shower(ToyPilot):
 
 
 def job(seeds="0", entry="calm", model="hover"):
-    return plan_flights([Entry(name=entry, seeds=seeds, set={"light.gain": 0.5})], [model])
+    return plan_flights([CampaignEntry(name=entry, seeds=seeds, set={"light.gain": 0.5})], [model])
 
 
 def messages(path: Path) -> dict[str, list]:
@@ -57,7 +60,7 @@ def stamp(message) -> int:
 def test_one_message_a_tick_frame_and_sample_filed_under_its_own_stamp(tmp_path):
     path = tmp_path / "bags" / "a.mcap"
     (planned,) = job()
-    fly_on_bag(toy_fly, planned, ToyPilot(), path)
+    fly_and_record(toy_fly, planned, ToyPilot(), path)
     found = messages(path)
     stamps = {topic: [stamp(message) for _, message in told] for topic, told in found.items()}
     assert stamps == {
@@ -81,13 +84,13 @@ def test_the_same_flight_makes_the_same_bytes(tmp_path):
     (planned,) = job()
     paths = [tmp_path / name for name in ("a.mcap", "b.mcap")]
     for path in paths:
-        fly_on_bag(toy_fly, planned, ToyPilot(), path, "png")
+        fly_and_record(toy_fly, planned, ToyPilot(), path, "png")
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_a_demonstrator_shows_one_command_and_flies_another(tmp_path):
     (planned,) = job()
-    fly_on_bag(toy_fly, planned, Shower(), tmp_path / "a.mcap")
+    fly_and_record(toy_fly, planned, Shower(), tmp_path / "a.mcap")
     found = messages(tmp_path / "a.mcap")
     shown = found["/policy/cmd_vel"][0][1].twist
     flown = found["/cmd_vel"][0][1].twist
@@ -97,7 +100,7 @@ def test_a_demonstrator_shows_one_command_and_flies_another(tmp_path):
 
 def test_metadata_says_what_was_flown_by_whom_and_how_it_ended(tmp_path):
     (planned,) = job(seeds="7")
-    record = fly_on_bag(toy_fly, planned, ToyPilot(), tmp_path / "a.mcap")
+    record = fly_and_record(toy_fly, planned, ToyPilot(), tmp_path / "a.mcap")
     with (tmp_path / "a.mcap").open("rb") as stream:
         told = {record.name: record.metadata for record in make_reader(stream).iter_metadata()}
     assert (told["flight"]["scenario"], told["flight"]["seed"]) == ("trail", "7")
@@ -133,7 +136,7 @@ def test_codecs_are_those_of_the_command_line():
 
 def flown(tmp_path, failures_only):
     jobs = job(seeds="0:6")
-    recording = Recording(tmp_path, failures_only)
+    recording = RecordingOptions(tmp_path, failures_only)
     rows = run_flights(
         jobs, make_toy_fly, {"hover": partial(ToyPilot)}, 2, batch_size=2, recording=recording
     )
@@ -155,7 +158,7 @@ def test_of_failures_only_they_have_a_bag(tmp_path):
 
 
 def test_a_bag_that_exists_is_not_overwritten_and_nothing_is_flown(tmp_path):
-    recording = Recording(tmp_path)
+    recording = RecordingOptions(tmp_path)
     (planned,) = job()
     recording.path(planned).parent.mkdir()
     recording.path(planned).write_bytes(b"precious")
@@ -167,12 +170,12 @@ def test_a_bag_that_exists_is_not_overwritten_and_nothing_is_flown(tmp_path):
 def test_two_entries_that_would_share_a_bag_are_refused(tmp_path):
     jobs = [*job(entry="fog: 3"), *job(entry="fog 3")]
     with pytest.raises(ConfigError, match=r"'fog: 3' and 'fog 3' would both write bags/fog-3-hov"):
-        run_flights(jobs, make_toy_fly, {}, recording=Recording(tmp_path))
+        run_flights(jobs, make_toy_fly, {}, recording=RecordingOptions(tmp_path))
 
 
 def test_entries_that_randomise_draw_keys_by_seed_and_what_is_set_wins():
     spread = {"light.gain": {"low": 0.5, "high": 1.5}, "forest.trees": {"low": 10, "high": 20}}
-    entry = Entry(name="a", seeds="5,6", randomise=spread, set={"forest.trees": 33})
+    entry = CampaignEntry(name="a", seeds="5,6", randomise=spread, set={"forest.trees": 33})
     five, six = plan_flights([entry], ["hover"])
     assert five.overrides["light.gain"] != six.overrides["light.gain"]
     assert five.scenario.light.gain == five.overrides["light.gain"]

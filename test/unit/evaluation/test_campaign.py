@@ -3,7 +3,7 @@ import pytest
 from liquid_control.config import project_file
 from liquid_control.config.disturbances import disturbance_names, disturbance_overrides
 from liquid_control.errors import ConfigError
-from liquid_control.evaluation import Entry, load_campaign, plan_flights
+from liquid_control.evaluation import CampaignEntry, load_campaign, plan_flights
 
 pytestmark = pytest.mark.unit
 
@@ -38,7 +38,7 @@ def test_the_trail_campaign_holds_the_flights_that_results_are_quoted_for():
 
 
 def test_jobs_come_model_by_model_and_entry_by_entry():
-    entries = [Entry(name="a", seeds="3,1"), Entry(name="b", seeds="5")]
+    entries = [CampaignEntry(name="a", seeds="3,1"), CampaignEntry(name="b", seeds="5")]
     jobs = plan_flights(entries, ["m", "n"])
     assert [(job.model, job.entry, job.seed) for job in jobs] == [
         (model, *rest) for model in "mn" for rest in (("a", 3), ("a", 1), ("b", 5))
@@ -46,7 +46,7 @@ def test_jobs_come_model_by_model_and_entry_by_entry():
 
 
 def test_overrides_win_over_the_entrys_own():
-    entry = Entry(name="a", set={"wind.mean_mps": 3.0, "light.gain": 0.5}, seeds="1")
+    entry = CampaignEntry(name="a", set={"wind.mean_mps": 3.0, "light.gain": 0.5}, seeds="1")
     (job,) = plan_flights([entry], ["m"], {"wind.mean_mps": 2.0})
     assert (job.scenario.wind.mean_mps, job.scenario.light.gain) == (2.0, 0.5)
     assert job.overrides == {"wind.mean_mps": 2.0, "light.gain": 0.5}
@@ -55,7 +55,7 @@ def test_overrides_win_over_the_entrys_own():
 def test_disturbances_come_under_the_entrys_own_keys_and_the_callers_on_top():
     (fog,) = disturbance_overrides("fog", 3).values()
     (noise,) = disturbance_overrides("noise", 1).values()
-    entry = Entry(name="a", disturb={"fog": 3, "noise": 1}, seeds="1")
+    entry = CampaignEntry(name="a", disturb={"fog": 3, "noise": 1}, seeds="1")
     own = entry.model_copy(update={"set": {"fog.extinction_per_m": 0.4}})
     assert plan_flights([entry], ["m"])[0].scenario.fog.extinction_per_m == fog
     assert plan_flights([own], ["m"])[0].scenario.fog.extinction_per_m == 0.4
@@ -84,13 +84,13 @@ def test_disturbances_come_under_the_entrys_own_keys_and_the_callers_on_top():
     ],
 )
 def test_rows_tell_what_was_disturbed_and_how_strongly(keys, disturb, told):
-    (job,) = plan_flights([Entry(name="a", seeds="1", **keys)], ["m"], disturb=disturb)
+    (job,) = plan_flights([CampaignEntry(name="a", seeds="1", **keys)], ["m"], disturb=disturb)
     assert (job.perturbation, job.severity) == told
 
 
 def test_severity_zero_is_the_undisturbed_scenario():
     plain, zero = (
-        plan_flights([Entry(name="a", seeds="1", disturb=disturb)], ["m"])[0]
+        plan_flights([CampaignEntry(name="a", seeds="1", disturb=disturb)], ["m"])[0]
         for disturb in ({}, dict.fromkeys(disturbance_names(), 0))
     )
     assert zero.scenario == plain.scenario

@@ -7,9 +7,15 @@ import pytest
 from toy_stories import toy_story
 
 from liquid_control.errors import OutputError
-from liquid_control.evaluation import Entry, FlightRow, plan_flights, results_document, summarise
-from liquid_control.evaluation.figures.timelines import flown_motion
-from liquid_control.evaluation.report import write_report
+from liquid_control.evaluation import (
+    CampaignEntry,
+    FlightRow,
+    plan_flights,
+    results_document,
+    summarise,
+)
+from liquid_control.evaluation.flight_figures import flown_motion
+from liquid_control.evaluation.flight_report import write_report
 from liquid_control.frames import quaternion_from_euler
 
 pytestmark = pytest.mark.unit
@@ -80,7 +86,7 @@ def test_colours_follow_the_theme(tmp_path):
 
 
 def test_campaigns_have_their_summary_on_top(tmp_path):
-    jobs = plan_flights([Entry(name="fog 0.10 /m", seeds="0:4")], ["toy"])
+    jobs = plan_flights([CampaignEntry(name="fog 0.10 /m", seeds="0:4")], ["toy"])
     result = toy_story().record.result
     rows = [FlightRow.of(job, result) for job in jobs]
     text = page(tmp_path, [toy_story()], summarise(rows), rows)

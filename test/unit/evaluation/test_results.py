@@ -6,7 +6,7 @@ import pytest
 import liquid_control
 from liquid_control.errors import OutputError
 from liquid_control.evaluation import (
-    Entry,
+    CampaignEntry,
     FlightRow,
     plan_flights,
     results_document,
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def document():
-    (job,) = plan_flights([Entry(name="calm", seeds="4")], ["m"])
+    (job,) = plan_flights([CampaignEntry(name="calm", seeds="4")], ["m"])
     rows = [FlightRow.of(job, FlightResult(True, "completed", 60.0, 0.1, inf, 30.0))]
-    config = {"entry": Entry(name="calm", seeds="4"), "set": {"wind.mean_mps": 2.0}}
+    config = {"entry": CampaignEntry(name="calm", seeds="4"), "set": {"wind.mean_mps": 2.0}}
     command = ["liquid-control", "evaluate"]
     return results_document(command, config, rows, summarise(rows))
 

@@ -2,20 +2,26 @@ from math import inf
 
 import pytest
 
-from liquid_control.evaluation import Entry, FlightRow, plan_flights, summarise, wilson_interval
+from liquid_control.evaluation import (
+    CampaignEntry,
+    FlightRow,
+    plan_flights,
+    summarise,
+    wilson_interval,
+)
 from liquid_control.types import FlightResult
 
 pytestmark = pytest.mark.unit
 
 
 def row(model="m", entry="calm", seed=1, reason="completed", clearance=1.0, rms=0.1):
-    (job,) = plan_flights([Entry(name=entry, seeds=str(seed))], [model])
+    (job,) = plan_flights([CampaignEntry(name=entry, seeds=str(seed))], [model])
     success = reason == "completed"
     return FlightRow.of(job, FlightResult(success, reason, 60.0, rms, clearance, 30.0))
 
 
 def test_a_row_has_what_was_asked_for_and_what_came_of_it():
-    entry = Entry(name="fog", perturbation="fog", severity=0.1, seeds="4")
+    entry = CampaignEntry(name="fog", perturbation="fog", severity=0.1, seeds="4")
     (job,) = plan_flights([entry], ["m"])
     got = FlightRow.of(job, FlightResult(False, "left_trail", 12.0, 0.5, 0.9, 7.0))
     assert (got.model, got.entry, got.scenario, got.perturbation) == ("m", "fog", "trail", "fog")

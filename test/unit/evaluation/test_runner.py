@@ -4,7 +4,7 @@ import pytest
 from toy_stories import ToyPilot, make_toy_fly, toy_fly
 
 from liquid_control.errors import ConfigError, LiquidControlError
-from liquid_control.evaluation import Entry, FlightRow, plan_flights, run_flights
+from liquid_control.evaluation import CampaignEntry, FlightRow, plan_flights, run_flights
 
 pytestmark = pytest.mark.unit
 
@@ -14,7 +14,7 @@ def pilots(*names):
 
 
 def test_rows_come_in_the_order_of_the_jobs_and_equal_flights_in_this_process():
-    entries = [Entry(name="a", seeds="0:5"), Entry(name="b", seeds="9,7,8")]
+    entries = [CampaignEntry(name="a", seeds="0:5"), CampaignEntry(name="b", seeds="9,7,8")]
     jobs = plan_flights(entries, ["hover"])
     told = []
     rows = run_flights(jobs, make_toy_fly, pilots("hover"), 2, told.append, batch_size=2)
@@ -25,19 +25,19 @@ def test_rows_come_in_the_order_of_the_jobs_and_equal_flights_in_this_process():
 
 
 def test_a_worker_that_dies_is_one_clear_error():
-    jobs = plan_flights([Entry(name="a", seeds="4")], ["dies"])
+    jobs = plan_flights([CampaignEntry(name="a", seeds="4")], ["dies"])
     with pytest.raises(LiquidControlError, match=r"ended with status 7 .* dies .* 'a', seed 4"):
         run_flights(jobs, make_toy_fly, pilots("dies"))
 
 
 def test_an_error_of_ours_comes_through_word_for_word():
-    jobs = plan_flights([Entry(name="a", seeds="0:2")], ["refuses"])
+    jobs = plan_flights([CampaignEntry(name="a", seeds="0:2")], ["refuses"])
     with pytest.raises(LiquidControlError, match=r"^expected 96x54 pixels, got 128x72$"):
         run_flights(jobs, make_toy_fly, pilots("refuses"))
 
 
 def test_a_bug_in_a_worker_is_not_swallowed(capfd):
-    jobs = plan_flights([Entry(name="a", seeds="1")], ["buggy"])
+    jobs = plan_flights([CampaignEntry(name="a", seeds="1")], ["buggy"])
     with pytest.raises(LiquidControlError, match="ended with status 1"):
         run_flights(jobs, make_toy_fly, pilots("buggy"))
     assert "ZeroDivisionError: a bug" in capfd.readouterr().err

@@ -1,15 +1,15 @@
 import pytest
 from toy_stories import toy_story
 
-from liquid_control.evaluation import Entry, FlightRow, plan_flights
-from liquid_control.evaluation.selection import key_instants, worth_showing
+from liquid_control.evaluation import CampaignEntry, FlightRow, plan_flights
+from liquid_control.evaluation.flight_report import key_instants, worth_showing
 from liquid_control.types import FlightResult
 
 pytestmark = pytest.mark.unit
 
 
 def test_failed_flights_are_shown_first():
-    entries = [Entry(name="a", seeds="1:5"), Entry(name="b", seeds="7")]
+    entries = [CampaignEntry(name="a", seeds="1:5"), CampaignEntry(name="b", seeds="7")]
     jobs = plan_flights(entries, ["m"])
     succeeded = [True, True, False, True, True]
     rows = [

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from liquid_control.evaluation.signals import ENDINGS, undisturbed
+from liquid_control.process_pool import ENDINGS, undisturbed
 
 pytestmark = pytest.mark.unit
 

@@ -4,8 +4,8 @@ from math import inf
 import pytest
 from rich.console import Console
 
-from liquid_control.evaluation import Entry, FlightRow, plan_flights, summarise
-from liquid_control.evaluation.table import flights_table, metres, percent, summary_table
+from liquid_control.evaluation import CampaignEntry, FlightRow, plan_flights, summarise
+from liquid_control.evaluation.result_tables import flights_table, metres, percent, summary_table
 from liquid_control.types import FlightResult
 
 pytestmark = pytest.mark.unit
@@ -19,7 +19,7 @@ def printed(table):
 
 @pytest.fixture
 def rows():
-    jobs = plan_flights([Entry(name="wind", seeds="0:50")], ["m"])
+    jobs = plan_flights([CampaignEntry(name="wind", seeds="0:50")], ["m"])
     ends = ["completed"] * 48 + ["left_trail", "collision"]
     return [
         FlightRow.of(job, FlightResult(end == "completed", end, 60.0, 0.123, inf, 30.0))

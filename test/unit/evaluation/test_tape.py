@@ -4,14 +4,18 @@ from toy_stories import PERIOD_NS, ToyPilot, ToyTarget, ToyWorld, toy_fly, toy_r
 
 from liquid_control.config import Scenario
 from liquid_control.errors import ObservationError
-from liquid_control.evaluation.story import ForestMap, FrameTrack, NeuronTrack
-from liquid_control.evaluation.tape import fly_on_tape
+from liquid_control.evaluation.flight_data import (
+    ForestMap,
+    FrameTrack,
+    NeuronTrack,
+    fly_and_capture,
+)
 
 pytestmark = pytest.mark.unit
 
 
 def test_a_flight_on_tape_keeps_frames_map_and_record():
-    story = fly_on_tape(toy_fly, Scenario(), 5, ToyPilot(), "calm")
+    story = fly_and_capture(toy_fly, Scenario(), 5, ToyPilot(), "calm")
     assert story.record.result == toy_fly(Scenario(), 5, ToyPilot()).result
     assert list(story.frames.stamp_ns) == [0, 2 * PERIOD_NS]
     assert [int(image[0, 0, 0]) for image in story.frames.images] == [0, 2]
@@ -25,7 +29,7 @@ def test_a_flyer_that_starts_no_pilot_is_refused():
         return toy_record(3)
 
     with pytest.raises(ObservationError, match="expected the flyer to start the pilot"):
-        fly_on_tape(careless, Scenario(), 5, ToyPilot(), "calm")
+        fly_and_capture(careless, Scenario(), 5, ToyPilot(), "calm")
 
 
 def test_the_map_samples_the_trail_end_to_end():

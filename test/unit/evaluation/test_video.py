@@ -7,9 +7,8 @@ from PIL import Image
 from toy_stories import toy_story
 
 from liquid_control.errors import OutputError
-from liquid_control.evaluation.film.painter import Painter
-from liquid_control.evaluation.video import write_gif, write_video
-from liquid_control.pages.movie import fit_picture
+from liquid_control.evaluation.flight_video import Painter, write_gif, write_video
+from liquid_control.pages.video_file import fit_picture
 
 pytestmark = pytest.mark.unit
 

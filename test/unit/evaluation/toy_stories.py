@@ -8,9 +8,9 @@ import numpy as np
 
 from liquid_control.config import Scenario
 from liquid_control.errors import ModelError
-from liquid_control.evaluation.story import FlightStory, ForestMap, FrameTrack, NeuronTrack
+from liquid_control.evaluation.flight_data import FlightData, ForestMap, FrameTrack, NeuronTrack
 from liquid_control.frames import quaternion_from_euler
-from liquid_control.interfaces import Pilot, Progress, World
+from liquid_control.interfaces import FlightProgress, Pilot, World
 from liquid_control.seeding import stream
 from liquid_control.types import (
     HOVER,
@@ -51,7 +51,7 @@ def toy_record(ticks: int = 80, success: bool = True, wind_mps: float = 3.0) -> 
 
 def toy_story(
     title: str = "calm", success: bool = True, neurons: bool = True, ticks: int = 80
-) -> FlightStory:
+) -> FlightData:
     """Tell a toy record: a straight trail, two trunks, grey frames, 19 neurons."""
     record = toy_record(ticks, success)
     framed = record.stamp_ns[record.framed]
@@ -60,7 +60,7 @@ def toy_story(
     names += tuple(f"motor_{n}" for n in range(4))
     state = np.tanh(np.outer(np.linspace(-1.0, 1.0, len(framed)), np.ones(19)))
     length = float(record.position[-1, 0])
-    return FlightStory(
+    return FlightData(
         title=title,
         model="toy",
         seed=3,
@@ -119,7 +119,7 @@ class ToyWorld:
 
 @dataclass(frozen=True)
 class ToyTick:
-    """A `Progress`."""
+    """A `FlightProgress`."""
 
     stamp_ns: int
     image: np.ndarray | None
@@ -161,7 +161,7 @@ def toy_fly(
     scenario: Scenario,
     seed: int,
     pilot: Pilot,
-    watch: Callable[[Progress], None] | None = None,
+    watch: Callable[[FlightProgress], None] | None = None,
 ) -> FlightRecord:
     """Three ticks; the seed draws whether the flight succeeds."""
     truth = VehicleState(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(3), np.zeros(3))

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from liquid_control.command import Motor, MotorScaling
+from liquid_control.cores.wired_cfc import TorchCfC
 from liquid_control.export import controller_graph
 from liquid_control.liquid import CfC, CfCWeights, FlightCfC, Masking, auto_ncp, random_weights
-from liquid_control.liquid.torch_cell import TorchCfC
 
 pytestmark = pytest.mark.unit
 

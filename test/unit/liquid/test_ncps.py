@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from liquid_control.cores.wired_cfc import TorchCfC
 from liquid_control.errors import CellError
 from liquid_control.liquid import CfC, FlightCfC, Masking, auto_ncp
-from liquid_control.liquid.ncps import weights_from_ncps, wiring_from_ncps
-from liquid_control.liquid.torch_cell import TorchCfC
+from liquid_control.liquid.ncps_wiring import weights_from_ncps, wiring_from_ncps
 
 pytestmark = pytest.mark.unit
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from liquid_control.cores.wired_cfc import TorchCfC
 from liquid_control.errors import CellError
 from liquid_control.liquid import CfC, Masking, auto_ncp, layer_masks, random_weights
-from liquid_control.liquid.torch_cell import TorchCfC
 
 pytestmark = pytest.mark.unit
 

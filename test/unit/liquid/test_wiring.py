@@ -7,7 +7,7 @@ import yaml
 
 from liquid_control.errors import CellError
 from liquid_control.liquid import Layer, Masking, Wiring, auto_ncp, layer_masks, ncp, weight_count
-from liquid_control.liquid.ncps import wiring_from_ncps
+from liquid_control.liquid.ncps_wiring import wiring_from_ncps
 
 pytestmark = pytest.mark.unit
 

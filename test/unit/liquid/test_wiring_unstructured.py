@@ -4,8 +4,8 @@ import pytest
 
 from liquid_control.errors import CellError
 from liquid_control.liquid import Layer, Wiring
-from liquid_control.liquid.ncps import wiring_from_ncps
-from liquid_control.liquid.unstructured import fully_connected, random_wiring
+from liquid_control.liquid.ncps_wiring import wiring_from_ncps
+from liquid_control.liquid.wiring_generators import fully_connected, random_wiring
 
 pytestmark = pytest.mark.unit
 

@@ -1,6 +1,6 @@
 import pytest
 
-from liquid_control.nodes.answer_times import AnswerTimes
+from liquid_control.nodes.pace import AnswerTimes
 
 pytestmark = pytest.mark.unit
 

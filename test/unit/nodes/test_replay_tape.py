@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 
-from liquid_control.bags.events import Clocked, Commanded, Moved, Seen, Speaker
-from liquid_control.nodes.replay_tape import ReplayTape
-from liquid_control.nodes.replay_ticks import FILLED_NS, TickMaker
+from liquid_control.bags.events import (
+    ClockEvent,
+    CommandEvent,
+    CommandSource,
+    FrameEvent,
+    OdometryEvent,
+)
+from liquid_control.nodes.replay.timeline import FILLED_NS, ReplayTimeline, TickMaker
 from liquid_control.types import Command, ImuWindow, Observation, VehicleState
 
 pytestmark = pytest.mark.unit
@@ -14,27 +19,27 @@ MS = 1_000_000
 GAP_NS = 2_000 * MS
 
 
-def seen(stamp_ms: int, log_ms: int | None = None, imu_ms: tuple[int, ...] = ()) -> Seen:
+def seen(stamp_ms: int, log_ms: int | None = None, imu_ms: tuple[int, ...] = ()) -> FrameEvent:
     """Return a frame; filed under its own stamp, as in lockstep, unless told otherwise."""
     count = len(imu_ms)
     window = ImuWindow(np.array(imu_ms, np.int64) * MS, np.zeros((count, 3)), np.zeros((count, 3)))
     picture = np.zeros((2, 2, 3), np.uint8)
     log_ns = (stamp_ms if log_ms is None else log_ms) * MS
-    return Seen(Observation(stamp_ms * MS, picture, window), log_ns)
+    return FrameEvent(Observation(stamp_ms * MS, picture, window), log_ns)
 
 
-def clock(stamp_ms: int) -> Clocked:
-    return Clocked(stamp_ms * MS)
+def clock(stamp_ms: int) -> ClockEvent:
+    return ClockEvent(stamp_ms * MS)
 
 
-def commanded(stamp_ms: int) -> Commanded:
-    return Commanded(Speaker.GUARD, Command(1.0), stamp_ms * MS, stamp_ms * MS)
+def commanded(stamp_ms: int) -> CommandEvent:
+    return CommandEvent(CommandSource.GUARD, Command(1.0), stamp_ms * MS, stamp_ms * MS)
 
 
-def moved(stamp_ms: int) -> Moved:
+def moved(stamp_ms: int) -> OdometryEvent:
     zeros = np.zeros(3)
     state = VehicleState(zeros, np.array([0.0, 0.0, 0.0, 1.0]), zeros, zeros)
-    return Moved(stamp_ms * MS, state)
+    return OdometryEvent(stamp_ms * MS, state)
 
 
 def told(ticks) -> list[tuple[float, bool]]:
@@ -123,10 +128,12 @@ def tape_of(*events, **settings):
     def read(log_ns):
         if log_ns is None:
             return iter(events)
-        frames = [i for i, e in enumerate(events) if isinstance(e, Seen) and e.log_ns >= log_ns]
+        frames = [
+            i for i, e in enumerate(events) if isinstance(e, FrameEvent) and e.log_ns >= log_ns
+        ]
         return iter(events[frames[0] :] if frames else ())
 
-    return ReplayTape(read, gap_ns=GAP_NS, tick_ns=25 * MS, **settings)
+    return ReplayTimeline(read, gap_ns=GAP_NS, tick_ns=25 * MS, **settings)
 
 
 def play(tape, count: int = 1000):

@@ -2,11 +2,11 @@ import pytest
 
 from liquid_control.command import Envelope
 from liquid_control.config import load_yaml, project_file, validate
-from liquid_control.nodes.settings import (
+from liquid_control.config.loading import Settings
+from liquid_control.nodes.node_settings import (
     GuardSettings,
     PerceptionSettings,
     ReplaySettings,
-    Settings,
     SimulatorSettings,
 )
 

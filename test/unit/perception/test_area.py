@@ -5,13 +5,13 @@ import cv2
 import numpy as np
 import pytest
 
-from liquid_control.perception.area import (
+from liquid_control.perception.area_average import (
     LONGEST_PERIOD,
     MOST_PARTS,
     area_average,
     is_simple,
 )
-from liquid_control.perception.image import CameraView, fit
+from liquid_control.perception.camera_view import CameraView, fit
 
 pytestmark = pytest.mark.unit
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from liquid_control.errors import ModelError, ObservationError
-from liquid_control.perception.framing import Framing
-from liquid_control.perception.image import CameraView, fit
+from liquid_control.perception.camera_view import CameraView, fit
+from liquid_control.perception.viewfinder import Framing
 
 pytestmark = pytest.mark.unit
 

@@ -3,7 +3,7 @@ import pytest
 
 from liquid_control.errors import ModelError, ObservationError
 from liquid_control.perception import CameraView, fit, standardise
-from liquid_control.perception.image import moments
+from liquid_control.perception.camera_view import moments
 
 pytestmark = pytest.mark.unit
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from liquid_control.errors import ModelError
-from liquid_control.perception.image import moments
+from liquid_control.perception.camera_view import moments
 from liquid_control.perception.picture_statistics import (
     DESCRIPTIONS,
     PICTURES_FILE,

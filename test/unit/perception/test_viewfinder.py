@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from liquid_control.errors import ModelError, ObservationError
-from liquid_control.perception.image import CameraView
+from liquid_control.perception.camera_view import CameraView
 from liquid_control.perception.viewfinder import Viewfinder
 
 pytestmark = pytest.mark.unit

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from liquid_control.replay.comparison import AXES, compare, correlation, pair
-from liquid_control.replay.moments import spread_moments, worst_moments
-from liquid_control.replay.track import Series
+from liquid_control.replay.tracks import Series
+from liquid_control.replay.worst_frames import spread_moments, worst_moments
 
 pytestmark = pytest.mark.unit
 

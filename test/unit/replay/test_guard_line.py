@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from liquid_control.command import Envelope, Guard, GuardEvent, GuardState
-from liquid_control.replay.guard_line import GuardLine
+from liquid_control.replay.player import ReplayGuard
 from liquid_control.types import HOVER, Command
 
 pytestmark = pytest.mark.unit
@@ -39,7 +39,7 @@ def flight(lost):
 
 
 def played(events, guard=None):
-    line = GuardLine(guard or Guard())
+    line = ReplayGuard(guard or Guard())
     for kind, stamp in events:
         if kind == "frame":
             line.admit(AHEAD, stamp, stamp)
@@ -69,7 +69,7 @@ def test_a_clock_filed_before_the_frame_of_its_stamp_changes_nothing():
 
 
 def test_in_real_time_hover_comes_into_force_between_frames_that_are_far_apart():
-    line = GuardLine(Guard())
+    line = ReplayGuard(Guard())
     for stamp in (0, 50, 100, 600):
         line.admit(AHEAD, stamp * MS, stamp * MS + 7)
     out = line.outputs()
@@ -82,7 +82,7 @@ def test_in_real_time_hover_comes_into_force_between_frames_that_are_far_apart()
 
 
 def test_in_real_time_stamps_that_go_back_are_obeyed_again():
-    line = GuardLine(Guard(), lockstep=False)
+    line = ReplayGuard(Guard(), lockstep=False)
     for stamp in (5_000, 5_050, 0, 50):
         line.admit(AHEAD, stamp * MS, 0)
     assert line.state.events[GuardEvent.STAMP_BACKWARDS] == 0
@@ -90,14 +90,14 @@ def test_in_real_time_stamps_that_go_back_are_obeyed_again():
 
 
 def test_the_envelope_holds():
-    line = GuardLine(Guard(Envelope(max_forward_mps=0.25)), lockstep=True)
+    line = ReplayGuard(Guard(Envelope(max_forward_mps=0.25)), lockstep=True)
     line.admit(AHEAD, 0, 0)
     assert line.outputs().values[0, 0] == 0.25
     assert line.state.events == {GuardEvent.CLAMPED: 1}
 
 
 def test_what_was_told_of_the_mode_goes_before_what_the_first_frame_looks_like():
-    line = GuardLine(Guard(), lockstep=True)
+    line = ReplayGuard(Guard(), lockstep=True)
     line.admit(AHEAD, 0, 99)
     line.clock(25 * MS)
     assert list(line.outputs().stamp_ns) == [0, 25 * MS]

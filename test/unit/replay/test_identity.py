@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from liquid_control.replay.identity import identity
-from liquid_control.replay.track import Series, Track
+from liquid_control.replay.comparison import identity
+from liquid_control.replay.tracks import Series, Track
 
 pytestmark = pytest.mark.unit
 

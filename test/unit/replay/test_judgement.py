@@ -11,13 +11,12 @@ import pytest
 
 from liquid_control.command import GuardEvent
 from liquid_control.errors import BagError, OutputError
-from liquid_control.replay.arrays import write_arrays
-from liquid_control.replay.document import About, document_text, replay_document
-from liquid_control.replay.figures.neurons import neuron_figure
-from liquid_control.replay.judgement import exceeded, judge, verdict
-from liquid_control.replay.report import write_report
-from liquid_control.replay.track import Recorded, Replayed, Series, Track
-from liquid_control.replay.video import write_replay_video
+from liquid_control.replay.output_files import About, document_text, replay_document, write_arrays
+from liquid_control.replay.replay_figures import neuron_figure
+from liquid_control.replay.replay_report import write_report
+from liquid_control.replay.replay_video import write_replay_video
+from liquid_control.replay.result import exceeded, judge, verdict
+from liquid_control.replay.tracks import Recorded, Replayed, Series, Track
 
 pytestmark = pytest.mark.unit
 
@@ -105,7 +104,7 @@ def page(folder, judgement, pictures=None):
 
 
 def pictures_of(judgement, width=96, height=54):
-    stamps = [moment.stamp_ns for moment in judgement.moments]
+    stamps = [moment.stamp_ns for moment in judgement.worst_frames]
     return {stamp: np.full((height, width, 3), 90, np.uint8) for stamp in stamps}
 
 
@@ -167,8 +166,8 @@ def test_the_page_is_one_file_with_everything(tmp_path):
     assert parser.open == []
     assert parser.count["svg"] == 5
     assert text.count('class="timeline"') == 3
-    assert parser.count["button"] == len(judgement.moments) + 4
-    assert len(judgement.moments) >= 2
+    assert parser.count["button"] == len(judgement.worst_frames) + 4
+    assert len(judgement.worst_frames) >= 2
     assert re.findall(r'(?:src|href)="(?!data:|#)([^"]+)"', text) == []
     assert not re.search(r"url\((?!#)", text)
     assert "&lt;flight&gt;.mcap" in text
@@ -179,7 +178,7 @@ def test_the_page_is_one_file_with_everything(tmp_path):
 
 def test_a_page_of_an_identical_replay_shows_what_the_camera_saw(tmp_path):
     judgement = judged()
-    assert all(moment.axis is None for moment in judgement.moments)
+    assert all(moment.axis is None for moment in judgement.worst_frames)
     text = page(tmp_path, judgement, pictures_of(judgement, 640, 360))
     assert 'class="verdict same"' in text
     assert "What the camera saw" in text

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from liquid_control.replay.movement import Movement, flown_on
-from liquid_control.replay.path import ORIGIN, Pose, hold_times, integrate, path_distance
+from liquid_control.replay.disturbed import Movement, flown_on
+from liquid_control.replay.open_loop import (
+    ORIGIN,
+    PlanarPose,
+    hold_times,
+    integrate,
+    path_distance,
+)
 from liquid_control.types import HOVER, Command
 
 pytestmark = pytest.mark.unit
@@ -17,7 +23,7 @@ def test_a_quarter_circle_ends_where_it_does():
 
 
 def test_left_is_left_of_the_heading():
-    pose = flown_on(Pose(1.0, 2.0, 3.0, np.pi / 2), Command(0.0, 2.0), 0.5)
+    pose = flown_on(PlanarPose(1.0, 2.0, 3.0, np.pi / 2), Command(0.0, 2.0), 0.5)
     assert (pose.x, pose.y, pose.z) == pytest.approx((0.0, 2.0, 3.0))
 
 

@@ -3,16 +3,16 @@ import math
 import numpy as np
 import pytest
 
-from liquid_control.replay.path import (
+from liquid_control.replay.open_loop import (
     MAX_HOLD_S,
-    Pose,
+    PlanarPose,
     hold_times,
     integrate,
     integrate_as_published,
     path_distance,
     poses_at,
 )
-from liquid_control.replay.track import Series
+from liquid_control.replay.tracks import Series
 
 pytestmark = pytest.mark.unit
 
@@ -44,7 +44,7 @@ def test_left_moves_left_of_the_heading_and_the_heading_is_carried_on():
 def test_it_is_the_limit_of_small_euler_steps():
     rng = np.random.default_rng(2)
     rows, held = rng.normal(0.0, 1.0, (20, 4)), rng.uniform(0.02, 0.2, 19)
-    start = Pose(1.0, -2.0, 3.0, 0.7)
+    start = PlanarPose(1.0, -2.0, 3.0, 0.7)
     path = integrate(rows, held, start)
     x, y, z, heading = 1.0, -2.0, 3.0, 0.7
     parts = 4000

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from liquid_control.bags.events import Seen
+from liquid_control.bags.events import FrameEvent
 from liquid_control.command import MotorScaling
 from liquid_control.config.scenario import DeltaSettings
 from liquid_control.export import model_graphs
@@ -11,9 +11,8 @@ from liquid_control.liquid import auto_ncp, random_weights
 from liquid_control.perception import deltas
 from liquid_control.perception.cnn import PerceptionCNN
 from liquid_control.policy import ModelSettings, Policy, load_model, save_model
-from liquid_control.replay import Perceiver, Player
-from liquid_control.replay.perturbation import DisturbedReplay, Variant
-from liquid_control.replay.published import PublishedChange
+from liquid_control.replay import FeatureExtractor, Player
+from liquid_control.replay.disturbed import DisturbedReplay, PublishedChange, Variant
 from liquid_control.seeding import stream
 from liquid_control.types import ImuWindow, Observation
 
@@ -36,7 +35,7 @@ def policy(tmp_path_factory) -> Policy:
     return made_policy(tmp_path_factory.mktemp("models") / "demo", 1)
 
 
-def flight(frames=24, size=(54, 96)) -> list[Seen]:
+def flight(frames=24, size=(54, 96)) -> list[FrameEvent]:
     """Return frames of a pattern that drifts, each with its own five IMU samples."""
     rows, columns = np.indices(size)
     seen = []
@@ -49,7 +48,7 @@ def flight(frames=24, size=(54, 96)) -> list[Seen]:
             rng.normal(0, 0.3, (5, 3)),
             np.array([0, 0, 9.81]) + rng.normal(0, 1, (5, 3)),
         )
-        seen.append(Seen(Observation(index * FRAME_NS, image, imu), index * FRAME_NS))
+        seen.append(FrameEvent(Observation(index * FRAME_NS, image, imu), index * FRAME_NS))
     return seen
 
 
@@ -67,18 +66,18 @@ def picked(name: str, choose) -> Variant:
 
 def run(policies, variants, events) -> DisturbedReplay:
     replay = DisturbedReplay(
-        {label: Perceiver(policy) for label, policy in policies.items()}, variants
+        {label: FeatureExtractor(policy) for label, policy in policies.items()}, variants
     )
     for event in events:
-        replay.hear(event)
+        replay.consume(event)
     return replay
 
 
 def commands(policy, change, events) -> np.ndarray:
     """Return what a player of its own answers, float64 [F, 4]."""
-    player = Player(Perceiver(policy, change))
+    player = Player(FeatureExtractor(policy, change))
     for event in events:
-        player.hear(event)
+        player.consume(event)
     return player.replayed().track.policy.values
 
 
@@ -127,7 +126,7 @@ def test_a_lost_frame_leaves_the_command_in_force_and_its_imu_to_the_next(policy
         window = [event.observation.imu for event in events[max(index - 2, 0) : index + 1]]
         seen = events[index].observation
         joined = Observation(seen.stamp_ns, seen.image, ImuWindow.joined(window))
-        thin.append(Seen(joined, seen.stamp_ns))
+        thin.append(FrameEvent(joined, seen.stamp_ns))
     held = np.repeat(commands(policy, None, thin), 3, axis=0)
     moved = held - commands(policy, None, events)
     assert row.rmse == pytest.approx(np.sqrt((moved**2).mean(axis=0)), rel=1e-9)
@@ -152,7 +151,7 @@ def test_frames_that_no_one_can_use_are_left_out(policy):
     events = flight()
     small = Observation(5 * FRAME_NS, np.zeros((20, 20, 3), np.uint8), ImuWindow.empty())
     (row,) = run(
-        {"demo": policy}, [noisy(30.0)], [*events[:5], Seen(small, 0), *events[6:]]
+        {"demo": policy}, [noisy(30.0)], [*events[:5], FrameEvent(small, 0), *events[6:]]
     ).rows()
     assert row.frames == 23
 
@@ -160,7 +159,7 @@ def test_frames_that_no_one_can_use_are_left_out(policy):
 def test_a_pause_of_the_recording_is_not_flown(policy):
     events = flight(6)
     late = [
-        Seen(
+        FrameEvent(
             Observation(e.observation.stamp_ns + 10**12, e.observation.image, e.observation.imu), 0
         )
         for e in flight(6)

@@ -3,13 +3,19 @@
 import numpy as np
 import pytest
 
-from liquid_control.bags.events import Calibrated, Clocked, Commanded, Seen, Speaker
+from liquid_control.bags.events import (
+    CameraInfoEvent,
+    ClockEvent,
+    CommandEvent,
+    CommandSource,
+    FrameEvent,
+)
 from liquid_control.config import project_file
 from liquid_control.errors import BagError
 from liquid_control.perception.picture_statistics import PictureDistribution, picture_statistics
 from liquid_control.policy import Policy, PolicyPilot, load_model
-from liquid_control.replay import BACKENDS, Perceiver, Player, RecordedTape, replay
-from liquid_control.replay.shift import PictureTape, picture_shift
+from liquid_control.replay import BACKENDS, FeatureExtractor, Player, RecordingCollector, replay
+from liquid_control.replay.distribution_shift import PictureStatisticsCollector, picture_shift
 from liquid_control.types import HOVER, Command, ImuWindow, Observation, VehicleState
 
 pytestmark = pytest.mark.unit
@@ -23,7 +29,7 @@ def policy() -> Policy:
     return Policy(load_model(project_file("models/trail_cfc19")))
 
 
-def frames(count=40, seed=0, size=(54, 96)) -> list[Seen]:
+def frames(count=40, seed=0, size=(54, 96)) -> list[FrameEvent]:
     """Return smooth random pictures with irregular stamps and IMU windows of 0 to 19 samples."""
     rng = np.random.default_rng(seed)
     stamps = np.cumsum(rng.integers(20_000_000, 200_000_000, count))
@@ -38,18 +44,18 @@ def frames(count=40, seed=0, size=(54, 96)) -> list[Seen]:
             np.array([0, 0, 9.81]) + rng.normal(0, 1, (samples, 3)),
         )
         picture = image[: size[0], : size[1]].astype(np.uint8)
-        seen.append(Seen(Observation(stamp, picture, imu), stamp))
+        seen.append(FrameEvent(Observation(stamp, picture, imu), stamp))
     return seen
 
 
-def altered(seen: Seen, **changes) -> Seen:
+def altered(seen: FrameEvent, **changes) -> FrameEvent:
     now = seen.observation
     kept = {"stamp_ns": now.stamp_ns, "image": now.image, "imu": now.imu} | changes
-    return Seen(Observation(**kept), kept["stamp_ns"])
+    return FrameEvent(Observation(**kept), kept["stamp_ns"])
 
 
 def play(policy, events, backend="flight", change=None):
-    player = Player(Perceiver(policy, change), BACKENDS[backend](policy))
+    player = Player(FeatureExtractor(policy, change), BACKENDS[backend](policy))
     replay(events, [player])
     return player.replayed()
 
@@ -136,14 +142,14 @@ def test_changed_pictures_are_at_the_models_size(policy):
         return image
 
     events = frames(3, size=(480, 640))
-    found = play(policy, [Calibrated(640, 480, 90.0, np.empty(0)), *events], change=note)
+    found = play(policy, [CameraInfoEvent(640, 480, 90.0, np.empty(0)), *events], change=note)
     assert shapes == {(54, 96, 3)}
     assert found.refused.total() == 0
 
 
 def test_a_larger_camera_is_cut_to_the_models_view(policy):
     seen = frames(6, seed=5, size=(480, 640))
-    events = [Calibrated(640, 480, 90.0, np.empty(0)), *seen]
+    events = [CameraInfoEvent(640, 480, 90.0, np.empty(0)), *seen]
     cut = [altered(s, image=s.observation.image[60:420]) for s in seen]
     np.testing.assert_array_equal(
         play(policy, events).track.policy.values, play(policy, cut).track.policy.values
@@ -159,7 +165,7 @@ def test_what_a_camera_of_another_shape_shows_is_not_guessed(policy):
 
 
 def test_a_camera_that_sees_less_is_refused_once_it_tells(policy):
-    told = Calibrated(96, 54, 60.0, np.empty(0))
+    told = CameraInfoEvent(96, 54, 60.0, np.empty(0))
     found = play(policy, [told, *frames(4)])
     assert found.refused.total() == 4
     assert "field of view" in next(iter(found.refused))
@@ -168,8 +174,8 @@ def test_a_camera_that_sees_less_is_refused_once_it_tells(policy):
 
 def test_players_of_one_model_look_at_a_frame_once(policy):
     looked = []
-    perceiver = Perceiver(policy, lambda image, stamp, index: looked.append(index) or image)
-    players = [Player(perceiver, BACKENDS[name](policy)) for name in BACKENDS]
+    extractor = FeatureExtractor(policy, lambda image, stamp, index: looked.append(index) or image)
+    players = [Player(extractor, BACKENDS[name](policy)) for name in BACKENDS]
     replay(frames(7), players)
     assert looked == list(range(7))
 
@@ -177,7 +183,7 @@ def test_players_of_one_model_look_at_a_frame_once(policy):
 def test_clocks_let_the_guard_hover(policy):
     (seen,) = frames(1)
     stamp = seen.observation.stamp_ns
-    clocks = [Clocked(stamp + tick * 25_000_000) for tick in range(12)]
+    clocks = [ClockEvent(stamp + tick * 25_000_000) for tick in range(12)]
     found = play(policy, [seen, *clocks])
     assert len(found.track.guarded) == 12
     assert tuple(found.track.guarded.values[-1]) == HOVER.values
@@ -185,32 +191,32 @@ def test_clocks_let_the_guard_hover(policy):
 
 
 def test_the_tape_keeps_commands_by_speaker_and_refuses_two_networks():
-    from liquid_control.bags.events import Featured, Fired
+    from liquid_control.bags.events import FeaturesEvent, NeuronsEvent
 
-    tape = RecordedTape()
-    for speaker, value in ((Speaker.POLICY, 1.0), (Speaker.GUARD, 2.0)):
-        tape.hear(Commanded(speaker, Command(value), 5, 7))
-    tape.hear(Fired(5, ("a", "b"), np.array([0.1, 0.2]), np.array([0.3, 0.4])))
-    tape.hear(Featured(5, np.ones(34, np.float32)))
+    tape = RecordingCollector()
+    for speaker, value in ((CommandSource.POLICY, 1.0), (CommandSource.GUARD, 2.0)):
+        tape.consume(CommandEvent(speaker, Command(value), 5, 7))
+    tape.consume(NeuronsEvent(5, ("a", "b"), np.array([0.1, 0.2]), np.array([0.3, 0.4])))
+    tape.consume(FeaturesEvent(5, np.ones(34, np.float32)))
     found = tape.recorded()
     assert found.track.policy.values[0, 0] == 1.0
     assert found.track.guarded.values[0, 0] == 2.0
     assert found.track.guarded.log_ns[0] == 7
     np.testing.assert_array_equal(found.track.gates.values, [[0.3, 0.4]])
     with pytest.raises(BagError, match="expected 2 neurons at each frame, got 3 at 6 ns"):
-        tape.hear(Fired(6, ("a", "b", "c"), np.zeros(3), np.zeros(3)))
+        tape.consume(NeuronsEvent(6, ("a", "b", "c"), np.zeros(3), np.zeros(3)))
 
 
 def test_picture_shift_in_deviations_of_what_was_learned(policy):
     learned_from = [s.observation.image // 2 for s in frames(60, seed=6)]
     values = np.array([picture_statistics(image) for image in learned_from])
     learned = PictureDistribution.of(values, "a test")
-    tape = PictureTape(Perceiver(policy))
+    tape = PictureStatisticsCollector(FeatureExtractor(policy))
     replay([altered(s, image=s.observation.image // 2) for s in frames(60, seed=6)], [tape])
     same = {row.name: row for row in picture_shift(tape.series().values, learned)}
     assert same["brightness"].shift == pytest.approx(0.0, abs=1e-9)
     assert same["brightness"].outside <= 0.04
-    brighter = PictureTape(Perceiver(policy))
+    brighter = PictureStatisticsCollector(FeatureExtractor(policy))
     replay(
         [altered(s, image=s.observation.image // 2 + 60) for s in frames(60, seed=6)], [brighter]
     )

@@ -5,9 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from liquid_control.replay.examples import Examples
-from liquid_control.replay.perturbation import DisturbedRow
-from liquid_control.replay.severity_curve import (
+from liquid_control.replay.disturbed import DisturbedRow, Examples
+from liquid_control.replay.severity_curves import (
     DisturbedSection,
     by_movement,
     disturbed_section,

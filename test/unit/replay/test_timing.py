@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from liquid_control.replay.intervals import frame_intervals
-from liquid_control.replay.latency import recorded_latency
-from liquid_control.replay.track import Recorded, Series, Track
+from liquid_control.replay.timing import frame_intervals, recorded_latency
+from liquid_control.replay.tracks import Recorded, Series, Track
 
 pytestmark = pytest.mark.unit
 

@@ -8,8 +8,7 @@ from toy_run import TOY, toy_settings
 
 from liquid_control.cli.train import train
 from liquid_control.errors import ConfigError, DependencyError, OutputError
-from liquid_control.training.folder import RunFolder
-from liquid_control.training.progress import Progress
+from liquid_control.training.run_folder import RunFolder, RunProgress
 
 pytestmark = pytest.mark.unit
 
@@ -45,7 +44,7 @@ def test_begun_folder_needs_resume(config, tmp_path):
     pytest.importorskip("pybullet")
     out = tmp_path / "run"
     RunFolder(out).keep_settings(toy_settings())
-    Progress("x", "t").save(out)
+    RunProgress("x", "t").save(out)
     with pytest.raises(OutputError, match="already holds a training run; pass --resume"):
         train(config, out=out)
 

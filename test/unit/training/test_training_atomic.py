@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from liquid_control.errors import OutputError
-from liquid_control.training.atomic import write_text, write_whole
+from liquid_control.files import write_text, write_whole
 
 pytestmark = pytest.mark.unit
 

@@ -1,10 +1,9 @@
 import pytest
 from toy_run import toy_settings
 
-from liquid_control.training.card import model_card
-from liquid_control.training.progress import DatasetFacts, Progress
-from liquid_control.training.provenance import provenance
-from liquid_control.training.score import score_flights
+from liquid_control.training.model_card import model_card, provenance
+from liquid_control.training.run_folder import DatasetFacts, RunProgress
+from liquid_control.training.validation import score_flights
 from liquid_control.types import FlightResult
 
 pytestmark = pytest.mark.unit
@@ -15,7 +14,7 @@ LOST = FlightResult(False, "left_trail", 4.0, 0.126, 1.0, 2.0)
 
 def made(revision="ab12"):
     progress = (
-        Progress("liquid-control train toy.yaml", "2026-01-01T00:00:00Z", revision)
+        RunProgress("liquid-control train toy.yaml", "2026-01-01T00:00:00Z", revision)
         .finished("fly 0", 60.0)
         .learned(0, DatasetFacts("f00d", 4, 1234))
         .scored(0, score_flights({"calm": [FLOWN]}))

@@ -2,9 +2,14 @@ import numpy as np
 import pytest
 
 from liquid_control.errors import OutputError
-from liquid_control.perception.image import standardise
-from liquid_control.training.dataset import load_dataset
-from liquid_control.training.flight_file import FlightData, frame_count, read_flight, write_flight
+from liquid_control.perception.camera_view import standardise
+from liquid_control.training.dataset import (
+    TrainingFlight,
+    frame_count,
+    load_dataset,
+    read_flight,
+    write_flight,
+)
 from liquid_control.types import FlightResult
 
 pytestmark = pytest.mark.unit
@@ -14,7 +19,7 @@ RESULT = FlightResult(True, "completed", 12.0, 0.1, float("inf"), 6.0)
 
 def flight(frames=5, seed=0, shape=(6, 8, 3)):
     rng = np.random.default_rng(seed)
-    return FlightData(
+    return TrainingFlight(
         stamps_ns=np.cumsum(rng.integers(25_000_000, 100_000_000, frames)),
         images=rng.integers(0, 255, (frames, *shape), dtype=np.uint8),
         imu=rng.normal(size=(frames, 6)).astype(np.float32),
@@ -62,9 +67,9 @@ def test_flight_refuses_what_cannot_be_learned_from():
     labels = good.labels.copy()
     labels[1, 2] = np.nan
     with pytest.raises(OutputError, match="not finite"):
-        FlightData(good.stamps_ns, good.images, good.imu, labels, good.by_expert, RESULT)
+        TrainingFlight(good.stamps_ns, good.images, good.imu, labels, good.by_expert, RESULT)
     with pytest.raises(OutputError, match="imu must have 5 rows, got 4"):
-        FlightData(good.stamps_ns, good.images, good.imu[1:], labels, good.by_expert, RESULT)
+        TrainingFlight(good.stamps_ns, good.images, good.imu[1:], labels, good.by_expert, RESULT)
 
 
 def test_dataset_lays_flights_end_to_end(tmp_path):

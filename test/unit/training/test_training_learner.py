@@ -8,9 +8,9 @@ from toy_run import toy_settings
 
 from liquid_control.errors import OutputError
 from liquid_control.training.dataset import Dataset
-from liquid_control.training.learner import Learner, rate_share
+from liquid_control.training.learner import Learner, lr_scale
 from liquid_control.training.network import PolicyNetwork
-from liquid_control.training.settings import LearnerSettings
+from liquid_control.training.training_settings import LearnerSettings
 from liquid_control.training.windows import Windows
 
 pytestmark = pytest.mark.unit
@@ -67,10 +67,10 @@ def learn(one: Learner, steps: int, folder, until=None):
 
 def test_it_learns(tmp_path):
     one = learner(average_decay=0.5)
-    before = one.held_out_loss(bars())
+    before = one.validation_loss(bars())
     learn(one, 80, tmp_path)
-    assert one.curve[-1].held_out == pytest.approx(one.held_out_loss(bars()))
-    assert one.curve[-1].held_out < 0.4 * before
+    assert one.curve[-1].validation == pytest.approx(one.validation_loss(bars()))
+    assert one.curve[-1].validation < 0.4 * before
     assert one.curve[-1].step == 80
 
 
@@ -133,9 +133,9 @@ def test_damaged_checkpoint_is_named(tmp_path):
 
 
 def test_rate_rises_then_falls_to_a_fiftieth():
-    shares = [rate_share(step, 100) for step in range(100)]
+    shares = [lr_scale(step, 100) for step in range(100)]
     assert shares[0] == pytest.approx(0.2)
     assert max(shares) == shares[5] == 1.0
     assert all(a > b for a, b in pairwise(shares[5:]))
     assert shares[-1] == pytest.approx(0.02, abs=1e-3)
-    assert rate_share(0, 1) == 1.0
+    assert lr_scale(0, 1) == 1.0

@@ -8,15 +8,12 @@ from toy_run import toy_settings
 
 from liquid_control.errors import ModelError
 from liquid_control.export import model_graphs
-from liquid_control.perception.image import CONTRAST_FLOOR, moments
-from liquid_control.perception.image import standardise as standardise_in_flight
+from liquid_control.perception.camera_view import CONTRAST_FLOOR, moments
+from liquid_control.perception.camera_view import standardise as standardise_in_flight
 from liquid_control.policy import Policy, PolicyPilot, load_model
-from liquid_control.training.collector import flight_data
-from liquid_control.training.dataset import load_dataset
-from liquid_control.training.flight_file import write_flight
+from liquid_control.training.data_pilots import DataPilot, flight_data, round_plans
+from liquid_control.training.dataset import load_dataset, write_flight
 from liquid_control.training.network import PolicyNetwork, standardise
-from liquid_control.training.pilots import DataPilot
-from liquid_control.training.plan import round_plans
 from liquid_control.training.publish import parameter_count, save_candidate
 from liquid_control.training.windows import Windows, cut
 from liquid_control.types import Command

@@ -4,9 +4,9 @@ from toy_flight import ToyExpert, ToyWorld
 
 from liquid_control.config import load_scenario
 from liquid_control.interfaces import Demonstrator
-from liquid_control.perception.imu import imu_features
-from liquid_control.training.pilots import DataPilot, Disturbance, PushedPilot
-from liquid_control.training.settings import DisturbanceSettings
+from liquid_control.perception.imu_features import imu_features
+from liquid_control.training.data_pilots import DataPilot, PushDisturbance, PushedPilot
+from liquid_control.training.training_settings import DisturbanceSettings
 from liquid_control.types import NANOSECONDS, Command, ImuWindow, Observation, VehicleState
 
 pytestmark = pytest.mark.unit
@@ -65,7 +65,7 @@ def test_every_frame_is_logged_as_the_policy_would_have_seen_it():
 
 
 def test_disturbance_moves_the_command_and_leaves_the_label():
-    pilot = data_pilot(disturbance=Disturbance(DisturbanceSettings(share=1.0), 7))
+    pilot = data_pilot(disturbance=PushDisturbance(DisturbanceSettings(share=1.0), 7))
     commands = flown(pilot)
     pushes = np.array([c.values for c in commands]) - np.array(pilot.log.labels)
     assert np.array(pilot.log.labels).std(axis=0).max() < 1e-12
@@ -75,12 +75,12 @@ def test_disturbance_moves_the_command_and_leaves_the_label():
 
 
 def test_disturbance_is_a_function_of_time_not_of_frame_rate():
-    push = Disturbance(DisturbanceSettings(), 7)
-    again = Disturbance(DisturbanceSettings(), 7)
+    push = PushDisturbance(DisturbanceSettings(), 7)
+    again = PushDisturbance(DisturbanceSettings(), 7)
     for tenth in range(0, 300, 7):
         elapsed_ns = tenth * NANOSECONDS // 10
         assert push.apply(Command(), elapsed_ns) == again.apply(Command(), elapsed_ns)
-    other = Disturbance(DisturbanceSettings(share=1.0), 8)
+    other = PushDisturbance(DisturbanceSettings(share=1.0), 8)
     assert push.apply(Command(), 4_500_000_000) != other.apply(Command(), 4_500_000_000)
 
 

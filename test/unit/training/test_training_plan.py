@@ -3,7 +3,7 @@ from toy_run import toy_settings
 
 from liquid_control.config import project_file
 from liquid_control.evaluation import load_campaign, parse_seeds
-from liquid_control.training.plan import TRAINING_SEEDS, round_plans, validation_seed
+from liquid_control.training.data_pilots import TRAINING_SEEDS, round_plans, validation_seed
 
 pytestmark = pytest.mark.unit
 
@@ -33,7 +33,7 @@ def test_only_cloning_flights_are_disturbed_and_the_share_of_the_expert_falls():
     settings = toy_settings(flights={"rounds": 4, "expert_share": [0.5, 0.2], "dagger": 1})
     plans = [round_plans(settings, round_)[0] for round_ in range(5)]
     assert [plan.disturbed for plan in plans] == [True, False, False, False, False]
-    assert [plan.expert_share for plan in plans] == [1.0, 0.5, 0.2, 0.2, 0.2]
+    assert [plan.beta for plan in plans] == [1.0, 0.5, 0.2, 0.2, 0.2]
 
 
 def test_demonstrations_lie_outside_of_every_runs_seeds():

@@ -4,9 +4,14 @@ import pytest
 from toy_run import toy_settings
 
 from liquid_control.errors import ConfigError, OutputError
-from liquid_control.training.folder import RunFolder, newest_run
-from liquid_control.training.progress import DatasetFacts, Progress, load_progress
-from liquid_control.training.score import score_flights
+from liquid_control.training.run_folder import (
+    DatasetFacts,
+    RunFolder,
+    RunProgress,
+    load_progress,
+    newest_run,
+)
+from liquid_control.training.validation import score_flights
 from liquid_control.types import FlightResult
 
 pytestmark = pytest.mark.unit
@@ -32,7 +37,7 @@ def test_score_counts_conditions_by_their_flights():
 
 
 def test_best_round_is_ranked_by_success_then_by_cross_track_then_later():
-    progress = Progress("x", "t").scored(0, score(3, cross_track_m=0.1)).scored(1, score(4))
+    progress = RunProgress("x", "t").scored(0, score(3, cross_track_m=0.1)).scored(1, score(4))
     assert progress.best_round == 1
     assert progress.scored(2, score(4, cross_track_m=0.3)).best_round == 1
     assert progress.scored(2, score(4, cross_track_m=0.1)).best_round == 2
@@ -41,7 +46,7 @@ def test_best_round_is_ranked_by_success_then_by_cross_track_then_later():
 
 def test_progress_comes_back_as_it_was_saved(tmp_path):
     progress = (
-        Progress("liquid-control train x.yaml", "2026-01-01T00:00:00Z", "ab12-dirty")
+        RunProgress("liquid-control train x.yaml", "2026-01-01T00:00:00Z", "ab12-dirty")
         .finished("fly 0", 12.5)
         .learned(0, DatasetFacts("ab", 5, 400))
         .finished("learn 0", 2.5)
@@ -64,7 +69,7 @@ def test_damaged_or_missing_progress_is_named(tmp_path):
 def begun(folder, **changes):
     run = RunFolder(folder)
     run.keep_settings(toy_settings(**changes))
-    Progress("x", "t").save(folder)
+    RunProgress("x", "t").save(folder)
     return run
 
 

@@ -14,8 +14,7 @@ import toy_run
 from toy_run import begin, toy_settings
 
 from liquid_control.policy import load_model
-from liquid_control.training.folder import RunFolder
-from liquid_control.training.progress import load_progress
+from liquid_control.training.run_folder import RunFolder, load_progress
 
 pytestmark = [pytest.mark.unit, pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -3,7 +3,7 @@ import yaml
 
 from liquid_control.config import project_file
 from liquid_control.errors import ConfigError
-from liquid_control.training.settings import load_training
+from liquid_control.training.training_settings import load_training
 
 pytestmark = pytest.mark.unit
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from liquid_control.training.dataset import Dataset
-from liquid_control.training.settings import LearnerSettings
+from liquid_control.training.training_settings import LearnerSettings
 from liquid_control.training.windows import Windows, cut, draw_windows, split_flights
 
 pytestmark = pytest.mark.unit
@@ -100,7 +100,7 @@ def test_parts_hold_all_windows_once():
 
 def test_every_so_manyth_flight_is_kept_out():
     split = split_flights(np.arange(9), 4)
-    assert split.held_out.tolist() == [3, 7]
+    assert split.validation.tolist() == [3, 7]
     assert split.train.tolist() == [0, 1, 2, 4, 5, 6, 8]
-    assert split_flights(np.arange(2), 4).held_out.tolist() == [1]
+    assert split_flights(np.arange(2), 4).validation.tolist() == [1]
     assert split_flights(np.arange(1), 4).train.tolist() == [0]

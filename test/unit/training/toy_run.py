@@ -6,6 +6,7 @@ python toy_run.py FOLDER [--resume] [--die-after TEXT]
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
@@ -14,12 +15,11 @@ from toy_flight import ToyExpert, fly
 
 from liquid_control.config import validate
 from liquid_control.export import model_graphs
+from liquid_control.progress import Bar, Reporter
 from liquid_control.training.bags.sources import BagData
-from liquid_control.training.collector import Crew
-from liquid_control.training.folder import RunFolder
-from liquid_control.training.progress import Progress, load_progress
-from liquid_control.training.reporting import Bar, Reporter
-from liquid_control.training.settings import TrainingSettings
+from liquid_control.training.data_pilots import Actors
+from liquid_control.training.run_folder import RunFolder, RunProgress, load_progress
+from liquid_control.training.training_settings import TrainingSettings
 
 TOY = {
     "name": "toy",
@@ -59,32 +59,20 @@ class DyingReporter(Reporter):
     def say(self, text: str) -> None:
         self._listen(text)
 
+    @contextmanager
     def phase(self, title: str, total: int, done: int = 0):
         reporter = self
 
         class ListeningBar(Bar):
-            def advance(self, note: str = "", steps: int = 1) -> None:
-                self.moved = getattr(self, "moved", done) + steps
-                super().advance(note, steps)
-                reporter._listen(f"{title} {self.moved}")
+            def move_to(self, completed: float, note: str = "") -> None:
+                super().move_to(completed, note)
+                reporter._listen(f"{title} {completed:.0f}")
 
-        return _Phase(super().phase(title, total, done), ListeningBar)
+        yield ListeningBar(total, done)
 
     def _listen(self, text: str) -> None:
         if self.dying_word is not None and text.startswith(self.dying_word):
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-class _Phase:
-    def __init__(self, phase, bar) -> None:
-        self._phase, self._bar = phase, bar
-
-    def __enter__(self):
-        bar = self._phase.__enter__()
-        return self._bar(bar.progress, bar.task)
-
-    def __exit__(self, *problem):
-        return self._phase.__exit__(*problem)
 
 
 def begin(
@@ -102,11 +90,11 @@ def begin(
         run.check_settings(settings)
     else:
         run.keep_settings(settings)
-        progress = Progress("toy_run.py", "2026-01-01T00:00:00Z")
+        progress = RunProgress("toy_run.py", "2026-01-01T00:00:00Z")
         progress.save(folder)
-    crew = Crew(fly, ToyExpert) if settings.flies else None
+    actors = Actors(fly, ToyExpert) if settings.flies else None
     reporter = DyingReporter(dying_word)
-    return Training(settings, run, crew, progress, model_graphs, data, reporter)
+    return Training(settings, run, actors, progress, model_graphs, data, reporter)
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.types import Floats
-from liquid_control_sim.render.kernels.compiling import compiled, inlined
-from liquid_control_sim.render.kernels.records import Lens, Pose, Stage
+from liquid_control_sim.render.kernels.jit import compiled, inlined
+from liquid_control_sim.render.kernels.kernel_types import Lens, Pose, Stage
 
 Plane = tuple[float, float, float]
 Nearness = NDArray[np.float32]

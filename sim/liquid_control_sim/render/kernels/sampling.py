@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.types import Floats
-from liquid_control_sim.render.kernels.compiling import compiled, inlined
-from liquid_control_sim.render.kernels.records import Stage
+from liquid_control_sim.render.kernels.jit import compiled, inlined
+from liquid_control_sim.render.kernels.kernel_types import Stage
 
 MOST_TAPS = 4
 """Samples along the longer side of a footprint; more would overflow the lanes."""

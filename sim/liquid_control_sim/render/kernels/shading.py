@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.types import Floats
-from liquid_control_sim.render.kernels.compiling import compiled, inlined
-from liquid_control_sim.render.kernels.records import Lens, Light, Pose, Shadow, Stage
+from liquid_control_sim.render.kernels.jit import compiled, inlined
+from liquid_control_sim.render.kernels.kernel_types import Lens, Light, Pose, Shadow, Stage
 from liquid_control_sim.render.kernels.sampling import length, sample
 from liquid_control_sim.render.kernels.shadowing import hidden
 

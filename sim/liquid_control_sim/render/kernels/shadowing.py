@@ -1,9 +1,9 @@
 """Shadow maps: filled from the sun's side once a flight, read for every pixel."""
 
 from liquid_control.types import Floats
-from liquid_control_sim.render.kernels.compiling import compiled, inlined
 from liquid_control_sim.render.kernels.coverage import Owner, fill
-from liquid_control_sim.render.kernels.records import Heights, Pose, Shadow, Stage
+from liquid_control_sim.render.kernels.jit import compiled, inlined
+from liquid_control_sim.render.kernels.kernel_types import Heights, Pose, Shadow, Stage
 
 
 @inlined

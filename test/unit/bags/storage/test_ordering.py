@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 
 from liquid_control.bags.losses import Loss, Losses
-from liquid_control.bags.storage.ordering import Stretch, by_time, in_window, watched, windowed
+from liquid_control.bags.storage.ordering import MessageRun, by_time, in_window, watched, windowed
 from liquid_control.bags.storage.part import RawMessage
 
 pytestmark = pytest.mark.unit
@@ -20,7 +20,7 @@ def stretch(times, opened=None, size=0):
             opened.append(times[0])
         return iter([raw(time) for time in times])
 
-    return Stretch(times[0], size, start)
+    return MessageRun(times[0], size, start)
 
 
 def test_overlapping_stretches_are_merged():
@@ -39,7 +39,7 @@ def test_a_stretch_is_opened_when_its_time_comes():
 
 
 def test_an_empty_stretch_is_passed_over():
-    empty = Stretch(0, 5, partial(iter, []))
+    empty = MessageRun(0, 5, partial(iter, []))
     assert [m.log_ns for m in by_time([empty, stretch([3])])] == [3]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from recordings import (
     START,
-    Recording,
+    MessageSource,
     camera_info,
     compressed,
     image,
@@ -22,7 +22,7 @@ from rosbags.rosbag2 import StoragePlugin
 from liquid_control.bags.bag import open_bag
 from liquid_control.bags.topics import find_roles, load_rules, resolve
 from liquid_control.bags.topics.roles import Axes, Role, VelocityFrame
-from liquid_control.bags.topics.rules import preset_names
+from liquid_control.bags.topics.topic_rules import preset_names
 from liquid_control.errors import BagError, ConfigError
 
 pytestmark = pytest.mark.unit
@@ -41,7 +41,7 @@ def names(topics):
 
 def of_px4():
     return (
-        Recording()
+        MessageSource()
         .add("/fmu/out/sensor_combined", sensor_combined(US), START)
         .add(
             "/fmu/out/vehicle_odometry",
@@ -83,7 +83,7 @@ def test_what_presets_there_are():
 
 
 def test_our_own_topics_need_no_flag(tmp_path):
-    recording = Recording().add("/camera/image_raw", image(START)).add("/imu/data", imu(START))
+    recording = MessageSource().add("/camera/image_raw", image(START)).add("/imu/data", imu(START))
     recording.add("/camera/camera_info", camera_info(START)).add("/odom", odometry(START))
     recording.add("/policy/cmd_vel", twist_stamped(START)).add("/cmd_vel", twist_stamped(START))
     recording.add("/perception/features", image(START, "32FC1", 1, 1, data=[0] * 4))
@@ -105,7 +105,7 @@ def test_our_own_topics_need_no_flag(tmp_path):
 
 
 def test_a_namespace_before_the_camera_goes_before_the_others(tmp_path):
-    recording = Recording().add("/drone1/camera/image_raw", image(START))
+    recording = MessageSource().add("/drone1/camera/image_raw", image(START))
     recording.add("/drone1/cmd_vel", twist_stamped(START)).add("/cmd_vel_mux", twist(), START)
     recording.add("/drone1/perception/features", image(START, "32FC1", 1, 1, data=[0] * 4))
     assert names(found(tmp_path, recording)) == {
@@ -127,7 +127,7 @@ def test_px4_with_realsense(tmp_path):
 
 
 def test_the_first_preset_wins(tmp_path):
-    recording = of_realsense(of_mavros(Recording()))
+    recording = of_realsense(of_mavros(MessageSource()))
     one = found(tmp_path / "one", recording, ["mavros", "realsense"])
     other = found(tmp_path / "other", recording, ["realsense", "mavros"])
     assert one.topic("imu") == "/mavros/imu/data"
@@ -142,7 +142,7 @@ def test_the_first_preset_wins(tmp_path):
 
 @pytest.mark.parametrize("root", ["/camera", "/robot1/D455_1"])
 def test_realsense_under_other_names(tmp_path, root):
-    topics = found(tmp_path, of_realsense(Recording(), root), ["realsense"])
+    topics = found(tmp_path, of_realsense(MessageSource(), root), ["realsense"])
     assert names(topics) == {
         "camera": f"{root}/color/image_raw",
         "camera_info": f"{root}/color/camera_info",
@@ -161,7 +161,7 @@ def test_realsense_under_other_names(tmp_path, root):
 )
 def test_usb_cam(tmp_path, camera, info):
     picture = compressed(START, "jpeg", b"") if "compressed" in camera else image(START)
-    recording = Recording().add(camera, picture).add(info, camera_info(START))
+    recording = MessageSource().add(camera, picture).add(info, camera_info(START))
     assert names(found(tmp_path, recording, ["usb_cam"])) == {
         "camera": camera,
         "camera_info": info,
@@ -170,7 +170,7 @@ def test_usb_cam(tmp_path, camera, info):
 
 def test_a_single_camera_imu_and_odometry_are_found_by_type(tmp_path):
     recording = (
-        Recording()
+        MessageSource()
         .add("/front", image(START))
         .add("/front/compressed", compressed(START, "jpeg", b""))
     )
@@ -182,14 +182,16 @@ def test_a_single_camera_imu_and_odometry_are_found_by_type(tmp_path):
 
 
 def test_an_imu_of_unknown_name_does_not_get_the_presets_axes(tmp_path):
-    recording = Recording().add("/camera/color/image_raw", image(START)).add("/body", imu(START))
+    recording = (
+        MessageSource().add("/camera/color/image_raw", image(START)).add("/body", imu(START))
+    )
     topics = found(tmp_path, recording, ["realsense"])
     assert topics.sources[Role.IMU].axes is Axes.FLU
 
 
 def test_two_cameras_are_named_with_the_flag_that_chooses(tmp_path):
     recording = (
-        Recording().add("/right/image_raw", image(START)).add("/left/image_raw", image(START))
+        MessageSource().add("/right/image_raw", image(START)).add("/left/image_raw", image(START))
     )
     recording.add("/left/camera_info", camera_info(START))
     with pytest.raises(
@@ -203,7 +205,7 @@ def test_two_cameras_are_named_with_the_flag_that_chooses(tmp_path):
 
 
 def test_two_imus_are_not_guessed_and_not_silently_left_out(tmp_path):
-    recording = Recording().add("/camera/image_raw", image(START))
+    recording = MessageSource().add("/camera/image_raw", image(START))
     recording.add("/a", imu(START)).add("/b", imu(START))
     with pytest.raises(BagError, match="choose with --topic imu=/a"):
         found(tmp_path / "a", recording)
@@ -212,7 +214,7 @@ def test_two_imus_are_not_guessed_and_not_silently_left_out(tmp_path):
 
 
 def test_nothing_useful_says_what_is_there(tmp_path):
-    recording = Recording().add("/chatter", twist(), START)
+    recording = MessageSource().add("/chatter", twist(), START)
     with pytest.raises(
         BagError, match=r"no camera \(sensor_msgs/Image or .*\); the bag has /chatter"
     ):
@@ -220,7 +222,7 @@ def test_nothing_useful_says_what_is_there(tmp_path):
 
 
 def test_a_command_is_needed_only_where_it_is_asked_for(tmp_path):
-    recording = Recording().add("/camera/image_raw", image(START)).add("/joy", twist(), START)
+    recording = MessageSource().add("/camera/image_raw", image(START)).add("/joy", twist(), START)
     assert not found(tmp_path / "a", recording).has_commands
     with pytest.raises(
         BagError, match="no command by name; if it is /joy, say --topic command=/joy"
@@ -229,14 +231,14 @@ def test_a_command_is_needed_only_where_it_is_asked_for(tmp_path):
 
 
 def test_a_command_before_the_guard_does_for_one_after_it(tmp_path):
-    recording = Recording().add("/camera/image_raw", image(START))
+    recording = MessageSource().add("/camera/image_raw", image(START))
     recording.add("/policy/cmd_vel", twist_stamped(START))
     topics = found(tmp_path, recording, needed=("camera", "command"))
     assert topics.topic("policy_command") == "/policy/cmd_vel"
 
 
 def test_a_flag_wins_and_takes_the_presets_frame(tmp_path):
-    recording = of_mavros(Recording()).add("/camera/image_raw", image(START))
+    recording = of_mavros(MessageSource()).add("/camera/image_raw", image(START))
     flags = {"policy_command": "mavros/local_position/velocity_local"}
     topics = found(tmp_path / "a", recording, ["mavros"], flags)
     source = topics.sources[Role.POLICY_COMMAND]
@@ -254,7 +256,7 @@ def test_a_flag_wins_and_takes_the_presets_frame(tmp_path):
 
 
 def test_odometry_as_the_command_speaks_in_the_body(tmp_path):
-    recording = of_mavros(Recording()).add("/camera/image_raw", image(START))
+    recording = of_mavros(MessageSource()).add("/camera/image_raw", image(START))
     flags = {"command": "/mavros/local_position/odom"}
     topics = found(tmp_path, recording, ["mavros"], flags)
     assert topics.sources[Role.COMMAND].frame is VelocityFrame.BODY
@@ -279,7 +281,9 @@ def test_odometry_as_the_command_speaks_in_the_body(tmp_path):
     ],
 )
 def test_flags_that_cannot_be_followed_are_one_line(tmp_path, flags, error, message):
-    recording = Recording().add("/camera/image_raw", image(START)).add("/cmd_vel", twist(), START)
+    recording = (
+        MessageSource().add("/camera/image_raw", image(START)).add("/cmd_vel", twist(), START)
+    )
     with pytest.raises(error, match=message) as refused:
         found(tmp_path, recording, flags=flags)
     assert "\n" not in str(refused.value)
@@ -288,7 +292,7 @@ def test_flags_that_cannot_be_followed_are_one_line(tmp_path, flags, error, mess
 def test_files_are_presets_too(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("camera:\n  topics: [/nose]\ncommand:\n  topics: [/stick]\n  frame: body\n")
-    recording = Recording().add("/nose", image(START)).add("/tail", image(START))
+    recording = MessageSource().add("/nose", image(START)).add("/tail", image(START))
     topics = found(tmp_path, recording.add("/stick", twist(), START), [str(path)])
     assert topics.topic("camera") == "/nose"
     assert topics.sources[Role.COMMAND].frame is VelocityFrame.BODY
@@ -315,7 +319,7 @@ def test_a_preset_that_is_not_there_lists_those_that_are():
 
 
 def test_a_topic_without_messages_is_as_good_as_none(tmp_path):
-    recording = Recording().add("/camera/image_raw/compressed", compressed(START, "jpeg", b""))
+    recording = MessageSource().add("/camera/image_raw/compressed", compressed(START, "jpeg", b""))
     bag = open_bag(recording.write(tmp_path / "bag"))
     info = bag.topics["/camera/image_raw/compressed"]
     empty = type(info)("/camera/image_raw", "sensor_msgs/msg/Image", 0, info.definition)
@@ -337,7 +341,7 @@ def test_sqlite_bags_are_understood_too(tmp_path):
 
 
 def test_the_preset_that_knows_a_name_is_advised(tmp_path):
-    recording = of_realsense(of_mavros(Recording()))
+    recording = of_realsense(of_mavros(MessageSource()))
     with pytest.raises(BagError, match=r"choose with --topics mavros or --topic imu=/camera"):
         found(tmp_path / "a", recording)
     flags = {"imu": "none"}
@@ -348,7 +352,9 @@ def test_the_preset_that_knows_a_name_is_advised(tmp_path):
 
 
 def test_a_topic_that_plays_a_role_is_not_advised_for_another(tmp_path):
-    recording = Recording().add("/camera/image_raw", image(START)).add("/odom", odometry(START))
+    recording = (
+        MessageSource().add("/camera/image_raw", image(START)).add("/odom", odometry(START))
+    )
     recording.add("/policy/cmd_vel", twist_stamped(START))
     findings = find_roles(open_bag(recording.write(tmp_path / "bag")).topics, load_rules())
     assert findings[Role.COMMAND].problem == "no command"

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from rosbags.typesys import Stores, get_typestore
 
+from liquid_control import message_types
 from liquid_control.bags.bag import open_bag
 from liquid_control.bags.losses import Losses
 from liquid_control.bags.writing import messages
-from liquid_control.bags.writing.compressing import PictureCompressor, compressor
+from liquid_control.bags.writing.picture_compression import PictureCompressor, compressor
 from liquid_control.bags.writing.sink import open_sink
 
 pytestmark = pytest.mark.unit
@@ -25,12 +26,12 @@ def image(encoding: str, rows: np.ndarray, width: int = WIDTH, height: int = HEI
     header = STORE.types["std_msgs/msg/Header"](time, "left_camera")
     data = np.ascontiguousarray(rows).reshape(-1)
     step = rows.shape[1] if rows.ndim == 2 else 0
-    message = STORE.types[messages.IMAGE](header, height, width, encoding, 0, step, data)
-    return bytes(STORE.serialize_cdr(message, messages.IMAGE))
+    message = STORE.types[message_types.IMAGE](header, height, width, encoding, 0, step, data)
+    return bytes(STORE.serialize_cdr(message, message_types.IMAGE))
 
 
 def opened(cdr: bytes):
-    message = STORE.deserialize_cdr(cdr, messages.COMPRESSED_IMAGE)
+    message = STORE.deserialize_cdr(cdr, message_types.COMPRESSED_IMAGE)
     return message, cv2.imdecode(message.data, cv2.IMREAD_UNCHANGED)
 
 
@@ -86,13 +87,13 @@ def test_what_is_no_such_picture_stays_as_it_is(tmp_path, cdr):
 
 def test_only_pictures_move_to_a_topic_of_their_own(tmp_path):
     path = tmp_path / "flight.mcap"
-    sink = open_sink(path, {"cmd_vel": messages.COMMAND})
+    sink = open_sink(path, {"cmd_vel": message_types.TWIST_STAMPED})
     prepare = PictureCompressor(sink, "camera/image_raw", "png")
     assert prepare("cmd_vel", b"abc") == ("cmd_vel", b"abc")
     sink.write(*prepare("camera/image_raw", messages.image_cdr(PICTURE, STAMP_NS)), 3)
     sink.close()
     bag = open_bag(path)
     (raw,) = bag.messages({"/camera/image_raw/compressed"}, Losses())
-    assert raw.type == messages.COMPRESSED_IMAGE
+    assert raw.type == message_types.COMPRESSED_IMAGE
     np.testing.assert_array_equal(opened(raw.data)[1], PICTURE[..., ::-1])
     assert "/camera/image_raw" not in bag.topics

@@ -7,6 +7,7 @@ import pytest
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 
+from liquid_control import message_types
 from liquid_control.bags import BagWriter
 from liquid_control.bags.writing import messages as make
 from liquid_control.config.scenario import CameraSettings
@@ -46,7 +47,7 @@ def xyz(vector) -> list[float]:
 
 def test_a_picture(read_back):
     picture = RANDOM.integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    message = read_back(make.IMAGE, make.image_cdr(picture[:, ::-1], STAMP_NS))
+    message = read_back(message_types.IMAGE, make.image_cdr(picture[:, ::-1], STAMP_NS))
     assert (message.height, message.width, message.step) == (5, 7, 21)
     assert (message.encoding, message.header.frame_id) == ("rgb8", "camera_optical_frame")
     assert stamp(message) == (7, 9)
@@ -56,14 +57,14 @@ def test_a_picture(read_back):
 def test_a_compressed_picture(read_back):
     layout = "rgb8; png compressed bgr8"
     cdr = make.compressed_image_cdr(b"\x89PNG file", layout, STAMP_NS)
-    message = read_back(make.COMPRESSED_IMAGE, cdr)
+    message = read_back(message_types.COMPRESSED_IMAGE, cdr)
     assert (message.format, bytes(message.data)) == (layout, b"\x89PNG file")
     assert stamp(message) == (7, 9)
 
 
 def test_the_cameras_intrinsics(read_back):
     camera = CameraSettings(width=96, height=54, horizontal_fov_deg=90.0)
-    message = read_back(make.CAMERA_INFO, make.camera_info_cdr(camera, STAMP_NS))
+    message = read_back(message_types.CAMERA_INFO, make.camera_info_cdr(camera, STAMP_NS))
     assert (message.width, message.height, message.distortion_model) == (96, 54, "plumb_bob")
     assert list(message.k) == pytest.approx([48.0, 0, 47.5, 0, 48.0, 26.5, 0, 0, 1])
     assert list(message.p) == pytest.approx([48.0, 0, 47.5, 0, 0, 48.0, 26.5, 0, 0, 0, 1, 0])
@@ -73,7 +74,7 @@ def test_the_cameras_intrinsics(read_back):
 
 def test_an_imu_sample_says_that_it_has_no_orientation(read_back):
     rate, force = RANDOM.standard_normal(3), RANDOM.standard_normal(3)
-    message = read_back(make.IMU, make.imu_cdr(rate, force, STAMP_NS))
+    message = read_back(message_types.IMU, make.imu_cdr(rate, force, STAMP_NS))
     assert xyz(message.angular_velocity) == rate.tolist()
     assert xyz(message.linear_acceleration) == force.tolist()
     assert message.orientation_covariance[0] == -1.0
@@ -88,7 +89,7 @@ def test_odometry_has_its_pose_in_the_map_and_its_twist_in_the_body(read_back):
         np.array([-1.0, 2.0, 0.5]),
         np.array([0.1, 0.2, 0.3]),
     )
-    message = read_back(make.ODOMETRY, make.odometry_cdr(state, STAMP_NS))
+    message = read_back(message_types.ODOMETRY, make.odometry_cdr(state, STAMP_NS))
     assert (message.header.frame_id, message.child_frame_id) == ("map", "base_link")
     assert xyz(message.pose.pose.position) == [1.0, 2.0, 3.0]
     turn = message.pose.pose.orientation
@@ -100,7 +101,7 @@ def test_odometry_has_its_pose_in_the_map_and_its_twist_in_the_body(read_back):
 def test_features_keep_every_bit(read_back):
     features = RANDOM.standard_normal(34).astype(np.float32)
     features[3] = np.nan
-    message = read_back(make.IMAGE, make.features_cdr(features, STAMP_NS))
+    message = read_back(message_types.IMAGE, make.features_cdr(features, STAMP_NS))
     assert (message.encoding, message.height, message.width) == ("32FC1", 1, 34)
     assert message.step == 4 * 34
     assert bytes(message.data) == features.tobytes()
@@ -109,7 +110,7 @@ def test_features_keep_every_bit(read_back):
 def test_neurons_have_names_states_and_gates(read_back):
     states, gates = RANDOM.standard_normal(3), RANDOM.random(3)
     cdr = make.neurons_cdr(["a", "b", "motor"], states, gates, STAMP_NS)
-    message = read_back(make.NEURONS, cdr)
+    message = read_back(message_types.JOINT_STATE, cdr)
     assert list(message.name) == ["a", "b", "motor"]
     assert list(message.position) == states.tolist()
     assert list(message.velocity) == gates.tolist()
@@ -118,9 +119,9 @@ def test_neurons_have_names_states_and_gates(read_back):
 
 def test_a_command_and_the_clock(read_back):
     command = Command(*RANDOM.standard_normal(4).tolist())
-    message = read_back(make.COMMAND, make.command_cdr(command, STAMP_NS))
+    message = read_back(message_types.TWIST_STAMPED, make.command_cdr(command, STAMP_NS))
     assert (*xyz(message.twist.linear), message.twist.angular.z) == command.values
     assert (message.twist.angular.x, message.twist.angular.y) == (0.0, 0.0)
     assert (message.header.frame_id, stamp(message)) == ("base_link", (7, 9))
-    clock = read_back(make.CLOCK, make.clock_cdr(STAMP_NS)).clock
+    clock = read_back(message_types.CLOCK, make.clock_cdr(STAMP_NS)).clock
     assert (clock.sec, clock.nanosec) == (7, 9)

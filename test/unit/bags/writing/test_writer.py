@@ -25,13 +25,13 @@ from rosbags.typesys import Stores, get_typestore
 
 from liquid_control.bags import BagWriter, Losses, read_bag
 from liquid_control.bags.bag import open_bag
-from liquid_control.bags.writing.background import BackgroundBag
+from liquid_control.bags.writing.background_writer import BackgroundBag
 from liquid_control.bags.writing.mcap_writer import FLUSH_S
 from liquid_control.bags.writing.messages import command_cdr, imu_cdr
-from liquid_control.bags.writing.model_mark import model_mark
 from liquid_control.bags.writing.sink import BagSink, open_sink
 from liquid_control.bags.writing.sqlite_writer import SqliteBagWriter
 from liquid_control.errors import OutputError
+from liquid_control.provenance import model_fingerprint
 from liquid_control.types import Command
 
 pytestmark = pytest.mark.unit
@@ -453,11 +453,11 @@ def test_a_background_bag_that_fails_says_so(tmp_path):
 def test_the_mark_of_a_model_is_the_hash_of_its_files(tmp_path):
     (tmp_path / "model.yaml").write_text("name: trail\n")
     (tmp_path / "weights.npz").write_bytes(b"abc")
-    mark = model_mark(tmp_path)
+    mark = model_fingerprint(tmp_path)
     assert mark["name"] == "trail"
     assert mark["sha256 weights.npz"] == (
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
     assert mark["sha256 model.yaml"] == sha256(b"name: trail\n").hexdigest()
     with pytest.raises(OutputError, match="expected a model folder"):
-        model_mark(tmp_path / "none")
+        model_fingerprint(tmp_path / "none")

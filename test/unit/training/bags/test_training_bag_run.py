@@ -11,12 +11,18 @@ from liquid_control.errors import BagError, ConfigError
 from liquid_control.perception.picture_statistics import PictureDistribution, picture_statistics
 from liquid_control.policy import load_model
 from liquid_control.training.bags.sources import bag_data
-from liquid_control.training.progress import load_progress
+from liquid_control.training.run_folder import load_progress
 from liquid_control.training.windows import split_flights
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(300)]
 
-LEARNER = {"cloning_steps": 4, "windows": 2, "window_steps": 8, "burn_in_steps": 2, "held_out": 2}
+LEARNER = {
+    "cloning_steps": 4,
+    "windows": 2,
+    "window_steps": 8,
+    "burn_in_steps": 2,
+    "held_out": 2,
+}
 NEVER_FLOWN = {"flights": 0, "final_flights": 0}
 
 
@@ -41,7 +47,7 @@ def bags(tmp_path):
 def test_bags_alone_make_a_model_that_never_flew_and_says_so(bags, tmp_path):
     data, _ = bag_data(bags)
     training = begin(tmp_path / "run", settings(), resume=False, data=data)
-    assert training.crew is None
+    assert training.actors is None
     training.run()
     model = load_model(tmp_path / "run" / "toy")
     made = model.settings.provenance
@@ -129,8 +135,8 @@ def test_nothing_to_learn_from_is_one_line(bags, tmp_path):
 def test_pieces_of_a_flight_are_kept_together():
     origins = np.array([0, 0, 0, 1, 2, 2, 3])
     split = split_flights(origins, 2)
-    assert split.held_out.tolist() == [3, 6]
+    assert split.validation.tolist() == [3, 6]
     assert split.train.tolist() == [0, 1, 2, 4, 5]
     alone = split_flights(np.array([4, 4]), 2)
-    assert alone.train.tolist() == alone.held_out.tolist() == [0, 1]
-    assert split_flights(np.array([0, 5, 5]), 20).held_out.tolist() == [1, 2]
+    assert alone.train.tolist() == alone.validation.tolist() == [0, 1]
+    assert split_flights(np.array([0, 5, 5]), 20).validation.tolist() == [1, 2]

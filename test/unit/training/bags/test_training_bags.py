@@ -9,12 +9,12 @@ from toy_bags import HEIGHT, MS, WIDTH, command, picture, state, write_bag
 
 from liquid_control.command.motors import MotorScaling
 from liquid_control.config.scenario import CameraSettings
-from liquid_control.perception.image import CameraView
-from liquid_control.training.bags.flight import measured
+from liquid_control.perception.camera_view import CameraView
 from liquid_control.training.bags.job import BagJob, BagSummary, piece_path, read_summary
-from liquid_control.training.bags.settings import BagSettings
+from liquid_control.training.bags.recorded_flights import measured
 from liquid_control.training.bags.sources import bag_data
-from liquid_control.training.flight_file import FlightData, read_flight
+from liquid_control.training.dataset import TrainingFlight, read_flight
+from liquid_control.training.training_settings import BagSettings
 from liquid_control.types import VehicleState
 
 pytestmark = pytest.mark.unit
@@ -23,7 +23,9 @@ VIEW = CameraView(WIDTH, HEIGHT, CameraSettings().horizontal_fov_deg)
 EVERY_50_MS = [50 * MS * number for number in range(40)]
 
 
-def read(path: Path, presets=(), flags=None, **settings) -> tuple[BagSummary, list[FlightData]]:
+def read(
+    path: Path, presets=(), flags=None, **settings
+) -> tuple[BagSummary, list[TrainingFlight]]:
     data, _ = bag_data([path], presets, flags)
     motors, home = MotorScaling(), path.parent / "dataset" / "bag.json"
     (source,) = data.sources
@@ -33,7 +35,7 @@ def read(path: Path, presets=(), flags=None, **settings) -> tuple[BagSummary, li
     return summary, [read_flight(piece_path(home, index))[0] for index in count]
 
 
-def numbers(piece: FlightData) -> list[int]:
+def numbers(piece: TrainingFlight) -> list[int]:
     """Return which pictures a piece has."""
     return [int(image[0, 0, 0]) + 256 * int(image[0, 1, 0]) for image in piece.images]
 
@@ -205,16 +207,16 @@ def test_what_is_no_bag_is_told_in_its_summary(tmp_path):
 def test_a_clock_that_is_set_back_begins_another_flight(tmp_path):
     """Stamps of the second half lie before the first's, filed after it: nothing pairs across."""
     from liquid_control.bags import Losses
-    from liquid_control.bags.events import Commanded, Seen, Speaker
-    from liquid_control.training.bags.flight import recorded_flights
-    from liquid_control.training.bags.settings import BagLabel
+    from liquid_control.bags.events import CommandEvent, CommandSource, FrameEvent
+    from liquid_control.training.bags.recorded_flights import recorded_flights
+    from liquid_control.training.training_settings import BagLabel
     from liquid_control.types import ImuWindow, Observation
 
     events = []
     for number, stamp in enumerate([*range(100, 120), *range(50, 70)]):
         window = ImuWindow.empty()
-        events.append(Seen(Observation(stamp * MS, picture(number), window), number))
-        events.append(Commanded(Speaker.POLICY, command(number), stamp * MS, number))
+        events.append(FrameEvent(Observation(stamp * MS, picture(number), window), number))
+        events.append(CommandEvent(CommandSource.POLICY, command(number), stamp * MS, number))
     flights = list(recorded_flights(events, VIEW, BagLabel.POLICY_COMMAND, Losses()))
     assert [len(flight.frames) for flight in flights] == [20, 20]
     assert [flight.labels[0][0] for flight in flights] == [100 * MS, 50 * MS]
@@ -223,18 +225,18 @@ def test_a_clock_that_is_set_back_begins_another_flight(tmp_path):
 def test_what_is_heard_of_the_next_flight_before_its_first_frame_is_its_own(tmp_path):
     """A frame waits for its IMU samples; odometry of its time has come by then."""
     from liquid_control.bags import Losses
-    from liquid_control.bags.events import Moved, Seen
-    from liquid_control.training.bags.flight import recorded_flights
-    from liquid_control.training.bags.settings import BagLabel
+    from liquid_control.bags.events import FrameEvent, OdometryEvent
+    from liquid_control.training.bags.recorded_flights import recorded_flights
+    from liquid_control.training.training_settings import BagLabel
     from liquid_control.types import ImuWindow, Observation
 
     def heard(number, speed_mps):
         stamp = 100 * MS * number
-        seen = Seen(Observation(stamp, picture(number), ImuWindow.empty()), number)
-        return [Moved(stamp, state(speed_mps)), seen]
+        seen = FrameEvent(Observation(stamp, picture(number), ImuWindow.empty()), number)
+        return [OdometryEvent(stamp, state(speed_mps)), seen]
 
     events = [event for number in range(20) for event in heard(number, 1.0)]
-    events += [Moved(0, state(2.0)), *heard(1, 2.0), *heard(2, 2.0)]
+    events += [OdometryEvent(0, state(2.0)), *heard(1, 2.0), *heard(2, 2.0)]
     first, second = recorded_flights(events, VIEW, BagLabel.ODOMETRY, Losses())
     assert [stamp for stamp, _ in first.labels] == [100 * MS * number for number in range(20)]
     assert {values[1] for _, values in first.labels} == {1.0}

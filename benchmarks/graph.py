@@ -1,0 +1,119 @@
+"""How fast the ROS 2 graph flies in lockstep, and how soon it answers in real time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from liquid_control.cli.options import override_words
+from liquid_control.graph.flight_graph import flight_progress_text, fly_through_graph
+from liquid_control.progress import StatusLine
+
+FIRST_SEED = 10_000
+LOCKSTEP = {"camera.rate_hz": 20.0, "forest.trees": 120}
+REALTIME = {
+    "camera.width": 128,
+    "camera.height": 72,
+    "camera.rate_hz": 30.0,
+    "trail.length_m": 130.0,
+    "trail.difficulty": 0.1,
+}
+"""Long enough for more than 60 s at 2 m/s."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphRow:
+    """One flight through the graph, measured.
+
+    Attributes:
+        real_time: simulated over wall clock, from the first tick to the last.
+        frames_lost: frames that were never answered; frames_late were answered after the next one.
+        latency_p50_ms: wall clock from a frame's publication to its command; likewise p99 and max.
+    """
+
+    mode: str
+    seed: int
+    simulated_s: float
+    wall_s: float
+    real_time: float
+    frames: int
+    frames_lost: int
+    frames_late: int
+    latency_p50_ms: float
+    latency_p99_ms: float
+    latency_max_ms: float
+
+
+def measure_graph(
+    model: Path, repeats: int, folder: Path
+) -> tuple[list[GraphRow], dict[str, Any]]:
+    """Fly `repeats` forests in lockstep, and one long trail in real time.
+
+    Raises:
+        GraphError: a process of the graph did not start or died.
+    """
+    rows = [
+        _measure("lockstep", FIRST_SEED + index, LOCKSTEP, model, folder)
+        for index in range(repeats)
+    ]
+    rows.append(_measure("realtime", FIRST_SEED, REALTIME, model, folder))
+    return rows, {"model": str(model), "lockstep": LOCKSTEP, "realtime": REALTIME}
+
+
+def _measure(
+    mode: str, seed: int, settings: dict[str, Any], model: Path, folder: Path
+) -> GraphRow:
+    with StatusLine(f"{mode}, seed {seed}", flight_progress_text) as line:
+        outcome = fly_through_graph(
+            scenario_name="trail",
+            seed=seed,
+            overrides=override_words(settings),
+            model=model,
+            out_dir=folder / f"{mode}-{seed}",
+            mode=mode,
+            rate=1.0,
+            record=False,
+            gui=False,
+            on_progress=line,
+        )
+    statistics = outcome["statistics"]
+    latency = {name: value or float("nan") for name, value in statistics["latency_ms"].items()}
+    return GraphRow(
+        mode=mode,
+        seed=seed,
+        simulated_s=statistics["simulated_s"],
+        wall_s=statistics["wall_s"],
+        real_time=statistics["rtf"],
+        frames=statistics["frames"],
+        frames_lost=statistics["frames_lost"],
+        frames_late=statistics["frames_late"],
+        latency_p50_ms=latency["p50"],
+        latency_p99_ms=latency["p99"],
+        latency_max_ms=latency["max"],
+    )
+
+
+def graph_table(rows: Sequence[GraphRow]) -> Table:
+    """Return one line a flight, and the median of those in lockstep."""
+    table = Table(title="four processes over ROS 2", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("mode")
+    names = ("seed", "simulated", "x real time", "frames", "lost", "late", "p50", "p99", "most")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        latencies = (row.latency_p50_ms, row.latency_p99_ms, row.latency_max_ms)
+        table.add_row(
+            row.mode,
+            str(row.seed),
+            f"{row.simulated_s:.1f} s",
+            f"{row.real_time:.2f}",
+            *(str(count) for count in (row.frames, row.frames_lost, row.frames_late)),
+            *(f"{value:.1f} ms" for value in latencies),
+        )
+    lockstep = [row.real_time for row in rows if row.mode == "lockstep"]
+    table.caption = f"lockstep: median {median(lockstep):.2f} x real time over {len(lockstep)}"
+    return table

@@ -1,0 +1,80 @@
+"""Every benchmark by the name that `liquid-control bench` takes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from rich.table import Table
+
+from liquid_control.config.locations import shipped
+
+FLOWN_MODEL = "models/trail_cfc19"
+Measurement: TypeAlias = tuple[Table, Sequence[Any], dict[str, Any]]
+"""A table for people, rows for `results.json`, and what was configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkRequest:
+    """Options of a benchmark.
+
+    Attributes:
+        model: folder, or `expert`; None for the benchmark's default.
+        repeats: flights with a seed each, or rounds.
+        resets: worlds made in one process, to measure memory.
+    """
+
+    model: str | None
+    repeats: int
+    resets: int
+
+
+def _cores(request: BenchmarkRequest, folder: Path) -> Measurement:
+    from benchmarks.cores import core_table, measure_cores
+
+    rows, config = measure_cores(request.repeats)
+    return core_table(rows), rows, config
+
+
+def _simulation(request: BenchmarkRequest, folder: Path) -> Measurement:
+    from benchmarks.simulation import measure_simulation, simulation_table
+
+    measured, config = measure_simulation(
+        request.model or "expert", request.repeats, request.resets
+    )
+    return simulation_table(measured), [measured], config
+
+
+def _graph(request: BenchmarkRequest, folder: Path) -> Measurement:
+    from benchmarks.graph import graph_table, measure_graph
+
+    model = shipped(Path(request.model or FLOWN_MODEL))
+    rows, config = measure_graph(model, request.repeats, folder)
+    return graph_table(rows), rows, config
+
+
+def _recording(request: BenchmarkRequest, folder: Path) -> Measurement:
+    from benchmarks.recording import measure_recording, record_table
+    from liquid_control.dependencies import check_installed
+
+    check_installed("rclpy", "ros", "record what nodes publish")
+    rows, config = measure_recording(request.repeats, folder)
+    return record_table(rows), rows, config
+
+
+def _replaying(request: BenchmarkRequest, folder: Path) -> Measurement:
+    from benchmarks.replay import measure_replay, replay_table
+    from liquid_control.dependencies import require_report
+
+    require_report()
+    rows, config = measure_replay(shipped(Path(request.model or FLOWN_MODEL)), request.repeats)
+    return replay_table(rows), rows, config
+
+
+BENCHMARKS: dict[str, Callable[[BenchmarkRequest, Path], Measurement]] = {
+    "core": _cores,
+    "sim": _simulation,
+    "graph": _graph,
+    "record": _recording,
+    "replay": _replaying,
+}

@@ -1,0 +1,204 @@
+"""Which files a recording consists of, recognised by what they contain, not by their names."""
+
+import io
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import yaml
+import zstandard
+
+from liquid_control.bags.losses import Loss, Losses
+from liquid_control.bags.storage.mcap_format import MAGIC as MCAP
+from liquid_control.bags.storage.mcap_part import McapPart
+from liquid_control.bags.storage.part import Contents, Part, RawMessage
+from liquid_control.bags.storage.sqlite import SqlitePart
+from liquid_control.errors import BagError
+
+SQLITE = b"SQLite format 3\x00"
+ZSTD = b"\x28\xb5\x2f\xfd"
+ROS1 = b"#ROSBAG V"
+METADATA = "metadata.yaml"
+SUFFIXES = (".mcap", ".db3")
+LARGEST_METADATA = 2**24
+LARGEST_RATIO = 1000
+LEAST_UNPACKED = 2**26
+"""A compressed part may grow by so much, and at least to so many bytes."""
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files of a recording: of a folder, those in it that are parts of bags.
+
+    Raises:
+        BagError: there are none.
+    """
+    try:
+        if not path.is_dir():
+            if not path.exists():
+                raise BagError(f"{path}: expected a bag, found nothing there")
+            return [path]
+        files = [file for file in sorted(path.iterdir()) if file.is_file() and _is_part(file)]
+    except OSError as error:
+        raise BagError(f"{path}: cannot be read ({error.strerror})") from error
+    if not files:
+        raise BagError(f"{path}: expected a folder with .mcap or .db3 files, found none in it")
+    return files
+
+
+def _is_part(file: Path) -> bool:
+    """Return whether a file in a folder is, or was, a part: one that cannot be read is missed."""
+    if file.suffix in SUFFIXES:
+        return True
+    try:
+        return bool(kind_of(file))
+    except OSError:
+        return False
+
+
+def open_parts(
+    paths: Sequence[Path],
+) -> tuple[list[Path], list[Part], dict[str, str], Losses]:
+    """Return the files of a recording, opened, with custom data, and what is lost of it.
+
+    A part that cannot be read is a loss as long as another can.
+
+    Raises:
+        BagError: none can.
+    """
+    if not paths:
+        raise BagError("expected the path of a bag, got none")
+    files: list[Path] = []
+    parts: list[Part] = []
+    custom: dict[str, str] = {}
+    losses = Losses()
+    problem: BagError | None = None
+    for path in paths:
+        try:
+            found = files_of(path)
+        except BagError as error:
+            problem = _missed(error, losses, problem)
+            continue
+        said, named = said_of(path)
+        custom |= said
+        for name in set(named) - {file.name for file in found}:
+            losses.count(Loss.MISSING_PART, f"{path / name}")
+        for part, file in [(_opened(file), file) for file in found]:
+            if isinstance(part, BagError):
+                problem = _missed(part, losses, problem)
+            else:
+                parts.append(part)
+                files.append(file)
+    if not parts and problem is not None:
+        raise problem
+    return files, parts, custom, losses
+
+
+def _opened(path: Path) -> Part | BagError:
+    try:
+        return open_part(path)
+    except BagError as error:
+        return error
+
+
+def _missed(error: BagError, losses: Losses, before: BagError | None) -> BagError:
+    losses.count(Loss.MISSING_PART, str(error))
+    return before or error
+
+
+def kind_of(path: Path) -> bytes:
+    """Return the magic that a file begins with; empty if it is none of ours."""
+    with path.open("rb") as stream:
+        head = stream.read(16)
+        stream.seek(-min(len(MCAP), path.stat().st_size), io.SEEK_END)
+        tail = stream.read()
+    for magic in (MCAP, SQLITE, ZSTD, ROS1):
+        if head.startswith(magic):
+            return magic
+    return MCAP if tail == MCAP else b""
+
+
+def open_part(path: Path, name: str | None = None) -> Part:
+    """Open one file.
+
+    Raises:
+        BagError: it is no bag, or nothing of it can be read.
+    """
+    name = name or str(path)
+    try:
+        size, kind = path.stat().st_size, kind_of(path)
+        if kind == MCAP:
+            return McapPart(name, path)
+        if kind == SQLITE:
+            return SqlitePart(name, path)
+        if kind == ZSTD:
+            return PackedPart(name, path)
+    except OSError as error:
+        raise BagError(f"{name}: cannot be read ({error.strerror})") from error
+    if kind == ROS1:
+        raise BagError(
+            f"{name}: is a ROS 1 bag; convert it with "
+            f"`rosbags-convert --src {name} --dst {Path(name).stem}`"
+        )
+    found = f"{size} bytes that are neither" if size else "an empty file"
+    raise BagError(f"{name}: expected an MCAP or sqlite3 bag, found {found}")
+
+
+class PackedPart:
+    """A file that was compressed as a whole: unpacked for as long as it is read.
+
+    Args:
+        name: what reports call it.
+        path: where it is.
+    """
+
+    def __init__(self, name: str, path: Path) -> None:
+        self._name, self._path = name, path
+        with unpacked(name, path, Losses()) as plain:
+            self.contents: Contents = open_part(plain, name).contents
+
+    def messages(
+        self, topics: Collection[str], losses: Losses, start_ns: int
+    ) -> Iterator[RawMessage]:
+        """Yield messages by log time; see `Part`."""
+        with unpacked(self._name, self._path, losses) as plain:
+            yield from open_part(plain, self._name).messages(topics, losses, start_ns)
+
+
+@contextmanager
+def unpacked(name: str, path: Path, losses: Losses) -> Iterator[Path]:
+    """Unpack a file for as long as the context lasts, as far as it goes.
+
+    Raises:
+        BagError: it would fill the disk.
+    """
+    allowed = max(LEAST_UNPACKED, LARGEST_RATIO * path.stat().st_size)
+    with NamedTemporaryFile(suffix=".bag") as target:
+        allowed = min(allowed, shutil.disk_usage(Path(target.name).parent).free // 2)
+        with path.open("rb") as source:
+            reader = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
+            try:
+                while data := reader.read(2**20):
+                    allowed -= len(data)
+                    if allowed < 0:
+                        raise BagError(f"{name}: grows too large when it is unpacked")
+                    target.write(data)
+            except zstandard.ZstdError as error:
+                losses.count(Loss.ENDS_EARLY, f"{name}: does not decompress ({error})")
+        target.flush()
+        if target.tell() == 0:
+            raise BagError(f"{name}: expected a compressed bag, found nothing that decompresses")
+        yield Path(target.name)
+
+
+def said_of(path: Path) -> tuple[dict[str, str], list[str]]:
+    """Return what a folder's metadata.yaml has as custom data, and the files that it names."""
+    try:
+        with (path / METADATA).open("rb") as stream:
+            said = yaml.safe_load(stream.read(LARGEST_METADATA))["rosbag2_bagfile_information"]
+        custom = said.get("custom_data") or {}
+        files = [Path(str(file)).name for file in said.get("relative_file_paths") or []]
+        return {str(key): str(value) for key, value in custom.items()}, files
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError):
+        return {}, []

@@ -1,0 +1,273 @@
+"""A survey of a bag, for people and for programs."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from liquid_control.bags.bag import Bag
+from liquid_control.bags.survey import Survey, Traffic, metadata_records
+from liquid_control.bags.topics import RoleFinding, Source
+from liquid_control.bags.topics.roles import Role
+from liquid_control.config import load_scenario
+from liquid_control.config.descriptions import about, success_rule, values_of
+from liquid_control.config.disturbances import disturbances
+from liquid_control.config.scenario import scenario_names
+from liquid_control.errors import ConfigError
+from liquid_control.message_types import IMU, TWIST, TWIST_STAMPED
+from liquid_control.types import NANOSECONDS
+
+if TYPE_CHECKING:
+    from liquid_control.replay.result import ReplayResult
+
+
+SCHEMA = 1
+CALENDAR_NS = 10**18
+"""Times from here on (2001) are dates; smaller ones are a simulation's."""
+STORAGES = {".mcap": "mcap", ".db3": "sqlite3", ".partial": "mcap, unfinished"}
+
+
+def print_survey(bag: Bag, found: Survey, console: Console) -> None:
+    """Print what a bag holds: facts, topics, roles, losses, and what it is good for."""
+    for label, value in _facts(bag, found):
+        console.print(f"[bold]{label}[/] {escape(value)}", highlight=False)
+    console.print(_topic_table(bag, found))
+    console.print(_role_table(found))
+    for line in found.losses.lines():
+        console.print(f"[yellow]lost[/] {escape(line)}", highlight=False)
+    for label, obstacle in (
+        ("replay", found.obstacle),
+        ("training", found.obstacle_to_training),
+    ):
+        said = any(obstacle == finding.problem for finding in found.findings.values())
+        why = "see above" if said else escape(obstacle)
+        word = f"[red]no[/]: {why}" if obstacle else "[green]yes[/]"
+        console.print(f"[bold]{label}[/] {word}", highlight=False)
+
+
+def as_document(bag: Bag, found: Survey) -> dict[str, Any]:
+    """Return what a bag holds as JSON's values."""
+    return {
+        "schema": SCHEMA,
+        "bag": [str(part) for part in bag.parts],
+        "storage": _storage(bag),
+        "size_bytes": bag.size_bytes,
+        "start_ns": _span(found)[0],
+        "end_ns": _span(found)[1],
+        "duration_s": _duration_s(found),
+        "metadata": metadata_records(bag),
+        "topics": [_topic(bag, name, found.traffic[name]) for name in sorted(found.traffic)],
+        "roles": {role.value: _role(finding) for role, finding in found.findings.items()},
+        "pictures": {
+            "frames": found.content.frames,
+            "sizes": {f"{w}x{h}": n for (w, h), n in sorted(found.content.sizes.items())},
+            "horizontal_fov_deg": found.content.fov_deg,
+            "imu_samples_per_frame": _samples_per_frame(found),
+        },
+        "commands": {who.value: number for who, number in found.content.commands.items()},
+        "losses": {
+            loss.name.lower(): {"count": number, "first": found.losses.reasons[loss]}
+            for loss, number in found.losses.counts.items()
+        },
+        "replay": {"possible": not found.obstacle, "obstacle": found.obstacle or None},
+        "training": {
+            "possible": not found.obstacle_to_training,
+            "obstacle": found.obstacle_to_training or None,
+        },
+    }
+
+
+def _topic(bag: Bag, name: str, traffic: Traffic) -> dict[str, Any]:
+    info = bag.topics.get(name)
+    return {
+        "name": name,
+        "type": info.type if info else None,
+        "count": traffic.count,
+        "size_bytes": traffic.size_bytes,
+        "rate_hz": traffic.rate_hz,
+        "longest_gap_s": traffic.longest_gap_ns / NANOSECONDS,
+        "defined": bool(info and info.definition),
+    }
+
+
+def _role(finding: RoleFinding) -> dict[str, Any]:
+    source = finding.source
+    return {
+        "topic": source.topic if source else None,
+        "manner": _manner(source) or None if source else None,
+        "problem": finding.problem or None,
+        "choices": list(finding.choices),
+    }
+
+
+def _facts(bag: Bag, found: Survey) -> Iterator[tuple[str, str]]:
+    yield "bag", ", ".join(str(part) for part in bag.parts)
+    yield "storage", f"{_storage(bag)}, {_bytes(bag.size_bytes)}"
+    start_ns, _ = _span(found)
+    if start_ns is not None:
+        begun = datetime.fromtimestamp(start_ns // NANOSECONDS, timezone.utc)
+        since = f", from {begun:%Y-%m-%d %H:%M:%S} UTC" if start_ns > CALENDAR_NS else ""
+        yield "duration", f"{_duration_s(found):.2f} s{since}"
+    sizes = found.content.sizes
+    if sizes:
+        shapes = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
+        fov = found.content.fov_deg
+        view = "not calibrated" if fov is None else f"{fov:.1f} degrees across"
+        yield "pictures", f"{found.content.frames} of {shapes}, {view}"
+    per_frame = _samples_per_frame(found)
+    if per_frame:
+        yield "imu", f"{per_frame:.1f} samples a frame"
+    yield from _metadata(metadata_records(bag))
+
+
+def _metadata(records: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
+    for name, values in sorted(records.items()):
+        if name.startswith("parameters/"):
+            yield name, f"{len(values)} values"
+        elif values:
+            pairs = (f"{key} {_short(value)}" for key, value in values.items())
+            yield name, ", ".join(pairs)
+
+
+def _short(value: str, longest: int = 24) -> str:
+    text = " ".join(value.split())
+    return text if len(text) <= longest else f"{text[: longest - 8]}…"
+
+
+def _topic_table(bag: Bag, found: Survey) -> Table:
+    table = Table("topic", "type", box=None, padding=(0, 2), header_style="bold")
+    for label in ("messages", "rate", "longest gap", "size"):
+        table.add_column(label, justify="right")
+    for name in sorted(found.traffic):
+        traffic, info = found.traffic[name], bag.topics.get(name)
+        rate = "" if traffic.rate_hz is None else f"{traffic.rate_hz:.1f} Hz"
+        gap = f"{traffic.longest_gap_ns / NANOSECONDS:.3f} s" if traffic.count > 1 else ""
+        kind = info.type.replace("/msg/", "/") if info else "?"
+        size = _bytes(traffic.size_bytes)
+        table.add_row(escape(name), escape(kind), str(traffic.count), rate, gap, size)
+    return table
+
+
+def _role_table(found: Survey) -> Table:
+    table = Table("role", "topic", "read as", box=None, padding=(0, 2), header_style="bold")
+    for role in Role:
+        finding = found.findings[role]
+        source = finding.source
+        if source is None:
+            table.add_row(role.value, "[yellow]-[/]", escape(finding.problem or "left empty"))
+        else:
+            table.add_row(role.value, escape(source.topic), _manner(source))
+    return table
+
+
+def _manner(source: Source) -> str:
+    if source.type in (TWIST, TWIST_STAMPED):
+        return f"velocity in the {source.frame.value} frame"
+    if source.type == IMU:
+        return f"{source.axes.value} axes"
+    return source.type.replace("/msg/", "/")
+
+
+def _storage(bag: Bag) -> str:
+    kinds = {STORAGES.get(part.suffix, "rosbag2 folder") for part in bag.parts}
+    return " and ".join(sorted(kinds)) + (f", {len(bag.parts)} parts" if bag.parts[1:] else "")
+
+
+def _span(found: Survey) -> tuple[int | None, int | None]:
+    heard = [traffic for traffic in found.traffic.values() if traffic.first_ns is not None]
+    if not heard:
+        return None, None
+    return min(t.first_ns or 0 for t in heard), max(t.last_ns for t in heard)
+
+
+def _duration_s(found: Survey) -> float:
+    start_ns, end_ns = _span(found)
+    return 0.0 if start_ns is None or end_ns is None else (end_ns - start_ns) / NANOSECONDS
+
+
+def _samples_per_frame(found: Survey) -> float | None:
+    frames = found.content.frames
+    return found.content.imu_samples / frames if frames else None
+
+
+def _bytes(size: int) -> str:
+    for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size} B"
+
+
+def chosen(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the scenarios and the disturbances among names; all of both if there are none.
+
+    Raises:
+        ConfigError: a name is neither.
+    """
+    scenarios, disturbed = scenario_names(), list(disturbances())
+    known = [*scenarios, *disturbed]
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise ConfigError(
+                f"unknown scenario or disturbance {name!r}; {hint}there are: {', '.join(known)}"
+            )
+    if not names:
+        return scenarios, disturbed
+    return [n for n in scenarios if n in names], [n for n in disturbed if n in names]
+
+
+def scenario_table(names: Sequence[str]) -> Table:
+    """Return name, task, what the file says of itself, and when a flight succeeds."""
+    table = Table(title="scenarios", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("", "task", "what it is", "success"):
+        table.add_column(name)
+    for name in names:
+        scenario = load_scenario(name)
+        table.add_row(name, scenario.task.kind.value, about(name), success_rule(scenario))
+    return table
+
+
+def disturbance_table(names: Sequence[str]) -> Table:
+    """Return name, group, what it does, and its keys with the values of severities 1 to 5."""
+    title = "disturbances, severities 1 to 5; severity 0 is the undisturbed flight"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for name in ("", "group", "what it does", "keys"):
+        table.add_column(name)
+    named = {name: disturbances()[name] for name in names}
+    for name, disturbance in named.items():
+        keys = [f"{key} {values_of(values)}" for key, values in disturbance.keys.items()]
+        last = name == [n for n in named if named[n].group == disturbance.group][-1]
+        about_it = (disturbance.group, disturbance.about)
+        table.add_row(name, *about_it, "\n".join(keys), end_section=last)
+    return table
+
+
+def axes_table(judgement: "ReplayResult") -> Table:
+    """Return the errors by axis, for policy and guarded commands."""
+    from liquid_control.replay.comparison import AXES, UNITS
+
+    label = "nothing" if judgement.other is None else judgement.other.label
+    title = f"replayed less {label}"
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for name in ("commands", "axis"):
+        table.add_column(name)
+    for name in ("MAE", "RMSE", "bias", "largest", "correlation"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for comparison in (judgement.policy, judgement.guarded):
+        for number, (name, unit) in enumerate(zip(AXES, UNITS, strict=True)):
+            if comparison is None:
+                continue
+            error = comparison.axes[name]
+            table.add_row(
+                f"{comparison.what}, {len(comparison.stamp_ns)}" if number == 0 else "",
+                f"{name}, {unit}",
+                *(f"{value:.3g}" for value in (error.mae, error.rmse, error.bias, error.maximum)),
+                "-" if error.correlation is None else f"{error.correlation:.4f}",
+            )
+    return table

@@ -1,0 +1,197 @@
+"""Every core by name: where it is, its two sizes, what it does with elapsed time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Literal
+
+from liquid_control.cores.base import Core
+from liquid_control.cores.ltc import LTC
+from liquid_control.cores.wired_cfc import WiredCfC
+from liquid_control.errors import ConfigError
+from liquid_control.liquid.wiring_generators import auto_ncp
+
+Size = Literal["small", "usual"]
+
+HERE = "liquid_control.cores"
+
+
+@dataclass(frozen=True)
+class CoreKind:
+    """One architecture of the field.
+
+    Attributes:
+        target: "module:Class", imported when the first one is built.
+        small: keyword arguments that bring it near the parameters of 19 liquid neurons.
+        usual: keyword arguments of its usual size.
+        time: what it does with the elapsed time of a step.
+        paper: where it comes from.
+    """
+
+    target: str
+    small: Mapping[str, Any] = field(default_factory=dict)
+    usual: Mapping[str, Any] = field(default_factory=dict)
+    time: str = ""
+    paper: str = ""
+
+    def build(self, input_size: int, output_size: int, **options: Any) -> Core:
+        """Return a core of this kind with the keyword arguments of its constructor."""
+        module, _, name = self.target.partition(":")
+        core: Core = getattr(import_module(module), name)(input_size, output_size, **options)
+        return core
+
+
+INPUT = "log1p(dt) is a feature"
+
+CORES: dict[str, CoreKind] = {
+    "ltc": CoreKind(
+        f"{HERE}.kinds:ltc",
+        {"neurons": 19},
+        {"neurons": 64},
+        "solves its differential equation over dt",
+        "arXiv 2006.04439",
+    ),
+    "cfc_wired": CoreKind(
+        f"{HERE}.kinds:wired_cfc",
+        {"neurons": 19},
+        {"neurons": 64},
+        "dt moves its time gates",
+        "arXiv 2106.13898, doi 10.1038/s42256-020-00237-3",
+    ),
+    "cfc": CoreKind(
+        f"{HERE}.cfc:DenseCfC",
+        {"units": 12, "backbone_units": 20},
+        {"units": 64, "backbone_units": 128},
+        "dt moves its time gates",
+        "arXiv 2106.13898",
+    ),
+    "cfc_mm": CoreKind(
+        f"{HERE}.cfc:mixed_cfc",
+        {"units": 8, "backbone_units": 8},
+        {"units": 64, "backbone_units": 128},
+        "dt moves its time gates",
+        "arXiv 2106.13898, 2006.04418",
+    ),
+    "ct_rnn": CoreKind(
+        f"{HERE}.ode_cores:CTRNN",
+        {"hidden": 28},
+        {"hidden": 64},
+        "solves its differential equation over dt",
+        "doi 10.1016/S0893-6080(05)80125-X",
+    ),
+    "ode_rnn": CoreKind(
+        f"{HERE}.ode_cores:ODERNN",
+        {"hidden": 12, "width": 12},
+        {"hidden": 64},
+        "solves a differential equation over dt between updates",
+        "arXiv 1907.03907",
+    ),
+    "gru_ode": CoreKind(
+        f"{HERE}.ode_cores:GRUODE",
+        {"hidden": 13},
+        {"hidden": 64},
+        "solves its differential equation over dt",
+        "arXiv 1905.12374",
+    ),
+    "mlp": CoreKind(f"{HERE}.mlp:MLP", {"hidden": 28}, {"hidden": 128}, INPUT, "none needed"),
+    "lstm": CoreKind(
+        f"{HERE}.lstm_gru:LSTM",
+        {"hidden": 10},
+        {"hidden": 64},
+        INPUT,
+        "doi 10.1162/neco.1997.9.8.1735",
+    ),
+    "gru": CoreKind(
+        f"{HERE}.lstm_gru:GRU", {"hidden": 13}, {"hidden": 64}, INPUT, "arXiv 1406.1078"
+    ),
+    "gru_d": CoreKind(
+        f"{HERE}.gru_d:GRUD",
+        {"hidden": 13},
+        {"hidden": 64},
+        "the state decays over dt",
+        "doi 10.1038/s41598-018-24271-9",
+    ),
+    "tcn": CoreKind(
+        f"{HERE}.tcn:TCN",
+        {"channels": 9, "blocks": 3, "kernel": 2},
+        {"channels": 32, "blocks": 4, "kernel": 3},
+        INPUT,
+        "arXiv 1803.01271",
+    ),
+    "transformer": CoreKind(
+        f"{HERE}.transformer:Transformer",
+        {"width": 12, "heads": 2, "layers": 1, "window": 16},
+        {"width": 64, "heads": 4, "layers": 2, "window": 32},
+        "attention decays over the time between two steps; log1p(dt) is a feature",
+        "arXiv 1706.03762, 2205.09921",
+    ),
+    "ssm": CoreKind(
+        f"{HERE}.ssm:SSM",
+        {"width": 10, "modes": 4, "layers": 1},
+        {"width": 32, "modes": 16, "layers": 2},
+        "the step of the discretisation is a multiple of dt",
+        "arXiv 2312.00752",
+    ),
+    "rwkv": CoreKind(
+        f"{HERE}.rwkv:RWKV",
+        {"width": 10, "layers": 1},
+        {"width": 64, "layers": 2},
+        "sums decay over dt",
+        "arXiv 2305.13048",
+    ),
+    "hyena": CoreKind(
+        f"{HERE}.hyena:Hyena",
+        {"width": 12, "layers": 1, "filter_length": 16, "filter_width": 8},
+        {"width": 64, "layers": 2, "filter_length": 64, "filter_width": 32},
+        INPUT,
+        "arXiv 2302.10866",
+    ),
+}
+
+
+def make_core(
+    name: str,
+    input_size: int,
+    output_size: int,
+    *,
+    size: Size = "small",
+    seed: int = 0,
+    **options: Any,
+) -> Core:
+    """Return a core with fresh weights.
+
+    Args:
+        name: a key of `CORES`.
+        input_size: number of features.
+        output_size: number of outputs.
+        size: "small", near the parameters of 19 liquid neurons, or "usual", as the field has it.
+        seed: of the first weights.
+        **options: further keyword arguments of the core, which replace those of the size.
+
+    Raises:
+        ConfigError: no core of this name or size; the message lists the choices.
+    """
+    if name not in CORES:
+        raise ConfigError(f"no core named {name!r}; choose one of {', '.join(CORES)}")
+    sizes = {"small": CORES[name].small, "usual": CORES[name].usual}
+    if size not in sizes:
+        raise ConfigError(f"no size {size!r}; choose one of {', '.join(sizes)}")
+    return CORES[name].build(input_size, output_size, seed=seed, **{**sizes[size], **options})
+
+
+def ltc(input_size: int, output_size: int, *, neurons: int = 19, **options: Any) -> LTC:
+    """Return an LTC over `auto_ncp(input_size, neurons, output_size)`."""
+    return LTC(auto_ncp(input_size, neurons, output_size), **options)
+
+
+def wired_cfc(
+    input_size: int,
+    output_size: int,
+    *,
+    neurons: int = 19,
+    time_unit_s: float = 0.05,
+    **options: Any,
+) -> WiredCfC:
+    """Return a wired CfC over `auto_ncp(input_size, neurons, output_size)`."""
+    wiring = auto_ncp(input_size, neurons, output_size)
+    return WiredCfC(wiring, time_unit_s=time_unit_s, **options)

@@ -1,0 +1,289 @@
+"""Liquid time-constant networks: neurons whose time constants depend on what they hear.
+
+Hasani, Lechner, Amini, Rus, Grosu, AAAI 2021 (arXiv 2006.04439), in the form that neural circuit
+policies take (Lechner et al. 2020, doi 10.1038/s42256-020-00237-3): neuron i with leak and
+synapses from neurons and inputs j,
+
+    cm_i dv_i/dt = gleak_i (vleak_i - v_i) + sum_j w_ji s_ji (erev_ji - v_i),
+    s_ji = sigmoid(sigma_ji (u_j - mu_ji)).
+
+Theorem 2 of the paper bounds the states: all of the right-hand side pulls v_i towards vleak_i or
+some erev_ji, so v_i stays between the least and the greatest of these and its first value. The
+fused solver keeps this for any elapsed time, since its step is a mean of these and v_i.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from liquid_control.cores.base import Core, check_time_unit, seeded_init
+from liquid_control.cores.ltc_scan import fused_scan
+from liquid_control.cores.solvers import Flow, Fused, Solver, check_solved, march
+from liquid_control.liquid.wiring import Synapses as Polarity
+from liquid_control.liquid.wiring import Wiring
+
+
+@dataclass(frozen=True, slots=True)
+class LtcNet:
+    """Parameters of an LTC with R sensory and S other synapses, divided by the capacitances.
+
+    Attributes:
+        offset_in: of the sensory synapses' activation, input mapping included, [R].
+        slope_in: [I, R].
+        collection_in: from open sensory synapses to currents and conductances, [R, 2 N].
+        leak: current and conductance of the leaks, [2 N].
+        offset: of the synapses between neurons, [S].
+        slope: [N, S].
+        collection: [S, 2 N].
+    """
+
+    offset_in: Tensor
+    slope_in: Tensor
+    collection_in: Tensor
+    leak: Tensor
+    offset: Tensor
+    slope: Tensor
+    collection: Tensor
+
+    def drive(self, x: Tensor) -> Tensor:
+        """Return current and conductance that do not come from neurons, [..., 2 N]."""
+        opened = torch.sigmoid(self.offset_in + x @ self.slope_in)
+        return self.leak + opened @ self.collection_in
+
+    def flow(self, drive: Tensor) -> Flow:
+        """Return the equation under one step's drive [B, 2 N]."""
+
+        def rates(state: Tensor) -> tuple[Tensor, Tensor]:
+            opened = torch.sigmoid(torch.addmm(self.offset, state, self.slope))
+            current, conductance = torch.addmm(drive, opened, self.collection).chunk(2, dim=1)
+            return current, conductance
+
+        return Flow(rates, (drive, self.offset, self.slope, self.collection))
+
+
+W_RANGE = (0.001, 1.0)
+SIGMA_RANGE = (3.0, 8.0)
+MU_RANGE = (0.3, 0.8)
+"""Ranges of fresh parameters, as ncps 1.0.1 draws them."""
+
+
+class SynapseBank(nn.Module):
+    """The synapses from K sources to N neurons, parameters for those S that exist only.
+
+    A synapse from source j to neuron i conducts w * sigmoid(sigma * (u_j - mu)) towards its
+    reversal potential erev, whose sign is the polarity to begin with.
+
+    Attributes:
+        w: raw maximum conductance, [S].
+        sigma: slope of the activation, [S].
+        mu: source potential at half activation, [S].
+        erev: reversal potential, [S].
+        source: index of each synapse's source, [S].
+        target: index of each synapse's neuron, [S].
+    """
+
+    source: Tensor
+    target: Tensor
+    from_source: Tensor
+    to_target: Tensor
+
+    def __init__(self, polarity: Polarity) -> None:
+        super().__init__()
+        signs = torch.tensor(polarity, dtype=torch.get_default_dtype())
+        source, target = signs.nonzero(as_tuple=True)
+        count = len(source)
+        self.w = nn.Parameter(uniform(W_RANGE, count))
+        self.sigma = nn.Parameter(uniform(SIGMA_RANGE, count))
+        self.mu = nn.Parameter(uniform(MU_RANGE, count))
+        self.erev = nn.Parameter(signs[source, target])
+        self.register_buffer("source", source, persistent=False)
+        self.register_buffer("target", target, persistent=False)
+        sources, neurons = (functional.one_hot(torch.arange(size)) for size in signs.shape)
+        self.register_buffer("from_source", sources[source].t().to(signs), persistent=False)
+        self.register_buffer("to_target", neurons[target].to(signs), persistent=False)
+
+    def activation(self) -> tuple[Tensor, Tensor]:
+        """Return offset [S] and slope [K, S]: synapses open by sigmoid(offset + u @ slope)."""
+        return -self.sigma * self.mu, self.from_source * self.sigma
+
+    def collection(self, w: Tensor) -> Tensor:
+        """Return what takes open synapses to currents and conductances of neurons, [S, 2 N].
+
+        Args:
+            w: maximum conductance, [S], >= 0.
+        """
+        return torch.cat(
+            [self.to_target * (w * self.erev)[:, None], self.to_target * w[:, None]], dim=1
+        )
+
+    def reversal_range(self) -> tuple[Tensor, Tensor]:
+        """Return the least and greatest of 0 and each neuron's reversal potentials, [N] each."""
+        erev = self.erev.detach()
+        none = erev.new_zeros(self.to_target.shape[1])
+        least = none.scatter_reduce(0, self.target, erev, "amin")
+        return least, none.scatter_reduce(0, self.target, erev, "amax")
+
+
+def uniform(span: tuple[float, float], count: int) -> Tensor:
+    """Return uniform draws between two bounds, [count], from torch's generator."""
+    return torch.empty(count).uniform_(*span)
+
+
+GLEAK_RANGE = (0.001, 1.0)
+VLEAK_RANGE = (-0.2, 0.2)
+CM_RANGE = (0.4, 0.6)
+"""Ranges of fresh parameters, as ncps 1.0.1 draws them."""
+
+LEAST_CM = 1e-8
+"""A capacitance of zero would make a neuron follow its inputs at once; one this small does too."""
+
+
+class Positivity(str, Enum):
+    """How conductances and capacitances are kept from being negative.
+
+    `SOFTPLUS`: softplus of the stored parameter, ncps's implicit_param_constraints=True.
+    `CLIPPED`: the stored parameter itself, negative values count as zero; call
+    `LTC.clip_parameters` after each step of an optimiser, as ncps's apply_weight_constraints.
+    """
+
+    SOFTPLUS = "softplus"
+    CLIPPED = "clipped"
+
+
+class LTC(Core):
+    """A wired liquid time-constant core; its outputs are the wiring's last layer, mapped.
+
+    Attributes:
+        wiring: synapses and their polarities.
+        solver: carries states through elapsed time.
+        positivity: how conductances and capacitances stay positive.
+        time_unit_s: elapsed time is divided by it, s.
+    """
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        *,
+        solver: Solver | None = None,
+        positivity: Positivity = Positivity.SOFTPLUS,
+        time_unit_s: float = 0.05,
+        seed: int = 0,
+    ) -> None:
+        """Draw a fresh core.
+
+        Args:
+            wiring: synapses and their polarities; each synapse may join any two neurons.
+            solver: None for `Fused()`, six unfolds.
+            positivity: how conductances and capacitances stay positive.
+            time_unit_s: elapsed time that counts as one, best the nominal dt, s.
+            seed: of the draws.
+
+        Raises:
+            CellError: time_unit_s is not positive.
+        """
+        super().__init__(wiring.inputs, wiring.outputs, wiring.neurons)
+        check_time_unit(time_unit_s)
+        self.wiring = wiring
+        self.solver = solver or Fused()
+        self.positivity = Positivity(positivity)
+        self.time_unit_s = time_unit_s
+        with seeded_init(seed):
+            self.gleak = nn.Parameter(uniform(GLEAK_RANGE, wiring.neurons))
+            self.vleak = nn.Parameter(uniform(VLEAK_RANGE, wiring.neurons))
+            self.cm = nn.Parameter(uniform(CM_RANGE, wiring.neurons))
+            self.recurrent = SynapseBank(wiring.recurrent)
+            self.sensory = SynapseBank(wiring.sensory)
+        self.input_w = nn.Parameter(torch.ones(wiring.inputs))
+        self.input_b = nn.Parameter(torch.zeros(wiring.inputs))
+        self.output_w = nn.Parameter(torch.ones(wiring.outputs))
+        self.output_b = nn.Parameter(torch.zeros(wiring.outputs))
+        if self.positivity is Positivity.SOFTPLUS:
+            with torch.no_grad():
+                for raw in self._positives():
+                    raw.copy_(torch.log(torch.expm1(raw)))
+
+    def state_range(self) -> tuple[Tensor, Tensor]:
+        """Return what a state that starts at zero stays between, low [N] and high [N]."""
+        vleak = self.vleak.detach()
+        spans = [(vleak, vleak)] + [bank.reversal_range() for bank in self._banks()]
+        lows, highs = (torch.stack(ends) for ends in zip(*spans, strict=True))
+        return lows.amin(dim=0).clamp(max=0.0), highs.amax(dim=0).clamp(min=0.0)
+
+    def clip_parameters(self) -> None:
+        """Set negative conductances and capacitances to zero, where they are `CLIPPED`."""
+        if self.positivity is Positivity.CLIPPED:
+            with torch.no_grad():
+                for raw in self._positives():
+                    raw.clamp_(min=0.0)
+
+    def _advance(self, x: Tensor, state: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, after = self._march(x[:, None], state, dt[:, None], None)
+        return outputs[:, 0], after
+
+    def _scan(
+        self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        if not (isinstance(self.solver, Fused) and torch.is_grad_enabled()):
+            return self._march(x, state, dt, mask)
+        if mask is not None:
+            dt = torch.where(mask, dt, 0.0)
+        elapsed = dt / self.time_unit_s
+        net = self._net()
+        drive = net.drive(x.transpose(0, 1)).contiguous()
+        part = self.solver.part(elapsed).t().contiguous()
+        inner = (net.offset, net.slope, net.collection)
+        states = fused_scan(drive, state, part, *inner, self.solver.unfolds).transpose(0, 1)
+        check_solved(self.solver.name, states, state, elapsed, self._bound())
+        return self._read(states), states[:, -1]
+
+    def _march(
+        self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        net = self._net()
+        drives = net.drive(x)
+        states = march(
+            self.solver,
+            lambda t: net.flow(drives[:, t]),
+            state,
+            dt / self.time_unit_s,
+            mask,
+            bound=self._bound(),
+        )
+        return self._read(states), states[:, -1]
+
+    def _net(self) -> LtcNet:
+        """Return what the parameters amount to; one for all steps of a sequence."""
+        gleak, cm = self._positive(self.gleak), self._positive(self.cm)
+        charge = (1.0 / cm.clamp(min=LEAST_CM)).repeat(2)
+        offset, slope = self.sensory.activation()
+        offset = torch.addmv(offset, slope.t(), self.input_b)
+        return LtcNet(
+            offset_in=offset,
+            slope_in=slope * self.input_w[:, None],
+            collection_in=self.sensory.collection(self._positive(self.sensory.w)) * charge,
+            leak=torch.cat([gleak * self.vleak, gleak]) * charge,
+            offset=self.recurrent.activation()[0],
+            slope=self.recurrent.activation()[1],
+            collection=self.recurrent.collection(self._positive(self.recurrent.w)) * charge,
+        )
+
+    def _read(self, states: Tensor) -> Tensor:
+        motor = states[..., self.wiring.slices[-1]]
+        return torch.addcmul(self.output_b, motor, self.output_w)
+
+    def _bound(self) -> float:
+        return max(float(end.abs().max()) for end in self.state_range())
+
+    def _banks(self) -> tuple[SynapseBank, SynapseBank]:
+        return self.recurrent, self.sensory
+
+    def _positives(self) -> list[nn.Parameter]:
+        return [self.gleak, self.cm, *(bank.w for bank in self._banks())]
+
+    def _positive(self, raw: Tensor) -> Tensor:
+        if self.positivity is Positivity.SOFTPLUS:
+            return functional.softplus(raw)
+        return raw.clamp(min=0.0)

@@ -1,0 +1,149 @@
+"""RWKV: attention without queries, as a recurrence (Peng et al. 2023, arXiv 2305.13048).
+
+Time mixing, every channel for itself, with r, k, v linear in μ ⊙ x_t + (1 - μ) ⊙ x_{t-1}:
+wkv_t = (Σ_{i<t} e^{-w (τ_t - τ_i) / unit + k_i} v_i + e^{u + k_t} v_t) / (the same without v),
+x ← x + W_o (σ(r_t) ⊙ wkv_t). Channel mixing: x ← x + σ(r'_t) ⊙ W_v max(k'_t, 0)².
+The paper counts steps, (t - 1 - i); here real time passes, (τ_t - τ_i) / unit, which for steps of
+one unit is the paper's with w added to its u. The past reaches the new step only after it decayed.
+The state keeps, for each layer, the two x_{t-1}, the sums with and without v, and the exponent m
+that both are scaled down by (the largest so far, decayed), so that e^k cannot overflow.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from liquid_control.cores.base import (
+    SequenceCore,
+    StateLayout,
+    check_sizes,
+    check_time_unit,
+    seeded_init,
+)
+from liquid_control.cores.sequence_ops import counted, linear_scan, slide
+
+NOTHING = -1e30
+"""An exponent whose power is zero, for a past in which nothing came."""
+
+
+class RWKV(SequenceCore):
+    """Exponentially forgotten averages over real time, gated by the input."""
+
+    def __init__(
+        self,
+        input_size: int,
+        output_size: int,
+        *,
+        width: int = 64,
+        layers: int = 2,
+        expand: int = 4,
+        time_unit_s: float = 0.05,
+        seed: int = 0,
+    ) -> None:
+        check_sizes(width=width, layers=layers, expand=expand)
+        check_time_unit(time_unit_s)
+        pieces = StateLayout([(1, width), (1, width), (3, width)] * layers)
+        super().__init__(input_size, output_size, pieces.size)
+        self.time_unit_s, self._pieces = time_unit_s, pieces
+        with seeded_init(seed):
+            self.embed = nn.Sequential(nn.Linear(input_size, width), nn.LayerNorm(width))
+            self.time_mixing = nn.ModuleList(_TimeMixing(width) for _ in range(layers))
+            self.channel_mixing = nn.ModuleList(
+                _ChannelMixing(width, expand * width) for _ in range(layers)
+            )
+            self.readout = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, output_size))
+
+    def _start(self, batch: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        state = torch.zeros(batch, self.state_size, dtype=dtype, device=device)
+        parts = self._pieces.split(state)
+        for sums in parts[2::3]:
+            sums[:, 2] = NOTHING
+        return self._pieces.join(parts)
+
+    def _run(
+        self, x: Tensor, state: Tensor, dt: Tensor, count: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        features, parts, after = self.embed(x), self._pieces.split(state), []
+        for index, (time, channel) in enumerate(
+            zip(self.time_mixing, self.channel_mixing, strict=True)
+        ):
+            before, before_channel, sums = parts[3 * index : 3 * index + 3]
+            features, before, sums = time(features, before, sums, dt / self.time_unit_s, count)
+            features, before_channel = channel(features, before_channel, count)
+            after += [before, before_channel, sums]
+        return self.readout(features), self._pieces.join(after)
+
+
+class _Shift(nn.Module):
+    """Normalise, and mix every channel with its value one step before."""
+
+    def __init__(self, width: int, ways: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.share = nn.Parameter(torch.linspace(0.0, 1.0, width).repeat(ways, 1))
+
+    def forward(
+        self, x: Tensor, before: Tensor, count: Tensor | None
+    ) -> tuple[list[Tensor], Tensor]:
+        normed = self.norm(x)
+        joined, after = slide(before, normed, count)
+        return [torch.lerp(joined[:, :-1], normed, share) for share in self.share], after
+
+
+class _TimeMixing(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.shift = _Shift(width, 3)
+        self.receptance = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        self.log_decay = nn.Parameter(torch.linspace(-5.0, 1.0, width))
+        self.bonus = nn.Parameter(torch.zeros(width))
+
+    def forward(
+        self, x: Tensor, before: Tensor, sums: Tensor, ticks: Tensor, count: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return [B, T, D] of [B, T, D], the step before [B, 1, D] and the sums [B, 3, D]."""
+        (for_r, for_k, for_v), before = self.shift(x, before, count)
+        fade = -torch.exp(self.log_decay) * ticks.unsqueeze(-1)
+        key, value = self.key(for_k), self.value(for_v)
+        due = counted(x, count)
+        average, sums = _averages(fade, key, value, self.bonus, sums, due)
+        return x + self.out(torch.sigmoid(self.receptance(for_r)) * average), before, sums
+
+
+class _ChannelMixing(nn.Module):
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.shift = _Shift(width, 2)
+        self.receptance = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(width, inner, bias=False)
+        self.value = nn.Linear(inner, width, bias=False)
+
+    def forward(self, x: Tensor, before: Tensor, count: Tensor | None) -> tuple[Tensor, Tensor]:
+        (for_r, for_k), before = self.shift(x, before, count)
+        hidden = torch.relu(self.key(for_k)).square()
+        return x + torch.sigmoid(self.receptance(for_r)) * self.value(hidden), before
+
+
+def _averages(
+    fade: Tensor, key: Tensor, value: Tensor, bonus: Tensor, sums: Tensor, due: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Return wkv [B, T, D] and the sums after it, [B, 3, D]: with v, without v, their exponent."""
+    if due is not None:
+        fade = torch.where(due.unsqueeze(-1), fade, 0.0)
+        key = torch.where(due.unsqueeze(-1), key, 2.0 * NOTHING)
+    exponents = [sums[:, 2]]
+    for faded, new in zip(fade.unbind(1), key.unbind(1), strict=True):
+        exponents.append(torch.maximum(exponents[-1] + faded, new))
+    largest = torch.stack(exponents, dim=1)
+    old = largest[:, :-1] + fade
+    kept, added = torch.exp(old - largest[:, 1:]), torch.exp(key - largest[:, 1:])
+    drive = torch.stack([added * value, added], dim=2)
+    totals = linear_scan(kept.unsqueeze(2).expand_as(drive), drive, sums[:, :2])
+    before = torch.cat([sums[:, None, :2], totals[:, :-1]], dim=1)
+    own = key + bonus
+    top = torch.maximum(old, own)
+    past, present = torch.exp(old - top), torch.exp(own - top)
+    average = (past * before[:, :, 0] + present * value) / (past * before[:, :, 1] + present)
+    return average, torch.cat([totals[:, -1], largest[:, -1:]], dim=1)

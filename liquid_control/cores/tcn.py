@@ -1,0 +1,89 @@
+"""The temporal convolutional network (Bai, Kolter & Koltun 2018, arXiv 1803.01271).
+
+Residual blocks of two weight-normalised, dilated, causal convolutions; block l has dilation 2^l:
+y_t = Σ_k w_k x_{t - k d},  block(x) = relu(x + relu(conv(relu(conv(x))))).
+The state keeps, for every convolution, the (kernel - 1) d inputs that it will look back at; zeros
+before the first step are the paper's padding.
+It knows no time: log1p(dt / unit) is one more feature.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from liquid_control.cores.base import (
+    ElapsedInput,
+    SequenceCore,
+    StateLayout,
+    check_sizes,
+    seeded_init,
+)
+from liquid_control.cores.sequence_ops import slide
+
+
+class TCN(SequenceCore):
+    """Dilated causal convolutions over a bounded past.
+
+    Attributes:
+        receptive_field: number of steps, the present one counted, that an output depends on.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        output_size: int,
+        *,
+        channels: int = 32,
+        blocks: int = 4,
+        kernel: int = 3,
+        time_input: bool = True,
+        time_unit_s: float = 0.05,
+        seed: int = 0,
+    ) -> None:
+        check_sizes(channels=channels, blocks=blocks, kernel=kernel)
+        elapsed = ElapsedInput(input_size, time_input=time_input, time_unit_s=time_unit_s)
+        with seeded_init(seed):
+            stack = [
+                _Block(elapsed.size if level == 0 else channels, channels, kernel, 2**level)
+                for level in range(blocks)
+            ]
+            readout = nn.Linear(channels, output_size)
+        pieces = StateLayout([shape for block in stack for shape in block.past])
+        super().__init__(input_size, output_size, pieces.size)
+        self.elapsed, self.blocks, self.readout = elapsed, nn.ModuleList(stack), readout
+        self._pieces = pieces
+        self.receptive_field = 1 + sum(steps for block in stack for steps, _ in block.past)
+
+    def _run(
+        self, x: Tensor, state: Tensor, dt: Tensor, count: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        features = self.elapsed(x, dt)
+        past, after = self._pieces.split(state), []
+        for index, block in enumerate(self.blocks):
+            features, kept = block(features, past[2 * index : 2 * index + 2], count)
+            after += kept
+        return self.readout(features), self._pieces.join(after)
+
+
+class _Block(nn.Module):
+    """One residual block; `past` are the shapes [steps, channels] that its convolutions keep."""
+
+    def __init__(self, into: int, channels: int, kernel: int, dilation: int) -> None:
+        super().__init__()
+        sizes = (into, channels)
+        self.convolutions = nn.ModuleList(
+            weight_norm(nn.Conv1d(size, channels, kernel, dilation=dilation)) for size in sizes
+        )
+        self.skip = nn.Identity() if into == channels else nn.Linear(into, channels)
+        self.past = [((kernel - 1) * dilation, size) for size in sizes]
+
+    def forward(
+        self, x: Tensor, past: list[Tensor], count: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return [B, T, channels] of [B, T, into], and the past to keep."""
+        features, after = x, []
+        for convolution, before in zip(self.convolutions, past, strict=True):
+            joined, kept = slide(before, features, count)
+            features = torch.relu(convolution(joined.transpose(1, 2))).transpose(1, 2)
+            after.append(kept)
+        return torch.relu(self.skip(x) + features), after

@@ -1,0 +1,259 @@
+"""A flight in process as a bag: topics, messages and stamps as the ROS graph would have had them.
+
+In lockstep the graph files every message under its own stamp, and there is one `cmd_vel` and one
+`/clock` a control tick; so does this, without ROS.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from liquid_control import __version__, message_types
+from liquid_control.bags import BagWriter
+from liquid_control.bags.writing import messages
+from liquid_control.errors import ConfigError, OutputError
+from liquid_control.evaluation.campaign import FlightJob
+from liquid_control.interfaces import Demonstrator, FlightProgress, Flyer, Pilot, World
+from liquid_control.policy import PolicyPilot
+from liquid_control.provenance import git_revision, model_fingerprint
+from liquid_control.types import Command, FlightRecord, Observation, Pixels, VehicleState
+
+IMAGE = "camera/image_raw"
+COMPRESSED = f"{IMAGE}/compressed"
+JPEG_QUALITY = 95
+
+
+def _png(image: Pixels) -> bytes:
+    return _encoded(".png", image, [])
+
+
+def _jpeg(image: Pixels) -> bytes:
+    return _encoded(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+
+
+def _encoded(suffix: str, image: Pixels, options: list[int]) -> bytes:
+    _, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    return np.asarray(data).tobytes()
+
+
+CODECS: dict[str, Callable[[Pixels], bytes] | None] = {"raw": None, "png": _png, "jpeg": _jpeg}
+"""How pictures may be kept: PNG is exact and a quarter smaller, JPEG a quarter of the size."""
+
+
+def picture_topics(codec: str) -> dict[str, str]:
+    """Return the picture's topic with its type."""
+    if CODECS[codec] is None:
+        return {IMAGE: message_types.IMAGE}
+    return {COMPRESSED: message_types.COMPRESSED_IMAGE}
+
+
+def picture_message(image: Pixels, codec: str, stamp_ns: int) -> tuple[str, bytes]:
+    """Return topic and serialised message of a picture, uint8 [H, W, 3] RGB."""
+    encode = CODECS[codec]
+    if encode is None:
+        return IMAGE, messages.image_cdr(image, stamp_ns)
+    layout = f"rgb8; {codec} compressed bgr8"
+    return COMPRESSED, messages.compressed_image_cdr(encode(image), layout, stamp_ns)
+
+
+CAMERA_INFO, IMU, ODOM, CLOCK = "camera/camera_info", "imu/data", "odom", "/clock"
+FEATURES, NEURONS = "perception/features", "policy/neurons"
+POLICY_COMMAND, COMMAND = "policy/cmd_vel", "cmd_vel"
+_OF_POLICIES = (FEATURES, NEURONS)
+
+WRITER, FLIGHT, RESULT, MODEL = "liquid_control", "flight", "result", "model"
+"""Metadata records: what wrote the bag, what was flown, how it ended, and who flew."""
+
+
+class RecordingPilot:
+    """Flies as the pilot inside it does, and remembers its last answer.
+
+    Attributes:
+        inner: who flies.
+        answer: to the last frame; of a demonstrator, what it shows.
+    """
+
+    def __init__(self, inner: Pilot) -> None:
+        self.name = inner.name
+        self.inner = inner
+        self.answer: Command | None = None
+
+    def start(self, world: World) -> None:
+        """Start the pilot inside."""
+        self.answer = None
+        self.inner.start(world)
+
+    def command(self, observation: Observation, truth: VehicleState) -> Command:
+        """Answer as the pilot inside does."""
+        flown = self.inner.command(observation, truth)
+        self.answer = self.inner.shown if isinstance(self.inner, Demonstrator) else flown
+        return flown
+
+
+@dataclass(slots=True)
+class BagRecorder:
+    """Writes the ticks of a flight into a bag; the watch of a flyer.
+
+    Attributes:
+        bag: to write to.
+        job: what is flown.
+        pilot: who flies.
+        image: how pictures are kept.
+    """
+
+    bag: BagWriter
+    job: FlightJob
+    pilot: RecordingPilot
+    image: str = "raw"
+
+    def __call__(self, progress: FlightProgress) -> None:
+        """Write one tick: what was sensed, what was answered, what came into force."""
+        stamp_ns = progress.stamp_ns
+        self._samples(progress)
+        if progress.image is not None:
+            info = messages.camera_info_cdr(self.job.scenario.camera, stamp_ns)
+            self.bag.write(CAMERA_INFO, info, stamp_ns)
+            self.bag.write(*picture_message(progress.image, self.image, stamp_ns), stamp_ns)
+            self._answer(stamp_ns)
+        self.bag.write(COMMAND, messages.command_cdr(progress.command, stamp_ns), stamp_ns)
+        self.bag.write(CLOCK, messages.clock_cdr(stamp_ns), stamp_ns)
+
+    def _samples(self, progress: FlightProgress) -> None:
+        window, stamp_ns = progress.imu, progress.stamp_ns
+        samples = zip(
+            window.stamps_ns.tolist(),
+            window.angular_velocity,
+            window.linear_acceleration,
+            strict=True,
+        )
+        for sample_ns, rate, force in samples:
+            self.bag.write(IMU, messages.imu_cdr(rate, force, sample_ns), sample_ns)
+        self.bag.write(ODOM, messages.odometry_cdr(progress.truth, stamp_ns), stamp_ns)
+
+    def _answer(self, stamp_ns: int) -> None:
+        """Write what the pilot made of the frame; only a policy has features and neurons."""
+        inner, answer = self.pilot.inner, self.pilot.answer
+        decision = inner.decision if isinstance(inner, PolicyPilot) else None
+        if isinstance(inner, PolicyPilot) and inner.features is not None:
+            self.bag.write(FEATURES, messages.features_cdr(inner.features, stamp_ns), stamp_ns)
+        if answer is not None:
+            self.bag.write(POLICY_COMMAND, messages.command_cdr(answer, stamp_ns), stamp_ns)
+        if isinstance(inner, PolicyPilot) and decision is not None:
+            names = inner.policy.neuron_names
+            values = (decision.state.astype(np.float64), decision.gates.astype(np.float64))
+            neurons = messages.neurons_cdr(names, *values, stamp_ns)
+            self.bag.write(NEURONS, neurons, stamp_ns)
+
+
+def fly_and_record(
+    flyer: Flyer, job: FlightJob, pilot: Pilot, path: Path, image: str = "raw"
+) -> FlightRecord:
+    """Fly a job and write it to a bag; the same job, model and code make the same bytes.
+
+    Args:
+        flyer: flies in process.
+        job: what to fly.
+        pilot: who flies; a `Demonstrator`'s clean answer becomes `policy/cmd_vel`.
+        path: of the bag, `.mcap`; it must not exist.
+        image: how pictures are kept.
+
+    Raises:
+        OutputError: the bag exists, or cannot be written.
+    """
+    taped = RecordingPilot(pilot)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    topics, metadata = _topics(pilot, image), _metadata(job, pilot)
+    with BagWriter(path, topics, metadata=metadata, flush_s=None) as bag:
+        record = flyer(job.scenario, job.seed, taped, BagRecorder(bag, job, taped, image))
+        ended = {name: json.dumps(value) for name, value in asdict(record.result).items()}
+        bag.add_metadata(RESULT, ended | {"reason": record.result.reason})
+    return record
+
+
+@cache
+def _revision() -> str:
+    return git_revision() or ""
+
+
+def _topics(pilot: Pilot, image: str) -> dict[str, str]:
+    silent = () if isinstance(pilot, PolicyPilot) else _OF_POLICIES
+    topics = messages.FLIGHT_TOPICS.items()
+    others = {name: kind for name, kind in topics if name not in silent and name != IMAGE}
+    return picture_topics(image) | others
+
+
+def _metadata(job: FlightJob, pilot: Pilot) -> Mapping[str, Mapping[str, str]]:
+    return {
+        WRITER: {"version": __version__, "revision": _revision(), "mode": "lockstep"},
+        FLIGHT: {
+            "scenario": job.scenario_name,
+            "seed": str(job.seed),
+            "overrides": json.dumps(job.overrides, sort_keys=True),
+            "settings": job.scenario.model_dump_json(),
+        },
+        MODEL: model_fingerprint(pilot.policy.model.path)
+        if isinstance(pilot, PolicyPilot)
+        else {"name": job.model},
+    }
+
+
+BAGS = "bags"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingOptions:
+    """What is recorded, and how.
+
+    Attributes:
+        folder: of the results; bags go into `bags` within.
+        failures_only: whether flights that succeed leave none.
+        image: how pictures are kept, a key of `bag_pictures.CODECS`.
+    """
+
+    folder: Path
+    failures_only: bool = False
+    image: str = "raw"
+
+    def name(self, job: FlightJob) -> str:
+        """Return the bag of a flight as `results.json` names it, from the results' folder."""
+        words = (job.entry, job.model, str(job.seed))
+        return f"{BAGS}/{'-'.join(_as_part(word) for word in words)}.mcap"
+
+    def path(self, job: FlightJob) -> Path:
+        """Return where the bag of a flight goes."""
+        return self.folder / self.name(job)
+
+    def check(self, jobs: Sequence[FlightJob]) -> None:
+        """Check before the first flight that every bag has a place of its own.
+
+        Raises:
+            ConfigError: two flights would have one name.
+            OutputError: there is a bag of that name.
+        """
+        names: dict[str, FlightJob] = {}
+        for job in jobs:
+            other = names.setdefault(self.name(job), job)
+            if other is not job:
+                raise ConfigError(
+                    f"--record: entries {other.entry!r} and {job.entry!r} would both write "
+                    f"{self.name(job)}; give one of them another name"
+                )
+            if self.path(job).exists():
+                raise OutputError(
+                    f"{self.path(job)}: exists already, and bags are not overwritten; "
+                    "give another --out"
+                )
+
+
+def _as_part(word: str) -> str:
+    """Return a word as part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9._+]+", "-", word).strip("-.") or "flight"

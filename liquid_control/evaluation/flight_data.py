@@ -1,0 +1,215 @@
+"""Everything that a report or a video tells about one flight."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.config import Scenario
+from liquid_control.config.scenario import TaskKind
+from liquid_control.errors import ObservationError
+from liquid_control.interfaces import FlightProgress, Flyer, Pilot, Place, World
+from liquid_control.policy import PolicyPilot
+from liquid_control.types import (
+    NANOSECONDS,
+    Command,
+    FlightRecord,
+    Floats,
+    Observation,
+    Pixels,
+    VehicleState,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ForestMap:
+    """The ground that was flown over, as drawn.
+
+    Attributes:
+        trail: float64 [P, 2], the trail's centre line, or the course through targets, m, map.
+        trunks: float64 [N, 3], x, y and radius, m, map.
+        lateral_limit_m: beyond this from the centre line a flight has left the trail; None where
+            there is no trail to leave.
+        bars: float64 [B, 5], both ends (x, y) and radius of branches, posts and things, m, map.
+        targets: float64 [K, 3], x, y and radius of what is to be found, in order, m, map.
+    """
+
+    trail: Floats
+    trunks: Floats
+    lateral_limit_m: float | None
+    bars: Floats = field(default_factory=lambda: np.empty((0, 5)))
+    targets: Floats = field(default_factory=lambda: np.empty((0, 3)))
+
+    @property
+    def length_m(self) -> float:
+        """Arc length of the trail, m."""
+        return float(np.linalg.norm(np.diff(self.trail, axis=0), axis=1).sum())
+
+    @classmethod
+    def of(cls, place: Place, scenario: Scenario, spacing_m: float = 0.5) -> "ForestMap":
+        """Draw a place, its trail sampled from end to end."""
+        trail = place.trail
+        count = max(2, round(trail.length_m / spacing_m) + 1)
+        along = np.linspace(0.0, trail.length_m, count)
+        on_trail = scenario.task.kind is TaskKind.TRAIL
+        return cls(
+            trail=np.array([trail.point(float(s)) for s in along], dtype=np.float64),
+            trunks=np.array(place.obstacles.trunks, dtype=np.float64).reshape(-1, 3),
+            lateral_limit_m=scenario.trail.lateral_limit_m if on_trail else None,
+            bars=place.obstacles.capsules[:, [0, 1, 3, 4, 6]],
+            targets=np.array(
+                [(*target.centre[:2], target.radius_m) for target in place.targets]
+            ).reshape(-1, 3),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTrack:
+    """The camera's frames.
+
+    Attributes:
+        stamp_ns: int64 [F].
+        images: uint8 [H, W, 3] RGB, one a stamp.
+    """
+
+    stamp_ns: NDArray[np.int64]
+    images: tuple[Pixels, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.stamp_ns) != len(self.images):
+            raise ObservationError(
+                f"expected one image a stamp, got {len(self.images)} for {len(self.stamp_ns)}"
+            )
+
+    def latest(self, stamp_ns: int) -> int:
+        """Return the index of the frame that was the newest at an instant; 0 before the first."""
+        return max(0, int(np.searchsorted(self.stamp_ns, stamp_ns, side="right")) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class NeuronTrack:
+    """What the liquid cell did at each frame that it answered.
+
+    Attributes:
+        names: N names, motor neurons last.
+        stamp_ns: int64 [F], of the frames.
+        state: float64 [F, N], in (-1, 1).
+        gate: float64 [F, N], the time gates, in (0, 1).
+    """
+
+    names: tuple[str, ...]
+    stamp_ns: NDArray[np.int64]
+    state: Floats
+    gate: Floats
+
+    def __post_init__(self) -> None:
+        shape = (len(self.stamp_ns), len(self.names))
+        for name in ("state", "gate"):
+            if getattr(self, name).shape != shape:
+                raise ObservationError(
+                    f"neurons' {name} must be {shape}, got {getattr(self, name).shape}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class FlightData:
+    """One flight, ready to be told.
+
+    Attributes:
+        title: what the flight is called in the table and above its section.
+        model: label of the pilot.
+        frames: None where none were kept.
+        neurons: None where the pilot has none, as the expert.
+        facts: further pairs for the section's list, for instance the latency.
+        links: label and relative address of files beside the report.
+    """
+
+    title: str
+    model: str
+    seed: int
+    scenario: Scenario
+    record: FlightRecord
+    map: ForestMap
+    frames: FrameTrack | None = None
+    neurons: NeuronTrack | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    links: tuple[tuple[str, str], ...] = field(default=())
+
+    def seconds(self, stamp_ns: NDArray[np.int64]) -> Floats:
+        """Return stamps as seconds since the flight's first tick, float64, same shape."""
+        return np.asarray((stamp_ns - self.record.stamp_ns[0]) / NANOSECONDS, dtype=np.float64)
+
+
+class CapturingPilot:
+    """Flies as the pilot inside it does, and remembers the world and the neurons.
+
+    Only the pilot of a policy has neurons; others are taped without.
+    """
+
+    def __init__(self, pilot: Pilot) -> None:
+        self.name = pilot.name
+        self.map: ForestMap | None = None
+        self._pilot = pilot
+        self._stamps: list[int] = []
+        self._states: list[Floats] = []
+        self._gates: list[Floats] = []
+
+    def start(self, world: World) -> None:
+        """Start the pilot inside, and a new tape."""
+        self.map = ForestMap.of(world, world.scenario)
+        for kept in (self._stamps, self._states, self._gates):
+            kept.clear()
+        self._pilot.start(world)
+
+    def command(self, observation: Observation, truth: VehicleState) -> Command:
+        """Answer as the pilot inside does."""
+        answer = self._pilot.command(observation, truth)
+        if isinstance(self._pilot, PolicyPilot) and self._pilot.decision is not None:
+            self._stamps.append(observation.stamp_ns)
+            self._states.append(self._pilot.decision.state.astype(np.float64))
+            self._gates.append(self._pilot.decision.gates.astype(np.float64))
+        return answer
+
+    def neurons(self) -> NeuronTrack | None:
+        """Return what the cell did, or None for a pilot without neurons."""
+        if not isinstance(self._pilot, PolicyPilot) or not self._stamps:
+            return None
+        names = self._pilot.policy.neuron_names
+        stamps = np.array(self._stamps, dtype=np.int64)
+        return NeuronTrack(names, stamps, np.stack(self._states), np.stack(self._gates))
+
+
+@dataclass(slots=True)
+class _Film:
+    stamps: list[int]
+    images: list[Pixels]
+
+    def __call__(self, progress: FlightProgress) -> None:
+        if progress.image is not None:
+            self.stamps.append(progress.stamp_ns)
+            self.images.append(progress.image.copy())
+
+
+def fly_and_capture(
+    flyer: Flyer, scenario: Scenario, seed: int, pilot: Pilot, title: str
+) -> FlightData:
+    """Fly once in this process and return the whole story.
+
+    Raises:
+        ObservationError: the flyer never started the pilot.
+    """
+    taped, film = CapturingPilot(pilot), _Film([], [])
+    record = flyer(scenario, seed, taped, film)
+    if taped.map is None:
+        raise ObservationError("expected the flyer to start the pilot with its world, it did not")
+    frames = FrameTrack(np.array(film.stamps, dtype=np.int64), tuple(film.images))
+    return FlightData(
+        title=title,
+        model=pilot.name,
+        seed=seed,
+        scenario=scenario,
+        record=record,
+        map=taped.map,
+        frames=frames if film.stamps else None,
+        neurons=taped.neurons(),
+    )

@@ -1,0 +1,77 @@
+"""The tables that commands print."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from liquid_control.evaluation.results import FlightRow, SummaryRow
+
+
+def summary_table(rows: Sequence[SummaryRow], title: str) -> Table:
+    """Return the table of a campaign: success with its interval, and medians."""
+    table = _table(title)
+    table.add_column("model", min_width=8)
+    table.add_column("entry", min_width=10)
+    for name in ("success", "95 % interval", "cross-track", "clearance"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("failures")
+    for row in rows:
+        failures = (f"{n} {why}" for why, n in row.reasons.items() if why != "completed")
+        table.add_row(
+            row.model,
+            row.entry,
+            f"{row.successes} of {row.n}",
+            f"{percent(row.ci95_low)} to {percent(row.ci95_high)}",
+            metres(row.cross_track_rms_m),
+            metres(row.min_clearance_m),
+            ", ".join(failures).replace("_", " "),
+        )
+    return table
+
+
+def flights_table(
+    rows: Sequence[FlightRow], latencies: Sequence[tuple[float, float] | None], title: str
+) -> Table:
+    """Return the table of single flights.
+
+    Args:
+        rows: one a flight.
+        latencies: camera to command, p50 and p99 in ms, one a flight; None where not measured.
+        title: what stands above.
+    """
+    table = _table(title)
+    table.add_column("flight")
+    table.add_column("result")
+    table.add_column("seed", justify="right")
+    for name in ("distance", "cross-track", "clearance", "latency p50, p99"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row, latency in zip(rows, latencies, strict=True):
+        colour = "green" if row.success else "red"
+        table.add_row(
+            row.entry,
+            f"[{colour}]{row.reason.replace('_', ' ')}[/]",
+            str(row.seed),
+            f"{row.distance_m:.1f} m",
+            metres(row.cross_track_rms_m),
+            metres(row.min_clearance_m),
+            "-" if latency is None else f"{latency[0]:.1f}, {latency[1]:.1f} ms",
+        )
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+
+
+def percent(share: float) -> str:
+    """Return a share in percent; 100 only if it is all, 0 only if it is nothing."""
+    if share in (0.0, 1.0):
+        return f"{100 * share:.0f} %"
+    return f"{min(max(100 * share, 0.1), 99.9):.1f} %"
+
+
+def metres(value: float) -> str:
+    """Return a length in metres, or a dash for none."""
+    return f"{value:.2f} m" if isfinite(value) else "-"

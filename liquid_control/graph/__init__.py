@@ -1,0 +1,1 @@
+"""Run the ROS 2 graph in child processes: flights and replays."""

@@ -1,0 +1,1 @@
+"""Parts of `recorder_node`: subscriptions, parameters, message types."""

@@ -1,0 +1,106 @@
+"""The bag that a replay plays: found, opened and understood, with places in it as seconds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from liquid_control.bags.bag import Excerpt, open_bag
+from liquid_control.bags.events import Event
+from liquid_control.bags.flight_events import read_flight
+from liquid_control.bags.losses import Losses
+from liquid_control.bags.topics import load_rules, resolve
+from liquid_control.bags.topics.roles import Role
+from liquid_control.errors import BagError, ConfigError
+from liquid_control.nodes.node_settings import ReplaySettings
+from liquid_control.nodes.replay.timeline import ReplayTimeline
+from liquid_control.types import NANOSECONDS
+
+
+class ReplaySource:
+    """A bag and its tape.
+
+    Attributes:
+        tape: its ticks.
+        losses: what could not be used since it was last wound.
+        duration_s: of what is played, s; None where the bag's end is not known.
+
+    Raises:
+        BagError: the bag cannot be read, or has no camera.
+        ConfigError: a topic's role or a preset is unknown, or the bag ends before `start_s`.
+    """
+
+    def __init__(self, settings: ReplaySettings) -> None:
+        if not settings.bag:
+            raise ConfigError("expected a bag in the parameter bag, got nothing")
+        self.losses = Losses()
+        self._bag = open_bag(Path(settings.bag))
+        self._topics = resolve(self._bag, load_rules(settings.topics, _flags(settings.topic)))
+        self._begin_ns = self._first_ns()
+        self._check("start_s", settings.start_s)
+        first_ns = self._at(settings.start_s)
+        last_ns = first_ns + _ns(settings.duration_s) if settings.duration_s else None
+        self._recording = self._bag if last_ns is None else Excerpt(self._bag, last_ns)
+        end_ns = last_ns if last_ns is not None else self._bag.end_ns
+        self.duration_s = None if end_ns is None else (end_ns - first_ns) / NANOSECONDS
+        self.tape = ReplayTimeline(
+            self._read,
+            gap_ns=_ns(settings.gap_s),
+            tick_ns=_ns(settings.tick_s),
+            first_ns=first_ns if settings.start_s else None,
+            last_ns=last_ns,
+            loop=settings.loop,
+        )
+
+    @property
+    def position_s(self) -> float:
+        """The place in the bag, s after its start."""
+        log_ns = self.tape.log_ns
+        return 0.0 if log_ns is None else max(0.0, (log_ns - self._begin_ns) / NANOSECONDS)
+
+    def seek(self, position_s: float) -> None:
+        """Wind to a place.
+
+        Raises:
+            ConfigError: it lies behind the end.
+        """
+        self._check("position_s", position_s)
+        self.tape.seek(self._at(position_s))
+
+    def _at(self, position_s: float) -> int:
+        return self._begin_ns + _ns(position_s)
+
+    def _check(self, name: str, position_s: float) -> None:
+        end_ns = self._bag.end_ns
+        if end_ns is not None and self._at(position_s) > end_ns:
+            length_s = (end_ns - self._begin_ns) / NANOSECONDS
+            raise ConfigError(
+                f"{name}: expected 0 to {length_s:.3f} s, the length of {self._bag.path}, "
+                f"got {position_s:g}"
+            )
+
+    def _first_ns(self) -> int:
+        """Return when the bag begins; of one that does not say so, its first picture."""
+        if self._bag.start_ns is not None:
+            return self._bag.start_ns
+        camera = self._topics.sources[Role.CAMERA].topic
+        first = next(self._bag.messages([camera], Losses()), None)
+        if first is None:
+            raise BagError(f"{self._bag.path}: expected pictures on {camera}, got none")
+        return first.log_ns
+
+    def _read(self, log_ns: int | None) -> Iterator[Event]:
+        self.losses = Losses()
+        return read_flight(self._recording, self._topics, self.losses, log_ns)
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NANOSECONDS)
+
+
+def _flags(words: list[str]) -> dict[str, str]:
+    flags = {}
+    for word in words:
+        role, sign, topic = word.partition("=")
+        if not sign:
+            raise ConfigError(f"topic: expected role=/name, got {word!r}")
+        flags[role] = topic
+    return flags

@@ -1,0 +1,135 @@
+"""Fit a camera's picture to what a model was trained on, and take brightness and contrast out."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.errors import ModelError, ObservationError
+from liquid_control.perception.area_average import area_average, is_simple
+from liquid_control.types import Pixels
+
+FOV_TOLERANCE_DEG = 1.0
+ASPECT_TOLERANCE = 0.02
+"""Relative: 96x54 and 95x54 count as one shape, 4:3 and 16:9 do not."""
+PITCH_TOLERANCE_DEG = 3.0
+CONTRAST_FLOOR = 2.0
+"""Standard deviation, of 255, below which a picture is not amplified further."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """The view a model was trained with.
+
+    Attributes:
+        width: pixels.
+        height: pixels.
+        horizontal_fov_deg: horizontal field of view, degrees.
+        pitch_down_deg: optical axis below the body's x axis, degrees.
+    """
+
+    width: int
+    height: int
+    horizontal_fov_deg: float
+    pitch_down_deg: float = 15.0
+
+    def check_camera(
+        self,
+        width: int,
+        height: int,
+        horizontal_fov_deg: float,
+        encoding: str = "rgb8",
+        pitch_down_deg: float | None = None,
+    ) -> None:
+        """Check that a camera shows what the model knows.
+
+        Args:
+            width: pixels.
+            height: pixels.
+            horizontal_fov_deg: degrees.
+            encoding: of its images, ROS name.
+            pitch_down_deg: degrees; None where it is not known.
+
+        Raises:
+            ObservationError: the encoding is not rgb8.
+            ModelError: shape, size, field of view or pitch are not the model's.
+        """
+        if encoding != "rgb8":
+            raise ObservationError(f"expected images in encoding rgb8, got {encoding!r}")
+        _check_size(self, width, height, ModelError)
+        if not abs(horizontal_fov_deg - self.horizontal_fov_deg) <= FOV_TOLERANCE_DEG:
+            raise ModelError(
+                f"the model expects a horizontal field of view of {self.horizontal_fov_deg:g} "
+                f"+- {FOV_TOLERANCE_DEG:g} degrees, got {horizontal_fov_deg:g}"
+            )
+        if pitch_down_deg is not None and not (
+            abs(pitch_down_deg - self.pitch_down_deg) <= PITCH_TOLERANCE_DEG
+        ):
+            raise ModelError(
+                f"the model expects a camera pitched down by {self.pitch_down_deg:g} "
+                f"+- {PITCH_TOLERANCE_DEG:g} degrees, got {pitch_down_deg:g}"
+            )
+
+
+def fit(image: Pixels, view: CameraView) -> Pixels:
+    """Return an RGB picture at the model's size, averaged over areas where it is larger.
+
+    Args:
+        image: uint8 [H, W, 3].
+        view: the model's.
+
+    Raises:
+        ObservationError: the array is no uint8 RGB picture, is smaller than the model's, or has
+            another aspect ratio.
+    """
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        got = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
+        raise ObservationError(f"expected an image of uint8, got {got}")
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ObservationError(f"expected an image of shape (height, width, 3), got {image.shape}")
+    height, width = image.shape[:2]
+    if (width, height) == (view.width, view.height):
+        return image
+    _check_size(view, width, height, ObservationError)
+    if is_simple(width, view.width) and is_simple(height, view.height):
+        return area_average(image, view.width, view.height)
+    fitted = cv2.resize(image, (view.width, view.height), interpolation=cv2.INTER_AREA)
+    return np.asarray(fitted, dtype=np.uint8)
+
+
+def standardise(image: Pixels) -> NDArray[np.float32]:
+    """Return a picture with its mean taken out and divided by its standard deviation.
+
+    Both are taken over all pixels and channels, so that colour stays and exposure goes. A picture
+    of almost one value is not amplified: the divisor is at least `CONTRAST_FLOOR`.
+
+    Args:
+        image: uint8 [H, W, 3].
+
+    Returns:
+        float32 [3, H, W].
+    """
+    mean, deviation = moments(image)
+    centred = np.subtract(image.transpose(2, 0, 1), np.float32(mean), order="C")
+    centred *= np.float32(1.0 / max(deviation, CONTRAST_FLOOR))
+    return centred
+
+
+def moments(image: Pixels) -> tuple[float, float]:
+    """Return mean and standard deviation of all values, from exact sums of integers."""
+    mean = sum(cv2.sumElems(image)) / image.size
+    variance = cv2.norm(image, cv2.NORM_L2SQR) / image.size - mean * mean
+    return float(mean), max(float(variance), 0.0) ** 0.5
+
+
+def _check_size(
+    view: CameraView, width: int, height: int, error: type[ModelError] | type[ObservationError]
+) -> None:
+    expected = f"the model expects at least {view.width}x{view.height} of that shape"
+    if width < view.width or height < view.height:
+        raise error(f"{expected}, got a smaller image, {width}x{height}")
+    ratio = (width / height) / (view.width / view.height)
+    if not isfinite(ratio) or abs(ratio - 1.0) > ASPECT_TOLERANCE:
+        raise error(f"{expected}, got another aspect ratio, {width}x{height}")

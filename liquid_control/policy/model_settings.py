@@ -1,0 +1,96 @@
+"""What `model.yaml` holds: everything about a model except its numbers."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from liquid_control.command.motors import MOTORS, MotorScaling
+from liquid_control.config.loading import Settings
+from liquid_control.errors import CellError
+from liquid_control.liquid.weights import Masking
+from liquid_control.liquid.wiring import Wiring
+from liquid_control.perception.camera_view import CameraView
+from liquid_control.perception.network_spec import PerceptionSpec
+
+SCHEMA = 1
+
+
+class ModelCamera(Settings):
+    """The camera a model was trained with."""
+
+    width: int = Field(96, ge=16, le=1920, description="pixels")
+    height: int = Field(54, ge=16, le=1080, description="pixels")
+    horizontal_fov_deg: float = Field(90.0, ge=20.0, le=140.0, description="degrees")
+    pitch_down_deg: float = Field(
+        15.0, ge=-45.0, le=90.0, description="optical axis below the body's x axis, degrees"
+    )
+
+    @property
+    def view(self) -> CameraView:
+        """The same, as perception takes it."""
+        return CameraView(self.width, self.height, self.horizontal_fov_deg, self.pitch_down_deg)
+
+
+class ModelFeatures(Settings):
+    """What the controller's inputs are made of, in this order."""
+
+    image: int = Field(28, ge=1, le=1024, description="features of the picture")
+    imu: Literal[6] = Field(6, description="features of the IMU window")
+
+    @property
+    def total(self) -> int:
+        """Number of inputs of the controller."""
+        return self.image + self.imu
+
+
+class ModelSettings(Settings):
+    """A model: camera, perception network, wiring, time, motors, and where it comes from."""
+
+    version: Literal[1] = Field(1, alias="schema", description="version of this layout")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="the model's name")
+    camera: ModelCamera = ModelCamera()
+    perception: PerceptionSpec = PerceptionSpec()
+    features: ModelFeatures = ModelFeatures()
+    wiring: dict[str, Any] = Field(description="layers, sensory and recurrent synapses")
+    masking: Masking = Field(Masking.SYNAPSES, description="how the wiring masks the maps")
+    time_unit_s: float = Field(0.05, gt=0.0, le=100.0, description="dt is divided by it, s")
+    nominal_dt_s: float = Field(0.05, gt=0.0, le=1.0, description="dt of a first frame, s")
+    max_gap_s: float = Field(
+        1.0, gt=0.0, le=60.0, description="frames farther apart start from a fresh state, s"
+    )
+    motors: MotorScaling = MotorScaling()
+    provenance: dict[str, Any] = Field({}, description="command, seeds, versions, data")
+    sha256: dict[str, str] = Field({}, description="checksum of every file of the model")
+
+    @field_validator("wiring", mode="before")
+    @classmethod
+    def _plain(cls, value: object) -> object:
+        return value.to_dict() if isinstance(value, Wiring) else value
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "ModelSettings":
+        try:
+            wiring = self.circuit
+        except CellError as error:
+            raise ValueError(str(error)) from error
+        pairs = (
+            (
+                "features.image",
+                self.features.image,
+                "perception.features",
+                self.perception.features,
+            ),
+            ("camera.width", self.camera.width, "perception.width", self.perception.width),
+            ("camera.height", self.camera.height, "perception.height", self.perception.height),
+            ("the wiring's inputs", wiring.inputs, "all features", self.features.total),
+            ("the wiring's outputs", wiring.outputs, "the motors", len(MOTORS)),
+        )
+        for one, left, other, right in pairs:
+            if left != right:
+                raise ValueError(f"{one} must equal {other}, {right}, got {left}")
+        return self
+
+    @property
+    def circuit(self) -> Wiring:
+        """The wiring, built from its plain form."""
+        return Wiring.from_dict(self.wiring)

@@ -1,0 +1,37 @@
+"""Topics and node names of a flight's graph, with the message type of each topic."""
+
+from liquid_control import message_types
+
+IMAGE = "camera/image_raw"
+CAMERA_INFO = "camera/camera_info"
+IMU = "imu/data"
+ODOM = "odom"
+FEATURES = "perception/features"
+POLICY_COMMAND = "policy/cmd_vel"
+NEURONS = "policy/neurons"
+COMMAND = "cmd_vel"
+DIAGNOSTICS = "diagnostics"
+CLOCK = "/clock"
+COMPRESSED = f"{IMAGE}/compressed"
+"""Replaces the image where a camera driver publishes it compressed; `TYPES` does not list it."""
+
+TYPES: dict[str, str] = {
+    IMAGE: message_types.IMAGE,
+    CAMERA_INFO: message_types.CAMERA_INFO,
+    IMU: message_types.IMU,
+    ODOM: message_types.ODOMETRY,
+    FEATURES: message_types.IMAGE,
+    POLICY_COMMAND: message_types.TWIST_STAMPED,
+    NEURONS: message_types.JOINT_STATE,
+    COMMAND: message_types.TWIST_STAMPED,
+    DIAGNOSTICS: message_types.DIAGNOSTICS,
+    CLOCK: message_types.CLOCK,
+}
+"""Type names by topic: the one table that nodes, recorders and simulated bags share."""
+
+SIMULATOR = "simulator_node"
+PERCEPTION = "perception_node"
+CONTROLLER = "controller_node"
+GUARD = "guard_node"
+RECORDER = "recorder_node"
+REPLAY = "replay_node"

@@ -1,0 +1,191 @@
+"""A recorded flight's events as what learning needs: fitted frames, labels, speeds.
+
+A clock that is set back begins another flight: nothing pairs across it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control import frames
+from liquid_control.bags import Loss, Losses
+from liquid_control.bags.events import (
+    CameraInfoEvent,
+    CommandEvent,
+    CommandSource,
+    Event,
+    FrameEvent,
+    OdometryEvent,
+)
+from liquid_control.errors import ModelError, ObservationError
+from liquid_control.perception.camera_view import CameraView, fit
+from liquid_control.perception.sensor_sync import RESTART_NS
+from liquid_control.perception.viewfinder import Viewfinder
+from liquid_control.training.training_settings import BagLabel
+from liquid_control.types import Command, Floats, ImuWindow, Pixels, VehicleState
+
+COMMAND_SOURCES = {
+    BagLabel.POLICY_COMMAND: CommandSource.POLICY,
+    BagLabel.COMMAND: CommandSource.GUARD,
+}
+
+Row = tuple[int, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame at the model's size.
+
+    Attributes:
+        stamp_ns: its stamp.
+        image: uint8 [H, W, 3], RGB.
+        imu: the samples since the frame before.
+    """
+
+    stamp_ns: int
+    image: Pixels
+    imu: ImuWindow
+
+
+@dataclass(slots=True)
+class RecordedFlight:
+    """What one stretch of a bag holds, as long as its clock goes forward.
+
+    Attributes:
+        frames: by stamp.
+        labels: (stamp, (forward, left, up in m/s, yaw rate in rad/s)), as recorded.
+        speeds: (stamp, (m/s,)), measured.
+    """
+
+    frames: list[Frame] = field(default_factory=list)
+    labels: list[Row] = field(default_factory=list)
+    speeds: list[Row] = field(default_factory=list)
+
+
+def recorded_flights(
+    events: Iterable[Event], view: CameraView, label: BagLabel, losses: Losses
+) -> Iterator[RecordedFlight]:
+    """Yield the flights that events tell of.
+
+    Args:
+        events: of one bag, from `bags.flight.read_flight`.
+        view: of the model that is to learn; larger and wider pictures are cut and averaged.
+        label: what is learned.
+        losses: takes the pictures that do not fit the view.
+    """
+    finder, flight = Viewfinder(view), RecordedFlight()
+    for event in events:
+        if isinstance(event, FrameEvent):
+            if flight.frames and event.observation.stamp_ns <= flight.frames[-1].stamp_ns:
+                following = _taken_after_return(flight)
+                yield flight
+                flight = following
+            _see(flight, event, finder, view, losses)
+        elif isinstance(event, CameraInfoEvent):
+            finder.calibrated(event.width, event.height, event.horizontal_fov_deg)
+        elif isinstance(event, OdometryEvent):
+            _move(flight, event, label)
+        elif isinstance(event, CommandEvent) and event.speaker == COMMAND_SOURCES.get(label):
+            _label(flight, event.stamp_ns, event.command, losses)
+    yield flight
+
+
+def _taken_after_return(flight: RecordedFlight) -> RecordedFlight:
+    """Take out what came after the clock was set back: a frame comes late, having waited."""
+    return RecordedFlight([], _rows_after_return(flight.labels), _rows_after_return(flight.speeds))
+
+
+def _rows_after_return(rows: list[Row]) -> list[Row]:
+    for index in range(len(rows) - 1, 0, -1):
+        if rows[index - 1][0] - rows[index][0] >= RESTART_NS:
+            later = rows[index:]
+            del rows[index:]
+            return later
+    return []
+
+
+def _see(
+    flight: RecordedFlight, seen: FrameEvent, finder: Viewfinder, view: CameraView, losses: Losses
+) -> None:
+    observation = seen.observation
+    try:
+        fitted = fit(finder.frame(observation.image), view)
+    except (ObservationError, ModelError) as error:
+        losses.count(Loss.BAD_PICTURE, str(error))
+        return
+    flight.frames.append(Frame(observation.stamp_ns, fitted.copy(), observation.imu))
+
+
+def _move(flight: RecordedFlight, moved: OdometryEvent, label: BagLabel) -> None:
+    speed = float(np.linalg.norm(moved.state.velocity))
+    flight.speeds.append((moved.stamp_ns, (speed,)))
+    if label is BagLabel.ODOMETRY:
+        flight.labels.append((moved.stamp_ns, measured(moved.state)))
+
+
+def _label(flight: RecordedFlight, stamp_ns: int, command: Command, losses: Losses) -> None:
+    if command.is_finite:
+        flight.labels.append((stamp_ns, command.values))
+    else:
+        losses.count(Loss.BAD_VALUE, f"a command at {stamp_ns} ns is not finite")
+
+
+def measured(state: VehicleState) -> tuple[float, ...]:
+    """Return a state's velocity as a command would have asked for it, as `Command.values`.
+
+    The velocity is turned into the heading frame; the yaw rate is the turning about the map's
+    vertical, (R w)_z for the body rates w.
+    """
+    heading = frames.heading_of(state.quaternion)
+    velocity = frames.heading_from_world(state.velocity, heading)
+    turning = frames.rotation_from_quaternion(state.quaternion) @ state.angular_velocity
+    return (*(float(value) for value in velocity), float(turning[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class TimedValues:
+    """Rows by stamp.
+
+    Attributes:
+        stamps_ns: int64 [N], increasing.
+        values: float64 [N, C].
+    """
+
+    stamps_ns: NDArray[np.int64]
+    values: Floats
+
+    @classmethod
+    def of(cls, rows: list[tuple[int, tuple[float, ...]]], columns: int) -> "TimedValues":
+        """Return rows of (stamp, values) in order of time; of equal stamps the last counts."""
+        newest = dict(rows)
+        stamps = np.array(sorted(newest), np.int64)
+        values = np.array([newest[stamp] for stamp in stamps.tolist()], np.float64)
+        return cls(stamps, values.reshape(len(stamps), columns))
+
+    def at(self, stamps_ns: NDArray[np.int64], max_age_ns: int) -> Floats:
+        """Return the values at some times, float64 [M, C]; rows of NaN where there are none.
+
+        A row of the very stamp is taken as it is. Else the value is interpolated linearly between
+        the rows before and after, if both are within `max_age_ns`; if one is, it is taken.
+        """
+        found = np.full((len(stamps_ns), self.values.shape[1]), np.nan)
+        if not len(self.stamps_ns):
+            return found
+        after = np.searchsorted(self.stamps_ns, stamps_ns)
+        before = np.maximum(after - 1, 0)
+        after = np.minimum(after, len(self.stamps_ns) - 1)
+        since = stamps_ns - self.stamps_ns[before]
+        until = self.stamps_ns[after] - stamps_ns
+        has_before = (since >= 0) & (since <= max_age_ns)
+        has_after = (until >= 0) & (until <= max_age_ns)
+        span = np.maximum(since + until, 1)
+        share = (since / span)[:, None]
+        between = self.values[before] + share * (self.values[after] - self.values[before])
+        both, exact = has_before & has_after, until == 0
+        found[has_before] = self.values[before[has_before]]
+        found[has_after] = self.values[after[has_after]]
+        found[both] = between[both]
+        found[exact] = self.values[after[exact]]
+        return found

@@ -1,0 +1,140 @@
+"""The bags of a run: jobs that read them, what became of each, and the files that came of it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from liquid_control.errors import BagError
+from liquid_control.perception.camera_view import CameraView
+from liquid_control.training.bags.job import BagJob, BagSummary, piece_path, read_summary
+from liquid_control.training.bags.sources import BagData
+from liquid_control.training.run_folder import RunFolder
+from liquid_control.training.training_settings import BagLabel, BagSettings, TrainingSettings
+
+
+def bag_jobs(settings: TrainingSettings, folder: RunFolder, data: BagData) -> list[BagJob]:
+    """Return the jobs that read a run's bags to the size of its camera."""
+    camera, motors = settings.base_scenario().camera, settings.network.motors
+    view = CameraView(
+        camera.width, camera.height, camera.horizontal_fov_deg, camera.pitch_down_deg
+    )
+    return [
+        BagJob(source, data, settings.bags, view, motors, folder.bag(source.key))
+        for source in data.sources
+    ]
+
+
+def bag_summaries(folder: RunFolder, data: BagData | None) -> list[BagSummary]:
+    """Return what became of each bag.
+
+    Raises:
+        OutputError: a summary is damaged.
+    """
+    return [read_summary(folder.bag(source.key)) for source in (data.sources if data else ())]
+
+
+def bag_pieces(folder: RunFolder, data: BagData | None) -> list[tuple[Path, int]]:
+    """Return the file of every piece, with the number of the bag that it is of.
+
+    Raises:
+        OutputError: a summary is damaged.
+    """
+    return [
+        (piece_path(folder.bag(source.key), index), number)
+        for number, source in enumerate(data.sources if data else ())
+        for index in range(len(read_summary(folder.bag(source.key)).pieces))
+    ]
+
+
+def told(summaries: Sequence[BagSummary]) -> list[str]:
+    """Return lines that tell what is learned from, and what of the bags was left out and why.
+
+    Raises:
+        BagError: there is nothing in them to learn from.
+    """
+    errors = [summary.error for summary in summaries if summary.error]
+    frames = sum(summary.frames for summary in summaries)
+    if not frames:
+        left_out = _left_out(summaries) or ["no frame in any of them"]
+        reason = errors[0] if errors else "; ".join(left_out)
+        raise BagError(f"--data: nothing to learn from in {len(summaries)} bag(s): {reason}")
+    used = [summary for summary in summaries if summary.frames]
+    seconds = sum(summary.duration_s for summary in used)
+    lines = [f"bags: {frames} frames of {len(used)} flights, {seconds / 60:.1f} min"]
+    lines += [f"  left out: {line}" for line in _left_out(summaries)]
+    lines += [f"  not usable: {error}" for error in errors]
+    lines += [f"  {s.name}: {line}" for s in summaries for line in s.losses]
+    beyond = sum(summary.beyond_motors for summary in summaries)
+    if beyond:
+        lines.append(f"  held to the motors' range: {beyond} labels")
+    return lines
+
+
+def _left_out(summaries: Sequence[BagSummary]) -> list[str]:
+    return [f"{count} frames {reason}" for reason, count in total_dropped(summaries).items()]
+
+
+def total_dropped(summaries: Sequence[BagSummary]) -> dict[str, int]:
+    """Return how many frames were left out of all bags, by reason."""
+    total: Counter[str] = Counter()
+    for summary in summaries:
+        total.update(summary.dropped)
+    return dict(sorted(total.items()))
+
+
+LABELS = {
+    BagLabel.POLICY_COMMAND: "what the recorded pilot asked for",
+    BagLabel.COMMAND: "what the recorded vehicle was told",
+    BagLabel.ODOMETRY: "the measured velocity and yaw rate",
+}
+
+
+def bag_lines(settings: BagSettings, bags: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return lines of Markdown.
+
+    Args:
+        settings: of the reading.
+        bags: their summaries, as `provenance` has them.
+    """
+    ahead = f", {settings.lookahead_s:g} s ahead" if settings.lookahead_s else ""
+    rate = (
+        "as irregular as they were recorded"
+        if settings.rate_hz is None
+        else f"resampled to {settings.rate_hz:g} Hz: the nearest frame, the label interpolated"
+    )
+    frames = sum(bag["frames"] for bag in bags)
+    minutes = sum(bag.get("duration_s", 0.0) for bag in bags) / 60.0
+    return [
+        f"{frames:,} frames, {minutes:.1f} min, of {len(bags)} bags; labels are "
+        f"{LABELS[settings.label]}{ahead}; frames are {rate}. Whole flights were kept out to "
+        f"measure the offline loss. {_left_out_lines(bags)}",
+        "",
+        "| bag | recorded by | scenario | frames | left out | SHA-256 |",
+        "|---|---|---|---|---|---|",
+        *(_row(bag) for bag in bags),
+    ]
+
+
+def _left_out_lines(bags: Sequence[Mapping[str, Any]]) -> str:
+    total: Counter[str] = Counter()
+    for bag in bags:
+        total.update(bag.get("dropped", {}))
+    beyond = sum(bag.get("beyond_motors", 0) for bag in bags)
+    parts = [f"{count:,} frames {reason}" for reason, count in sorted(total.items())]
+    told = f"Left out: {', '.join(parts)}." if parts else "No frame was left out."
+    return f"{told} {beyond:,} labels were held to the motors' range." if beyond else told
+
+
+def _row(bag: Mapping[str, Any]) -> str:
+    recorder = bag.get("recorder", {})
+    pilot = recorder.get("model", {}).get("name", "unknown")
+    flight = recorder.get("flight") or recorder.get("parameters/simulator_node", {})
+    scenario = flight.get("scenario", "unknown")
+    where = f"{scenario}, seed {flight['seed']}" if "seed" in flight else scenario
+    dropped = sum(bag.get("dropped", {}).values())
+    told = bag.get("error") or f"{dropped}"
+    return (
+        f"| {bag['name']} | {pilot} | {where} | {bag['frames']:,} | {told} "
+        f"| {bag['sha256'][:12]}… |"
+    )

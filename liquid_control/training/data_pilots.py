@@ -1,0 +1,309 @@
+"""The pilot of a data flight: somebody flies, the expert labels every frame, all is recorded.
+
+This is dataset aggregation (Ross et al. 2011, arXiv 1011.0686). Pilots are chosen for segments of
+a second or two rather than frame by frame, so that the learner's own mistakes have time to grow
+into states that the expert must label.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.config import Scenario, load_scenario
+from liquid_control.config.random_overrides import draw_overrides
+from liquid_control.errors import OutputError
+from liquid_control.interfaces import Flyer, Pilot, World
+from liquid_control.perception.imu_features import imu_features
+from liquid_control.policy import Policy, PolicyPilot, load_model
+from liquid_control.seeding import stream
+from liquid_control.training.dataset import TrainingFlight, write_flight
+from liquid_control.training.training_settings import (
+    DisturbanceSettings,
+    FlightSettings,
+    TrainingSettings,
+)
+from liquid_control.types import (
+    HOVER,
+    NANOSECONDS,
+    Command,
+    FlightResult,
+    Floats,
+    Observation,
+    VehicleState,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentDraws:
+    """Numbers drawn once a segment of time, looked up by stamp: they do not depend on frame rate.
+
+    Attributes:
+        values: float64 [S, N], a row a segment; beyond the last row they begin again.
+        segment_ns: length of a segment.
+    """
+
+    values: Floats
+    segment_ns: int
+
+    def at(self, elapsed_ns: int) -> Floats:
+        """Return the row in force at a time since the flight's start, float64 [N]."""
+        row: Floats = self.values[(elapsed_ns // self.segment_ns) % len(self.values)]
+        return row
+
+    def phase(self, elapsed_ns: int) -> float:
+        """Return how much of the present segment is over, in [0, 1)."""
+        return (elapsed_ns % self.segment_ns) / self.segment_ns
+
+
+_SEGMENTS = 512
+
+
+class PushDisturbance:
+    """Smooth pushes on a command: half a sine wave a segment, of random height and direction."""
+
+    def __init__(self, settings: DisturbanceSettings, seed: int) -> None:
+        generator = stream(seed, "training.disturbance")
+        sigma = np.array(
+            [settings.forward_mps, settings.left_mps, settings.up_mps, settings.yaw_rate_radps]
+        )
+        active = generator.uniform(size=(_SEGMENTS, 1)) < settings.share
+        heights = generator.normal(size=(_SEGMENTS, 4)) * sigma * active
+        self._draws = SegmentDraws(heights, round(settings.segment_s * NANOSECONDS))
+
+    def apply(self, command: Command, elapsed_ns: int) -> Command:
+        """Return the pushed command."""
+        swell = np.sin(np.pi * self._draws.phase(elapsed_ns))
+        pushed = np.array(command.values) + swell * self._draws.at(elapsed_ns)
+        return Command(*(float(value) for value in pushed))
+
+
+class PushedPilot:
+    """Flies a pilot's commands pushed, and shows them clean: a `Demonstrator`.
+
+    Pushed off its way it shows how to come back, which a pilot that is never off cannot teach.
+
+    Attributes:
+        name: the pilot's with `:pushed` behind it.
+        shown: the pilot's own answer to the last frame.
+    """
+
+    def __init__(self, pilot: Pilot, settings: DisturbanceSettings) -> None:
+        self.name = f"{pilot.name}:pushed"
+        self.shown = HOVER
+        self._pilot = pilot
+        self._settings = settings
+        self._pushes: PushDisturbance | None = None
+        self._first_ns: int | None = None
+
+    def start(self, world: World) -> None:
+        """Start the pilot and draw the pushes of the flight's seed."""
+        self.shown, self._first_ns = HOVER, None
+        self._pushes = PushDisturbance(self._settings, world.seed)
+        self._pilot.start(world)
+
+    def command(self, observation: Observation, truth: VehicleState) -> Command:
+        """Answer one frame with the pilot's command, pushed."""
+        if self._pushes is None:
+            raise RuntimeError("PushedPilot.command was called before start(world)")
+        if self._first_ns is None:
+            self._first_ns = observation.stamp_ns
+        self.shown = self._pilot.command(observation, truth)
+        return self._pushes.apply(self.shown, observation.stamp_ns - self._first_ns)
+
+
+@dataclass(slots=True)
+class FrameLog:
+    """What a data flight has seen so far, a row a delivered frame."""
+
+    stamps_ns: list[int] = field(default_factory=list)
+    images: list[NDArray[np.uint8]] = field(default_factory=list)
+    imu: list[NDArray[np.float32]] = field(default_factory=list)
+    labels: list[tuple[float, float, float, float]] = field(default_factory=list)
+    by_expert: list[bool] = field(default_factory=list)
+
+
+class DataPilot:
+    """Flies the expert or the learner by segments and logs each frame with the expert's answer."""
+
+    def __init__(
+        self,
+        expert: Pilot,
+        learner: Pilot | None,
+        beta: float,
+        segment_s: float,
+        disturbance: PushDisturbance | None,
+        seed: int,
+    ) -> None:
+        self.name = "data"
+        self.log = FrameLog()
+        self._expert = expert
+        self._learner = learner
+        self._disturbance = disturbance
+        self._share = beta
+        uniforms = stream(seed, "training.pilot").uniform(size=(_SEGMENTS, 1))
+        self._draws = SegmentDraws(uniforms, round(segment_s * NANOSECONDS))
+
+    def start(self, world: World) -> None:
+        """Prepare both pilots for a flight and forget the frames of the one before."""
+        self.log = FrameLog()
+        self._expert.start(world)
+        if self._learner is not None:
+            self._learner.start(world)
+
+    def command(self, observation: Observation, truth: VehicleState) -> Command:
+        """Answer one frame; both pilots see it, so that each keeps its memory of the flight."""
+        label = self._expert.command(observation, truth)
+        own = None if self._learner is None else self._learner.command(observation, truth)
+        if not self.log.stamps_ns:
+            self._first_ns = observation.stamp_ns
+        elapsed_ns = observation.stamp_ns - self._first_ns
+        expert_flies = own is None or float(self._draws.at(elapsed_ns)[0]) < self._share
+        self._note(observation, label, expert_flies)
+        flown = label if expert_flies or own is None else own
+        return flown if self._disturbance is None else self._disturbance.apply(flown, elapsed_ns)
+
+    def _note(self, observation: Observation, label: Command, by_expert: bool) -> None:
+        self.log.stamps_ns.append(observation.stamp_ns)
+        self.log.images.append(observation.image)
+        self.log.imu.append(imu_features(observation.imu))
+        self.log.labels.append(label.values)
+        self.log.by_expert.append(by_expert)
+
+
+TRAINING_SEEDS = 100_000_000
+VALIDATION_SEEDS = 300_000_000
+FINAL_SEEDS = 500_000_000
+_SEEDS_A_RUN = 200_000
+_SEEDS_A_ROUND = 2_000
+_RUNS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class FlightPlan:
+    """One flight to be flown for data.
+
+    Attributes:
+        round: 0 for cloning, then the DAgger round.
+        index: within the round.
+        seed: of the flight.
+        scenario: what it takes place in.
+        expert_share: share of the time that the expert flies.
+        disturbed: whether the expert's commands are pushed.
+    """
+
+    round: int
+    index: int
+    seed: int
+    scenario: Scenario
+    beta: float
+    disturbed: bool
+
+    @property
+    def name(self) -> str:
+        """What the flight's file is called, without suffix."""
+        return f"round_{self.round:02d}/flight_{self.index:04d}"
+
+
+def round_plans(settings: TrainingSettings, round_: int) -> list[FlightPlan]:
+    """Return the flights of one round, 0 being the cloning flights."""
+    flights = settings.flights
+    count = flights.dagger if round_ else flights.cloning
+    return [
+        _flight_plan(settings, round_, index, _beta_of_round(flights.expert_share, round_))
+        for index in range(count)
+    ]
+
+
+def _flight_plan(settings: TrainingSettings, round_: int, index: int, beta: float) -> FlightPlan:
+    offset = round_ * _SEEDS_A_ROUND + index
+    seed = TRAINING_SEEDS + (settings.seed % _RUNS) * _SEEDS_A_RUN + offset
+    drawn = draw_overrides(settings.randomise, seed)
+    return FlightPlan(
+        round=round_,
+        index=index,
+        seed=seed,
+        scenario=load_scenario(settings.scenario, {**settings.overrides, **drawn}),
+        beta=beta,
+        disturbed=round_ == 0,
+    )
+
+
+def _beta_of_round(shares: tuple[float, ...], round_: int) -> float:
+    return 1.0 if round_ == 0 else shares[min(round_, len(shares)) - 1]
+
+
+def validation_seed(settings: TrainingSettings, index: int, final: bool) -> int:
+    """Return the seed of a validation flight; all rounds fly the same ones, `final` others."""
+    start = FINAL_SEEDS if final else VALIDATION_SEEDS
+    return start + (settings.seed % _RUNS) * _SEEDS_A_RUN + index
+
+
+@dataclass(frozen=True, slots=True)
+class Actors:
+    """Who flies where, as the command line puts it together; all of it can be pickled.
+
+    Attributes:
+        flyer: flies a scenario.
+        expert: makes the privileged pilot.
+    """
+
+    flyer: Flyer
+    expert: Callable[[], Pilot]
+
+
+@dataclass(frozen=True, slots=True)
+class DataJob:
+    """One flight to fly and to write.
+
+    Attributes:
+        plan: what to fly.
+        crew: who flies.
+        settings: of the segments and the disturbance.
+        learner: model folder of the learner; None in the cloning round.
+        path: where the flight goes.
+    """
+
+    plan: FlightPlan
+    actors: Actors
+    settings: FlightSettings
+    learner: Path | None
+    path: Path
+
+    def run(self) -> None:
+        """Fly and write."""
+        plan, flights = self.plan, self.settings
+        pilot = DataPilot(
+            expert=self.actors.expert(),
+            learner=None
+            if self.learner is None
+            else PolicyPilot(Policy(load_model(self.learner))),
+            beta=plan.beta,
+            segment_s=flights.segment_s,
+            disturbance=PushDisturbance(flights.disturbance, plan.seed)
+            if plan.disturbed
+            else None,
+            seed=plan.seed,
+        )
+        record = self.actors.flyer(plan.scenario, plan.seed, pilot)
+        write_flight(self.path, flight_data(pilot.log, record.result, self.plan.name))
+
+
+def flight_data(log: FrameLog, result: FlightResult, name: str) -> TrainingFlight:
+    """Return a log as arrays.
+
+    Raises:
+        OutputError: the flight had no frame.
+    """
+    if not log.stamps_ns:
+        raise OutputError(f"{name}: the flight ended ({result.reason}) before its first frame")
+    return TrainingFlight(
+        stamps_ns=np.array(log.stamps_ns, np.int64),
+        images=np.stack(log.images),
+        imu=np.stack(log.imu).astype(np.float32),
+        labels=np.array(log.labels, np.float32),
+        by_expert=np.array(log.by_expert, np.bool_),
+        result=result,
+    )

@@ -1,0 +1,89 @@
+"""The forward camera: draws the scene and forms the picture.
+
+One capture is one pass of the rasteriser, on one thread, followed by the steps of `pipeline`.
+Between frames it keeps `pipeline.Memory` and nothing else, which holds what automatic exposure,
+frozen frames and drifting air need; without those, the same vehicle state, frame number and time
+give the same picture.
+"""
+
+import numpy as np
+
+from liquid_control.config.scenario import Scenario
+from liquid_control.types import Floats, Pixels, VehicleState
+from liquid_control_sim.picture.pipeline import Memory, make_pipeline
+from liquid_control_sim.picture.shot import Shot, make_view
+from liquid_control_sim.render.optics import CameraPose, make_intrinsics, make_mount
+from liquid_control_sim.render.rasteriser import Rasteriser, Rendered
+from liquid_control_sim.render.scene import Scene
+
+
+class Camera:
+    """Takes pictures of a scene.
+
+    Args:
+        scene: what is in it, and its light.
+        scenario: `light`, weather, `camera` and `delta` are read.
+        seed: the flight's.
+        oversample: renders each pixel this many times in each direction and averages; 1 in flight.
+    """
+
+    def __init__(self, scene: Scene, scenario: Scenario, seed: int, oversample: int = 1) -> None:
+        self._scene = scene
+        settings = scenario.camera.model_copy(
+            update={
+                "width": scenario.camera.width * oversample,
+                "height": scenario.camera.height * oversample,
+            }
+        )
+        self.intrinsics = make_intrinsics(settings)
+        self.mount = make_mount(settings)
+        self._rasteriser = Rasteriser(self.intrinsics, scene.stage)
+        self._view = make_view(self.intrinsics)
+        self._frame_s = 1.0 / scenario.camera.rate_hz
+        self._pipeline = make_pipeline(
+            scenario, scene.sun, scene.forest.palette, self._view, seed, oversample
+        )
+        self._memory = Memory()
+
+    def capture(
+        self,
+        state: VehicleState,
+        frame_index: int,
+        time_s: float | None = None,
+        wind: Floats | None = None,
+    ) -> Pixels:
+        """Return uint8 [H, W, 3], RGB.
+
+        Args:
+            state: of the vehicle that carries the camera.
+            frame_index: number of the frame in the flight, which picks its noise.
+            time_s: since the flight began; by the frame's number and the nominal rate if None.
+            wind: float64 [3], at the camera, m/s, map; calm if None.
+        """
+        time_s = frame_index * self._frame_s if time_s is None else time_s
+        wind = np.zeros(3) if wind is None else wind
+        memory = self._memory.at(time_s, wind)
+        pose = self.mount.pose(state)
+        rendered = self.render(pose, time_s)
+        shot = Shot(
+            range_m=rendered.range_m,
+            is_sky=np.isinf(rendered.range_m),
+            rays=self._view.rays,
+            rotation=pose.rotation.astype(np.float32),
+            frame_index=frame_index,
+            time_s=time_s,
+            position=pose.position,
+            velocity=self.mount.velocity(state),
+            angular_velocity=self.mount.rotation.T @ state.angular_velocity,
+            wind=wind,
+            air_moved_m=np.array(memory.air_moved_m),
+        )
+        pixels, self._memory = self._pipeline.form(rendered.radiance, shot, memory)
+        return pixels
+
+    def render(self, pose: CameraPose, time_s: float = 0.0) -> Rendered:
+        """Return what a camera meets from a pose at a time, before air, lens and sensor."""
+        scene = self._scene
+        return self._rasteriser.render(
+            pose, scene.light, scene.shadow(time_s), scene.shown(time_s)
+        )

@@ -1,0 +1,217 @@
+"""The same motion, told in any frame and by any message, is the same command."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from recordings import (
+    MS,
+    START,
+    MessageSource,
+    image,
+    odometry,
+    position_target,
+    trajectory_setpoint,
+    twist,
+    twist_stamped,
+    vehicle_odometry,
+)
+from scipy.spatial.transform import Rotation
+
+from liquid_control.bags.decoding.commands import OLD_NS, Attitudes, Told, command_of
+from liquid_control.bags.topics.roles import VelocityFrame
+from liquid_control.errors import ObservationError
+
+pytestmark = pytest.mark.unit
+
+NED_FROM_ENU = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+FRD_FROM_FLU = np.diag([1.0, -1.0, -1.0])
+
+speeds = st.floats(-20.0, 20.0)
+vectors = st.tuples(speeds, speeds, speeds).map(np.array)
+angles = st.tuples(st.floats(-3.1, 3.1), st.floats(-1.4, 1.4), st.floats(-3.1, 3.1))
+"""Yaw, pitch, roll, rad."""
+
+
+def attitude(angles):
+    """Body to map, built by SciPy from turns about z, then y, then x."""
+    return Rotation.from_euler("ZYX", angles)
+
+
+@given(vectors, vectors, angles)
+@settings(max_examples=200, deadline=None)
+def test_the_same_motion_told_in_any_frame_is_the_same_command(velocity, rates, angles):
+    turned = attitude(angles)
+    level = Rotation.from_euler("Z", angles[0])
+    told = {
+        VelocityFrame.HEADING: (level.inv().apply(velocity), level.inv().apply(rates)),
+        VelocityFrame.BODY: (turned.inv().apply(velocity), turned.inv().apply(rates)),
+        VelocityFrame.MAP: (velocity, rates),
+        VelocityFrame.NED: (NED_FROM_ENU @ velocity, NED_FROM_ENU @ rates),
+    }
+    expected = [*told[VelocityFrame.HEADING][0], rates[2]]
+    for frame, (linear, angular) in told.items():
+        command = command_of(Told(frame, linear, angular), turned.as_quat())
+        np.testing.assert_allclose(command.values, expected, rtol=0, atol=1e-12)
+
+
+def test_north_is_forward_when_heading_north_and_left_when_heading_east():
+    north = np.array([1.0, 0.0, 0.0])
+    told = Told(VelocityFrame.NED, north, np.array([0.0, 0.0, 0.3]))
+    heading_north = Rotation.from_euler("Z", np.pi / 2).as_quat()
+    heading_east = Rotation.identity().as_quat()
+    np.testing.assert_allclose(command_of(told, heading_north).values, [1, 0, 0, -0.3], atol=1e-12)
+    np.testing.assert_allclose(command_of(told, heading_east).values, [0, 1, 0, -0.3], atol=1e-12)
+
+
+def test_a_velocity_that_is_to_be_turned_needs_an_attitude():
+    told = Told(VelocityFrame.MAP, np.ones(3), np.zeros(3))
+    assert told.needs_attitude
+    with pytest.raises(ObservationError, match="in map needs the attitude"):
+        command_of(told, None)
+
+
+def test_the_newest_attitude_at_or_before_a_stamp_counts():
+    attitudes = Attitudes()
+    for index in range(3):
+        attitudes.add(index * 10, np.full(4, float(index)))
+    assert attitudes.at(-1) is None
+    assert attitudes.at(9)[0] == 0.0
+    assert attitudes.at(10)[0] == 1.0
+    assert attitudes.at(10**6)[0] == 2.0
+    assert attitudes.at(20 + OLD_NS + 1) is None
+    assert not attitudes.reach(21)
+    attitudes.add(5, np.full(4, 9.0))
+    assert attitudes.at(20)[0] == 9.0
+
+
+YAW, PITCH, ROLL = 0.7, -0.2, 0.4
+VELOCITY = np.array([1.5, -0.5, 0.25])
+RATES = np.array([0.1, -0.2, 0.6])
+EXPECTED = [*Rotation.from_euler("Z", YAW).inv().apply(VELOCITY), RATES[2]]
+
+
+def flown(odometry_ms=(0,)):
+    turned = attitude((YAW, PITCH, ROLL))
+    recording = MessageSource().add("/camera/image_raw", image(START))
+    for ms in odometry_ms:
+        recording.add("/odom", odometry(START + ms * MS, quaternion=turned.as_quat()))
+    return recording
+
+
+def ned(turned):
+    """(w, x, y, z), FRD to NED, through SciPy's matrices."""
+    matrix = NED_FROM_ENU @ turned.as_matrix() @ FRD_FROM_FLU
+    return Rotation.from_matrix(matrix).as_quat()[[3, 0, 1, 2]]
+
+
+TURNED = attitude((YAW, PITCH, ROLL))
+BODY = TURNED.inv().apply(VELOCITY), TURNED.inv().apply(RATES)
+US = START // 1000
+MESSAGES = {
+    "twist_stamped": (twist_stamped(START + MS, VELOCITY, RATES), "map", 1e-12),
+    "twist": (twist(VELOCITY, RATES), "map", 1e-12),
+    "twist_body": (twist_stamped(START + MS, *BODY), "body", 1e-12),
+    "odometry": (odometry(START + MS, (0, 0, 0), TURNED.as_quat(), *BODY), "", 1e-12),
+    "trajectory_setpoint": (
+        trajectory_setpoint(US + 1000, NED_FROM_ENU @ VELOCITY, -RATES[2]),
+        "",
+        1e-6,
+    ),
+    "vehicle_odometry": (
+        vehicle_odometry(
+            US + 1000, (0, 0, 0), ned(TURNED), NED_FROM_ENU @ VELOCITY, FRD_FROM_FLU @ BODY[1]
+        ),
+        "",
+        1e-6,
+    ),
+    "vehicle_odometry_body": (
+        vehicle_odometry(
+            US + 1000,
+            (0, 0, 0),
+            ned(TURNED),
+            FRD_FROM_FLU @ BODY[0],
+            FRD_FROM_FLU @ BODY[1],
+            velocity_frame=3,
+        ),
+        "",
+        1e-6,
+    ),
+    "position_target": (position_target(START + MS, VELOCITY, RATES[2]), "", 1e-6),
+    "position_target_body": (
+        position_target(START + MS, EXPECTED[:3], RATES[2], frame=8),
+        "",
+        1e-6,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_every_message_that_tells_a_motion_gives_the_same_command(tmp_path, name):
+    message, frame, tolerance = MESSAGES[name]
+    recording = flown((0, 20)).add("/told", message, START + 2 * MS)
+    flags = {"command": f"/told,{frame}" if frame else "/told"}
+    events, losses = recording.read(tmp_path / "bag", flags=flags)
+    (said,) = [event for event in events if type(event).__name__ == "CommandEvent"]
+    np.testing.assert_allclose(said.command.values, EXPECTED, rtol=0, atol=tolerance)
+    assert said.stamp_ns == START + (2 * MS if name == "twist" else MS)
+    assert not losses.counts
+
+
+def commands(events):
+    return [event for event in events if type(event).__name__ == "CommandEvent"]
+
+
+def test_a_command_waits_for_the_odometry_of_its_stamp(tmp_path):
+    """Odometry at 10 ms is filed after the command stamped 12 ms, and is the newest before it."""
+    recording = flown().add("/cmd_vel", twist_stamped(START + 12 * MS, (1, 0, 0)), START + 12 * MS)
+    east = odometry(START + 10 * MS)
+    recording.add("/odom", east, START + 15 * MS).add("/odom", odometry(START + 20 * MS))
+    events, losses = recording.read(tmp_path / "bag", flags={"command": "/cmd_vel,map"})
+    (said,) = commands(events)
+    np.testing.assert_allclose(said.command.values, (1, 0, 0, 0), atol=1e-12)
+    assert not losses.counts
+
+
+def test_commands_without_an_attitude_are_counted(tmp_path):
+    recording = flown((30,)).add("/cmd_vel", twist_stamped(START + 10 * MS, (1, 0, 0)))
+    recording.add("/cmd_vel", twist_stamped(START + 2_000 * MS, (1, 0, 0)))
+    recording.add("/cmd_vel", twist_stamped(START + 40 * MS, (1, 0, 0)))
+    events, losses = recording.read(tmp_path / "a", flags={"command": "/cmd_vel,map"})
+    assert [event.stamp_ns for event in commands(events)] == [START + 40 * MS]
+    assert [line.split(" (")[0] for line in losses.lines()] == [
+        "2 commands whose frame cannot be turned without an attitude"
+    ]
+    flags = {"command": "/cmd_vel,map", "odometry": "none"}
+    events, losses = recording.read(tmp_path / "b", flags=flags)
+    assert commands(events) == []
+    assert "the bag has no odometry" in losses.lines()[0]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        twist_stamped(START, (float("nan"), 0, 0)),
+        twist_stamped(START, (0, 0, 0), (0, 0, float("inf"))),
+        trajectory_setpoint(US, (float("nan"),) * 3, 0.1),
+        position_target(START, (1, 0, 0), 0.0, mask=8),
+        odometry(START, quaternion=(0, 0, 0, 0)),
+        vehicle_odometry(US, (0, 0, 0), (1, 0, 0, 0), (1, 0, 0), pose_frame=2),
+        vehicle_odometry(US, (0, 0, 0), (float("nan"), 0, 0, 0), (1, 0, 0)),
+        vehicle_odometry(US, (0, 0, 0), (1, 0, 0, 0), (1, 0, 0), velocity_frame=2),
+    ],
+    ids=lambda message: message.__msgtype__,
+)
+def test_what_is_no_velocity_is_counted_and_left_out(tmp_path, message):
+    recording = flown().add("/told", message, START)
+    events, losses = recording.read(tmp_path / "bag", flags={"command": "/told"})
+    assert commands(events) == []
+    assert [loss.name for loss in losses.counts] == ["BAD_VALUE"]
+
+
+def test_a_yaw_rate_that_is_not_asked_for_is_zero(tmp_path):
+    recording = flown((0, 20)).add("/a", trajectory_setpoint(US, (1, 0, 0)), START)
+    recording.add("/b", position_target(START, (1, 0, 0), 0.5, mask=2048))
+    flags = {"command": "/a", "policy_command": "/b"}
+    events, _ = recording.read(tmp_path / "bag", flags=flags)
+    assert [said.command.yaw_rate_radps for said in commands(events)] == [0.0, 0.0]

@@ -1,0 +1,46 @@
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from liquid_control.cores import CORES, Core, make_core
+
+torch.set_num_threads(1)
+
+INPUTS, OUTPUTS = 5, 3
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A core, a state that it reached by itself, and a sequence to follow; all float64."""
+
+    core: Core
+    x: Tensor
+    state: Tensor
+    dt: Tensor
+
+
+def drawn(core: Core, batch: int = 4, steps: int = 9, seed: int = 1) -> Drawn:
+    core = core.double()
+    random = torch.Generator().manual_seed(seed)
+    x = torch.randn(batch, steps + 3, core.input_size, generator=random, dtype=torch.float64)
+    dt = 0.2 * torch.rand(batch, steps + 3, generator=random, dtype=torch.float64)
+    with torch.no_grad():
+        _, state = core.sequence(x[:, :3], core.init_state(batch), dt[:, :3])
+    return Drawn(core, x[:, 3:], state, dt[:, 3:])
+
+
+@pytest.fixture(params=list(CORES))
+def name(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def core(name) -> Core:
+    return make_core(name, INPUTS, OUTPUTS, seed=3)
+
+
+@pytest.fixture
+def case(core) -> Drawn:
+    return drawn(core)
