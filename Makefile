@@ -1,6 +1,7 @@
 # make fly     installs what flying needs into .venv, then flies three forests through the ROS 2 graph
 # make test    installs the test tools too, then runs every check that CI runs
 # make develop installs everything, PyTorch for training too, and runs nothing
+# make docs    builds the documentation site into site/
 #
 # PYTHON=/path/to/python3.11  the interpreter for .venv (3.10, 3.11 or 3.12; default: the first found)
 # TORCH_INDEX=URL             take PyTorch from this index, such as PyTorch's own for CPUs (default:
@@ -32,7 +33,7 @@ PY_VERSION = $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:
 # third parties build, not the ROS project: hence exact versions and hashes.
 LOCKS = $$(cat $(DONE)/locks)
 
-.PHONY: help fly test develop lint format colcon lock clean
+.PHONY: help fly test develop docs lint format colcon lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -49,6 +50,13 @@ test: develop lint
 	@echo "tests"
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# Strict: a broken link or reference fails. mkdocs counts no warnings with --quiet, hence grep.
+# Nothing is downloaded while the site is built or read.
+docs: $(DONE)/package $(DONE)/docs
+	@echo "building the documentation (about 20 s)"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict 2>&1 | { grep -v '^INFO' || true; }
+	@$(BIN)/python docs/check_site.py site
+
 lint: $(DONE)/package $(DONE)/test $(DONE)/torch
 	@echo "ruff, mypy, import-linter"
 	@$(BIN)/ruff check --quiet .
@@ -63,11 +71,11 @@ colcon: $(DONE)/package $(DONE)/test
 	@$(BIN)/python -m pytest test/ros/test_colcon.py
 
 lock: build/lock/venv/bin/uv
-	@build/lock/venv/bin/python requirements/lock.py
+	@build/lock/venv/bin/python requirements/lock.py $(ONLY)
 
 clean:
-	rm -rf $(VENV) build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	find liquid_control sim test launch requirements -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf $(VENV) build site install log .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find liquid_control sim benchmarks test docs examples launch requirements -name __pycache__ -prune -exec rm -rf {} +
 
 # What is installed, one stamp each; nothing is installed again until its lock changes.
 
@@ -119,6 +127,11 @@ $(DONE)/package: setup.py setup.cfg liquid_control/__init__.py $(DONE)/flight $(
 $(DONE)/test: requirements/test.txt requirements/numpy1/test.txt $(DONE)/flight
 	@echo "installing test packages (about 1 min)"
 	@$(LOCKED) -r $(LOCKS)/test.txt
+	@touch $@
+
+$(DONE)/docs: requirements/docs.txt $(DONE)/flight
+	@echo "installing documentation packages (about 15 s)"
+	@$(LOCKED) -r requirements/docs.txt
 	@touch $@
 
 # PyTorch without CUDA is a tenth of the size, so it is taken where pip's settings lead to it. The

@@ -67,6 +67,15 @@ EXTRAS = {
         "ros-jazzy-lifecycle-msgs",
         "ros-jazzy-rosgraph-msgs",
     ],
+    "docs": [
+        "mkdocs>=1.6,<2",
+        "mkdocs-material>=9.5",
+        "mkdocstrings[python]>=1.0",
+        "griffe-pydantic>=1.1",
+        "ruff==0.17.6",
+        # mkdocstrings for Python 3.10 does not work with later versions.
+        "pymdown-extensions<12; python_version < '3.11'",
+    ],
     "test": [
         "pytest>=8",
         "pytest-timeout>=2.3",

@@ -1,1 +1,1 @@
-"""Measurements of the project, run from a checkout by `liquid-control bench`."""
+"""Benchmarks of the repository, run from a checkout by `liquid-control bench`."""

@@ -1,8 +1,8 @@
-"""How fast liquid cores train and step, beside ncps and beside each other, in one run.
+"""Speed of training and stepping liquid cores, compared with ncps and with each other.
 
-Both sides of a contest take turns, so that what slows the machine slows both; a ratio is of two
-turns that follow each other. Before it counts, a contest between two makes of one core checks that
-both answer the same.
+The two sides of a comparison run alternately; other load on the machine then slows both. A ratio
+is that of two consecutive turns. A comparison of two implementations of one core first checks
+that their results agree.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -24,27 +24,28 @@ from rich.status import Status
 from rich.table import Table
 
 from liquid_control.command.motors import MotorScaling
-from liquid_control.cores.base import Core
 from liquid_control.dependencies import require
 from liquid_control.errors import CellError, DependencyError
 from liquid_control.export.c import TRIAL, controller_c
-from liquid_control.liquid.flight_step import FlightCfC
+from liquid_control.liquid import FlightCfC, auto_ncp
 from liquid_control.liquid.ncps_wiring import weights_from_ncps, wiring_from_ncps
-from liquid_control.liquid.wiring_generators import auto_ncp
+
+if TYPE_CHECKING:
+    from liquid_control.cores import Core
 
 SETTINGS = {"batch": 32, "steps": 64, "inputs": 34, "neurons": 19, "outputs": 4, "threads": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class CoreComparison:
-    """Two ways to do the same work.
+    """Two implementations of the same task.
 
     Attributes:
-        what: the work.
-        ours: its name; likewise peer.
-        time_ours: does it once or more and returns seconds for one; likewise time_peer.
-        at_least: how many times faster ours is to be; None where that is only reported.
-        difference: largest difference of the answers; None where they are not to be the same.
+        what: the task.
+        ours: name of the implementation of this package; `peer` is the other one.
+        time_ours: runs the task once or more and returns seconds per run; likewise `time_peer`.
+        at_least: required ratio of the times, peer to ours; None if it is only reported.
+        difference: largest difference of the results; None if they need not agree.
     """
 
     what: str
@@ -58,7 +59,7 @@ class CoreComparison:
 
 @dataclass(frozen=True, slots=True)
 class CoreRow:
-    """One contest, measured: medians and ranges over its turns, microseconds and ratios."""
+    """Result of one comparison: medians and ranges over its turns, microseconds and ratios."""
 
     what: str
     ours: str
@@ -77,24 +78,24 @@ class CoreRow:
 
 
 def measure_cores(turns: int) -> tuple[list[CoreRow], dict[str, Any]]:
-    """Run every contest on one thread; the first turn of each, which warms caches, is not counted.
+    """Run all comparisons on one thread; the first turn of each, a warm-up, is not counted.
 
     Raises:
         DependencyError: torch, ncps, torchdiffeq or a C compiler is missing.
-        CellError: two makes of one core do not answer the same.
+        CellError: the results of two implementations of one core differ.
     """
     torch = require("torch", "train", "measure cores")
 
     rows = []
-    with _one_thread(torch), comparisons() as all_of_them, _status() as status:
-        for contest in all_of_them:
-            status.update(f"{contest.what}: {contest.ours} and {contest.peer}")
-            rows.append(_hold(contest, turns))
+    with _one_thread(torch), comparisons() as pairs, _status() as status:
+        for comparison in pairs:
+            status.update(f"{comparison.what}: {comparison.ours} and {comparison.peer}")
+            rows.append(_measure(comparison, turns))
     return rows, {**SETTINGS, "turns": turns}
 
 
 def _status() -> Status:
-    return Console(stderr=True).status("making the cores")
+    return Console(stderr=True).status("building the cores")
 
 
 @contextmanager
@@ -107,16 +108,16 @@ def _one_thread(torch: Any) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _hold(contest: CoreComparison, turns: int) -> CoreRow:
-    timed = [(contest.time_ours(), contest.time_peer()) for _ in range(turns + 1)][1:]
+def _measure(comparison: CoreComparison, turns: int) -> CoreRow:
+    timed = [(comparison.time_ours(), comparison.time_peer()) for _ in range(turns + 1)][1:]
     ours, peer = ([1e6 * seconds for seconds in side] for side in zip(*timed, strict=True))
     ratios = [slow / fast for fast, slow in zip(ours, peer, strict=True)]
     return CoreRow(
-        contest.what,
-        contest.ours,
-        contest.peer,
-        contest.at_least,
-        contest.difference,
+        comparison.what,
+        comparison.ours,
+        comparison.peer,
+        comparison.at_least,
+        comparison.difference,
         *_spread(ours),
         *_spread(peer),
         *_spread(ratios),
@@ -128,7 +129,7 @@ def _spread(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def core_table(rows: Sequence[CoreRow]) -> Table:
-    """Return one line a contest: medians of times, and how many times faster ours is."""
+    """Return one line per comparison: medians of the times and their ratio."""
     title = "liquid cores on one thread, medians; times faster with its range over turns"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for name in ("", "ours", "peer"):
@@ -163,11 +164,11 @@ Work = Callable[[], object]
 
 @contextmanager
 def comparisons() -> Iterator[list[CoreComparison]]:
-    """Yield all contests; what they compile lies in a folder that goes afterwards.
+    """Yield all comparisons; compiled programs are in a temporary folder.
 
     Raises:
         DependencyError: ncps, torchdiffeq or a C compiler is missing.
-        CellError: two makes of one core do not answer the same.
+        CellError: the results of two implementations of one core differ.
     """
     ncps_torch, wirings = _ncps("ncps.torch"), _ncps("ncps.wirings")
     torch = require("torch", "train", "measure cores")
@@ -196,20 +197,20 @@ def _ncps(module: str) -> Any:
 
 
 def _training_cfc(torch: Any, theirs: Any) -> CoreComparison:
-    from liquid_control.cores.from_ncps import cfc_from_ncps
+    from liquid_control.cores import cfc_from_ncps
 
     ours = cfc_from_ncps(theirs.state_dict(), wiring=wiring_from_ncps(theirs.wiring))
     return _training(torch, "training, CfC-19 wired", ours, theirs, 10.0)
 
 
 def _training_ltc(torch: Any, theirs: Any) -> CoreComparison:
-    from liquid_control.cores.from_ncps import ltc_from_ncps
+    from liquid_control.cores import ltc_from_ncps
 
     ours = ltc_from_ncps(theirs.state_dict(), wiring_from_ncps(theirs.rnn_cell._wiring))
     return _training(torch, "training, LTC-19, six unfolds", ours, theirs, 5.0)
 
 
-def _training(torch: Any, what: str, ours: Core, theirs: Any, at_least: float) -> CoreComparison:
+def _training(torch: Any, what: str, ours: "Core", theirs: Any, at_least: float) -> CoreComparison:
     x = torch.rand(BATCH, STEPS, INPUTS) * 2 - 1
     dt = torch.ones(BATCH, STEPS)
     difference = _same(what, ours.sequence(x, ours.init_state(BATCH), dt)[0], theirs(x)[0])
@@ -224,7 +225,7 @@ def _training(torch: Any, what: str, ours: Core, theirs: Any, at_least: float) -
     )
 
 
-def _learn(core: Core, x: Any, dt: Any) -> None:
+def _learn(core: "Core", x: Any, dt: Any) -> None:
     loss: Any = core.sequence(x, core.init_state(BATCH), dt)[0].square().sum()
     loss.backward()
 
@@ -286,16 +287,14 @@ def _their_step(torch: Any, theirs: Any) -> Callable[[], float]:
 
 
 def _closed_form_or_solver(torch: Any) -> list[CoreComparison]:
-    from liquid_control.cores.ltc import LTC
-    from liquid_control.cores.solvers import Dopri5
-    from liquid_control.cores.wired_cfc import WiredCfC
+    from liquid_control.cores import LTC, Dopri5, WiredCfC
 
     wiring = auto_ncp(INPUTS, NEURONS, OUTPUTS)
     fast, slow = WiredCfC(wiring), LTC(wiring, solver=Dopri5())
     x = torch.rand(BATCH, STEPS, INPUTS) * 2 - 1
     dt = torch.full((BATCH, STEPS), DT_S)
 
-    def infer(core: Core) -> None:
+    def infer(core: "Core") -> None:
         with torch.no_grad():
             core.sequence(x, core.init_state(BATCH), dt)
 
@@ -321,7 +320,7 @@ def _closed_form_or_solver(torch: Any) -> list[CoreComparison]:
 
 
 def _timer(work: Work, repeats: int) -> Callable[[], float]:
-    """Return what does the work some times and returns seconds for one."""
+    """Return a function that repeats the task and returns seconds per run."""
 
     def timed() -> float:
         start = time.perf_counter()
@@ -335,5 +334,5 @@ def _timer(work: Work, repeats: int) -> Callable[[], float]:
 def _same(what: str, ours: Any, theirs: Any) -> float:
     difference = float((ours - theirs).detach().abs().max())
     if not difference <= SAME:
-        raise CellError(f"{what}: expected answers within {SAME:g} of ncps, got {difference:g}")
+        raise CellError(f"{what}: expected results within {SAME:g} of ncps, got {difference:g}")
     return difference

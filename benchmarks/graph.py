@@ -1,4 +1,4 @@
-"""How fast the ROS 2 graph flies in lockstep, and how soon it answers in real time."""
+"""Speed of the ROS 2 graph in lockstep, and its latency in real time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from liquid_control.cli.options import override_words
-from liquid_control.graph.flight_graph import flight_progress_text, fly_through_graph
+from liquid_control.config import format_settings
+from liquid_control.graph import GraphPlan, flight_progress_text, fly_through_graph
 from liquid_control.progress import StatusLine
 
 FIRST_SEED = 10_000
@@ -30,9 +30,10 @@ class GraphRow:
     """One flight through the graph, measured.
 
     Attributes:
-        real_time: simulated over wall clock, from the first tick to the last.
-        frames_lost: frames that were never answered; frames_late were answered after the next one.
-        latency_p50_ms: wall clock from a frame's publication to its command; likewise p99 and max.
+        real_time: simulated time over wall time, from the first tick to the last.
+        frames_lost: number of frames without an answer.
+        frames_late: number of frames that were answered after the next one.
+        latency_p50_ms: wall time from a frame's publication to its command; likewise p99 and max.
     """
 
     mode: str
@@ -68,19 +69,16 @@ def _measure(
     mode: str, seed: int, settings: dict[str, Any], model: Path, folder: Path
 ) -> GraphRow:
     with StatusLine(f"{mode}, seed {seed}", flight_progress_text) as line:
-        outcome = fly_through_graph(
-            scenario_name="trail",
+        plan = GraphPlan(
+            scenario="trail",
             seed=seed,
-            overrides=override_words(settings),
             model=model,
             out_dir=folder / f"{mode}-{seed}",
+            overrides=format_settings(settings),
             mode=mode,
-            rate=1.0,
             record=False,
-            gui=False,
-            on_progress=line,
         )
-    statistics = outcome["statistics"]
+        statistics = fly_through_graph(plan, line).statistics
     latency = {name: value or float("nan") for name, value in statistics["latency_ms"].items()}
     return GraphRow(
         mode=mode,
@@ -98,10 +96,10 @@ def _measure(
 
 
 def graph_table(rows: Sequence[GraphRow]) -> Table:
-    """Return one line a flight, and the median of those in lockstep."""
+    """Return one row per flight, and the median of those in lockstep."""
     table = Table(title="four processes over ROS 2", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("mode")
-    names = ("seed", "simulated", "x real time", "frames", "lost", "late", "p50", "p99", "most")
+    names = ("seed", "simulated", "x real time", "frames", "lost", "late", "p50", "p99", "max")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:

@@ -1,8 +1,7 @@
-"""What the recorder loses at the full rate of camera and IMU, and what recording costs."""
+"""Messages that the recorder loses at the full rate of camera and IMU, and its CPU and memory."""
 
 import json
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,29 +13,29 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from liquid_control.bags import Losses
-from liquid_control.bags.bag import open_bag
-from liquid_control.config import project_file
+from liquid_control.bags import Losses, open_bag
 from liquid_control.errors import GraphError
 from liquid_control.graph.processes import (
     FLUSH_TIMEOUT_S,
     Process,
-    clean_environment,
-    end,
+    end_processes,
     free_domain,
-    start,
+    node_command,
+    node_environment,
+    start_process,
+    wait_for_end,
 )
 from liquid_control.progress import StatusLine
+from liquid_control.stall_timer import cpu_time_s
 
 SECONDS = 20.0
 WIDTH, HEIGHT = 640, 480
 CORES = 2
 VARIANTS = (("raw", "lz4"), ("raw", "zstd"), ("png", "none"), ("jpeg", "none"))
-"""Ways to keep pictures and chunks that are measured once, beside raw and uncompressed."""
+"""Formats of pictures and chunks that are measured once, in addition to raw and uncompressed."""
 BACKLOG_S = 120.0
-"""For a recorder to write what waits, where compression does not keep up."""
+"""For a recorder to write its backlog, where compression does not keep up."""
 IMAGE = "camera/image_raw"
-LOAD = "recording_load"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +43,12 @@ class RecordRow:
     """One recording, measured.
 
     Attributes:
-        published: messages by topic, as who published them counted.
-        recorded: messages by topic in the bag; pictures count wherever they were put.
-        lost: the difference, all topics together.
+        published: messages by topic, counted by the publisher.
+        recorded: messages by topic in the bag; pictures include compressed ones.
+        lost: the difference over all topics.
         seconds: from the first stamp to the last.
-        cpu_share: of one core while messages came, user and system time over wall time.
-        memory_mb: most that was resident, MB.
+        cpu_share: user and system time over wall time while messages arrived; 1 is one core.
+        memory_mb: peak resident memory, MB.
         bag_mb: size of the bag, MB.
         load: of the machine before the recording, one-minute average.
     """
@@ -67,7 +66,7 @@ class RecordRow:
 
 
 def measure_recording(repeats: int, folder: Path) -> tuple[list[RecordRow], dict[str, Any]]:
-    """Record raw `repeats` times, and each of `VARIANTS` once; bags are deleted once counted.
+    """Record raw `repeats` times, and each of `VARIANTS` once; bags are deleted after counting.
 
     Raises:
         GraphError: recorder or publisher did not start, or died.
@@ -84,7 +83,7 @@ def measure_recording(repeats: int, folder: Path) -> tuple[list[RecordRow], dict
 
 @contextmanager
 def _two_cores() -> Iterator[int]:
-    """Keep us and all that we start to two cores; yield how many there are."""
+    """Restrict this process and its children to two cores; yield the number of cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(before)[:CORES])
     try:
@@ -99,16 +98,16 @@ def _measure(image: str, compression: str, home: Path) -> RecordRow:
     with StatusLine(f"{image}, {compression}", str) as line, free_domain() as domain:
         line.show("recording")
         parameters = {"path": str(path), "image": image, "compression": compression}
-        recorder = _start("recorder_node", parameters, domain, home)
+        recorder = _start("liquid_control.nodes.recorder_node", parameters, domain, home)
         size = {"width": WIDTH, "height": HEIGHT, "seconds": SECONDS}
-        publisher = _start(LOAD, size, domain, home)
+        publisher = _start("benchmarks.recording_load", size, domain, home, pipe_stdout=True)
         try:
-            published, cpu_share, memory_mb = _watch(recorder, publisher)
+            published, cores, memory_mb = _observe(recorder, publisher)
         finally:
-            statuses = end((publisher, recorder), BACKLOG_S)
+            statuses = end_processes((publisher, recorder), BACKLOG_S)
     for process in (publisher, recorder):
         if statuses[process.name] != 0:
-            raise GraphError(f"{process.name}: {process.last_error_line()}")
+            raise GraphError(process.exit_message())
     recorded, seconds = _count(path)
     bag_mb = path.stat().st_size / 1e6
     path.unlink()
@@ -119,38 +118,39 @@ def _measure(image: str, compression: str, home: Path) -> RecordRow:
         recorded={topic: recorded[topic] for topic in published},
         lost=sum(count - recorded[topic] for topic, count in published.items()),
         seconds=seconds,
-        cpu_share=cpu_share,
+        cpu_share=cores,
         memory_mb=memory_mb,
         bag_mb=bag_mb,
         load=load,
     )
 
 
-def _start(name: str, parameters: Mapping[str, object], domain: int, home: Path) -> Process:
-    profiles = str(project_file("config/fastdds.xml"))
-    words = [sys.executable, "-m", f"liquid_control.nodes.{name}", "--ros-args"]
-    for key, value in parameters.items():
-        words += ["-p", f"{key}:={json.dumps(value)}"]
-    environment = clean_environment(
-        {
-            "ROS_DOMAIN_ID": str(domain),
-            "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-            "FASTRTPS_DEFAULT_PROFILES_FILE": profiles,
-            "FASTDDS_DEFAULT_PROFILES_FILE": profiles,
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        }
+def _start(
+    module: str,
+    parameters: Mapping[str, object],
+    domain: int,
+    home: Path,
+    pipe_stdout: bool = False,
+) -> Process:
+    name = module.rpartition(".")[2]
+    return start_process(
+        name,
+        node_command(module, parameters),
+        node_environment(domain),
+        home / "log" / f"{name}.log",
+        pipe_stdout,
     )
-    return start(name, words, environment, home / "log" / f"{name}.log", heard=name == LOAD)
 
 
-def _watch(recorder: Process, publisher: Process) -> tuple[dict[str, int], float, float]:
-    """Wait for the publisher; return its counts, the recorder's share of a core and MB."""
+def _observe(recorder: Process, publisher: Process) -> tuple[dict[str, int], float, float]:
+    """Wait for the publisher; return its counts, the cores that the recorder used, and MB."""
     _line(publisher, recorder)
-    before, begun_s = _cpu_seconds(recorder), time.monotonic()
+    before, begun_s = cpu_time_s([recorder.child.pid]), time.monotonic()
     published = json.loads(_line(publisher, recorder))
-    share = (_cpu_seconds(recorder) - before) / (time.monotonic() - begun_s)
-    publisher.child.wait(FLUSH_TIMEOUT_S)
-    return published, share, _peak_mb(recorder)
+    used_s = cpu_time_s([recorder.child.pid]) - before
+    cores = used_s / (time.monotonic() - begun_s)
+    wait_for_end([publisher], FLUSH_TIMEOUT_S)
+    return published, cores, _peak_mb(recorder)
 
 
 def _line(publisher: Process, recorder: Process) -> bytes:
@@ -165,13 +165,6 @@ def _line(publisher: Process, recorder: Process) -> bytes:
     return line
 
 
-def _cpu_seconds(process: Process) -> float:
-    """Return user and system time of a process, s (proc(5), fields 14 and 15 of stat)."""
-    stat = Path(f"/proc/{process.child.pid}/stat").read_text(encoding="ascii")
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _peak_mb(process: Process) -> float:
     status = Path(f"/proc/{process.child.pid}/status").read_text(encoding="ascii")
     kilobytes = next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]
@@ -179,7 +172,7 @@ def _peak_mb(process: Process) -> float:
 
 
 def _count(path: Path) -> tuple[Counter[str], float]:
-    """Return messages by topic, each read in full, and the time between first and last picture."""
+    """Return the messages by topic, all read, and the time from the first to the last picture."""
     bag, losses = open_bag(path), Losses()
     found: Counter[str] = Counter()
     pictures: list[int] = []
@@ -192,7 +185,7 @@ def _count(path: Path) -> tuple[Counter[str], float]:
 
 
 def record_table(rows: Sequence[RecordRow]) -> Table:
-    """Return one line a recording."""
+    """Return one row per recording."""
     table = Table(
         title=f"recorder at {WIDTH}x{HEIGHT}, 30 Hz, IMU at 400 Hz, {CORES} cores",
         title_justify="left",

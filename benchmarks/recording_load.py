@@ -1,4 +1,4 @@
-"""A camera, an IMU, odometry and commands at full rate: what `bench record` has recorded."""
+"""Node that publishes a camera, an IMU, odometry and commands at full rate."""
 
 import json
 import time
@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from pydantic import Field
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from liquid_control import topics
-from liquid_control.config.scenario import CameraSettings
+from liquid_control.config import CameraSettings
 from liquid_control.nodes import conversions
-from liquid_control.nodes.node_settings import RecordingLoadSettings
+from liquid_control.nodes.node_settings import NodeSettings
 from liquid_control.nodes.parameters import declare
 from liquid_control.nodes.qos import CLASSES, profile
 from liquid_control.nodes.shutdown import Shutdown, main_of
@@ -31,30 +32,39 @@ RATES_HZ: dict[str, int] = {
 }
 PICTURES = 16
 NOISE = 3.0
-"""Of 255, standard deviation: a sensor's; without it pictures would compress too well."""
+"""Standard deviation of a sensor's noise, of 255; without it pictures compress too well."""
 PERIOD_S = 1.0 / 400.0
 READY_S = 1.0
-"""After everybody was found: discovery of the last reader may still be on its way."""
+"""After all subscribers were found: they may still be discovering the publishers."""
+
+
+class RecordingLoadSettings(NodeSettings):
+    """Parameters of recording_load."""
+
+    width: int = Field(640, ge=16, le=1920, description="of pictures, pixels")
+    height: int = Field(480, ge=16, le=1080, description="of pictures, pixels")
+    seconds: float = Field(20.0, gt=0.0, le=3600.0, description="publish for this long, s")
 
 
 class RecordingLoad(Node):
-    """Publishes for a while what a vehicle publishes.
+    """Publishes the topics of a vehicle for a limited time.
 
-    Stamps are those at which messages were due. Publishing begins once the recorder hears all. It
-    prints two lines of JSON: for how long, as it begins, and how many messages it was, at the end.
+    Stamps are the times at which messages were due. Publishing begins once the recorder has
+    subscribed to all topics. The node prints two lines of JSON: the duration when it begins, and
+    the number of messages by topic at the end.
     """
 
     def __init__(self, shutdown: Shutdown) -> None:
         super().__init__(NAME)
-        self._ending = shutdown
+        self._shutdown = shutdown
         self._settings = declare(self, RecordingLoadSettings)
-        self._outlets = {
+        self._topic_publishers = {
             topic: self.create_publisher(CLASSES[topic], topic, profile(topic, "realtime"))
             for topic in RATES_HZ
         }
         camera = CameraSettings(width=self._settings.width, height=self._settings.height)
-        self._makers = _makers(camera)
-        self._sent: Counter[str] = Counter()
+        self._factories = _message_factories(camera)
+        self._published: Counter[str] = Counter()
         self._begun_ns: int | None = None
         self._found_s: float | None = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -62,23 +72,23 @@ class RecordingLoad(Node):
 
     def _on_timer(self) -> None:
         if self._begun_ns is None:
-            self._begin_if_heard()
+            self._begin_if_subscribed()
             return
         elapsed_s = (time.time_ns() - self._begun_ns) / NANOSECONDS
         for topic, rate_hz in RATES_HZ.items():
             due = int(min(elapsed_s, self._settings.seconds) * rate_hz)
-            while self._sent[topic] < due:
-                stamp_ns = self._begun_ns + self._sent[topic] * NANOSECONDS // rate_hz
-                message = self._makers[topic](self._sent[topic], stamp_ns)
-                self._outlets[topic].publish(message)
-                self._sent[topic] += 1
+            while self._published[topic] < due:
+                stamp_ns = self._begun_ns + self._published[topic] * NANOSECONDS // rate_hz
+                message = self._factories[topic](self._published[topic], stamp_ns)
+                self._topic_publishers[topic].publish(message)
+                self._published[topic] += 1
         if elapsed_s > self._settings.seconds:
             self._timer.cancel()
-            print(json.dumps(self._sent), flush=True)
-            self._ending.request(0)
+            print(json.dumps(self._published), flush=True)
+            self._shutdown.request(0)
 
-    def _begin_if_heard(self) -> None:
-        if any(p.get_subscription_count() == 0 for p in self._outlets.values()):
+    def _begin_if_subscribed(self) -> None:
+        if any(p.get_subscription_count() == 0 for p in self._topic_publishers.values()):
             return
         self._found_s = self._found_s or time.monotonic()
         if time.monotonic() - self._found_s > READY_S:
@@ -86,8 +96,8 @@ class RecordingLoad(Node):
             print(json.dumps({"seconds": self._settings.seconds}), flush=True)
 
 
-def _makers(camera: CameraSettings) -> dict[str, Callable[[int, int], object]]:
-    """Return what makes the message of a topic from its number and stamp."""
+def _message_factories(camera: CameraSettings) -> dict[str, Callable[[int, int], object]]:
+    """Return a function per topic that makes a message from its number and stamp."""
     pictures = [conversions.image_message(one, 0) for one in _pictures(camera)]
     rate, force = np.array([0.1, 0.2, 0.3]), np.array([0.0, 0.0, 9.81])
     still = np.zeros(3)
@@ -112,18 +122,18 @@ def _makers(camera: CameraSettings) -> dict[str, Callable[[int, int], object]]:
 
 
 def _pictures(camera: CameraSettings) -> list[Pixels]:
-    """Return synthetic pictures: smooth shapes from coarse to fine, and a sensor's noise."""
+    """Return synthetic pictures of smooth shapes at three scales, with sensor noise."""
     random = stream(0, NAME)
     size = (camera.width, camera.height)
-    found = []
+    pictures = []
     for _ in range(PICTURES):
         picture = np.full((camera.height, camera.width, 3), 128.0, np.float32)
         for cells, weight in ((4, 60.0), (16, 30.0), (64, 12.0)):
             coarse = random.uniform(-1.0, 1.0, (cells, cells, 3)).astype(np.float32)
             picture += weight * cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
         picture += NOISE * random.standard_normal(picture.shape).astype(np.float32)
-        found.append(np.clip(picture, 0.0, 255.0).astype(np.uint8))
-    return found
+        pictures.append(np.clip(picture, 0.0, 255.0).astype(np.uint8))
+    return pictures
 
 
 def main() -> None:

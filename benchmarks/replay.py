@@ -1,8 +1,8 @@
-"""How many times real time a camera's recording is replayed on one core, and in what memory.
+"""Benchmark of replay: speed and memory for a VGA camera's recording on one core.
 
-A bag of a VGA camera and a 400 Hz IMU is written, then replayed by the command itself in a process
-of its own, held to one core. Pictures have the spectrum of natural ones, so that JPEG has as much
-to do as with a real camera's.
+The benchmark writes a bag of a VGA camera and a 400 Hz IMU and replays it by the command in a
+process pinned to one core. The pictures have the spectrum of natural ones, which gives JPEG the
+load of a real camera.
 """
 
 import json
@@ -29,7 +29,7 @@ from liquid_control.bags.writing.messages import (
     image_cdr,
     imu_cdr,
 )
-from liquid_control.config.scenario import CameraSettings
+from liquid_control.config import CameraSettings
 from liquid_control.errors import OutputError
 from liquid_control.seeding import stream
 from liquid_control.types import NANOSECONDS, Pixels
@@ -39,10 +39,10 @@ WIDTH, HEIGHT = 640, 480
 CAMERA_HZ, IMU_HZ = 30, 400
 PICTURES = 16
 JPEG_QUALITY = 90
-FALL = 1.2
-"""Of the amplitude with spatial frequency; natural pictures have 1.0 to 1.3."""
+DECAY = 1.2
+"""Exponent of the amplitude's decay with spatial frequency; natural pictures have 1.0 to 1.3."""
 AT_LEAST = 20.0
-"""Times real time that are asked for."""
+"""Required speed, times real time."""
 IMU_TOPIC, INFO_TOPIC = "/imu/data", "/camera/camera_info"
 RAW, JPEG = "raw", "jpeg"
 TOPICS = {
@@ -53,19 +53,19 @@ TOPICS = {
 
 @dataclass(frozen=True, slots=True)
 class ReplayRow:
-    """One way to keep pictures, measured: medians over the repeats.
+    """Measurement of one picture format: medians over the repeats.
 
     Attributes:
-        pictures: how they are kept.
+        pictures: the format, raw or jpeg.
         bag_mb: size of the bag, MB.
         replay_s: the pass over the bag, s: reading, decoding, policy and guard.
-        times_real_time: length of the recording over that.
-        least: of the repeats; likewise most.
-        times_real_time_cpu: length of the recording over the pass's CPU time, which other work on
-            the machine disturbs less.
+        times_real_time: length of the recording divided by it.
+        least: smallest value of the repeats; most likewise.
+        times_real_time_cpu: length of the recording divided by the pass's CPU time, which depends
+            less on other work on the machine.
         command_s: the whole command, s: start, pass, checksum of the bag, report.
-        memory_mb: most that was resident, MB.
-        at_least: times real time that are asked for.
+        memory_mb: largest resident memory, MB.
+        at_least: required times real time.
     """
 
     pictures: str
@@ -81,10 +81,10 @@ class ReplayRow:
 
 
 def measure_replay(model: Path, repeats: int) -> tuple[list[ReplayRow], dict[str, Any]]:
-    """Write and replay each bag; the first replay of each, which fills caches, does not count.
+    """Write and replay each bag; the first replay of each fills caches and is not counted.
 
     Raises:
-        OutputError: there is no room for the bags, or a replay failed.
+        OutputError: a bag cannot be written, or a replay failed.
     """
     rows = []
     with TemporaryDirectory() as folder, Console(stderr=True).status("") as status:
@@ -107,14 +107,14 @@ def measure_replay(model: Path, repeats: int) -> tuple[list[ReplayRow], dict[str
 
 
 def write_load(path: Path, pictures: str, seconds: float = SECONDS) -> Path:
-    """Write a bag of a camera and an IMU; pictures `raw` or `jpeg`."""
+    """Write a bag of a camera, with pictures `raw` or `jpeg`, and an IMU."""
     camera, kind = TOPICS[pictures]
     types = {
         camera: kind,
         INFO_TOPIC: "sensor_msgs/msg/CameraInfo",
         IMU_TOPIC: "sensor_msgs/msg/Imu",
     }
-    told = CameraSettings(width=WIDTH, height=HEIGHT, horizontal_fov_deg=90.0)
+    camera_settings = CameraSettings(width=WIDTH, height=HEIGHT, horizontal_fov_deg=90.0)
     content = [_encoded(image, pictures) for image in natural_pictures(PICTURES)]
     rng = stream(0, "bench/replay")
     with BagWriter(path, types) as writer:
@@ -124,7 +124,7 @@ def write_load(path: Path, pictures: str, seconds: float = SECONDS) -> Path:
             force = np.array([0.0, 0.0, 9.81]) + rng.normal(0.0, 0.5, 3)
             writer.write(IMU_TOPIC, imu_cdr(rng.normal(0.0, 0.2, 3), force, stamp_ns), stamp_ns)
             if stamp_ns >= frame * NANOSECONDS // CAMERA_HZ:
-                writer.write(INFO_TOPIC, camera_info_cdr(told, stamp_ns), stamp_ns)
+                writer.write(INFO_TOPIC, camera_info_cdr(camera_settings, stamp_ns), stamp_ns)
                 data = _message(content[frame % PICTURES], pictures, stamp_ns)
                 writer.write(camera, data, stamp_ns + 1)
                 frame += 1
@@ -132,12 +132,12 @@ def write_load(path: Path, pictures: str, seconds: float = SECONDS) -> Path:
 
 
 def natural_pictures(count: int) -> Iterator[Pixels]:
-    """Yield pictures whose amplitude falls with frequency as that of natural ones does."""
+    """Yield pictures with the amplitude spectrum of natural ones."""
     rng = stream(0, "bench/pictures")
     frequency = np.hypot(np.fft.fftfreq(HEIGHT)[:, None], np.fft.fftfreq(WIDTH)[None])
     frequency[0, 0] = np.inf
     for _ in range(count):
-        grey = np.fft.ifft2(np.fft.fft2(rng.normal(size=(HEIGHT, WIDTH))) / frequency**FALL).real
+        grey = np.fft.ifft2(np.fft.fft2(rng.normal(size=(HEIGHT, WIDTH))) / frequency**DECAY).real
         tint = np.fft.ifft2(np.fft.fft2(rng.normal(size=(HEIGHT, WIDTH))) / frequency**1.4).real
         grey, tint = grey / grey.std(), tint / tint.std()
         channels = [grey + 0.3 * tint, grey, grey - 0.3 * tint]
@@ -185,11 +185,11 @@ def _measure(bag: Path, pictures: str, model: Path, repeats: int) -> ReplayRow:
 
 
 def _run(bag: Path, model: Path) -> _Run:
-    """Run the command once, in a process that is held to one core."""
+    """Run the command once in a process pinned to one core."""
     with TemporaryDirectory() as folder:
         words = [sys.executable, "-m", "liquid_control.cli", "replay", str(bag)]
         words += ["--model", str(model), "--out", folder]
-        begun_s = time.perf_counter()
+        start_s = time.perf_counter()
         child = os.posix_spawn(
             sys.executable,
             words,
@@ -198,7 +198,7 @@ def _run(bag: Path, model: Path) -> _Run:
         )
         os.sched_setaffinity(child, {min(os.sched_getaffinity(0))})
         _, status, used = os.wait4(child, 0)
-        command_s = time.perf_counter() - begun_s
+        command_s = time.perf_counter() - start_s
         if os.waitstatus_to_exitcode(status) != 0:
             raise OutputError(f"{' '.join(words)}: ended with {os.waitstatus_to_exitcode(status)}")
         timing = json.loads((Path(folder) / "timing.json").read_text(encoding="utf-8"))
@@ -219,12 +219,12 @@ def _one_threaded() -> dict[str, str]:
     return {**os.environ, **single, "PYTHONPATH": paths}
 
 
-def _times(row: ReplayRow) -> tuple[float, float, float, float]:
+def _speeds(row: ReplayRow) -> tuple[float, float, float, float]:
     return row.times_real_time, row.least, row.most, row.times_real_time_cpu
 
 
 def replay_table(rows: list[ReplayRow]) -> Table:
-    """Return one line a way to keep pictures."""
+    """Return a table with a row for each picture format."""
     title = f"replay of {WIDTH}x{HEIGHT} at {CAMERA_HZ} Hz, IMU {IMU_HZ} Hz, on one core; medians"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("pictures")
@@ -234,7 +234,7 @@ def replay_table(rows: list[ReplayRow]) -> Table:
         "least",
         "most",
         "by CPU",
-        "aim",
+        "required",
         "whole command",
         "memory",
     ):
@@ -243,7 +243,7 @@ def replay_table(rows: list[ReplayRow]) -> Table:
         table.add_row(
             row.pictures,
             f"{row.bag_mb:.0f} MB",
-            *(f"{value:.1f}" for value in _times(row)),
+            *(f"{value:.1f}" for value in _speeds(row)),
             f">= {row.at_least:g}",
             f"{row.command_s:.1f} s",
             f"{row.memory_mb:.0f} MB",

@@ -1,7 +1,8 @@
-"""How fast the simulator flies on one core: steps, pictures, resets, memory, and a peer's camera.
+"""Simulator benchmark on one core: steps, pictures, resets, memory, and another package's camera.
 
-Flights and the peer's pictures take turns, so that what slows the machine slows both. Figures
-stand there by this process's CPU time too, which others disturb less than the wall clock.
+Flights and pictures of the other camera alternate, so that load on the machine affects both alike.
+Every figure is also given by CPU time of this process, which other processes affect less than the
+wall clock.
 """
 
 import io
@@ -13,8 +14,9 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -26,6 +28,10 @@ from benchmarks.simulation_timing import (
     time_flight,
     time_resets,
 )
+from liquid_control.config import shipped
+
+if TYPE_CHECKING:
+    from liquid_control.interfaces import Pilot
 
 PACKAGE = "gym_pybullet_drones"
 
@@ -37,17 +43,17 @@ def peer_is_installed() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PeerCamera:
-    """The on-board camera of one hovering Crazyflie over an empty plane.
+    """On-board camera of gym-pybullet-drones: one hovering Crazyflie over an empty plane.
 
-    It is asked as the package's own learning environments ask it, without a segmentation mask; its
-    resolution is a property of the aviary, which is set to ours.
+    It renders as that package's learning environments do, without a segmentation mask. The
+    resolution, a property of the aviary, equals that of this benchmark.
     """
 
     aviary: Any
 
     @classmethod
     def of(cls, width: int, height: int) -> "PeerCamera":
-        """Make the aviary, which prints its parameters and warns, in silence."""
+        """Create the aviary; its printed parameters and warnings are suppressed."""
         import numpy as np
 
         with redirect_stdout(io.StringIO()), warnings.catch_warnings():
@@ -60,7 +66,7 @@ class PeerCamera:
         return cls(aviary)
 
     def frames_per_s(self, frames: int) -> tuple[float, float]:
-        """Take pictures; return how many a second, by the wall clock and by CPU time."""
+        """Render pictures; return frames per second by wall clock and by CPU time."""
         start, start_cpu = time.perf_counter(), time.process_time()
         for _ in range(frames):
             self.aviary._getDroneImages(0, segmentation=False)
@@ -68,7 +74,7 @@ class PeerCamera:
         return frames / (time.perf_counter() - start), frames / cpu_s
 
     def close(self) -> None:
-        """Release its physics."""
+        """Disconnect the physics client."""
         self.aviary.close()
 
 
@@ -81,7 +87,7 @@ SETTINGS = {
     "wind.mean_mps": 4.0,
     "wind.gust_mps": 6.0,
 }
-"""A step is 12 physics sub-steps at 240 Hz."""
+"""A control step consists of 12 physics sub-steps at 240 Hz."""
 
 FIRST_SEED = 10_000
 PEER_FRAMES = 200
@@ -89,11 +95,12 @@ PEER_FRAMES = 200
 
 @dataclass(frozen=True, slots=True)
 class PeerTurn:
-    """One turn of the peer's camera, after our flight of the same turn.
+    """Measurement of the other package's camera, made directly after a flight.
 
     Attributes:
-        peer_per_s: its frames a second in an empty world.
-        ratio: ours, in the full forest, over that.
+        seed: seed of the flight.
+        peer_per_s: frames per second of the other camera in an empty world; likewise by CPU time.
+        ratio: frames per second in the forest over `peer_per_s`; likewise by CPU time.
     """
 
     seed: int
@@ -103,16 +110,16 @@ class PeerTurn:
     ratio_cpu: float
 
     @classmethod
-    def of(cls, ours: FlightTimes, theirs: tuple[float, float]) -> "PeerTurn":
-        """Compare our flight with their frames a second, by wall clock and CPU time."""
-        wall, cpu = theirs
-        ratios = (ours.camera_per_s / wall, ours.camera_per_s_cpu / cpu)
-        return cls(ours.seed, wall, ratios[0], cpu, ratios[1])
+    def of(cls, flight: FlightTimes, peer_per_s: tuple[float, float]) -> "PeerTurn":
+        """Compare a flight with frames per second of the peer, by wall clock and CPU time."""
+        wall, cpu = peer_per_s
+        ratios = (flight.camera_per_s / wall, flight.camera_per_s_cpu / cpu)
+        return cls(flight.seed, wall, ratios[0], cpu, ratios[1])
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationTimes:
-    """All that was measured; no turns of the peer where it is not installed."""
+    """All measurements; `turns` is empty if gym-pybullet-drones is not installed."""
 
     flights: tuple[FlightTimes, ...]
     turns: tuple[PeerTurn, ...]
@@ -122,20 +129,22 @@ class SimulationTimes:
 def measure_simulation(
     model: str, repeats: int, resets: int
 ) -> tuple[SimulationTimes, dict[str, Any]]:
-    """Fly `repeats` forests on one core, then reset; a first flight, to warm up, does not count.
+    """Time flights and resets on one core, after a warm-up flight.
 
     Args:
-        model: folder of the pilot, or `expert`.
-        repeats: flights, each through another forest.
-        resets: worlds made to see what they leave in memory.
+        model: model folder of the pilot, or `expert`.
+        repeats: number of flights, each through another forest.
+        resets: number of worlds created to measure memory growth.
+
+    Returns:
+        The measurements and the configuration.
     """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
         os.environ[name] = "1"
-    from liquid_control.cli.pilots import PilotOf
     from liquid_control.config import load_scenario
     from liquid_control.progress import progress_bar
 
-    pilot, scenario = PilotOf(model)(), load_scenario("trail", SETTINGS)
+    pilot, scenario = _load_pilot(model), load_scenario("trail", SETTINGS)
     steps = repeats + 1 + 2 * WARM_SEEDS + resets
     with _one_core(), progress_bar("flights and resets", steps) as bar:
         peer = PeerCamera.of(*SIZE) if peer_is_installed() else None
@@ -147,16 +156,26 @@ def measure_simulation(
             bar.advance("flights")
         if peer is not None:
             peer.close()
-        begun = time_resets(
+        reset_times = time_resets(
             scenario, FIRST_SEED + repeats + 1, resets, lambda: bar.advance("resets")
         )
-    measured = SimulationTimes(tuple(flights[1:]), tuple(turns[1:]), begun)
+    measured = SimulationTimes(tuple(flights[1:]), tuple(turns[1:]), reset_times)
     return measured, {"model": model, "scenario": "trail", "set": SETTINGS, "cores": 1}
+
+
+def _load_pilot(model: str) -> "Pilot":
+    if model == "expert":
+        from liquid_control_sim import Expert
+
+        return Expert()
+    from liquid_control.policy import Policy, PolicyPilot, load_model
+
+    return PolicyPilot(Policy(load_model(shipped(Path(model)))))
 
 
 @contextmanager
 def _one_core() -> Iterator[None]:
-    """Keep this process on one core, where the system knows how."""
+    """Pin this process to one core where the operating system supports it."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -169,7 +188,7 @@ def _one_core() -> Iterator[None]:
 
 
 def simulation_table(measured: SimulationTimes) -> Table:
-    """Return median and range of each figure, and what it is to be."""
+    """Return a table of median, range and target of each figure."""
     flights, resets = measured.flights, measured.resets
     title = (
         f"simulation on one core: {SIZE[0]} x {SIZE[1]} pixels, {SETTINGS['forest.trees']} trees, "
@@ -209,7 +228,7 @@ def _add_peer(table: Table, turns: Sequence[PeerTurn]) -> None:
     table.add_row(peer, *_spread([turn.peer_per_s for turn in turns]))
     table.add_row("    by CPU time", *_spread([turn.peer_per_s_cpu for turn in turns]))
     ratios = _spread([turn.ratio for turn in turns])
-    table.add_row("  ours, in the forest, over theirs", *ratios, ">= 1.5")
+    table.add_row("  frames in the forest over those", *ratios, ">= 1.5")
     table.add_row("    by CPU time", *_spread([turn.ratio_cpu for turn in turns]))
 
 

@@ -1,4 +1,4 @@
-"""One flight of the simulator, timed: where a control step's time goes."""
+"""Timing of simulated flights by part of a control step, and of resets."""
 
 import os
 import time
@@ -21,18 +21,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class FlightTimes:
-    """One flight, timed.
+    """Times of a flight.
 
     Attributes:
-        frames: control steps with a picture.
-        flight_s: wall clock from take-off to the end, the world's making left out.
-        steps_per_s: control steps a second of wall clock.
-        steps_per_s_cpu: the same by this process's own CPU time, which other processes disturb
-            less.
-        real_time: simulated over wall clock.
-        camera_per_s: frames a second of what taking pictures took; likewise by CPU time.
-        camera_ms: a step's share for the picture; likewise pilot_ms.
-        physics_ms: a step's share for physics, wind, sensors and the judge.
+        seed: seed of the flight.
+        frames: number of control steps with a picture.
+        simulated_s: simulated time, s.
+        flight_s: wall-clock time from take-off to the end, without building the world, s.
+        steps_per_s: control steps per second of wall-clock time.
+        steps_per_s_cpu: control steps per second of this process's CPU time, which other
+            processes affect less.
+        real_time: simulated time over wall-clock time.
+        camera_per_s: frames per second of rendering time; likewise by CPU time.
+        camera_ms: rendering time per step, ms.
+        pilot_ms: time of the pilot per step, ms.
+        physics_ms: time of physics, wind, sensors and task status per step, ms.
     """
 
     seed: int
@@ -50,7 +53,7 @@ class FlightTimes:
 
 
 class _Stopwatch:
-    """Adds up what calls take, by the wall clock and by this process's CPU time."""
+    """Total duration of timed calls, by wall clock and by CPU time of this process."""
 
     def __init__(self) -> None:
         self.total_s = self.cpu_s = 0.0
@@ -68,7 +71,7 @@ class _Stopwatch:
 
 
 class _TimedWorld:
-    """A world whose pictures are timed; everything else is the world's own."""
+    """Proxy of a world that times `take_picture`."""
 
     def __init__(self, world: "SimulatedWorld", rendering: _Stopwatch) -> None:
         self._world = world
@@ -79,13 +82,13 @@ class _TimedWorld:
 
 
 def time_flight(scenario: "Scenario", seed: int, pilot: "Pilot") -> FlightTimes:
-    """Fly a scenario from start to end and say what took how long."""
+    """Fly a scenario from start to end and return the times of its parts."""
     from liquid_control.command.guard import Guard, GuardState
     from liquid_control_sim import Flight
 
     guard, state = Guard(), GuardState()
-    rendering, thinking = _Stopwatch(), _Stopwatch()
-    answer = thinking.timed(pilot.command)
+    rendering, deciding = _Stopwatch(), _Stopwatch()
+    command = deciding.timed(pilot.command)
     frames = stamp_ns = 0
     with Flight(scenario, seed) as flight:
         pilot.start(flight.world)
@@ -97,8 +100,8 @@ def time_flight(scenario: "Scenario", seed: int, pilot: "Pilot") -> FlightTimes:
                 state = guard.poll(stamp_ns, state)
             else:
                 frames += 1
-                state = guard.admit(answer(tick.observation, tick.truth), stamp_ns, state)
-            flight.obey(state.output)
+                state = guard.admit(command(tick.observation, tick.truth), stamp_ns, state)
+            flight.apply_command(state.output)
         flight_s, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
     simulated_s = stamp_ns / 1e9
     return FlightTimes(
@@ -112,26 +115,27 @@ def time_flight(scenario: "Scenario", seed: int, pilot: "Pilot") -> FlightTimes:
         camera_per_s=frames / rendering.total_s,
         camera_per_s_cpu=frames / rendering.cpu_s,
         camera_ms=1e3 * rendering.total_s / frames,
-        pilot_ms=1e3 * thinking.total_s / frames,
-        physics_ms=1e3 * (flight_s - rendering.total_s - thinking.total_s) / frames,
+        pilot_ms=1e3 * deciding.total_s / frames,
+        physics_ms=1e3 * (flight_s - rendering.total_s - deciding.total_s) / frames,
     )
 
 
 WARM_SEEDS = 20
-"""Worlds whose making is timed once they are in the cache."""
+"""Number of worlds whose reset from a warm cache is timed."""
 
 STATM = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True, slots=True)
 class ResetTimes:
-    """Beginnings of flights: the world's making up to and with the first frame.
+    """Durations of resets: building the world and rendering the first frame.
 
     Attributes:
-        warm_ms: from a warm cache, median over seeds; likewise least, most, and by CPU time.
-        cold_ms: of worlds that this process has not seen, likewise; None if none were made.
-        resets: how many of those were made in this process, each another world.
-        growth_mb: by how much they grew this process's resident memory.
+        warm_ms: with a warm cache, median over seeds; likewise minimum, maximum and CPU time.
+        cold_ms: for worlds new to this process, median; likewise minimum and maximum. None if
+            there were none.
+        resets: number of new worlds.
+        growth_mb: growth of this process's resident memory by the new worlds, MB.
     """
 
     warm_ms: float
@@ -148,12 +152,12 @@ class ResetTimes:
 def time_resets(
     scenario: "Scenario", first_seed: int, resets: int, advance: Callable[[], None]
 ) -> ResetTimes:
-    """Time resets from a warm cache; then make `resets` more worlds and weigh what they leave.
+    """Time resets from a warm cache, then create new worlds and measure the memory growth.
 
     Args:
-        scenario: what is made.
-        first_seed: the seeds count up from here.
-        resets: how many worlds are made for the memory's sake; 0 for none.
+        scenario: scenario of all worlds.
+        first_seed: first of the consecutive seeds.
+        resets: number of new worlds; 0 for none.
         advance: called after each reset.
     """
     warm_seeds = range(first_seed, first_seed + WARM_SEEDS)
@@ -178,7 +182,7 @@ def time_resets(
 
 
 def _reset_ms(scenario: "Scenario", seed: int, advance: Callable[[], None]) -> tuple[float, float]:
-    """Return what the beginning of a flight takes, by the wall clock and by CPU time."""
+    """Return the duration of a reset, ms, by wall clock and by CPU time."""
     from liquid_control_sim import Flight
 
     start, start_cpu = time.perf_counter(), time.process_time()
@@ -190,7 +194,11 @@ def _reset_ms(scenario: "Scenario", seed: int, advance: Callable[[], None]) -> t
 
 
 def _resident_mb() -> float:
-    """Return this process's resident memory, MB."""
+    """Return this process's resident memory, MB.
+
+    Raises:
+        DependencyError: the operating system has no `/proc`.
+    """
     if not STATM.exists():
-        raise DependencyError(f"the growth of memory is read from {STATM}, which is not there")
+        raise DependencyError(f"measuring memory growth needs {STATM}, which does not exist")
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -1,4 +1,4 @@
-"""Every benchmark by the name that `liquid-control bench` takes."""
+"""Benchmarks by the names of `liquid-control bench`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 
 from rich.table import Table
 
-from liquid_control.config.locations import shipped
+from liquid_control.config import shipped
 
 FLOWN_MODEL = "models/trail_cfc19"
 Measurement: TypeAlias = tuple[Table, Sequence[Any], dict[str, Any]]
-"""A table for people, rows for `results.json`, and what was configured."""
+"""Table to print, rows of `results.json`, and configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class BenchmarkRequest:
     """Options of a benchmark.
 
     Attributes:
-        model: folder, or `expert`; None for the benchmark's default.
-        repeats: flights with a seed each, or rounds.
-        resets: worlds made in one process, to measure memory.
+        model: model folder, or `expert`; None for the benchmark's default.
+        repeats: number of flights, each with its own seed, or of rounds.
+        resets: number of worlds created in one process to measure memory growth.
     """
 
     model: str | None

@@ -1,8 +1,8 @@
-"""Fly the privileged expert through one forest, in this process, and print how it went.
+"""Fly the privileged expert through one forest in this process and print the result.
 
     python examples/01_fly_the_expert.py [seed]
 
-Needs the extra [sim]. The same few lines fly any `Pilot`.
+Requires the extra [sim]. Any other `Pilot` is flown in the same way.
 """
 
 import sys
@@ -21,9 +21,9 @@ def main(seed: int = 7, length_m: float = 30.0) -> FlightResult:
     speed = ((record.velocity**2).sum(axis=1) ** 0.5).mean()
     print(f"{record.result.reason}: {record.result.distance_m:.1f} m at {speed:.1f} m/s,")
     print(f"cross-track RMS {record.result.cross_track_rms_m:.2f} m,")
-    print(f"nearest trunk {record.result.min_clearance_m:.2f} m from the hull")
+    print(f"nearest obstacle {record.result.min_clearance_m:.2f} m from the hull")
     return record.result
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:]))
+    main(*(int(argument) for argument in sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Step a 19-neuron CfC at irregular times: elapsed time is an input, and it matters.
+"""Step a 19-neuron CfC at irregular times: elapsed time is an input that changes the state.
 
     python examples/03_step_a_liquid_cell.py
 
@@ -12,7 +12,7 @@ from liquid_control.seeding import stream
 
 
 def main() -> tuple[float, float]:
-    """Return how far two states end apart for equal and for different elapsed times."""
+    """Return the largest difference of two final states for equal and for different times."""
     rng = stream(0, "example")
     weights = random_weights(auto_ncp(inputs=34, units=19, outputs=4), rng, time_unit_s=0.05)
     cell = CfC(weights)
@@ -24,7 +24,7 @@ def main() -> tuple[float, float]:
     _, again = cell.sequence(features, cell.init_state(1), regular)
     _, other = cell.sequence(features, cell.init_state(1), irregular)
     same, apart = float(np.abs(first - again).max()), float(np.abs(first - other).max())
-    print(f"same times: {same:.3g} apart; other times: {apart:.3g} apart")
+    print(f"difference for the same times: {same:.3g}; for other times: {apart:.3g}")
     return same, apart
 
 

@@ -1,11 +1,11 @@
-"""Train cores on the event-based XOR with irregular sampling, beside the published figures.
+"""Train cores on the event-based XOR with irregular sampling and compare with published figures.
 
     python examples/04_event_based_xor.py --core cfc --core lstm
     python examples/04_event_based_xor.py --core cfc --core lstm --resume
 
-Needs torch. Most cores take tens of minutes, the LTC hours; a killed run goes on with --resume.
+Needs torch. Most cores take tens of minutes, the LTC hours; --resume continues an interrupted run.
 Writes `results.json` with accuracies, losses and seconds of every epoch. `docs/event_based_xor.md`
-holds what was measured.
+contains measured results.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from event_xor.data import Events, draw_events
 from event_xor.training import OPTIMISERS, Recipe, Run
 
 from liquid_control.cores import CORES
+from liquid_control.files import atomic_write
 
 PUBLISHED = {
     "cfc": 99.42,
@@ -42,13 +43,13 @@ TUNED: dict[str, dict[str, Any]] = {
     },
     "cfc_mm": {"options": {"backbone_activation": "relu", "units": 128}},
 }
-"""Where a recipe differs from `Recipe`'s own."""
+"""Deviations from the defaults of `Recipe`."""
 
 TEST_STREAMS = 10_000
 
 
 def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """Train every core asked for and return one row each."""
+    """Train the requested cores and return one row each."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -72,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
 
 
 def _tuned(core: str, options: argparse.Namespace) -> dict[str, Any]:
-    told = {"optimiser": options.optimiser, "learning_rate": options.learning_rate}
-    return TUNED.get(core, {}) | {key: value for key, value in told.items() if value is not None}
+    chosen = {"optimiser": options.optimiser, "learning_rate": options.learning_rate}
+    return TUNED.get(core, {}) | {key: value for key, value in chosen.items() if value is not None}
 
 
 def _trained(recipe: Recipe, train: Events, test: Events, out: Path, *, resume: bool) -> Run:
@@ -123,9 +124,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "rows": rows,
     }
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps(results, indent=2) + "\n")
-    beside.replace(path)
+    atomic_write(path, json.dumps(results, indent=2) + "\n")
 
 
 def _positive(text: str) -> int:
@@ -139,16 +138,16 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--core", action="append", choices=CORES, required=True, help="may be given repeatedly")
-    add("--size", choices=["small", "usual"], default="usual", help="of the core")
+    add("--core", action="append", choices=CORES, required=True, help="may be repeated")
+    add("--size", choices=["small", "base"], default="base", help="of the core")
     add("--epochs", type=_positive, default=Recipe.epochs, help="passes over the training set")
-    add("--batch", type=_positive, default=Recipe.batch, help="streams a gradient step")
+    add("--batch", type=_positive, default=Recipe.batch, help="streams per gradient step")
     add("--optimiser", choices=OPTIMISERS, help="of all cores (default: as tuned, or adam)")
-    add("--learning-rate", type=float, help="at the start (default: as tuned, or 0.001)")
+    add("--learning-rate", type=float, help="initial rate (default: as tuned, or 0.001)")
     add("--streams", type=_positive, default=100_000, help="in the training set")
     add("--seed", type=int, default=0, help="of data, weights and batches")
     add("--threads", type=_positive, default=1, help="for torch")
-    add("--resume", action="store_true", help="go on where the same command was killed")
+    add("--resume", action="store_true", help="continue an interrupted run of the same command")
     add("--out", type=Path, default=Path("runs/event_xor"), help="folder of results")
     return parser
 

@@ -1,10 +1,11 @@
-"""Train PPO of Stable-Baselines3 to fly to a target 6 m away, and say what that changed.
+"""Train PPO of Stable-Baselines3 to fly to a target 6 m away, and compare success rates.
 
     python examples/05_train_ppo.py [steps]
 
-Needs the extras [sim,gym] and stable-baselines3. Prints the success rate over seeds that training
-does not see, before and after. 60,000 steps, the default, took four minutes of one core's time
-and led from 0 to 14 of 20 flights; the figure differs between machines, as PPO's arithmetic does.
+Requires the extras [sim,gym] and stable-baselines3. It prints the success rate over seeds that are
+not used in training, before and after. 60,000 steps, the default, took four minutes on one core
+and led from 0 to 14 of 20 flights. The figure differs between machines, like the arithmetic of
+PPO.
 """
 
 import sys
@@ -38,16 +39,16 @@ GENTLE = MotorScaling(
     up=Motor(scale=0.4),
     yaw_rate=Motor(scale=1.0),
 )
-"""No action at all flies forward slowly; backwards, it can stop."""
+"""A zero action flies forward slowly; an action of -1 stops."""
 
 
 def make() -> gymnasium.Env[Any, Any]:
-    """Make the short task."""
+    """Create the environment of the short task."""
     return gymnasium.make("LiquidTarget-v0", settings=SETTINGS, motors=GENTLE)
 
 
 def success_rate(model: PPO, seeds: range) -> float:
-    """Fly the mean of the policy once a seed."""
+    """Return the success rate of the mean policy, with one flight per seed."""
     environment = make()
     successes = 0
     for seed in seeds:
@@ -62,8 +63,8 @@ def success_rate(model: PPO, seeds: range) -> float:
     return successes / len(seeds)
 
 
-class Tell(BaseCallback):
-    """Shows steps done and the mean return of recent episodes."""
+class ReportProgress(BaseCallback):
+    """Shows completed steps and the mean return of recent episodes."""
 
     def __init__(self, progress: Progress, task: Any) -> None:
         super().__init__()
@@ -71,13 +72,13 @@ class Tell(BaseCallback):
 
     def _on_step(self) -> bool:
         recent = [episode["r"] for episode in self.model.ep_info_buffer or ()]
-        told = f"return {sum(recent) / len(recent):.1f}" if recent else "return -"
-        self._progress.update(self._task, completed=self.num_timesteps, description=told)
+        text = f"return {sum(recent) / len(recent):.1f}" if recent else "return -"
+        self._progress.update(self._task, completed=self.num_timesteps, description=text)
         return True
 
 
 def untrained(rollout: int = 256) -> PPO:
-    """Return a policy that has learnt nothing yet, with four environments to learn in."""
+    """Return an untrained policy with four training environments."""
     vector = DummyVecEnv([lambda: Monitor(make())] * 4)
     return PPO(
         "MultiInputPolicy",
@@ -94,14 +95,16 @@ def untrained(rollout: int = 256) -> PPO:
 
 
 def train(model: PPO, steps: int) -> None:
-    """Let the policy learn for a number of steps, all environments together."""
+    """Train the policy for a number of steps, summed over all environments."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn()) as progress:
-        model.learn(steps, callback=Tell(progress, progress.add_task("return -", total=steps)))
+        model.learn(
+            steps, callback=ReportProgress(progress, progress.add_task("return -", total=steps))
+        )
 
 
 def main(steps: int = 60_000, seeds: range = TEST_SEEDS) -> tuple[float, float]:
-    """Train and return the success rates before and after."""
+    """Train; return the success rates before and after."""
     model = untrained()
     before = success_rate(model, seeds)
     print(f"before: {before:.0%} of {len(seeds)} flights succeed", flush=True)
@@ -112,4 +115,4 @@ def main(steps: int = 60_000, seeds: range = TEST_SEEDS) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:]))
+    main(*(int(argument) for argument in sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""A recorded flight through the real perception, controller and guard.
+"""Replay of a recorded flight through perception, controller and guard.
 
     ros2 launch liquid_control replay.launch.py bag:=flight.mcap
     ros2 launch liquid_control replay.launch.py bag:=flight.mcap rate:=0.5 loop:=true
@@ -8,7 +8,7 @@ While it runs: `ros2 service call /replay_node/pause std_srvs/srv/SetBool "{data
 `ros2 service call /replay_node/step std_srvs/srv/Trigger`, and
 `ros2 param set /replay_node position_s 12.0` (also `rate` and `loop`).
 
-Everything ends with the bag, or when a process dies.
+The launch ends with the bag, or when a process dies.
 """
 
 from pathlib import Path
@@ -22,13 +22,13 @@ from liquid_control.errors import ConfigError
 from liquid_control.nodes.launching import (
     YES_OR_NO,
     argument,
-    ends_together,
-    given,
     middleware,
     model_argument,
     node,
     number,
     recorder,
+    shut_down_together,
+    values_of,
 )
 
 
@@ -41,12 +41,12 @@ def arguments() -> list[DeclareLaunchArgument]:
         argument(
             "rate",
             "0",
-            "recorded seconds in a second; 0: lockstep, each frame waits for its answer",
+            "recorded seconds per second; 0: lockstep, each frame waits for its answer",
         ),
         argument("loop", "false", "begin again at the end", YES_OR_NO),
         argument("paused", "false", "begin paused", YES_OR_NO),
-        argument("start", "0.0", "replay from here, s after the bag's start"),
-        argument("duration", "0.0", "replay so much of it, s; 0: to the end"),
+        argument("start", "0.0", "begin here, s after the bag's start"),
+        argument("duration", "0.0", "length to replay, s; 0: to the end"),
         argument(
             "topics", "", f"topic presets, several with spaces: {presets}, or files of that kind"
         ),
@@ -56,35 +56,35 @@ def arguments() -> list[DeclareLaunchArgument]:
 
 
 def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
-    """Return the nodes for the arguments as they were given."""
-    said = given(arguments(), context)
-    if not said["bag"]:
+    """Return the nodes for the values of the arguments."""
+    values = values_of(arguments(), context)
+    if not values["bag"]:
         raise ConfigError("expected a bag, as bag:=flight.mcap")
-    rate = number("rate", said["rate"])
+    rate = number("rate", values["rate"])
     common = {"mode": "realtime" if rate else "lockstep", "use_sim_time": True}
-    policy = common | {"model": said["model"], "autostart": True}
+    policy = common | {"model": values["model"], "autostart": True}
     replay = common | {
-        "bag": str(Path(said["bag"]).resolve()),
-        "loop": said["loop"] == "true",
-        "paused": said["paused"] == "true",
-        "start_s": number("start", said["start"]),
-        "duration_s": number("duration", said["duration"]),
-        "recorder": bool(said["record"]),
+        "bag": str(Path(values["bag"]).resolve()),
+        "loop": values["loop"] == "true",
+        "paused": values["paused"] == "true",
+        "start_s": number("start", values["start"]),
+        "duration_s": number("duration", values["duration"]),
+        "recorder": bool(values["record"]),
     }
     replay |= {"rate": rate} if rate else {}
-    replay |= {name: said[name].split() for name in ("topics", "topic") if said[name].split()}
+    replay |= {name: values[name].split() for name in ("topics", "topic") if values[name].split()}
     all_nodes = [
         node("perception_node", policy, "perception.yaml"),
         node("controller_node", policy),
         node("guard_node", common, "guard.yaml"),
         node("replay_node", replay, "replay.yaml"),
     ]
-    if said["record"]:
-        path = str(Path(said["record"]).resolve())
-        all_nodes.append(recorder(common | {"path": path, "model": said["model"]}))
-    return [*all_nodes, *ends_together(all_nodes, "the bag has ended")]
+    if values["record"]:
+        path = str(Path(values["record"]).resolve())
+        all_nodes.append(recorder(common | {"path": path, "model": values["model"]}))
+    return [*all_nodes, *shut_down_together(all_nodes, "the bag has ended")]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return what `ros2 launch` runs."""
+    """Return the launch description."""
     return LaunchDescription([*arguments(), *middleware(), OpaqueFunction(function=nodes)])

@@ -1,9 +1,9 @@
-"""The simulated flight: world, perception, controller and guard, and a recorder if wanted.
+"""A simulated flight: world, perception, controller and guard, and optionally a recorder.
 
     ros2 launch liquid_control sim.launch.py scenario:=trail seed:=3 wind:=gusty lighting:=dusk
     ros2 launch liquid_control sim.launch.py --show-args
 
-Everything ends when the simulator does, that is with the flight, or when a process dies.
+The launch ends with the flight, or when a process dies.
 """
 
 from pathlib import Path
@@ -12,21 +12,21 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventH
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
-from liquid_control.config.presets import preset_names
+from liquid_control.config.overrides import preset_names
 from liquid_control.nodes.launching import (
     YES_OR_NO,
     argument,
-    ends_together,
-    given,
     middleware,
     model_argument,
     node,
     number,
     recorder,
+    shut_down_together,
+    values_of,
 )
 
 NONE = "none"
-"""A preset argument that leaves the scenario as it is."""
+"""Value of a preset argument that does not change the scenario."""
 
 
 def arguments() -> list[DeclareLaunchArgument]:
@@ -36,7 +36,7 @@ def arguments() -> list[DeclareLaunchArgument]:
         return argument(
             kind,
             NONE,
-            f"{kind} by name (config/presets.yaml); {NONE}: as the scenario says",
+            f"{kind} by name (config/presets.yaml); {NONE}: as in the scenario",
             [NONE, *preset_names(kind)],
         )
 
@@ -47,30 +47,28 @@ def arguments() -> list[DeclareLaunchArgument]:
         preset("lighting"),
         preset("fog"),
         model_argument(),
-        argument(
-            "rate", "1.0", "simulated seconds in a second; 0: lockstep, as fast as the machine can"
-        ),
+        argument("rate", "1.0", "simulated seconds per second; 0: lockstep, as fast as possible"),
         argument("record", "", "bag to write (.mcap); empty: none"),
         argument("gui", "false", "PyBullet's window", YES_OR_NO),
     ]
 
 
 def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
-    """Return the nodes for the arguments as they were given."""
-    said = given(arguments(), context)
-    rate, seed = number("rate", said["rate"]), number("seed", said["seed"], int)
+    """Return the nodes for the values of the arguments."""
+    values = values_of(arguments(), context)
+    rate, seed = number("rate", values["rate"]), number("seed", values["seed"], int)
     lockstep = rate == 0.0
     common = {"mode": "lockstep" if lockstep else "realtime", "use_sim_time": True}
-    policy = common | {"model": said["model"], "autostart": True}
-    presets = {kind: said[kind] for kind in ("wind", "lighting", "fog") if said[kind] != NONE}
+    policy = common | {"model": values["model"], "autostart": True}
+    presets = {kind: values[kind] for kind in ("wind", "lighting", "fog") if values[kind] != NONE}
     simulator = (
         common
         | presets
         | {
-            "scenario": said["scenario"],
+            "scenario": values["scenario"],
             "seed": seed,
-            "gui": said["gui"] == "true",
-            "recorder": bool(said["record"]),
+            "gui": values["gui"] == "true",
+            "recorder": bool(values["record"]),
         }
     )
     if not lockstep:
@@ -81,13 +79,13 @@ def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
         node("controller_node", policy),
         node("guard_node", common, "guard.yaml"),
     ]
-    if said["record"]:
-        path = str(Path(said["record"]).resolve())
-        others.append(recorder(common | {"path": path, "model": said["model"]}))
+    if values["record"]:
+        path = str(Path(values["record"]).resolve())
+        others.append(recorder(common | {"path": path, "model": values["model"]}))
     all_nodes = [*others, flight]
-    return [*all_nodes, *ends_together(all_nodes, "the flight has ended")]
+    return [*all_nodes, *shut_down_together(all_nodes, "the flight has ended")]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return what `ros2 launch` runs."""
+    """Return the launch description."""
     return LaunchDescription([*arguments(), *middleware(), OpaqueFunction(function=nodes)])

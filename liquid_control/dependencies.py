@@ -1,4 +1,4 @@
-"""Optional packages: imported when needed, and named with their extra when missing."""
+"""Optional packages: import on demand, with an error that names the missing extra."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,12 +13,12 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
     """Import a module that comes with one of this project's extras.
 
     Args:
-        module: what to import.
-        extra: the extra of `pip install` that brings it.
-        purpose: what it is needed for, to follow "needs X to".
+        module: name of the module.
+        extra: extra of `pip install` that installs it.
+        purpose: completes "is needed to" in the message.
 
     Raises:
-        DependencyError: it is not installed.
+        DependencyError: the module is not installed.
     """
     try:
         return import_module(module)
@@ -27,10 +27,10 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
 
 
 def check_installed(module: str, extra: str, purpose: str) -> None:
-    """Check that a module is there without importing it, as other processes will.
+    """Check that a module is installed without importing it.
 
     Raises:
-        DependencyError: it is not installed.
+        DependencyError: the module is not installed.
     """
     if find_spec(module) is None:
         raise _missing(module, extra, purpose)
@@ -38,8 +38,8 @@ def check_installed(module: str, extra: str, purpose: str) -> None:
 
 def _missing(module: str, extra: str, purpose: str) -> DependencyError:
     return DependencyError(
-        f"{module} is not installed, and is needed to {purpose}; "
-        f"mend it with: {install_command(extra)}"
+        f"{module} is not installed and is needed to {purpose}; "
+        f"install it with: {install_command(extra)}"
     )
 
 
@@ -53,7 +53,7 @@ def install_command(extra: str = "") -> str:
 
 
 def require_report() -> None:
-    """Check what reports and videos need, before the work that they are to show.
+    """Check the packages for reports and videos before the work begins.
 
     Raises:
         DependencyError: a package is not installed.

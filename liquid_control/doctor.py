@@ -1,4 +1,4 @@
-"""What doctor checks: each finding is one line, with the command that mends it."""
+"""Checks of the installation; packages are imported in separate processes."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from liquid_control.config.locations import project_file
+from liquid_control.config import project_file
 from liquid_control.dependencies import install_command
 from liquid_control.errors import LiquidControlError
 
@@ -19,18 +19,18 @@ TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a probe said.
+    """Result of a probe program.
 
     Attributes:
-        ok: whether it ended well.
-        said: its last line of output, or else of errors, or how it ended.
+        ok: whether it exited with status 0.
+        message: its last line of output or of errors, or how it ended.
     """
 
     ok: bool
-    said: str
+    message: str
 
 
-SOURCES: Mapping[str, str] = {
+PROBES: Mapping[str, str] = {
     "flight": """
 import numpy, cv2, yaml, pydantic, rosbags, importlib.metadata as m, onnxruntime as o
 assert int(cv2.resize(numpy.full((4, 4), 7, numpy.uint8), (2, 2)).sum()) == 28
@@ -61,9 +61,8 @@ print("sensor, geometry, nav, diagnostic, rosgraph, lifecycle")
 """,
     "pybullet": """
 import importlib.metadata as m
-from liquid_control_sim.quiet_bullet import import_quietly
-import_quietly()
-import numba, pybullet
+from liquid_control_sim.quiet_bullet import pybullet
+import numba
 print("pybullet " + m.version("pybullet") + ", numba " + m.version("numba"))
 """,
     "report": """
@@ -76,11 +75,11 @@ import torch
 print("torch " + torch.__version__ + (", CUDA" if torch.cuda.is_available() else ", CPU"))
 """,
 }
-"""Programs by name; each prints one line, or fails with one."""
+"""Probe programs by name; each prints one line, or fails with one."""
 
 
 def run_probes() -> dict[str, Probe]:
-    """Run all probes at the same time and return what they said, by name."""
+    """Run all probe programs concurrently and return their results by name."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     running = {
         name: subprocess.Popen(
@@ -90,7 +89,7 @@ def run_probes() -> dict[str, Probe]:
             text=True,
             env=environment,
         )
-        for name, source in SOURCES.items()
+        for name, source in PROBES.items()
     }
     return {name: _collect(process) for name, process in running.items()}
 
@@ -111,11 +110,11 @@ def _collect(process: "subprocess.Popen[str]") -> Probe:
 
 
 PYTHONS = ((3, 10), (3, 12))
-"""The oldest and the newest Python that this project runs on."""
+"""Oldest and newest supported Python."""
 
 
-class Mark(str, Enum):
-    """How a finding stands."""
+class CheckStatus(str, Enum):
+    """Status of a check; an optional one is missing but not needed to fly."""
 
     OK = "ok"
     MISSING = "missing"
@@ -124,22 +123,27 @@ class Mark(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One line of the doctor's.
+    """Result of a check.
 
     Attributes:
-        mark: missing findings keep the machine from flying.
-        found: what is there, or what is wrong with it.
-        mend: the command that mends it; empty where nothing is to mend.
+        name: name of the check.
+        status: with a missing result the machine cannot fly.
+        message: the version or path found, or the problem.
+        remedy: the command that fixes the problem; empty without a problem.
     """
 
     name: str
-    mark: Mark
-    found: str
-    mend: str = ""
+    status: CheckStatus
+    message: str
+    remedy: str = ""
 
 
 def check_machine(probes: Mapping[str, Probe]) -> list[CheckResult]:
-    """Return all findings, the ten lines that doctor prints."""
+    """Check the machine and return ten results.
+
+    Args:
+        probes: results of `run_probes`.
+    """
     return [
         _python(),
         _probed("flight packages", probes["flight"], install_command()),
@@ -154,78 +158,74 @@ def check_machine(probes: Mapping[str, Probe]) -> list[CheckResult]:
     ]
 
 
-def _probed(name: str, probe: Probe, mend: str, optional: bool = False) -> CheckResult:
+def _ok(name: str, message: str) -> CheckResult:
+    return CheckResult(name, CheckStatus.OK, message)
+
+
+def _missing(name: str, message: str, remedy: str) -> CheckResult:
+    return CheckResult(name, CheckStatus.MISSING, message, remedy)
+
+
+def _probed(name: str, probe: Probe, remedy: str, optional: bool = False) -> CheckResult:
     if probe.ok:
-        return CheckResult(name, Mark.OK, probe.said)
-    return CheckResult(name, Mark.OPTIONAL if optional else Mark.MISSING, probe.said, mend)
+        return _ok(name, probe.message)
+    status = CheckStatus.OPTIONAL if optional else CheckStatus.MISSING
+    return CheckResult(name, status, probe.message, remedy)
 
 
 def _python() -> CheckResult:
-    here = sys.version_info[:2]
-    found = f"Python {sys.version.split()[0]} in {sys.prefix}"
-    if PYTHONS[0] <= here <= PYTHONS[1]:
-        return CheckResult("Python", Mark.OK, found)
+    message = f"Python {sys.version.split()[0]} in {sys.prefix}"
+    if PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
+        return _ok("Python", message)
     oldest, newest = (f"{major}.{minor}" for major, minor in PYTHONS)
-    return CheckResult(
-        "Python",
-        Mark.MISSING,
-        f"{found}; {oldest} to {newest} is needed",
-        "make PYTHON=python3.11",
-    )
+    message = f"{message}; expected {oldest} to {newest}"
+    return _missing("Python", message, "make PYTHON=python3.11")
 
 
 def _middleware() -> CheckResult:
-    own = os.environ.get("FASTDDS_DEFAULT_PROFILES_FILE") or os.environ.get(
-        "FASTRTPS_DEFAULT_PROFILES_FILE"
-    )
-    if own:
-        there = Path(own).is_file()
-        mend = (
-            "" if there else "unset FASTDDS_DEFAULT_PROFILES_FILE FASTRTPS_DEFAULT_PROFILES_FILE"
-        )
-        found = f"{own}, from the environment" if there else f"{own} does not exist"
-        return CheckResult("Fast DDS profile", Mark.OK if there else Mark.MISSING, found, mend)
+    name = "Fast DDS profile"
+    variables = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+    profile = os.environ.get(variables[0]) or os.environ.get(variables[1])
+    if profile and Path(profile).is_file():
+        return _ok(name, f"{profile}, from the environment")
+    if profile:
+        return _missing(name, f"{profile} does not exist", f"unset {' '.join(variables)}")
     try:
-        return CheckResult("Fast DDS profile", Mark.OK, _short(project_file("config/fastdds.xml")))
+        return _ok(name, _short(project_file("config/fastdds.xml")))
     except LiquidControlError:
-        mend = "reinstall liquid_control"
-        return CheckResult(
-            "Fast DDS profile", Mark.MISSING, "config/fastdds.xml is not there", mend
-        )
+        return _missing(name, "config/fastdds.xml is missing", "reinstall liquid_control")
 
 
 def _models() -> CheckResult:
-    mend = "git checkout -- models, or liquid-control train config/train/trail_cfc19.yaml"
+    remedy = "git checkout -- models, or liquid-control train config/train/trail_cfc19.yaml"
     try:
         from liquid_control.policy import load_model
 
         folders = sorted(path.parent for path in project_file("models").glob("*/model.yaml"))
-        if not folders:
-            return CheckResult("models", Mark.MISSING, "there are none in models/", mend)
         names = ", ".join(load_model(folder).name for folder in folders)
     except (LiquidControlError, ImportError) as error:
-        return CheckResult("models", Mark.MISSING, str(error), mend)
-    return CheckResult("models", Mark.OK, f"{names}, checksums right")
+        return _missing("models", str(error), remedy)
+    if not folders:
+        return _missing("models", "models/ is empty", remedy)
+    return _ok("models", f"{names}, checksums match")
 
 
 def _folders() -> CheckResult:
-    """Check where flights are written, and say what the machine has."""
+    """Check that the output folders are writable; report cores, memory and disk space."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     for folder in (Path("runs"), cache):
         if not _writable(folder):
-            mend = f"chmod u+w {folder.resolve().parent}, or start in another folder"
-            return CheckResult("machine", Mark.MISSING, f"{folder} cannot be written to", mend)
+            remedy = f"chmod u+w {folder.resolve().parent}, or start in another folder"
+            return _missing("machine", f"{folder} is not writable", remedy)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     free = shutil.disk_usage(".").free / 2**30
-    found = (
-        f"{cores} cores, {memory:.0f} GiB memory, {free:.0f} GiB free, runs/ and cache writable"
-    )
-    return CheckResult("machine", Mark.OK, found)
+    sizes = f"{cores} cores, {memory:.0f} GiB memory, {free:.0f} GiB free"
+    return _ok("machine", f"{sizes}, runs/ and cache writable")
 
 
 def _writable(folder: Path) -> bool:
-    """Try to write into the nearest folder above that exists; leaves nothing behind."""
+    """Return whether the folder, or its nearest existing parent, is writable."""
     while not folder.exists():
         folder = folder.resolve().parent
     try:
@@ -236,5 +236,5 @@ def _writable(folder: Path) -> bool:
 
 
 def _short(path: Path) -> str:
-    """Return a path relative to here where it lies below."""
+    """Return a path relative to the working directory if it is inside."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

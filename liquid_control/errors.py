@@ -1,7 +1,7 @@
-"""Every error a user can meet, under one base.
+"""Errors that users can meet, with one base class.
 
-Each carries one line that says what was expected and what came; the command line prints that line
-and exits with status 2, a node logs it and refuses to activate.
+Each message is one line with the expected and the received value. The command line prints it and
+exits with status 2; a node logs it and refuses to activate.
 """
 
 
@@ -22,7 +22,7 @@ class ObservationError(LiquidControlError):
 
 
 class CellError(LiquidControlError):
-    """A recurrent core was given features, a state, a mask or a dt that do not fit it."""
+    """Features, state, mask or dt do not fit the recurrent core that received them."""
 
 
 class OutputError(LiquidControlError):
@@ -30,7 +30,7 @@ class OutputError(LiquidControlError):
 
 
 class BagError(LiquidControlError):
-    """A bag is missing, cannot be read at all, or lacks what is needed of it."""
+    """A bag is missing, cannot be read, or lacks required data."""
 
 
 class DependencyError(LiquidControlError):
@@ -38,4 +38,4 @@ class DependencyError(LiquidControlError):
 
 
 class GraphError(LiquidControlError):
-    """A process of the ROS graph did not start, died, or stopped answering."""
+    """A process of the ROS graph did not start, ended early, or stopped responding."""

@@ -2,7 +2,7 @@
 
 World `map` is ENU, body `base_link` is FLU, the camera's `camera_optical_frame` is
 right-down-forward. Quaternions are (x, y, z, w) and rotate body vectors into the world. The
-*heading frame* is `base_link` with roll and pitch taken out: x forward along the heading, y left,
+*heading frame* is `base_link` without roll and pitch: x forward along the heading, y left,
 z up; velocity commands are given in it, as MAVLink does with BODY_NED.
 """
 
@@ -18,7 +18,7 @@ CAMERA_OPTICAL = "camera_optical_frame"
 OPTICAL_TO_FLU: NDArray[np.float64] = np.array(
     [[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]
 )
-"""Rotation that takes a vector in an optical frame to the FLU frame looking the same way."""
+"""Rotation from an optical frame to the FLU frame with the same viewing direction."""
 
 
 def wrap_angle(angle_rad: float) -> float:
@@ -67,13 +67,13 @@ def heading_from_world(vector: NDArray[np.float64], heading_rad: float) -> NDArr
 
 
 def enu_from_ned(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a north-east-down vector as east-north-up; the same turns ENU into NED."""
+    """Return a north-east-down vector as east-north-up; it also converts ENU to NED."""
     x, y, z = (float(v) for v in vector)
     return np.array([y, x, -z])
 
 
 def flu_from_frd(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a forward-right-down vector as forward-left-up; the same turns FLU into FRD."""
+    """Return a forward-right-down vector as forward-left-up; it also converts FLU to FRD."""
     x, y, z = (float(v) for v in vector)
     return np.array([x, -y, -z])
 
@@ -83,7 +83,7 @@ def quaternion_from_ned_frd(quaternion: NDArray[np.float64]) -> NDArray[np.float
 
     ENU from NED is a half turn about (1, 1, 0) / sqrt(2), FRD from FLU one about x. The product
     q(ENU from NED) q q(FRD from FLU) is (w + z, x + y, x - y, w - z) / sqrt(2), in the order
-    (w, x, y, z) and up to its sign, which does not matter.
+    (w, x, y, z), up to the sign.
     """
     w, x, y, z = (float(v) for v in quaternion)
     half = math.sqrt(0.5)

@@ -1,9 +1,9 @@
-"""The protocols through which workshops meet without knowing each other's insides."""
+"""Protocols between packages that do not import each other: places, pilots, flyers."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from liquid_control.config.scenario import Scenario
+from liquid_control.config import Scenario
 from liquid_control.types import (
     Command,
     FlightRecord,
@@ -24,7 +24,7 @@ class Trail(Protocol):
         ...
 
     def point(self, along_m: float) -> tuple[float, float]:
-        """Return (x, y), m, map; beyond the ends the trail goes straight on."""
+        """Return (x, y), m, map; beyond the ends the trail continues straight."""
         ...
 
     def heading(self, along_m: float) -> float:
@@ -37,24 +37,24 @@ class Trail(Protocol):
 
 
 class Ground(Protocol):
-    """What is flown over."""
+    """The ground below a flight."""
 
     def height_at(self, x: float, y: float) -> float:
-        """Return the ground's height at a place, m, map."""
+        """Return the ground's height at (x, y), m, map."""
         ...
 
 
 class PlaceObstacles(Protocol):
-    """What can be hit, save the ground."""
+    """Obstacles other than the ground."""
 
     @property
     def trunks(self) -> Floats:
-        """X, y and radius of every trunk, float64 [N, 3], m, map; upright."""
+        """X, y and radius of every trunk, float64 [N, 3], m, map; vertical."""
         ...
 
     @property
     def capsules(self) -> Floats:
-        """Both ends and radius of everything else, float64 [M, 7], m, map."""
+        """Both ends and radius of all other obstacles, float64 [M, 7], m, map."""
         ...
 
     def clearance(self, x: float, y: float, z: float) -> float:
@@ -63,21 +63,21 @@ class PlaceObstacles(Protocol):
 
 
 class PlaceTarget(Protocol):
-    """Something to find and to stop at."""
+    """An object to find and to stop at."""
 
     @property
     def centre(self) -> tuple[float, float, float]:
-        """X, y and z of its middle, m, map."""
+        """X, y and z of its centre, m, map."""
         ...
 
     @property
     def radius_m(self) -> float:
-        """Radius of the ball around it that is hit and measured."""
+        """Radius of its bounding sphere, for collisions and distances, m."""
         ...
 
 
 class Place(Protocol):
-    """Where something is to be flown, as far as a map shows it."""
+    """The place of a flight, as drawn on a map."""
 
     @property
     def trail(self) -> Trail:
@@ -86,26 +86,26 @@ class Place(Protocol):
 
     @property
     def obstacles(self) -> PlaceObstacles:
-        """Trunks and everything else that can be hit."""
+        """Trunks and all other obstacles."""
         ...
 
     @property
     def targets(self) -> Sequence[PlaceTarget]:
-        """What is to be found, in this order; none on a trail."""
+        """Targets to find, in order; empty on a trail."""
         ...
 
 
 class World(Place, Protocol):
-    """What a privileged pilot may know of the place it flies in."""
+    """The place of a flight, as a privileged pilot knows it."""
 
     @property
     def scenario(self) -> Scenario:
-        """What the world is made of."""
+        """Settings of the world."""
         ...
 
     @property
     def seed(self) -> int:
-        """Of every random stream of the flight."""
+        """Seed of every random stream of the flight."""
         ...
 
     @property
@@ -115,42 +115,43 @@ class World(Place, Protocol):
 
     @property
     def ground(self) -> Ground:
-        """What altitude is counted from."""
+        """The ground; altitudes are above it."""
         ...
 
 
 class Pilot(Protocol):
-    """Whatever answers frames with commands: a learned policy, the expert, a mixture of both.
+    """Maps frames to commands: a learned policy, the expert, or a mixture of both.
 
-    A pilot flies one flight at a time; `start` makes it forget the one before.
+    A pilot flies one flight at a time; `start` resets its state.
     """
 
     name: str
 
     def start(self, world: World) -> None:
-        """Prepare for a flight. Experts read `world`; policies look away."""
+        """Prepare for a flight. Experts read `world`; policies ignore it."""
         ...
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
-        """Answer one frame. Only privileged pilots may read `truth`."""
+        """Return the command for a frame. Only privileged pilots read `truth`."""
         ...
 
 
 @runtime_checkable
 class Demonstrator(Protocol):
-    """A pilot that flies something else than it shows: pushed off its way, it shows the way back.
+    """A pilot whose command to learn differs from the command it flies.
 
-    What it shows is what a bag holds as the policy's command and a learner is to learn.
+    An expert that flies with added pushes shows the recovery. The shown command is recorded in a
+    bag as the policy's command, and a learner learns it.
     """
 
     @property
     def shown(self) -> Command:
-        """The clean answer to the last frame."""
+        """The command to learn for the last frame."""
         ...
 
 
 class FlightProgress(Protocol):
-    """What a watcher is told after each control tick of a flight."""
+    """State of a flight after a control tick."""
 
     @property
     def stamp_ns(self) -> int:
@@ -159,7 +160,7 @@ class FlightProgress(Protocol):
 
     @property
     def image(self) -> Pixels | None:
-        """The frame delivered at this tick, uint8 [H, W, 3] RGB, if there was one."""
+        """The frame delivered at this tick, uint8 [H, W, 3] RGB; None without one."""
         ...
 
     @property
@@ -169,7 +170,7 @@ class FlightProgress(Protocol):
 
     @property
     def command(self) -> Command:
-        """What came into force at this tick."""
+        """The command that takes effect at this tick."""
         ...
 
     @property
@@ -199,20 +200,19 @@ class FlightProgress(Protocol):
 
 
 class PictureChange(Protocol):
-    """What a disturbance makes of the pictures of one recorded flight, in their order.
+    """Disturbance of the pictures of one recorded flight, called in their order.
 
-    It may remember pictures (a frozen frame repeats the one before), so it is made anew for each
-    replay.
+    It may have state (a frozen frame repeats the one before), so each replay creates its own.
     """
 
     def __call__(self, image: Pixels, stamp_ns: int, index: int) -> Pixels | None:
-        """Return the changed picture, or None where the frame is not delivered.
+        """Return the changed picture, or None if the frame is not delivered.
 
-        Whoever replays treats a frame that is not delivered as one that was never recorded: its
-        IMU samples belong to the next frame's window.
+        A replay treats a frame that is not delivered as one that was not recorded: its IMU
+        samples belong to the next frame's window.
 
         Args:
-            image: uint8 [H, W, 3], RGB; it is left as it was.
+            image: uint8 [H, W, 3], RGB; it is not modified.
             stamp_ns: the frame's stamp.
             index: number of the frame in the recording, from 0.
         """
@@ -220,7 +220,7 @@ class PictureChange(Protocol):
 
 
 class Flyer(Protocol):
-    """Flies one seeded scenario from start to end, in process; `liquid_control_sim.fly` is one."""
+    """Flies one seeded scenario from start to end, in process, as `liquid_control_sim.fly`."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""Names of the ROS message types that flights and their bags are made of."""
+"""Names of the ROS message types in flights and their bags."""
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"

@@ -1,30 +1,190 @@
-"""How child processes live: with one numerical thread each, and no longer than their parent."""
+"""Parallel tasks in spawned worker processes: results as they come, in a list by task order."""
 
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, TypeVar
 
-LIMITS = (
+from liquid_control.errors import LiquidControlError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class WorkerError(LiquidControlError):
+    """A worker process ended before it returned the result of its task.
+
+    Attributes:
+        index: of the task.
+        status: exit status of the process; negative for a signal.
+    """
+
+    def __init__(self, index: int, status: int | None) -> None:
+        super().__init__(
+            f"a worker ended with status {status} while it ran task {index}; "
+            "its own message, if any, stands above"
+        )
+        self.index, self.status = index, status
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    prepare: Callable[[], Callable[[Task], Result]],
+    workers: int,
+    on_result: Callable[[int, Result], None] | None = None,
+    tasks_per_worker: int | None = None,
+) -> list[Result]:
+    """Run tasks in worker processes with one numerical thread each.
+
+    A worker receives its next task when it has returned the result of the last one. It is
+    replaced after `tasks_per_worker` tasks: PyBullet leaks about 4 MB a forest. Workers end with
+    this process, however it ends, and when this function returns or raises.
+
+    Args:
+        tasks: inputs, each picklable.
+        prepare: called once in each worker; returns the function that runs a task. Picklable.
+        workers: number of processes at a time.
+        on_result: receives the index and the result of each task as it comes, in any order.
+        tasks_per_worker: tasks after which a worker is replaced; None for no limit.
+
+    Returns:
+        The results in the order of the tasks.
+
+    Raises:
+        WorkerError: a worker process ended before it returned a result: a crash, or an error
+            other than a `LiquidControlError`, whose traceback the worker prints to stderr.
+        LiquidControlError: the error that `prepare` or a task raised, as it was raised.
+    """
+    waiting = deque(enumerate(tasks))
+    results: dict[int, Result] = {}
+    active: list[_Worker[Task, Result]] = []
+    try:
+        while waiting or active:
+            while waiting and len(active) < workers:
+                with signals_deferred():
+                    active.append(_Worker(prepare, tasks_per_worker))
+                active[-1].give(waiting)
+            for worker in _ready(active):
+                answer = worker.receive()
+                if answer is None:
+                    active.remove(worker)
+                    continue
+                results[answer[0]] = answer[1]
+                worker.give(waiting)
+                if on_result is not None:
+                    on_result(*answer)
+    finally:
+        _terminate(active)
+    return [results[index] for index in range(len(tasks))]
+
+
+class _Worker(Generic[Task, Result]):
+    """A worker process, its pipe, and the index of its task."""
+
+    def __init__(self, prepare: Callable[[], Callable[[Task], Result]], limit: int | None) -> None:
+        context = get_context("spawn")
+        self.pipe, remote = context.Pipe()
+        self.process = context.Process(target=_work, args=(remote,), daemon=True)
+        self._index, self._left = -1, limit
+        with one_thread_each():
+            self.process.start()
+        remote.close()
+        self._send(prepare)
+
+    def give(self, waiting: "deque[tuple[int, Task]]") -> None:
+        """Send the next task; end the worker if no task waits or its limit is reached."""
+        if not waiting or self._left == 0:
+            self._index = -1
+            self._send(None)
+            return
+        task = waiting.popleft()
+        self._index = task[0]
+        self._left = None if self._left is None else self._left - 1
+        self._send(task)
+
+    def _send(self, value: object) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # `receive` reports a dead process
+            self.pipe.send(value)
+
+    def receive(self) -> tuple[int, Result] | None:
+        """Return the index and result of the task; None if the process ended after its last."""
+        try:
+            answer = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            self.pipe.close()
+            if self._index >= 0:
+                raise WorkerError(self._index, self.process.exitcode) from None
+            return None
+        if isinstance(answer, LiquidControlError):
+            raise answer
+        index, result = answer
+        return index, result
+
+
+def _ready(active: "Sequence[_Worker[Task, Result]]") -> "list[_Worker[Task, Result]]":
+    ready = wait([worker.pipe for worker in active])
+    return [worker for worker in active if worker.pipe in ready]
+
+
+def _terminate(active: "Sequence[_Worker[Any, Any]]") -> None:
+    for worker in active:
+        worker.process.terminate()
+    for worker in active:
+        worker.process.join(timeout=5)
+        if worker.process.exitcode is None:
+            worker.process.kill()
+        with suppress(OSError):
+            worker.pipe.close()
+
+
+def _work(pipe: "Connection[Any, Any]") -> None:
+    """Run tasks from the pipe until it sends None."""
+    unblock_sigterm()
+    _exit_with_parent()
+    try:
+        run = pipe.recv()()
+        while (item := pipe.recv()) is not None:
+            index, task = item
+            pipe.send((index, run(task)))
+    except LiquidControlError as error:
+        pipe.send(error)
+    finally:
+        pipe.close()
+
+
+def _exit_with_parent() -> None:
+    """End this process when its parent is gone, however the parent ended."""
+    parent = parent_process()
+
+    def join_parent() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=join_parent, daemon=True).start()
+
+
+THREAD_LIMITS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "OPENCV_FOR_THREADS_NUM",
     "NUMBA_NUM_THREADS",
 )
+"""Environment variables that limit the threads of numerical libraries."""
 
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Let the processes that are started within inherit one numerical thread each.
-
-    More would only get in each other's way.
-    """
-    before = {name: os.environ.get(name) for name in LIMITS}
-    os.environ.update(dict.fromkeys(LIMITS, "1"))
+    """Limit processes that are started in the block to one numerical thread each."""
+    before = {name: os.environ.get(name) for name in THREAD_LIMITS}
+    os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
     try:
         yield
     finally:
@@ -35,62 +195,46 @@ def one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def start_pool(workers: int) -> ProcessPoolExecutor:
-    """Return a pool of fresh processes that end when this one is gone, however it ends."""
-    return ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_end_with_parent
-    )
-
-
-def _end_with_parent() -> None:
-    """End when the parent is gone: no orphan goes on working. Ctrl-C is for the parent alone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-ENDINGS = (signal.SIGINT, signal.SIGTERM)
+TERMINATION_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Act on signals only after the block.
+def signals_deferred() -> Iterator[None]:
+    """Act on SIGINT and SIGTERM only after the block.
 
-    Processes started inside inherit that both are blocked: Ctrl-C, which a terminal sends to all
-    of them, stays with the parent; `let_terminate` lets SIGTERM through in the child.
+    Processes that are started in the block inherit that both are blocked. Ctrl-C, which a
+    terminal sends to all of them, is left to the parent; `unblock_sigterm` unblocks SIGTERM in
+    the child.
     """
-    resource_tracker.ensure_running()  # on its own start it would unblock both
-    with _held_back():
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+    resource_tracker.ensure_running()  # its own start would unblock both
+    with _handlers_deferred():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINATION_SIGNALS)
         try:
             yield
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def let_terminate() -> None:
-    """Let SIGTERM through again, in a process that was started undisturbed."""
+def unblock_sigterm() -> None:
+    """Unblock SIGTERM in a process that was started with signals deferred."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
 
 
 @contextmanager
-def _held_back() -> Iterator[None]:
-    """Keep signals for later: masks are a thread's, and another thread may be hit by them."""
+def _handlers_deferred() -> Iterator[None]:
+    """Queue signals that another thread receives; signal masks apply to one thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
-    before = {one: signal.signal(one, lambda number, _: came.append(number)) for one in ENDINGS}
+    received: list[int] = []
+    before = {
+        number: signal.signal(number, lambda received_number, _: received.append(received_number))
+        for number in TERMINATION_SIGNALS
+    }
     try:
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, signal.SIG_DFL if handler is None else handler)
-        for number in came:
-            signal.raise_signal(number)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for late in received:
+            signal.raise_signal(late)

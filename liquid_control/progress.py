@@ -52,11 +52,11 @@ class Bar:
         self.total, self.completed = total, completed
 
     def advance(self, note: str = "", steps: float = 1) -> None:
-        """Complete some more units; `note` is shown beside the bar."""
+        """Complete some more units; `note` is shown next to the bar."""
         self.move_to(self.completed + steps, note)
 
     def move_to(self, completed: float, note: str = "") -> None:
-        """Set the completed units; `note` is shown beside the bar."""
+        """Set the completed units; `note` is shown next to the bar."""
         self.completed = completed
 
 
@@ -164,7 +164,7 @@ class Reporter:
         with progress_bar(padded, total, done=done, log_step=step, console=self.console) as bar:
             yield bar
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Print one line."""
         self.console.print(text, highlight=False, soft_wrap=True)
 
@@ -221,7 +221,7 @@ class StatusLine:
             self.show(self._text(event))
 
     def show(self, text: str) -> None:
-        """Show a text beside the title."""
+        """Show a text after the title."""
         line = f"{self._title}: {text}"
         if self._task is None:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)

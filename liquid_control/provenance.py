@@ -1,4 +1,4 @@
-"""What a result or a model was made with: written beside it, never into its name."""
+"""Provenance of results and models: versions, revision, machine and model fingerprints."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import liquid_control
-from liquid_control.config.loading import load_yaml
+from liquid_control.config import load_yaml
 from liquid_control.errors import OutputError
 
 _PACKAGES = (
@@ -24,10 +24,10 @@ _PACKAGES = (
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of this project, Python, and what is installed of its dependencies."""
-    ours = {"liquid_control": liquid_control.__version__, "python": platform.python_version()}
+    """Return the versions of this project, Python and the installed dependencies."""
+    own = {"liquid_control": liquid_control.__version__, "python": platform.python_version()}
     found = {name: _version(name) for name in _PACKAGES}
-    return ours | {name: number for name, number in found.items() if number is not None}
+    return own | {name: number for name, number in found.items() if number is not None}
 
 
 def _version(package: str) -> str | None:
@@ -38,7 +38,7 @@ def _version(package: str) -> str | None:
 
 
 def git_revision() -> str | None:
-    """Return the source's commit, `-dirty` behind it where files differ; None outside a clone."""
+    """Return the source's commit, with `-dirty` if files differ; None outside a clone."""
     root = Path(liquid_control.__file__).resolve().parents[1]
     if not (root / ".git").exists():
         return None
@@ -52,7 +52,7 @@ def git_revision() -> str | None:
 
 
 def machine() -> dict[str, str | int]:
-    """Return what the figures that depend on the machine depend on."""
+    """Return the properties of the machine that measurements depend on."""
     return {
         "system": platform.system(),
         "architecture": platform.machine(),
@@ -77,7 +77,7 @@ def model_fingerprint(folder: Path) -> dict[str, str]:
         }
     except OSError as error:
         raise OutputError(
-            f"{folder}: expected a model folder to record the mark of ({error.strerror})"
+            f"{folder}: expected a model folder to record the fingerprint of ({error.strerror})"
         ) from error
     return {
         "name": str(load_yaml(folder / FINGERPRINTED_FILES[0]).get("name", folder.name)),

@@ -1,4 +1,4 @@
-"""Randomness has names: one seed makes independent streams; changing one leaves the others."""
+"""Named random streams: one seed gives independent generators by name."""
 
 from zlib import crc32
 
@@ -10,6 +10,6 @@ def stream(seed: int, name: str) -> np.random.Generator:
 
     Args:
         seed: the flight's or training's seed, >= 0.
-        name: what draws from it, for instance `"forest"`, `"wind"` or `"camera.noise"`.
+        name: of the stream, for instance `"forest"`, `"wind"` or `"camera.noise"`.
     """
     return np.random.default_rng([seed, crc32(name.encode())])

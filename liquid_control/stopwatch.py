@@ -1,4 +1,4 @@
-"""How long work took: by the clock, and of this process's CPU, which others disturb less."""
+"""Stopwatch for wall time and CPU time; other processes affect CPU time less."""
 
 import time
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ class Timing:
 
 
 class Stopwatch:
-    """Runs from where it is made."""
+    """Measures from its construction on."""
 
     def __init__(self) -> None:
         self._wall_s, self._cpu_s = time.perf_counter(), time.process_time()
 
     def read(self) -> Timing:
-        """Return what passed so far."""
+        """Return the time since construction."""
         return Timing(time.perf_counter() - self._wall_s, time.process_time() - self._cpu_s)

@@ -13,7 +13,7 @@ COMMAND = "cmd_vel"
 DIAGNOSTICS = "diagnostics"
 CLOCK = "/clock"
 COMPRESSED = f"{IMAGE}/compressed"
-"""Replaces the image where a camera driver publishes it compressed; `TYPES` does not list it."""
+"""Topic of a camera driver that publishes compressed pictures only; not in `TYPES`."""
 
 TYPES: dict[str, str] = {
     IMAGE: message_types.IMAGE,
@@ -27,7 +27,7 @@ TYPES: dict[str, str] = {
     DIAGNOSTICS: message_types.DIAGNOSTICS,
     CLOCK: message_types.CLOCK,
 }
-"""Type names by topic: the one table that nodes, recorders and simulated bags share."""
+"""Message type by topic, for nodes, recorders and simulated bags."""
 
 SIMULATOR = "simulator_node"
 PERCEPTION = "perception_node"

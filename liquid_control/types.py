@@ -1,7 +1,7 @@
-"""What flows between the parts: readings in, commands out, records of flights.
+"""Types shared by all packages: sensor readings, commands, vehicle states, flight records.
 
-Stamps are integer nanoseconds, so that the same instant compares equal everywhere; elapsed time is
-always their difference. Units are SI, frames as in `liquid_control.frames`.
+Stamps are integer nanoseconds, so equal instants compare equal. Elapsed time is a difference of
+stamps. Units are SI, frames as in `liquid_control.frames`.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ NANOSECONDS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A velocity command in the heading frame: what a policy answers and an autopilot obeys."""
+    """A velocity command in the heading frame: output of a policy, input of an autopilot."""
 
     forward_mps: float = 0.0
     left_mps: float = 0.0
@@ -35,12 +35,12 @@ class Command:
 
     @property
     def is_finite(self) -> bool:
-        """Whether none of the four values is NaN or infinite."""
+        """Whether all four values are finite."""
         return all(isfinite(value) for value in self.values)
 
 
 HOVER = Command()
-"""Zero velocity and zero yaw rate: what is sent when nothing better is known."""
+"""Zero velocity and zero yaw rate: the fallback command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +83,13 @@ class ImuWindow:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a policy sees at one instant.
+    """Input of a policy at one instant.
 
     Attributes:
         stamp_ns: the camera frame's stamp.
         image: uint8 [H, W, 3], RGB.
         imu: the samples since the previous frame that was processed, this stamp included.
-        range_m: height above ground from the range sensor, where there is one.
+        range_m: height above ground from a range sensor, m; None without one.
     """
 
     stamp_ns: int
@@ -100,7 +100,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class VehicleState:
-    """True kinematic state of the vehicle: privileged, for experts, judges and plots.
+    """True kinematic state of the vehicle, for experts, evaluation and plots.
 
     Attributes:
         position: float64 [3], m, map (ENU).
@@ -117,13 +117,13 @@ class VehicleState:
 
 @dataclass(frozen=True, slots=True)
 class FlightResult:
-    """How one flight ended: a row of `results.json`.
+    """Result of one flight: a row of `results.json`.
 
     Attributes:
-        reason: `completed`, or why not: `left_trail` (the trail task: farther from its centre
-            than `trail.lateral_limit_m`), `left_area` (target and hike: more than 10 m from the
-            way to the next target), `collision`, `altitude`, `timeout`, `guard_stop` (nothing but
-            hover for 3 s, other than at a target).
+        reason: `completed`, or the reason of the failure: `left_trail` (trail task: farther than
+            `trail.lateral_limit_m` from its centre), `left_area` (target and hike: more than 10 m
+            from the way to the next target), `collision`, `altitude`, `timeout`, `guard_stop`
+            (only hover commands for 3 s, other than at a target).
     """
 
     success: bool
@@ -136,20 +136,20 @@ class FlightResult:
 
 @dataclass(frozen=True, slots=True)
 class FlightRecord:
-    """One flight, a row per control tick; what plots, tests and comparisons read.
+    """One flight, a row per control tick.
 
     Attributes:
         stamp_ns: int64 [T].
         position: float64 [T, 3], m, map.
         quaternion: float64 [T, 4], (x, y, z, w).
         velocity: float64 [T, 3], m/s, map.
-        command: float64 [T, 4], as `Command.values`: what the autopilot obeyed from this tick on.
+        command: float64 [T, 4], as `Command.values`: in force from this tick on.
         framed: bool [T], whether a camera frame was delivered at this tick.
         wind: float64 [T, 3], m/s, map, at the vehicle.
         progress_m: float64 [T], along the trail or the course.
         cross_track_m: float64 [T], signed, left of it positive.
-        clearance_m: float64 [T], to what is nearest, less the vehicle's radius.
-        result: how it ended.
+        clearance_m: float64 [T], distance to the nearest obstacle, less the vehicle's radius.
+        result: of the flight.
     """
 
     stamp_ns: NDArray[np.int64]

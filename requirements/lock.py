@@ -2,12 +2,14 @@
 
 Each file is complete in itself, so that pip can check every hash with --require-hashes. All are
 solved under one set of pins, so that installing one after another never changes a version.
+`make lock ONLY=docs` solves one file under the versions that the other files have today.
 
     flight.txt      what `make fly` needs besides ROS, and what installs the project itself
-    pybullet.txt    the simulator's physics, alone: it may be built here, with flight.txt's NumPy
+    pybullet.txt    PyBullet alone: it may be compiled locally, with flight.txt's NumPy
     ros.txt         rclpy, messages and Fast DDS as wheels, for a machine without ROS
     test.txt        what `make test` adds, and the pure-Python packages that PyTorch needs
-    torch-cpu.txt   PyTorch without CUDA, taken where pip's settings lead to it
+    docs.txt        what `make docs` adds
+    torch-cpu.txt   PyTorch without CUDA, used where pip's settings lead to it
     torch.txt       PyTorch as the registry has it, alone
     torch-cuda.txt  the CUDA libraries that the registry's build for x86-64 Linux needs
     numpy1/         flight.txt and test.txt for an installed ROS that was built with NumPy 1
@@ -46,10 +48,13 @@ In a lock of its own, because pip prefers a build whose hash its index states to
 
 
 ON_TORCH = ("torchdiffeq", "stable-baselines3")
-"""Locked by themselves, or the lock of the tests would take PyTorch and its CUDA libraries along.
+"""Locked without dependencies: with them, test.txt would contain PyTorch and its CUDA libraries.
 
-What else they need stands among the tests' own requirements or comes with those.
+Their other dependencies are among the requirements of the tests.
 """
+
+ALONE = ("docs", "ros")
+"""Locks that `ONLY` can name: no other file depends on them."""
 
 
 def extras() -> dict[str, list[str]]:
@@ -68,7 +73,17 @@ def on_torch(line: str) -> bool:
 def solve(
     name: str, wanted: list[str], pins: str | None = None, options: tuple[str, ...] = ()
 ) -> str:
-    """Return a lock of `wanted` for every supported Python, under the pins of an earlier one."""
+    """Return a lock of `wanted` for every supported Python, under the pins of an earlier one.
+
+    Args:
+        name: name of the lock, which names its work files.
+        wanted: requirements, one a line.
+        pins: name of the lock whose versions constrain this one.
+        options: further options of `uv pip compile`.
+
+    Returns:
+        Content of the lock file.
+    """
     source, target = WORK / f"{name}.in", WORK / f"{name}.txt"
     source.parent.mkdir(parents=True, exist_ok=True)
     source.write_text("\n".join(wanted) + "\n", encoding="utf-8")
@@ -84,9 +99,9 @@ def solve(
 
 
 def split_torch(lock: str, elsewhere: str) -> tuple[str, str]:
-    """Return (PyTorch alone, the compiled libraries it needs) out of a lock of both.
+    """Return (PyTorch alone, the compiled libraries it needs) from a lock of both.
 
-    What `elsewhere` already locks, the pure-Python packages, is left out.
+    Packages that `elsewhere` locks already, the pure-Python ones, are omitted.
     """
     blocks = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)
     alone = [block for block in blocks if block.startswith("torch==")]
@@ -96,19 +111,19 @@ def split_torch(lock: str, elsewhere: str) -> tuple[str, str]:
 
 
 def store(name: str, lock: str) -> None:
-    """Write one lock file beside this one."""
+    """Write one lock file into this folder."""
     path = HERE / f"{name}.txt"
     path.parent.mkdir(exist_ok=True)
     path.write_text(HEADER + lock.replace(EITHER_MACHINE, "sys_platform == 'linux'"), "utf-8")
     print(f"requirements/{name}.txt: {len(re.findall('^[a-z]', lock, re.MULTILINE))} packages")
 
 
-def main() -> None:
-    """Solve everything once, then each file under the pins found."""
+def requirements() -> dict[str, list[str]]:
+    """Return the requirements of each lock that is solved with its dependencies."""
     stated = extras()
     pybullet = [line for line in stated["sim"] if line.startswith("pybullet")]
     compiled = [line for line in stated["sim"] if line not in pybullet]
-    wanted = {
+    return {
         "flight": [*stated["base"], *stated["report"], *compiled, *INSTALLER],
         "pybullet": pybullet,
         "ros": [f"{line} ; platform_machine == 'x86_64'" for line in stated["ros"]],
@@ -117,12 +132,27 @@ def main() -> None:
             *TORCH_PURE,
             *INSTALLER,
         ],
+        "docs": stated["docs"],
         "torch": [TORCH],
     }
+
+
+def lock_one(name: str) -> None:
+    """Solve one lock under the versions that the files in this folder have."""
+    if name not in ALONE:
+        raise SystemExit(f"ONLY={name}: expected one of {', '.join(ALONE)}")
+    present = [HERE / f"{other}.txt" for other in ("flight", "test")]
+    options = tuple(word for path in present for word in ("-c", str(path)))
+    store(name, solve(name, requirements()[name], options=options))
+
+
+def lock_all() -> None:
+    """Solve everything once, then each file under the pins found."""
+    wanted = requirements()
     solve("all", [line for lines in wanted.values() for line in lines])
     locks = {name: solve(name, lines, pins="all") for name, lines in wanted.items()}
-    beside = [line for line in stated["test"] if on_torch(line)]
-    alone = solve("on-torch", beside, options=("--no-deps",))
+    without_torch = [line for line in extras()["test"] if on_torch(line)]
+    alone = solve("on-torch", without_torch, options=("--no-deps",))
     torch, cuda = split_torch(locks.pop("torch"), locks["test"])
     locks["test"] += alone
     locks |= {"torch": torch, "torch-cuda": cuda, "torch-cpu": TORCH_WITHOUT_CUDA}
@@ -135,4 +165,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        lock_one(sys.argv[1])
+    else:
+        lock_all()

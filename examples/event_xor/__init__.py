@@ -1,1 +1,1 @@
-"""The event-based XOR: a data set and a training that `04_event_based_xor.py` puts together."""
+"""Data set and training of the event-based XOR for `04_event_based_xor.py`."""

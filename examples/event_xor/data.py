@@ -1,10 +1,10 @@
-"""The event-based XOR: the parity of a stream of bits that is told only where it changes.
+"""Data set of the event-based XOR: the parity of a stream of bits encoded by its changes.
 
-Lechner & Hasani 2020 (arXiv 2006.04418) made the task, Hasani et al. 2022 (arXiv 2106.13898)
-report closed-form networks on it. A stream has 2 to 31 random bits; its label is whether the
-number of ones is odd. An event is sent at the first bit, at every bit unlike the one before, and
-at the last bit, so that a run of equal bits is one event and the time that passed. How many ones
-there were is in the elapsed times; who ignores them guesses.
+Lechner & Hasani 2020 (arXiv 2006.04418) introduced the task; Hasani et al. 2022 (arXiv
+2106.13898) report results of closed-form networks. A stream has 2 to 31 random bits; its label is
+whether the number of ones is odd. There is an event at the first bit, at every bit that differs
+from the previous one, and at the last bit; a run of equal bits is one event and an elapsed time.
+The elapsed times encode the number of ones; a core that ignores them does not exceed chance.
 """
 
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ SHORTEST = 2
 LONGEST = 31
 
 BIT_S = 0.025
-"""Duration of one bit, s: half of the time that counts as one for a core by default."""
+"""Duration of one bit, s: half of the default time unit of a core."""
 
 
 @dataclass(frozen=True)
 class Events:
-    """Streams as events, the longest stream's number of events T in a row.
+    """Streams as events, padded to the number of events T of the longest stream.
 
     Attributes:
-        value: the bit from an event on, float32 [N, T, 1]; 0 behind the last event.
-        dt_s: time since the event before, float32 [N, T], s; 0 behind the last event.
+        value: the bit from an event on, float32 [N, T, 1]; 0 after the last event.
+        dt_s: time since the previous event, float32 [N, T], s; 0 after the last event.
         count: number of events, [N].
         odd: whether the number of ones is odd, [N].
     """
@@ -48,18 +48,18 @@ class Events:
         return np.rint(self.dt_s.max(axis=1) / BIT_S).astype(np.int64)
 
     def take(self, rows: NDArray[np.int64]) -> "Events":
-        """Return some of the streams, without the places behind their last event."""
+        """Return some of the streams, without the padding after their last event."""
         count = self.count[rows]
         longest = int(count.max())
         return Events(self.value[rows, :longest], self.dt_s[rows, :longest], count, self.odd[rows])
 
 
 def encode(bits: NDArray[np.bool_], lengths: NDArray[np.int64]) -> Events:
-    """Turn streams into events.
+    """Encode streams as events.
 
     Args:
         bits: [N, L].
-        lengths: how many of the bits belong to each stream, [N], at least 1.
+        lengths: number of bits of each stream, [N], at least 1.
     """
     places = np.arange(bits.shape[1])
     within = places < lengths[:, None]
@@ -68,23 +68,23 @@ def encode(bits: NDArray[np.bool_], lengths: NDArray[np.int64]) -> Events:
     sent = (changes | (places == lengths[:, None] - 1)) & within
     order = np.argsort(~sent, axis=1, kind="stable")
     valid = np.take_along_axis(sent, order, axis=1)
-    waited = np.diff(order, axis=1, prepend=-1) * BIT_S
+    elapsed = np.diff(order, axis=1, prepend=-1) * BIT_S
     values = np.take_along_axis(bits, order, axis=1)
     return Events(
         np.where(valid, values, 0.0).astype(np.float32)[..., None],
-        np.where(valid, waited, 0.0).astype(np.float32),
+        np.where(valid, elapsed, 0.0).astype(np.float32),
         sent.sum(axis=1),
         (bits & within).sum(axis=1) % 2 == 1,
     )
 
 
 def draw_events(count: int, *, seed: int, name: str) -> Events:
-    """Draw streams of fair bits, their lengths uniform over `SHORTEST` to `LONGEST`.
+    """Draw streams of fair bits with lengths uniform over `SHORTEST` to `LONGEST`.
 
     Args:
-        count: how many streams.
-        seed: with `name` it names the random stream, so that training and test sets differ.
-        name: for instance "train" or "test".
+        count: number of streams.
+        seed: seed of the random generator.
+        name: name of the random stream, for instance "train" or "test"; it separates the sets.
     """
     rng = stream(seed, f"event_xor.{name}")
     lengths = rng.integers(SHORTEST, LONGEST + 1, count)

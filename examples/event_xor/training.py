@@ -1,4 +1,4 @@
-"""Train one core to tell odd from even streams; stoppable after any epoch."""
+"""Training of one core to classify streams as odd or even; resumable after any epoch."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,49 +17,51 @@ from torch.nn import functional
 from event_xor.data import LONGEST, Events
 from liquid_control.cores import Core, make_core
 from liquid_control.errors import OutputError
+from liquid_control.files import atomic_write
 from liquid_control.seeding import stream
 
 SORTED_BATCHES = 50
-"""Batches drawn together and sorted by number of events, so that little is padding."""
+"""Number of batches that are drawn together and sorted by number of events, to reduce padding."""
 
 FIRST_LONGEST = 4
 """Bits of the longest stream in the first epoch."""
 
 LONG_RUN = 6
-"""Bits of a run that is rare: one stream in six has one."""
+"""Bits of a long run: one stream in six has one."""
 
 OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = MappingProxyType(
     {"adam": torch.optim.Adam, "rmsprop": partial(torch.optim.RMSprop, alpha=0.9, eps=1e-7)}
 )
-"""RMSprop with the smoothing and the floor that Keras has, as published."""
+"""RMSprop with the smoothing and the epsilon of Keras, as published."""
 
 LAST_RATE = 0.03
-"""Share of the first learning rate that is left after the last epoch."""
+"""Ratio of the learning rate after the last epoch to the initial one."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a core is trained.
+    """Training settings of a core.
 
     Attributes:
         core: its name in `CORES`.
-        size: "small" or "usual".
-        options: keyword arguments of the core that replace those of the size.
+        size: "small" or "base".
+        options: keyword arguments of the core that override those of the size.
         epochs: passes over the training set.
-        batch: streams a gradient step.
+        batch: streams per gradient step.
         optimiser: a key of `OPTIMISERS`.
-        learning_rate: in the first epoch; falls exponentially.
-        ramp: share of the epochs in which the longest stream grows from `FIRST_LONGEST` to all:
-            parity is learnt from short streams.
-        repeats: how often an epoch shows a stream with a run of `LONG_RUN` bits or more; they are
-            one in six, and hold most of what is left to learn once short runs are counted right.
+        learning_rate: in the first epoch; decreases exponentially.
+        ramp: fraction of the epochs in which the longest stream grows from `FIRST_LONGEST` to
+            `LONGEST`: parity is learnt from short streams.
+        repeats: number of times an epoch contains a stream with a run of `LONG_RUN` bits or more.
+            One stream in six has one; they cause most errors once short runs are classified
+            correctly.
         clip: largest norm of a gradient.
-        outputs: of the core, before the linear map to one logit.
+        outputs: number of outputs of the core, before the linear map to one logit.
         seed: of weights and batches.
     """
 
     core: str
-    size: str = "usual"
+    size: str = "base"
     options: dict[str, Any] = field(default_factory=dict)
     epochs: int = 60
     batch: int = 128
@@ -72,10 +74,10 @@ class Recipe:
     seed: int = 0
 
     def longest(self, epoch: int) -> int:
-        """Return how many bits a stream of an epoch, counted from 0, has at most."""
+        """Return the largest number of bits of a stream in an epoch, counted from 0."""
         ramp = self.ramp * self.epochs
-        share = min(1.0, epoch / ramp) if ramp else 1.0
-        return round(FIRST_LONGEST + share * (LONGEST - FIRST_LONGEST))
+        fraction = min(1.0, epoch / ramp) if ramp else 1.0
+        return round(FIRST_LONGEST + fraction * (LONGEST - FIRST_LONGEST))
 
     def rate(self, epoch: int) -> float:
         """Return the learning rate of an epoch, counted from 0."""
@@ -83,7 +85,7 @@ class Recipe:
 
 
 class Classifier(nn.Module):
-    """A core and a linear map from its output at the last event to the logit of "odd"."""
+    """Core with a linear map from its output at the last event to the logit of "odd"."""
 
     def __init__(self, core: Core) -> None:
         super().__init__()
@@ -92,28 +94,24 @@ class Classifier(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, events: Events) -> Tensor:
-        """Return logits [N]; what a core says behind the last event is not looked at."""
+        """Return logits [N]; outputs of the core after the last event are ignored."""
         count = torch.from_numpy(events.count)
-        outputs, _ = self.core.sequence(
-            torch.from_numpy(events.value),
-            self.core.init_state(len(count)),
-            torch.from_numpy(events.dt_s),
-        )
+        outputs, _ = self.core(torch.from_numpy(events.value), torch.from_numpy(events.dt_s))
         last = outputs[torch.arange(len(count)), count - 1]
         return self.head(last).squeeze(1)
 
 
 @dataclass
 class Run:
-    """A training under way.
+    """State of a training run.
 
     Attributes:
-        recipe: how it is done.
+        recipe: its settings.
         model: the classifier.
-        optimiser: as the recipe says.
-        losses: mean training loss of each epoch that is over.
-        accuracies: share of the test streams told right after each of them.
-        seconds: how long each took.
+        optimiser: the optimiser of the recipe.
+        losses: mean training loss of each completed epoch.
+        accuracies: fraction of test streams classified correctly after each of them.
+        seconds: duration of each.
     """
 
     recipe: Recipe
@@ -125,7 +123,7 @@ class Run:
 
     @classmethod
     def begin(cls, recipe: Recipe) -> "Run":
-        """Draw a fresh model."""
+        """Return a run with a new model."""
         core = make_core(
             recipe.core, 1, recipe.outputs, size=recipe.size, seed=recipe.seed, **recipe.options
         )
@@ -136,36 +134,38 @@ class Run:
         return cls(recipe, model, make(model.parameters(), lr=recipe.learning_rate))
 
     def epoch(self, train: Events, test: Events) -> None:
-        """Pass over the training set once, then over the test set."""
-        began = time.perf_counter()
+        """Train one epoch, then evaluate on the test set."""
+        start = time.perf_counter()
         losses = [self._step(train.take(rows)) for rows in self._batches(train)]
         self.losses.append(float(np.mean(losses)))
-        self.seconds.append(time.perf_counter() - began)
+        self.seconds.append(time.perf_counter() - start)
         self.accuracies.append(accuracy(self.model, test))
 
     def save(self, path: Path) -> None:
-        """Write all that `restore` needs; a kill while writing leaves the file before."""
-        kept = {
+        """Write a checkpoint for `restore`; an interruption leaves the previous file intact."""
+        checkpoint = {
             "recipe": asdict(self.recipe),
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "curves": (self.losses, self.accuracies, self.seconds),
         }
-        torch.save(kept, path.with_suffix(".part"))
-        path.with_suffix(".part").replace(path)
+        atomic_write(path, lambda partial: torch.save(checkpoint, partial))
 
     def restore(self, path: Path) -> None:
-        """Continue where a run of the same recipe was saved.
+        """Load the checkpoint of a run with the same recipe.
 
         Raises:
-            OutputError: it was saved under another recipe.
+            OutputError: the checkpoint has another recipe.
         """
-        kept: dict[str, Any] = torch.load(path, weights_only=True)
-        if kept["recipe"] != asdict(self.recipe):
-            raise OutputError(f"{path} is of {kept['recipe']}, not of {asdict(self.recipe)}")
-        self.model.load_state_dict(kept["model"])
-        self.optimiser.load_state_dict(kept["optimiser"])
-        self.losses, self.accuracies, self.seconds = kept["curves"]
+        checkpoint: dict[str, Any] = torch.load(path, weights_only=True)
+        if checkpoint["recipe"] != asdict(self.recipe):
+            raise OutputError(
+                f"{path}: expected a checkpoint of {asdict(self.recipe)}, "
+                f"got one of {checkpoint['recipe']}"
+            )
+        self.model.load_state_dict(checkpoint["model"])
+        self.optimiser.load_state_dict(checkpoint["optimiser"])
+        self.losses, self.accuracies, self.seconds = checkpoint["curves"]
 
     def _batches(self, train: Events) -> Iterator[NDArray[np.int64]]:
         epoch, batch = len(self.losses), self.recipe.batch
@@ -194,7 +194,7 @@ class Run:
 
 @torch.no_grad()
 def accuracy(model: Classifier, events: Events, batch: int = 1000) -> float:
-    """Return the share of streams that a classifier tells right."""
+    """Return the fraction of streams that a classifier classifies correctly."""
     order = np.argsort(events.count, kind="stable")
     right = 0
     for rows in np.split(order, range(batch, len(order), batch)):

@@ -1,4 +1,4 @@
-"""Open a recording, whatever its format and state, and hand over its messages in order of time."""
+"""Open a recording of any supported format and read its messages in order of log time."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,24 +14,24 @@ import zstandard
 from liquid_control.bags.decoding.typestore import Types
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.discovery import ZSTD, open_parts
-from liquid_control.bags.storage.ordering import MessageRun, by_time, watched
+from liquid_control.bags.storage.ordering import MessageRun, by_time, count_late
 from liquid_control.bags.storage.part import Contents, Definition, Part, RawMessage, Topic
 from liquid_control.errors import BagError
 
 EARLIEST_NS = -(2**63)
-LARGEST_UNPACKED = 2**28
-"""Of a message that was compressed on its own, bytes."""
+MAX_MESSAGE_BYTES = 2**28
+"""Limit for one message that was compressed individually, bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicInfo:
-    """What a bag says about a topic.
+    """Description of a topic of a bag.
 
     Attributes:
-        name: with its leading slash.
-        type: such as `sensor_msgs/msg/Imu`; of several that of most messages.
-        count: messages; None where it could not be known.
-        definition: the type's definition in the bag, empty where it has none.
+        name: topic name with its leading slash.
+        type: message type such as `sensor_msgs/msg/Imu`; if there are several, the most frequent.
+        count: number of messages; None if unknown.
+        definition: definition of the type in the bag; empty if the bag has none.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Bag:
     """A recording of one file or several, opened by `open_bag`.
 
     Attributes:
-        parts: its files.
-        topics: by name.
-        metadata: by name: MCAP's metadata records, and `custom_data` of rosbag2.
-        start_ns: first log time, None where it is not known.
-        end_ns: last log time.
+        parts: paths of the files.
+        topics: topics by name.
+        metadata: MCAP metadata records by name, and `custom_data` of rosbag2.
+        start_ns: first log time; None if unknown.
+        end_ns: last log time; None if unknown.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Bag:
         self._lost = lost
         self.topics: Mapping[str, TopicInfo] = MappingProxyType(_topics(contents))
         self.metadata: Mapping[str, Mapping[str, str]] = MappingProxyType(
-            {name: said for part in reversed(contents) for name, said in part.metadata.items()}
+            {name: values for part in reversed(contents) for name, values in part.metadata.items()}
             | ({"custom_data": custom} if custom else {})
         )
         starts = [part.start_ns for part in contents if part.start_ns is not None]
@@ -75,39 +75,39 @@ class Bag:
 
     @property
     def path(self) -> Path:
-        """The first part."""
+        """Path of the first part."""
         return self.parts[0]
 
     @property
     def size_bytes(self) -> int:
-        """Size of all parts together."""
+        """Total size of all parts, bytes."""
         return sum(part.stat().st_size for part in self.parts if part.exists())
 
     def messages(
         self, topics: Collection[str], losses: Losses, start_ns: int | None = None
     ) -> Iterator[RawMessage]:
-        """Yield the messages of some topics by log time; memory holds a window of them.
+        """Yield the messages of the given topics by log time; memory holds a window of them.
 
         Args:
-            topics: their names.
-            losses: counts what cannot be read.
-            start_ns: earlier messages are left out.
+            topics: names of the topics to read.
+            losses: counts unreadable data.
+            start_ns: log time of the first message to read; None for all.
 
         Raises:
-            BagError: a file went away.
+            BagError: a file disappeared.
         """
         for loss, number in self._lost.counts.items():
             losses.count(loss, self._lost.reasons[loss], number)
         problems: dict[str, str] = {}
         try:
-            for message in watched(self._stream(frozenset(topics), losses, start_ns), losses):
+            for message in count_late(self._stream(frozenset(topics), losses, start_ns), losses):
                 problem = problems.get(message.type)
                 if problem is None:
                     problem = problems.setdefault(message.type, self._types.problem(message.type))
                 if problem:
                     losses.count(Loss.NO_TYPE, f"{message.topic}: {problem}")
                 elif message.data.startswith(ZSTD):
-                    yield from _unpacked(message, losses)
+                    yield from _decompressed(message, losses)
                 else:
                     yield message
         except OSError as error:
@@ -130,10 +130,10 @@ class Bag:
         )
 
     def decode(self, message: RawMessage) -> Any:
-        """Return a message's content as a message object of rosbags.
+        """Deserialise a message into a message object of rosbags.
 
         Raises:
-            BagError: its type is not known, or its bytes do not fit it.
+            BagError: the type is unknown, or the bytes do not fit it.
         """
         return self._types.decode(message.type, message.data)
 
@@ -142,31 +142,31 @@ def open_bag(path: Path | Sequence[Path]) -> Bag:
     """Open a recording.
 
     Args:
-        path: an MCAP file, whole or as a killed recorder left it, a `.db3`, or a rosbag2 folder;
-            or several of them that are one recording in parts.
+        path: an MCAP file (complete or truncated by a killed recorder), a `.db3` file, or a
+            rosbag2 folder; or several paths that are parts of one recording.
 
     Raises:
-        BagError: it is missing, is no bag, or nothing of it can be read.
+        BagError: the path is missing, is not a bag, or no part of it can be read.
     """
     return Bag(*open_parts([path] if isinstance(path, Path) else path))
 
 
 def _topics(contents: Sequence[Contents]) -> dict[str, TopicInfo]:
-    """Return each topic with its messages in all parts together, by the type that most have."""
-    told: dict[str, list[Topic]] = {}
+    """Merge the topics of all parts by name."""
+    topics: dict[str, list[Topic]] = {}
     for topic in (topic for part in contents for topic in part.topics):
-        told.setdefault(topic.name, []).append(topic)
-    return {name: _topic(name, all_of_it) for name, all_of_it in told.items()}
+        topics.setdefault(topic.name, []).append(topic)
+    return {name: _topic(name, same_name) for name, same_name in topics.items()}
 
 
-def _topic(name: str, told: Sequence[Topic]) -> TopicInfo:
-    counts = [topic.count for topic in told]
+def _topic(name: str, topics: Sequence[Topic]) -> TopicInfo:
+    counts = [topic.count for topic in topics]
     total = sum(count or 0 for count in counts)
-    number: Counter[str] = Counter()
-    for topic in told:
-        number[topic.type] += topic.count or 0
-    kind = max(number, key=number.__getitem__)
-    texts = (topic.definition.text for topic in told if topic.type == kind)
+    by_type: Counter[str] = Counter()
+    for topic in topics:
+        by_type[topic.type] += topic.count or 0
+    kind = max(by_type, key=by_type.__getitem__)
+    texts = (topic.definition.text for topic in topics if topic.type == kind)
     return TopicInfo(name, kind, None if None in counts else total, next(filter(None, texts), ""))
 
 
@@ -178,14 +178,14 @@ def _definitions(contents: Sequence[Contents]) -> dict[str, Definition]:
     return found
 
 
-def _unpacked(message: RawMessage, losses: Losses) -> Iterator[RawMessage]:
-    """Yield a message that was compressed on its own, as plain bytes."""
+def _decompressed(message: RawMessage, losses: Losses) -> Iterator[RawMessage]:
+    """Decompress a message that was compressed individually; count a failure."""
     try:
         size = zstandard.frame_content_size(message.data)
-        if size > LARGEST_UNPACKED:
-            raise zstandard.ZstdError(f"it claims {size} bytes")
-        machine = zstandard.ZstdDecompressor()
-        data = machine.decompress(message.data, max_output_size=LARGEST_UNPACKED)
+        if size > MAX_MESSAGE_BYTES:
+            raise zstandard.ZstdError(f"it declares {size} bytes")
+        decompressor = zstandard.ZstdDecompressor()
+        data = decompressor.decompress(message.data, max_output_size=MAX_MESSAGE_BYTES)
     except (zstandard.ZstdError, MemoryError) as error:
         losses.count(Loss.UNDECODABLE, f"{message.topic}: does not decompress ({error})")
     else:
@@ -193,30 +193,30 @@ def _unpacked(message: RawMessage, losses: Losses) -> Iterator[RawMessage]:
 
 
 class MessageSource(Protocol):
-    """Messages by topic; `Bag` is one."""
+    """Protocol for a source of recorded messages: a `Bag`, or a time-limited view of one."""
 
     @property
     def topics(self) -> Mapping[str, TopicInfo]:
-        """What is there, by name."""
+        """Topics by name."""
         ...
 
     def messages(
         self, topics: Collection[str], losses: Losses, start_ns: int | None = None
     ) -> Iterator[RawMessage]:
-        """Yield the messages of some topics by log time."""
+        """Yield the messages of the given topics by log time."""
         ...
 
     def decode(self, message: RawMessage) -> Any:
-        """Return a message's content; raise `BagError` where it does not fit its type."""
+        """Deserialise a message; raise `BagError` if the bytes do not fit the type."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A recording up to a time.
+    """View of a recording that ends at a log time.
 
     Attributes:
-        recording: of which it is a part.
+        recording: the whole recording.
         end_ns: log time of the last message.
     """
 
@@ -225,16 +225,16 @@ class Excerpt:
 
     @property
     def topics(self) -> Mapping[str, TopicInfo]:
-        """What is there in the whole recording, by name."""
+        """Topics of the whole recording, by name."""
         return self.recording.topics
 
     def messages(
         self, topics: Collection[str], losses: Losses, start_ns: int | None = None
     ) -> Iterator[RawMessage]:
-        """Yield the messages of some topics by log time, none filed after the end."""
+        """Yield the messages of the given topics by log time, up to `end_ns`."""
         messages = self.recording.messages(topics, losses, start_ns)
         return takewhile(lambda message: message.log_ns <= self.end_ns, messages)
 
     def decode(self, message: RawMessage) -> Any:
-        """Return a message's content; raise `BagError` where it does not fit its type."""
+        """Deserialise a message; raise `BagError` if the bytes do not fit the type."""
         return self.recording.decode(message)

@@ -1,7 +1,7 @@
-"""What a recorded flight is made of, in the order in which it happened, whoever recorded it.
+"""Events of a recorded flight, in the units and frames of this package.
 
-Frames, units and names are ours here, whatever the bag had: RGB pictures, `base_link` FLU, map
-ENU, commands in the heading frame, stamps in ns.
+The conventions do not depend on the recorder: RGB pictures, `base_link` FLU, map ENU, commands in
+the heading frame, stamps in ns.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from liquid_control.types import Command, Floats, Observation, VehicleState
 
 
 class CommandSource(str, Enum):
-    """Whose command it is."""
+    """Origin of a command."""
 
     POLICY = "policy"
     GUARD = "guard"
@@ -22,11 +22,11 @@ class CommandSource(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class FrameEvent:
-    """A frame with its IMU window, as a policy gets it.
+    """A camera frame with its IMU window, as a policy receives it.
 
     Attributes:
-        observation: the picture as recorded, uint8 [H, W, 3] RGB, not yet fitted to any model.
-        log_ns: when the recorder filed the picture.
+        observation: the picture as recorded, uint8 [H, W, 3] RGB, not yet resized for a model.
+        log_ns: log time of the picture.
     """
 
     observation: Observation
@@ -38,13 +38,13 @@ class CommandEvent:
     """A recorded command.
 
     Attributes:
-        speaker: the policy (or human, or autopilot's set-point), or the guard after it.
-        command: in the heading frame.
-        stamp_ns: of the frame that it answers where the recorder wrote that; else its own.
-        log_ns: when it was filed.
+        source: the policy (or a human, or the autopilot's set-point), or the guard after it.
+        command: velocity command in the heading frame.
+        stamp_ns: stamp of the camera frame that the command answers, if recorded; else its own.
+        log_ns: log time of the command.
     """
 
-    speaker: CommandSource
+    source: CommandSource
     command: Command
     stamp_ns: int
     log_ns: int
@@ -52,7 +52,7 @@ class CommandEvent:
 
 @dataclass(frozen=True, slots=True)
 class OdometryEvent:
-    """The vehicle's recorded state."""
+    """Recorded state of the vehicle."""
 
     stamp_ns: int
     state: VehicleState
@@ -68,7 +68,7 @@ class FeaturesEvent:
 
 @dataclass(frozen=True, slots=True)
 class NeuronsEvent:
-    """Recorded neurons: names, float64 [N] states and time gates."""
+    """Recorded neurons: names, states float64 [N], time gates float64 [N]."""
 
     stamp_ns: int
     names: tuple[str, ...]
@@ -78,20 +78,20 @@ class NeuronsEvent:
 
 @dataclass(frozen=True, slots=True)
 class ClockEvent:
-    """A message of `/clock`."""
+    """Simulated time from `/clock`."""
 
     stamp_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class CameraInfoEvent:
-    """The camera's intrinsics, told once and whenever they change.
+    """Camera intrinsics, emitted once and whenever they change.
 
     Attributes:
-        width: pixels.
-        height: pixels.
-        horizontal_fov_deg: degrees.
-        distortion: float64 [D], as in `sensor_msgs/CameraInfo`; empty for none.
+        width: picture width, pixels.
+        height: picture height, pixels.
+        horizontal_fov_deg: horizontal field of view, degrees.
+        distortion: float64 [D] as in `sensor_msgs/CameraInfo`; empty if unknown.
     """
 
     width: int

@@ -1,4 +1,4 @@
-"""Read a whole flight's bag back as arrays, for reports and for flying it again."""
+"""Read the bag of a whole flight into arrays, for reports and figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,32 +8,24 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_control.bags import events
 from liquid_control.bags.bag import open_bag
-from liquid_control.bags.events import (
-    CommandEvent,
-    CommandSource,
-    Event,
-    FeaturesEvent,
-    FrameEvent,
-    NeuronsEvent,
-    OdometryEvent,
-)
 from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.losses import Losses
 from liquid_control.bags.topics import Role, load_rules, resolve
 from liquid_control.errors import BagError
 from liquid_control.types import ImuWindow
 
-E = TypeVar("E", bound=Event)
+E = TypeVar("E", bound=events.Event)
 
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """Rows by stamp.
+    """Values with their stamps.
 
     Attributes:
-        stamp_ns: int64 [N].
-        values: [N, ...].
+        stamp_ns: int64 [N], ns.
+        values: array [N, ...]; one row per stamp.
     """
 
     stamp_ns: NDArray[np.int64]
@@ -42,17 +34,17 @@ class Stamped:
 
 @dataclass(frozen=True, slots=True)
 class FlightBag:
-    """What was recorded of one flight, by stamp; empty where a topic was not recorded.
+    """Recorded data of one flight, by stamp; arrays of unrecorded topics are empty.
 
     Attributes:
         frames: uint8 [N, H, W, 3], RGB.
         features: float32 [N, F].
         policy_commands: float64 [N, 4], as `Command.values`, before the guard.
-        commands: float64 [M, 4], what the autopilot was told.
-        neuron_names: of the network's state.
+        commands: float64 [M, 4], commands sent to the autopilot.
+        neuron_names: names of the neurons, in the order of `states`.
         states: float64 [N, neurons].
-        gates: float64 [N, neurons], the time gates.
-        imu: the samples of all frames' windows.
+        gates: float64 [N, neurons], time gates.
+        imu: samples of the IMU windows of all frames.
         positions: float64 [M, 3], m, map.
     """
 
@@ -68,51 +60,51 @@ class FlightBag:
 
 
 def read_bag(path: Path, losses: Losses | None = None) -> FlightBag:
-    """Read a flight's bag whole, with the topics of this project's graph.
+    """Read the whole bag of a flight with the topics of this project's graph.
 
     Args:
-        path: a bag of any kind that `open_bag` takes.
-        losses: takes what could not be used.
+        path: a bag of any format that `open_bag` supports.
+        losses: counts unusable data.
 
     Raises:
-        BagError: it cannot be read, has no topic of frames or commands, or its pictures, features
-            or neurons change their size.
+        BagError: the bag cannot be read, has no topic of frames or commands, or its pictures,
+            features or neurons change their size.
     """
     bag = open_bag(path)
     topics = resolve(bag, load_rules(), needed=(Role.CAMERA, Role.COMMAND))
-    events = list(read_flight(bag, topics, Losses() if losses is None else losses))
+    recorded = list(read_flight(bag, topics, Losses() if losses is None else losses))
     try:
-        return _flight(events)
+        return _flight(recorded)
     except ValueError as error:
         raise BagError(
             f"{path}: expected pictures, features and neurons of one size, got several ({error})"
         ) from error
 
 
-def _flight(events: Sequence[Event]) -> FlightBag:
-    frames = [event.observation for event in events if isinstance(event, FrameEvent)]
-    fired = _of(events, NeuronsEvent)
-    featured, moved = _of(events, FeaturesEvent), _of(events, OdometryEvent)
+def _flight(recorded: Sequence[events.Event]) -> FlightBag:
+    frames = [event.observation for event in recorded if isinstance(event, events.FrameEvent)]
+    neurons = _of(recorded, events.NeuronsEvent)
+    features, odometry = _of(recorded, events.FeaturesEvent), _of(recorded, events.OdometryEvent)
     return FlightBag(
         frames=_stamped([(frame.stamp_ns, frame.image) for frame in frames]),
-        features=_stamped([(event.stamp_ns, event.features) for event in featured]),
-        policy_commands=_said(events, CommandSource.POLICY),
-        commands=_said(events, CommandSource.GUARD),
-        neuron_names=fired[0].names if fired else (),
-        states=_stamped([(event.stamp_ns, event.states) for event in fired]),
-        gates=_stamped([(event.stamp_ns, event.gates) for event in fired]),
+        features=_stamped([(event.stamp_ns, event.features) for event in features]),
+        policy_commands=_commands(recorded, events.CommandSource.POLICY),
+        commands=_commands(recorded, events.CommandSource.GUARD),
+        neuron_names=neurons[0].names if neurons else (),
+        states=_stamped([(event.stamp_ns, event.states) for event in neurons]),
+        gates=_stamped([(event.stamp_ns, event.gates) for event in neurons]),
         imu=ImuWindow.joined([frame.imu for frame in frames]),
-        positions=_stamped([(event.stamp_ns, event.state.position) for event in moved]),
+        positions=_stamped([(event.stamp_ns, event.state.position) for event in odometry]),
     )
 
 
-def _of(events: Sequence[Event], kind: type[E]) -> list[E]:
-    return [event for event in events if isinstance(event, kind)]
+def _of(recorded: Sequence[events.Event], kind: type[E]) -> list[E]:
+    return [event for event in recorded if isinstance(event, kind)]
 
 
-def _said(events: Sequence[Event], speaker: CommandSource) -> Stamped:
-    said = [event for event in _of(events, CommandEvent) if event.speaker is speaker]
-    return _stamped([(event.stamp_ns, event.command.values) for event in said])
+def _commands(recorded: Sequence[events.Event], source: events.CommandSource) -> Stamped:
+    commands = [event for event in _of(recorded, events.CommandEvent) if event.source is source]
+    return _stamped([(event.stamp_ns, event.command.values) for event in commands])
 
 
 def _stamped(rows: Sequence[tuple[int, Any]]) -> Stamped:

@@ -1,47 +1,45 @@
-"""What a bag holds, found out in one pass: the rate and gaps of topics, and what can be used.
+"""Survey a bag in one pass: rate and gaps of each topic, and the data usable for a replay.
 
-The pass reads everything once, in bounded memory: counts of topics do not need their content,
-but whether pictures and commands can be used shows only when they are.
+The pass reads the whole bag once, in bounded memory. It decodes pictures and commands, because
+only decoding shows whether they are usable.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from liquid_control.bags import events
 from liquid_control.bags.bag import Bag, TopicInfo
-from liquid_control.bags.events import (
-    CameraInfoEvent,
-    CommandEvent,
-    CommandSource,
-    Event,
-    FrameEvent,
-    OdometryEvent,
-)
 from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.losses import Losses
 from liquid_control.bags.storage.part import RawMessage
-from liquid_control.bags.topics import RoleFinding, TopicMap, find_roles, obstacle
-from liquid_control.bags.topics.roles import Role
-from liquid_control.bags.topics.topic_rules import TopicRules
+from liquid_control.bags.topics import (
+    Role,
+    RoleFinding,
+    TopicMap,
+    TopicRules,
+    find_roles,
+    obstacle,
+)
 from liquid_control.types import NANOSECONDS
 
-Tell = Callable[[int], None]
-"""Is told the bytes of messages that were read since it was told before."""
-TOLD_EVERY = 4 << 20
-OF_ROSBAG2 = "rosbag2"
-"""The record in which rosbag2 repeats what the file says."""
+ProgressCallback = Callable[[int], None]
+"""Receives the number of message bytes read since the previous call."""
+REPORT_BYTES = 4 << 20
+ROSBAG2_RECORD = "rosbag2"
+"""Metadata record in which rosbag2 repeats the contents of the file."""
 
 
 @dataclass
 class Traffic:
-    """Messages of a topic.
+    """Message statistics of a topic.
 
     Attributes:
-        count: messages.
-        size_bytes: of all of them, serialised.
-        first_ns: log time of the first.
-        last_ns: log time of the last.
-        longest_gap_ns: log time between two neighbours, at most.
+        count: number of messages.
+        size_bytes: total size of the serialised messages.
+        first_ns: log time of the first message.
+        last_ns: log time of the last message.
+        longest_gap_ns: longest log time between two consecutive messages.
     """
 
     count: int = 0
@@ -62,60 +60,59 @@ class Traffic:
 
     @property
     def rate_hz(self) -> float | None:
-        """Messages a second from the first to the last; None with fewer than two times."""
+        """Messages per second between the first and the last; None for fewer than two stamps."""
         span_ns = 0 if self.first_ns is None else self.last_ns - self.first_ns
         return (self.count - 1) * NANOSECONDS / span_ns if span_ns > 0 else None
 
 
 @dataclass
 class Content:
-    """What a flight's events amounted to.
+    """Counts of a flight's events.
 
     Attributes:
-        frames: pictures that can be used.
-        imu_samples: in the frames' windows.
-        commands: by who spoke.
-        answered: commands stamped with a frame.
-        states: of the vehicle.
-        sizes: (width, height) of pictures, with their number.
-        fov_deg: horizontal field of view, where the camera is calibrated.
+        frames: number of usable pictures.
+        imu_samples: number of samples in the IMU windows of the frames.
+        commands: number of commands by source.
+        states: number of vehicle states.
+        sizes: number of pictures by (width, height).
+        fov_deg: horizontal field of view, degrees; None if the camera is not calibrated.
     """
 
     frames: int = 0
     imu_samples: int = 0
-    commands: dict[CommandSource, int] = field(
-        default_factory=lambda: dict.fromkeys(CommandSource, 0)
+    commands: dict[events.CommandSource, int] = field(
+        default_factory=lambda: dict.fromkeys(events.CommandSource, 0)
     )
     states: int = 0
     sizes: dict[tuple[int, int], int] = field(default_factory=dict)
     fov_deg: float | None = None
 
-    def add(self, event: Event) -> None:
+    def add(self, event: events.Event) -> None:
         """Count an event."""
-        if isinstance(event, FrameEvent):
+        if isinstance(event, events.FrameEvent):
             height, width = event.observation.image.shape[:2]
             self.frames += 1
             self.imu_samples += len(event.observation.imu.stamps_ns)
             self.sizes[width, height] = self.sizes.get((width, height), 0) + 1
-        elif isinstance(event, CommandEvent):
-            self.commands[event.speaker] += 1
-        elif isinstance(event, OdometryEvent):
+        elif isinstance(event, events.CommandEvent):
+            self.commands[event.source] += 1
+        elif isinstance(event, events.OdometryEvent):
             self.states += 1
-        elif isinstance(event, CameraInfoEvent):
+        elif isinstance(event, events.CameraInfoEvent):
             self.fov_deg = event.horizontal_fov_deg
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was found in a bag.
+    """Result of surveying a bag.
 
     Attributes:
-        traffic: by topic, of all topics.
-        findings: by role.
-        content: of the flight, as far as roles were found.
-        losses: what could not be read, or not be used.
-        obstacle: why the bag cannot be replayed; empty if it can.
-        obstacle_to_training: why nothing can be learned from it; empty if something can.
+        traffic: message statistics of all topics, by topic.
+        findings: search result of each role.
+        content: counts of the flight's events, for the roles that were found.
+        losses: unreadable and unusable data.
+        obstacle: reason why the bag cannot be replayed; empty if it can.
+        obstacle_to_training: reason why the bag cannot be trained on; empty if it can.
     """
 
     traffic: Mapping[str, Traffic]
@@ -126,70 +123,71 @@ class Survey:
     obstacle_to_training: str
 
 
-def survey(bag: Bag, rules: TopicRules, tell: Tell | None = None) -> Survey:
-    """Read a bag through.
+def survey_bag(bag: Bag, rules: TopicRules, report: ProgressCallback | None = None) -> Survey:
+    """Read a whole bag and return what it holds.
 
     Args:
-        bag: what is there.
-        rules: which topics to look for.
-        tell: is told how many bytes of messages were read.
+        bag: the bag to read.
+        rules: which topics to search for.
+        report: receives the number of message bytes read.
     """
     losses, content = Losses(), Content()
     findings = find_roles(bag.topics, rules)
-    counted = _Counted(bag, tell or (lambda size: None))
+    counted = _CountingSource(bag, report or (lambda size: None))
     roles = {role: found.source for role, found in findings.items() if found.source is not None}
     for event in read_flight(counted, TopicMap(roles), losses):
         content.add(event)
-    seeing = obstacle(findings, rules, (Role.CAMERA,))
-    acting = obstacle(findings, rules, (Role.CAMERA, Role.COMMAND))
-    if not seeing and not content.frames:
-        seeing = f"no picture of {roles[Role.CAMERA].topic} can be used"
-    if not acting and not any(content.commands.values()):
-        acting = "no command can be used"
-    return Survey(counted.traffic, findings, content, losses, seeing, seeing or acting)
+    replay = obstacle(findings, rules, (Role.CAMERA,))
+    training = obstacle(findings, rules, (Role.CAMERA, Role.COMMAND))
+    if not replay and not content.frames:
+        replay = f"no picture of {roles[Role.CAMERA].topic} can be used"
+    if not training and not any(content.commands.values()):
+        training = "no command can be used"
+    return Survey(counted.traffic, findings, content, losses, replay, replay or training)
 
 
-class _Counted:
-    """A bag that counts all its messages while somebody reads a few topics.
+class _CountingSource:
+    """A `MessageSource` that counts the messages of all topics while some topics are read.
 
     Attributes:
-        topics: the bag's.
-        traffic: by topic.
+        topics: topics of the bag.
+        traffic: message statistics by topic.
     """
 
-    def __init__(self, bag: Bag, tell: Tell) -> None:
+    def __init__(self, bag: Bag, report: ProgressCallback) -> None:
         self._bag = bag
-        self._tell = tell
+        self._report = report
         self.topics: Mapping[str, TopicInfo] = bag.topics
         self.traffic = {name: Traffic() for name in bag.topics}
 
     def messages(
         self, topics: Collection[str], losses: Losses, start_ns: int | None = None
     ) -> Iterator[RawMessage]:
-        """Yield the messages of some topics, and count those of all."""
+        """Yield the messages of the given topics; count those of all topics."""
         size = 0
         for message in self._bag.messages(tuple(self.topics), losses, start_ns):
             self.traffic.setdefault(message.topic, Traffic()).add(message)
             size += len(message.data)
-            if size > TOLD_EVERY:
-                self._tell(size)
+            if size > REPORT_BYTES:
+                self._report(size)
                 size = 0
             if message.topic in topics:
                 yield message
-        self._tell(size)
+        self._report(size)
 
     def decode(self, message: RawMessage) -> Any:
-        """Return a message's content."""
+        """Deserialise a message."""
         return self._bag.decode(message)
 
 
 def metadata_records(bag: Bag) -> dict[str, dict[str, str]]:
-    """Return a bag's metadata by record, wherever its format keeps it; not rosbag2's own.
+    """Return the metadata records of a bag by name, without the record of rosbag2 itself.
 
-    A rosbag2 folder has one list of values, in which we name them `RECORD/KEY`.
+    A rosbag2 folder holds one flat list of values; their keys are `RECORD/KEY`.
     """
-    kept = {name: values for name, values in bag.metadata.items() if name != OF_ROSBAG2}
-    records = {name: dict(values) for name, values in kept.items()}
+    records = {
+        name: dict(values) for name, values in bag.metadata.items() if name != ROSBAG2_RECORD
+    }
     for name, value in records.pop("custom_data", {}).items():
         record, _, key = name.rpartition("/")
         records.setdefault(record or "custom_data", {})[key] = value

@@ -1,1 +1,1 @@
-"""The program `liquid-control`: one module a sub-command, heavy imports only where used."""
+"""Command line program `liquid-control`: one module per sub-command, heavy imports on use."""

@@ -1,4 +1,4 @@
-"""`python -m liquid_control.cli`."""
+"""Entry point of `python -m liquid_control.cli`."""
 
 from liquid_control.cli.main import main
 

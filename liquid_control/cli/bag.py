@@ -1,4 +1,4 @@
-"""`liquid-control bag`: what recordings hold, and whether anything can be done with them."""
+"""`liquid-control bag`: inspection of recordings."""
 
 import json
 from contextlib import AbstractContextManager, nullcontext
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from liquid_control.progress import Bar
 
 LARGE_BYTES = 64 << 20
-"""Smaller bags are read at once."""
+"""Smallest size for which reading shows progress."""
 LOG_LINES = 10
-"""Lines of progress where stderr is no terminal."""
+"""Number of progress lines where stderr is not a terminal."""
 
-bag = typer.Typer(name="bag", help="Look into recordings.", no_args_is_help=True)
+bag = typer.Typer(name="bag", help="Inspect recordings.", no_args_is_help=True)
 
 
 @bag.callback()
 def _group() -> None:
-    """Look into recordings."""
+    """Inspect recordings."""
 
 
 @bag.command()
@@ -32,7 +32,7 @@ def info(
         list[Path],
         typer.Argument(
             metavar="BAG",
-            help="A .mcap or .db3 file or a rosbag2 folder; several are parts of one recording.",
+            help="A .mcap or .db3 file, or a rosbag2 folder; several form one recording.",
             show_default=False,
         ),
     ],
@@ -40,22 +40,21 @@ def info(
     topic: Topic = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is in a bag, what is missing, and which flag would fix it.
+    """Show the contents of a bag, missing topics, and the options that select them.
 
     Example: liquid-control bag info flight.mcap --topics realsense --topics mavros
 
-    Reads the bag once, pictures too, so that what it says of losses is what a replay would lose.
-    Ends with status 0 if the bag can be replayed, with 2 if it cannot.
+    Reads the whole bag once and decodes its pictures: the losses shown are those of a replay.
+    The status is 0 if the bag can be replayed, and 2 otherwise.
     """
-    from liquid_control.bags.bag import open_bag
-    from liquid_control.bags.survey import survey
+    from liquid_control.bags import open_bag, survey_bag
     from liquid_control.cli.output import console
     from liquid_control.cli.tables import as_document, print_survey
 
     rules = rules_of(topics, topic)
     found = open_bag(bags[0] if len(bags) == 1 else bags)
     with reading_progress(found.size_bytes) as bar:
-        surveyed = survey(found, rules, lambda size: bar.advance(steps=size))
+        surveyed = survey_bag(found, rules, lambda size: bar.advance(steps=size))
     if as_json:
         print(json.dumps(as_document(found, surveyed), indent=2))
     else:
@@ -65,9 +64,9 @@ def info(
 
 
 def reading_progress(total_bytes: int) -> "AbstractContextManager[Bar]":
-    """Show how far a bag is read, if it is large.
+    """Show the progress of reading a large bag; a smaller one shows nothing.
 
-    Compressed bags hold more bytes than their size, so the bar may be full early.
+    The message bytes of a compressed bag exceed its size, so its bar can be full early.
     """
     from liquid_control.progress import Bar, progress_bar
 

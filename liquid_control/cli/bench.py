@@ -1,4 +1,4 @@
-"""`liquid-control bench`: the project's own measurements."""
+"""`liquid-control bench`: benchmarks of the repository, run from a checkout."""
 
 import sys
 from enum import Enum
@@ -12,8 +12,8 @@ from liquid_control.cli.options import whole_number
 from liquid_control.errors import ConfigError
 
 
-class What(str, Enum):
-    """What can be measured."""
+class Benchmark(str, Enum):
+    """Names of the benchmarks."""
 
     CORE = "core"
     SIM = "sim"
@@ -23,7 +23,7 @@ class What(str, Enum):
 
 
 def bench(
-    what: Annotated[What, typer.Argument(help="What to measure.")],
+    what: Annotated[Benchmark, typer.Argument(help="Benchmark to run.")],
     model: Annotated[
         str | None,
         typer.Option(
@@ -34,7 +34,9 @@ def bench(
     repeats: Annotated[
         int,
         typer.Option(
-            parser=whole_number(1), metavar="INT", help="Flights with a seed each, or rounds."
+            parser=whole_number(1),
+            metavar="INT",
+            help="Number of flights, each with its own seed, or of rounds.",
         ),
     ] = 5,
     resets: Annotated[
@@ -42,28 +44,34 @@ def bench(
         typer.Option(
             parser=whole_number(0),
             metavar="INT",
-            help="With sim: worlds made in one process to see what they leave in memory.",
+            help="sim only: worlds created in one process to measure memory growth.",
         ),
     ] = 500,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of results.json.", show_default="runs/<UTC time>-bench"),
+        typer.Option(help="Output folder.", show_default="runs/<UTC time>-bench"),
     ] = None,
 ) -> None:
-    """Measure speed on this machine: median and range over repeats.
+    """Run a benchmark from a checkout; report median and range over repeats.
 
     Example: liquid-control bench sim --repeats 5
 
-    core: liquid cores beside ncps, which must be installed, and beside each other.
-    sim: world, camera and pilot in one process on one core, at 20 Hz among 120 trees in wind;
-    resets and memory; beside it gym-pybullet-drones's camera where that package is installed.
-    graph: four processes over ROS 2, in lockstep and in real time with 128 x 72 pixels at 30 Hz.
-    record: what the recorder loses at 640 x 480 pixels, 30 Hz, with a 400 Hz IMU, on two cores.
-    replay: how many times real time such a recording is replayed on one core, and in what memory.
+    - core: liquid cores against ncps, which must be installed, and against each other.
+
+    - sim: world, camera and pilot in one process on one core, at 20 Hz with 120 trees and wind;
+      resets and memory growth; the camera of gym-pybullet-drones where that is installed.
+
+    - graph: four processes over ROS 2, in lockstep, and in real time with 128 x 72 pixels at
+      30 Hz.
+
+    - record: messages that the recorder loses at 640 x 480 pixels, 30 Hz, with a 400 Hz IMU, on
+      two cores.
+
+    - replay: speed relative to real time, and memory, of replaying such a recording on one core.
     """
     from liquid_control.cli.output import console, output_folder
 
-    suite = _suite()
+    suite = load_suite(Path(__file__).resolve().parents[2])
     with output_folder(out, "bench") as folder:
         request = suite.BenchmarkRequest(model, repeats, resets)
         table, rows, config = suite.BENCHMARKS[what.value](request, folder)
@@ -74,18 +82,21 @@ def bench(
         print(write_results(folder / "results.json", document))
 
 
-def _suite() -> Any:
-    """Import `benchmarks.suite` from the checkout that this package runs from.
+def load_suite(checkout: Path) -> Any:
+    """Import `benchmarks.suite` of a checkout.
+
+    Args:
+        checkout: parent folder of the package `liquid_control`.
 
     Raises:
-        ConfigError: the package was installed without its checkout.
+        ConfigError: the folder has no benchmarks, because the package is installed without its
+            checkout.
     """
-    checkout = Path(__file__).resolve().parents[2]
     if not (checkout / "benchmarks" / "suite.py").is_file():
         raise ConfigError(
-            "bench needs a checkout of the repository: its benchmarks are not part of the "
-            "installed package; run `make develop` in a clone"
+            f"bench needs a checkout of the repository: {checkout} has no benchmarks/, which the "
+            "installed package does not contain; run `make develop` in a clone"
         )
     if str(checkout) not in sys.path:
-        sys.path.append(str(checkout))
+        sys.path.insert(0, str(checkout))
     return import_module("benchmarks.suite")

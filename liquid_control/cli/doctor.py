@@ -1,31 +1,35 @@
-"""`liquid-control doctor`: is this machine ready to fly."""
+"""`liquid-control doctor`: check of the installation."""
 
 import typer
 
 
 def doctor() -> None:
-    """Say in ten lines what is there, what is missing, and the command that mends it.
+    """Check the installation: ten lines with the version found, or the command that installs it.
 
     Example: liquid-control doctor
 
-    Imports what flying needs in processes of their own, starts a ROS node and PyBullet, and checks
-    the models' checksums. The status is 0 if flying works, and 1 otherwise.
+    Imports the required packages in separate processes, starts a ROS node and PyBullet, and
+    verifies the checksums of the models. The status is 0 if flying works, and 1 otherwise.
     """
     from rich.markup import escape
     from rich.table import Table
 
     from liquid_control.cli.output import console
-    from liquid_control.doctor import Mark, check_machine, run_probes
+    from liquid_control.doctor import CheckStatus, check_machine, run_probes
 
     screen = console()
-    with screen.status("looking"):
-        findings = check_machine(run_probes())
+    with screen.status("checking"):
+        results = check_machine(run_probes())
     table = Table.grid(padding=(0, 2))
-    colours = {Mark.OK: "green", Mark.MISSING: "bold red", Mark.OPTIONAL: "yellow"}
-    for finding in findings:
-        mend = f" [dim]→ {escape(finding.mend)}[/]" if finding.mend else ""
-        mark = f"[{colours[finding.mark]}]{finding.mark.value}[/]"
-        table.add_row(mark, finding.name, escape(finding.found) + mend)
+    colours = {
+        CheckStatus.OK: "green",
+        CheckStatus.MISSING: "bold red",
+        CheckStatus.OPTIONAL: "yellow",
+    }
+    for result in results:
+        remedy = f" [dim]→ {escape(result.remedy)}[/]" if result.remedy else ""
+        status = f"[{colours[result.status]}]{result.status.value}[/]"
+        table.add_row(status, result.name, escape(result.message) + remedy)
     screen.print(table)
-    if any(finding.mark is Mark.MISSING for finding in findings):
+    if any(result.status is CheckStatus.MISSING for result in results):
         raise typer.Exit(1)

@@ -10,15 +10,11 @@ import typer
 from liquid_control.cli.options import whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from liquid_control.cli.pilots import PilotOf
-    from liquid_control.evaluation import CampaignEntry, FlightJob
-    from liquid_control.evaluation.bag_recorder import RecordingOptions
+    from liquid_control.evaluation import Campaign, RecordingOptions
 
 
 class Record(str, Enum):
-    """Which flights become bags."""
+    """Flights that are written as bags."""
 
     NONE = "none"
     FAILURES = "failures"
@@ -26,7 +22,7 @@ class Record(str, Enum):
 
 
 class ImageCodec(str, Enum):
-    """How their pictures are kept."""
+    """Encoding of their pictures."""
 
     RAW = "raw"
     PNG = "png"
@@ -104,93 +100,62 @@ def evaluate(
     from liquid_control.config import parse_settings
     from liquid_control.config.disturbances import parse_disturbances
     from liquid_control.dependencies import require_report
-    from liquid_control.evaluation import (
-        plan_flights,
-        results_document,
-        run_flights,
-        summarise,
-        write_results,
-    )
-    from liquid_control.evaluation.flight_report import worth_showing
+    from liquid_control.evaluation import evaluate as fly_campaign
+    from liquid_control.evaluation import results_document, write_results
     from liquid_control.evaluation.result_tables import summary_table
-    from liquid_control.evaluation.runner import flight_progress
 
     if report:
         require_report()
     overrides = parse_settings(settings or [])
     disturbed = parse_disturbances(disturb or [])
-    entries, title = _entries(campaign, scenario, seeds, {} if disturbed else overrides)
+    chosen = _campaign(campaign, scenario, seeds, {} if disturbed else overrides)
     prepare_simulator()
-    pilots = pilots_of(model)
-    plan = plan_flights(entries, list(pilots), overrides, disturbed)
+    flyer, pilots = simulator(), pilots_of(model)
     with output_folder(out, "evaluate") as folder:
-        with flight_progress(len(plan)) as on_row:
-            recording = _recording(folder, record, image)
-            rows = run_flights(plan, simulator, pilots, jobs, on_row, recording=recording)
-        summary = summarise(rows)
-        console().print(summary_table(summary, title))
-        config = {"title": title, "entries": entries, "disturb": disturbed, "set": overrides}
+        result = fly_campaign(
+            flyer,
+            pilots,
+            chosen,
+            workers=jobs,
+            overrides=overrides,
+            disturb=disturbed,
+            recording=_recording(folder, record, image),
+        )
+        console().print(summary_table(result.summary, chosen.name))
+        config: dict[str, Any] = {"title": chosen.name, "entries": chosen.entries}
+        config |= {"disturb": disturbed, "set": overrides}
         command = ["liquid-control", *sys.argv[1:]]
-        document = results_document(command, config, rows, summary)
+        document = results_document(command, config, result.rows, result.summary)
         print(write_results(folder / "results.json", document))
         if report:
-            shown = worth_showing(plan, rows, report)
-            print(_write_report(folder, title, shown, pilots, document))
+            from liquid_control.evaluation.flight_report import fly_and_report
+
+            path = folder / "report.html"
+            print(fly_and_report(path, result, flyer, pilots, document, report))
 
 
 def _recording(folder: Path, record: Record, image: ImageCodec) -> "RecordingOptions | None":
-    from liquid_control.evaluation.bag_recorder import RecordingOptions
+    from liquid_control.evaluation import RecordingOptions
 
     if record is Record.NONE:
         return None
     return RecordingOptions(folder, record is Record.FAILURES, image.value)
 
 
-def _entries(
-    campaign: Path | None, scenario: str | None, seeds: str | None, told: dict[str, Any]
-) -> "tuple[list[CampaignEntry], str]":
-    """Return the entries to fly and what the whole is called; `told` names a single one."""
-    from liquid_control.config.locations import shipped
+def _campaign(
+    campaign: Path | None, scenario: str | None, seeds: str | None, overrides: dict[str, Any]
+) -> "Campaign":
+    """Return the campaign to fly; `overrides` name the row of a single scenario."""
+    from liquid_control.config import shipped
     from liquid_control.errors import ConfigError
-    from liquid_control.evaluation import CampaignEntry, load_campaign, parse_seeds
+    from liquid_control.evaluation import load_campaign, parse_seeds, scenario_campaign
 
     if seeds is not None:
         parse_seeds(seeds)
     if campaign is not None and scenario is None:
-        loaded = load_campaign(shipped(campaign))
-        changed = {} if seeds is None else {"seeds": seeds}
-        return [entry.model_copy(update=changed) for entry in loaded.entries], loaded.name
-    if campaign is not None or scenario is None:
+        chosen = load_campaign(shipped(campaign))
+    elif scenario is not None and campaign is None:
+        chosen = scenario_campaign(scenario, overrides)
+    else:
         raise ConfigError("expected one of --campaign FILE and --scenario NAME")
-    name = Path(scenario).stem
-    values = [str(value) for value in told.values()]
-    entry = CampaignEntry(
-        name=name,
-        scenario=scenario,
-        perturbation=", ".join(told) or "none",
-        severity=", ".join(values) if values else 0.0,
-        seeds=seeds or "10000:10020",
-    )
-    return [entry], name
-
-
-def _write_report(
-    folder: Path,
-    title: str,
-    shown: "list[FlightJob]",
-    pilots: "Mapping[str, PilotOf]",
-    document: dict[str, Any],
-) -> Path:
-    """Fly what is to be shown once more, on tape: the same seed gives the same flight."""
-    from liquid_control.cli.pilots import simulator
-    from liquid_control.evaluation.flight_data import fly_and_capture
-    from liquid_control.evaluation.flight_report import write_report
-
-    fly = simulator()
-    stories = [
-        fly_and_capture(
-            fly, job.scenario, job.seed, pilots[job.model](), f"{job.entry}, {job.seed}"
-        )
-        for job in shown
-    ]
-    return write_report(folder / "report.html", title, stories, document)
+    return chosen if seeds is None else chosen.with_seeds(seeds)

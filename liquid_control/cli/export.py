@@ -1,4 +1,4 @@
-"""`liquid-control export`: what a companion computer runs."""
+"""`liquid-control export`: ONNX graphs or C code for a companion computer."""
 
 from enum import Enum
 from pathlib import Path
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ExportTarget(str, Enum):
-    """What can be exported to."""
+    """Export formats."""
 
     ONNX = "onnx"
     C = "c"
@@ -19,31 +19,31 @@ class ExportTarget(str, Enum):
 
 def export(
     model: Annotated[Path, typer.Option(help="Model folder.")],
-    target: Annotated[ExportTarget, typer.Option(help="What to export to.")] = ExportTarget.ONNX,
+    target: Annotated[ExportTarget, typer.Option(help="Export format.")] = ExportTarget.ONNX,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the files.", show_default="runs/<UTC time>-export"),
+        typer.Option(help="Output folder.", show_default="runs/<UTC time>-export"),
     ] = None,
 ) -> None:
-    """Write what another machine runs, made from a model's weights without torch.
+    """Export a model to ONNX or C; PyTorch is not needed.
 
     Example: liquid-control export --model models/trail_cfc19 --target c
 
-    onnx: perception.onnx turns pictures into features; controller.onnx turns features, state and
-    elapsed time into command and next state.
-    c: controller.h, the controller as one C99 header that needs no library, and controller_test.c,
-    which compares it with the reference and times a step.
+    - onnx: perception.onnx maps pictures to features; controller.onnx maps features, state and
+      elapsed time to the command and the next state.
+
+    - c: controller.h is the controller as one C99 header without dependencies; controller_test.c
+      compares it with the reference and measures the time of a step.
     """
     from liquid_control.cli.output import output_folder
+    from liquid_control.files import atomic_write
     from liquid_control.policy import load_model
 
     loaded = load_model(model)
     files = _onnx(loaded) if target is ExportTarget.ONNX else _c(loaded)
     with output_folder(out, "export") as folder:
         for name, content in files.items():
-            beside = folder / f".{name}.part"
-            beside.write_bytes(content)
-            print(beside.replace(folder / name))
+            print(atomic_write(folder / name, content))
 
 
 def _onnx(model: "Model") -> dict[str, bytes]:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from liquid_control.evaluation import CampaignEntry, FlightJob
     from liquid_control.evaluation.flight_data import FlightData
+    from liquid_control.graph import GraphFlight
 
 
 class ImageStorage(str, Enum):
-    """How a bag keeps pictures."""
+    """Format of pictures in a bag."""
 
     RAW = "raw"
     PNG = "png"
@@ -27,7 +28,7 @@ class ImageStorage(str, Enum):
 
 
 class Compression(str, Enum):
-    """What makes a bag smaller."""
+    """Compression of a bag's chunks."""
 
     NONE = "none"
     LZ4 = "lz4"
@@ -40,7 +41,9 @@ def fly(
     seed: Annotated[
         int | None,
         typer.Option(
-            parser=whole_number(0), metavar="INT", help="Of the forest, the wind and all else."
+            parser=whole_number(0),
+            metavar="INT",
+            help="Of every random stream: forest, wind, sensors.",
         ),
     ] = None,
     campaign: Annotated[
@@ -98,10 +101,9 @@ def fly(
     """
     from liquid_control.cli.output import output_folder
     from liquid_control.cli.pilots import prepare_simulator
-    from liquid_control.config import parse_settings
+    from liquid_control.config import parse_settings, shipped
     from liquid_control.config.disturbances import parse_disturbances
-    from liquid_control.config.locations import shipped
-    from liquid_control.config.presets import preset_overrides
+    from liquid_control.config.overrides import preset_overrides
     from liquid_control.dependencies import check_installed, require_report
     from liquid_control.evaluation import plan_flights
     from liquid_control.policy import load_model
@@ -133,8 +135,8 @@ def fly(
 def _entries(
     campaign: Path | None, scenario: str, seed: int | None
 ) -> "tuple[list[CampaignEntry], str]":
-    """Return what to fly, and what the whole is called."""
-    from liquid_control.config.locations import shipped
+    """Return the campaign's entries, or one for a scenario, and their title."""
+    from liquid_control.config import shipped
     from liquid_control.evaluation import CampaignEntry, load_campaign
 
     if campaign is None:
@@ -147,31 +149,34 @@ def _entries(
 
 def _fly_one(
     job: "FlightJob", folder: Path, options: dict[str, Any], gif: bool
-) -> "tuple[FlightData, dict[str, Any]]":
-    """Fly one job and write its video; return its story and the graph's statistics."""
-    from liquid_control.cli.options import override_words
+) -> "tuple[FlightData, GraphFlight]":
+    """Fly one job and write its video."""
+    from liquid_control.config import format_settings
     from liquid_control.evaluation.flight_video import write_gif, write_video
-    from liquid_control.graph.flight_graph import flight_progress_text, fly_through_graph
-    from liquid_control.graph.graph_data import load_graph_flight, video_path
+    from liquid_control.graph import (
+        GraphPlan,
+        flight_progress_text,
+        fly_through_graph,
+        load_graph_flight,
+    )
     from liquid_control.progress import StatusLine
 
-    home = folder / f"{_slug(job.entry)}-{job.seed}"
+    plan = GraphPlan(
+        scenario=job.scenario_name,
+        seed=job.seed,
+        out_dir=folder / f"{_slug(job.entry)}-{job.seed}",
+        overrides=format_settings(job.overrides),
+        **options,
+    )
     with StatusLine(job.entry, flight_progress_text) as line:
-        outcome = fly_through_graph(
-            scenario_name=job.scenario_name,
-            seed=job.seed,
-            overrides=override_words(job.overrides),
-            out_dir=home,
-            on_progress=line,
-            **options,
-        )
+        flight = fly_through_graph(plan, line)
         line.show("writing the video")
-        story, video = load_graph_flight(job, outcome, folder), video_path(outcome["record"])
-        if story.frames is not None:
-            write_video(video, story)
+        data = load_graph_flight(job, flight, folder)
+        if data.frames is not None:
+            write_video(flight.video, data)
             if gif:
-                write_gif(video.with_suffix(".gif"), story)
-    return story, outcome["statistics"]
+                write_gif(flight.video.with_suffix(".gif"), data)
+    return data, flight
 
 
 def _slug(name: str) -> str:
@@ -183,28 +188,26 @@ def _conclude(
     folder: Path,
     title: str,
     jobs: "Sequence[FlightJob]",
-    flown: "Sequence[tuple[FlightData, dict[str, Any]]]",
+    flown: "Sequence[tuple[FlightData, GraphFlight]]",
     options: dict[str, Any],
 ) -> None:
-    """Print the table; write results.json and report.html and print where they are."""
+    """Print the table; write results.json and report.html and print their paths."""
     from liquid_control.cli.output import console
     from liquid_control.evaluation import FlightRow, results_document, summarise, write_results
     from liquid_control.evaluation.flight_report import write_report
     from liquid_control.evaluation.result_tables import flights_table
-    from liquid_control.graph.graph_data import latency_ms
 
-    stories = [story for story, _ in flown]
     rows = [
-        FlightRow.of(job, story.record.result) for job, story in zip(jobs, stories, strict=True)
+        FlightRow.of(job, data.record.result) for job, (data, _) in zip(jobs, flown, strict=True)
     ]
     measured = [
-        asdict(row) | {"graph": statistics}
-        for row, (_, statistics) in zip(rows, flown, strict=True)
+        asdict(row) | {"graph": flight.statistics}
+        for row, (_, flight) in zip(rows, flown, strict=True)
     ]
     config = {"flights": [job.scenario for job in jobs], **options}
     command = ["liquid-control", *sys.argv[1:]]
     document = results_document(command, config, measured, summarise(rows))
-    latencies = [latency_ms(statistics) for _, statistics in flown]
-    console().print(flights_table(rows, latencies, title))
+    console().print(flights_table(rows, [flight.latency_ms for _, flight in flown], title))
     write_results(folder / "results.json", document)
-    print(f"report: {write_report(folder / 'report.html', title, stories, document)}")
+    report = write_report(folder / "report.html", title, [data for data, _ in flown], document)
+    print(f"report: {report}")

@@ -1,21 +1,16 @@
-"""`replay --live`: the bag through the real nodes too, and whether they answer as offline."""
+"""`replay --live`: replay through the ROS 2 graph too, and compare with the offline replay."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liquid_control.replay.request import GUARD_PARAMETERS
-
 if TYPE_CHECKING:
-    from liquid_control.replay.request import Asked
-    from liquid_control.replay.result import ReplayResult
-
-LOCKSTEP = "lockstep"
+    from liquid_control.graph import GraphReplay
+    from liquid_control.replay import ReplayRequest, ReplayResult
 
 
 def check_live(bags: Sequence[Path]) -> None:
-    """Check that what `--live` needs is there.
+    """Check the requirements of `--live`.
 
     Raises:
         ConfigError: the recording has several parts.
@@ -30,35 +25,37 @@ def check_live(bags: Sequence[Path]) -> None:
 
 
 def replay_live(
-    asked: "Asked", words: Mapping[str, Sequence[str]], rate: float | None, folder: Path
-) -> dict[str, Any]:
-    """Replay through the graph into `live/` of a folder; return what `replay_through_graph` does.
+    request: "ReplayRequest",
+    options: Mapping[str, Sequence[str]],
+    rate: float | None,
+    folder: Path,
+) -> "GraphReplay":
+    """Replay through the graph, with the guard's recorded parameters, into `live/` of a folder.
 
     Args:
-        asked: what is replayed.
-        words: the values of `--topics` and of `--topic`.
-        rate: recorded seconds in a second; None for lockstep.
+        request: the offline replay.
+        options: values of `--topics` and of `--topic`, by the option's name.
+        rate: recorded seconds per second; None for lockstep.
         folder: of the results.
 
     Raises:
         GraphError: a process did not start, died, or stopped answering.
     """
-    from liquid_control.command import Envelope
-    from liquid_control.graph.replay_graph import ReplayPlan, replay_through_graph
+    from liquid_control.graph import ReplayPlan, replay_through_graph
     from liquid_control.progress import StatusLine
+    from liquid_control.replay.replay_evaluation import recorded_guard
 
-    told = asked.bag.metadata.get(GUARD_PARAMETERS, {})
     plan = ReplayPlan(
-        bag=asked.bag.path,
-        model=asked.choice.model.path,
+        bag=request.bag.path,
+        model=request.choice.model.path,
         out_dir=folder / "live",
-        mode=LOCKSTEP if rate is None else "realtime",
+        mode="lockstep" if rate is None else "realtime",
         rate=1.0 if rate is None else rate,
-        start_s=asked.span.start_s or 0.0,
-        duration_s=asked.span.duration_s or 0.0,
-        presets=words["topics"],
-        flags=dict(pair.split("=", 1) for pair in words["topic"]),
-        envelope={name: float(told[name]) for name in Envelope.model_fields if name in told},
+        start_s=request.span.start_s or 0.0,
+        duration_s=request.span.duration_s or 0.0,
+        presets=options["topics"],
+        flags=dict(pair.split("=", 1) for pair in options["topic"]),
+        envelope=recorded_guard(request.bag.metadata).envelope.model_dump(),
     )
     with StatusLine("live", _position) as line:
         return replay_through_graph(plan, line)
@@ -68,27 +65,16 @@ def _position(event: Mapping[str, Any]) -> str:
     return f"{event['position_s']:.1f} of {event['duration_s']:.1f} s"
 
 
-def live_lines(judgement: "ReplayResult", outcome: Mapping[str, Any]) -> list[str]:
-    """Return how the live replay went, and whether its commands are those of the offline one."""
-    from liquid_control.bags.bag import open_bag
-    from liquid_control.bags.flight_events import read_flight
-    from liquid_control.bags.losses import Losses
-    from liquid_control.bags.topics import load_rules, resolve
-    from liquid_control.replay import RecordingCollector, replay
-    from liquid_control.replay.comparison import identity
+def live_lines(result: "ReplayResult", live: "GraphReplay") -> list[str]:
+    """Return the result of the live replay as text: losses, comparison with offline, bag."""
+    from liquid_control.graph import compare_with_offline
 
-    statistics, bag = outcome["statistics"], open_bag(outcome["bag"])
-    tape = RecordingCollector()
-    replay(read_flight(bag, resolve(bag, load_rules()), Losses()), [tape])
-    live, offline = tape.recorded().track, judgement.replayed.track
-    if statistics["mode"] != LOCKSTEP:  # the guard then goes by its own timer
-        live, offline = (replace(track, guarded=track.guarded.none()) for track in (live, offline))
-    found = identity(offline, live)
-    same = f"are those of the offline replay, bit for bit ({', '.join(found.compared)})"
-    verdict = same if found.identical else f"differ from the offline replay's: {found.first}"
+    statistics, same = live.statistics, compare_with_offline(live, result.replayed.track)
+    equal = f"are those of the offline replay, bit for bit ({', '.join(same.compared)})"
+    comparison = equal if same.identical else f"differ from the offline replay's: {same.first}"
     return [
         f"live, {statistics['mode']}: {statistics['frames']} frames, {statistics['frames_lost']} "
         f"without an answer, {statistics['wall_s']:.1f} s",
-        f"live answers {verdict}",
-        str(outcome["bag"]),
+        f"live answers {comparison}",
+        str(live.bag),
     ]

@@ -1,4 +1,4 @@
-"""Puts the sub-commands together, and turns every error of ours into one line and status 2."""
+"""Application of all sub-commands; a `LiquidControlError` becomes one line and status 2."""
 
 import signal
 import sys
@@ -26,7 +26,7 @@ app = typer.Typer(
     help="Drone autonomy on ROS 2, flown by a 19-neuron liquid network.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -36,31 +36,39 @@ app.add_typer(bag)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line; return 0 when done, 2 after an error of ours, 130 when interrupted."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    before = signal.signal(signal.SIGTERM, _terminate)
+    """Run one command line.
+
+    Args:
+        arguments: the arguments after the program name; those of the process if None.
+
+    Returns:
+        Exit status: 0 on success, 2 after a `LiquidControlError` or a usage error, 130 after an
+        interrupt, and otherwise the status of the command.
+    """
+    line = list(sys.argv[1:] if arguments is None else arguments)
+    previous = signal.signal(signal.SIGTERM, _terminate)
     try:
         status = typer.main.get_command(app).main(
-            words, prog_name="liquid-control", standalone_mode=False
+            line, prog_name="liquid-control", standalone_mode=False
         )
     except LiquidControlError as error:
         return _fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except Exception as error:
-        # Typer carries its own copy of click, whose exceptions have no public name.
+        # Typer contains a private copy of click whose exceptions have no public name.
         if not hasattr(error, "format_message"):
             raise
         return _fail(f"{error.format_message()} (see --help)")
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)
     if status == INTERRUPTED:
         print("liquid-control: interrupted", file=sys.stderr)
     return status if isinstance(status, int) else 0
 
 
 def _terminate(number: int, _: FrameType | None) -> NoReturn:
-    """End as after Ctrl-C: child processes ended, nothing half-written."""
+    """Unwind as after Ctrl-C, which stops child processes and removes partial files."""
     raise SystemExit(128 + number)
 
 

@@ -1,15 +1,14 @@
-"""The options by which every command that reads bags is told which topics play which role."""
+"""Options of several commands: topics of a bag, and parsers of numbers."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from liquid_control.errors import ConfigError
 
 if TYPE_CHECKING:
-    from liquid_control.bags.topics import TopicRules
+    from liquid_control.bags import TopicRules
 
 
 Topics = Annotated[
@@ -17,8 +16,8 @@ Topics = Annotated[
     typer.Option(
         "--topics",
         metavar="PRESET|FILE",
-        help="Topics of a recorder: px4, mavros, realsense, usb_cam, or a file like those in "
-        "config/topics. Again for more; the first that fits wins.",
+        help="Topic preset of a recorder: px4, mavros, realsense, usb_cam, or a file like those "
+        "in config/topics. Repeatable; the first match applies.",
         show_default="liquid_control",
     ),
 ]
@@ -29,10 +28,11 @@ Topic = Annotated[
     typer.Option(
         "--topic",
         metavar="ROLE=/NAME",
-        help="The topic of one role: camera, camera_info, imu, odometry, policy_command, command, "
-        "features, neurons, clock. ROLE=none leaves it empty. A command's frame (heading, body, "
-        "map, ned), an IMU's axes (flu, frd, optical) or a camera's horizontal field of view in "
-        "degrees may follow: command=/cmd_vel,map or camera=/image_raw,69.4.",
+        help="Topic of a role: camera, camera_info, imu, odometry, policy_command, command, "
+        "features, neurons or clock. ROLE=none leaves the role empty. Append the frame of a "
+        "command (heading, body, map, ned), the axes of an IMU (flu, frd, optical) or the "
+        "horizontal field of view of a camera in degrees after a comma: command=/cmd_vel,map or "
+        "camera=/image_raw,69.4. Repeatable.",
         show_default=False,
     ),
 ]
@@ -40,18 +40,19 @@ Topic = Annotated[
 
 
 def rules_of(topics: Sequence[str] | None, topic: Iterable[str] | None) -> "TopicRules":
-    """Return the rules that the two options ask for.
+    """Return the topic rules of `--topics` and `--topic`.
 
     Raises:
-        ConfigError: a word is not `role=/name`, or a preset, role or frame is not known.
+        ConfigError: a value of `--topic` is not `role=/name`, or a preset, role or frame is
+            unknown.
     """
-    from liquid_control.bags.topics import load_rules
+    from liquid_control.bags import load_rules
 
     flags: dict[str, str] = {}
-    for word in topic or ():
-        role, sign, name = word.partition("=")
+    for value in topic or ():
+        role, sign, name = value.partition("=")
         if not (sign and role and name):
-            raise ConfigError(f"--topic expects role=/name, got {word!r}")
+            raise ConfigError(f"--topic expects role=/name, got {value!r}")
         if role in flags:
             raise ConfigError(f"--topic {role} was given twice: {flags[role]} and {name}")
         flags[role] = name
@@ -59,7 +60,7 @@ def rules_of(topics: Sequence[str] | None, topic: Iterable[str] | None) -> "Topi
 
 
 def whole_number(least: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers that are not below `least`."""
+    """Return a parser of whole numbers of at least `least`."""
 
     def parse(text: str) -> int:
         try:
@@ -74,7 +75,7 @@ def whole_number(least: int) -> Callable[[str], int]:
 
 
 def factor(text: str) -> float:
-    """Parse a number above zero."""
+    """Parse a finite number above zero."""
     try:
         number = float(text)
     except ValueError:
@@ -85,7 +86,7 @@ def factor(text: str) -> float:
 
 
 def at_least(least: float) -> Callable[[str], float]:
-    """Return a parser of finite numbers that are not below `least`."""
+    """Return a parser of finite numbers of at least `least`."""
 
     def parse(text: str) -> float:
         try:
@@ -97,8 +98,3 @@ def at_least(least: float) -> Callable[[str], float]:
         return number
 
     return parse
-
-
-def override_words(overrides: Mapping[str, Any]) -> list[str]:
-    """Return `key=value` words that `parse_settings` reads back as they were."""
-    return [f"{key}={json.dumps(value)}" for key, value in overrides.items()]

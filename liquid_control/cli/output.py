@@ -1,4 +1,7 @@
-"""Where a command writes: checked before the work starts, and left clean when it fails."""
+"""Output folder and console of a command.
+
+The folder is checked before the work starts and removed if the command fails without output.
+"""
 
 import sys
 import tempfile
@@ -14,12 +17,16 @@ from liquid_control.errors import OutputError
 
 @contextmanager
 def output_folder(out: Path | None, command: str) -> Iterator[Path]:
-    """Make the folder of a command's results; `runs/<UTC time>-<command>` unless named.
+    """Create the folder of a command's results.
 
-    If the command fails or is interrupted before it wrote anything, the folder goes again.
+    If the command fails or is interrupted while the folder is empty, the folder is removed.
+
+    Args:
+        out: the folder; `runs/<UTC time>-<command>` if None.
+        command: name of the command.
 
     Raises:
-        OutputError: it cannot be made, or nothing can be written into it.
+        OutputError: the folder cannot be created or is not writable.
     """
     folder = out or Path("runs") / f"{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%SZ}-{command}"
     _probe(folder)
@@ -48,5 +55,5 @@ WIDTH_WITHOUT_TERMINAL = 120
 
 
 def console() -> Console:
-    """Return the console of standard output; wide enough for tables in files and pipes."""
+    """Return the console of standard output; it is 120 columns wide in files and pipes."""
     return Console() if sys.stdout.isatty() else Console(width=WIDTH_WITHOUT_TERMINAL)

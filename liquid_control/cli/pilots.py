@@ -1,11 +1,11 @@
-"""Who flies, and in what: picklable factories that the command line hands to the evaluation."""
+"""Factories for pilots and simulators, picklable for worker processes."""
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from liquid_control.config.locations import shipped
+from liquid_control.config import shipped
 from liquid_control.errors import ConfigError
 from liquid_control.interfaces import Flyer, Pilot
 
@@ -25,7 +25,7 @@ def simulator() -> Flyer:
 
 
 def prepare_simulator() -> None:
-    """Compile the simulator before processes start that would all do so; says so if it takes long.
+    """Compile the simulator once, before worker processes start; print a line if it takes long.
 
     Raises:
         DependencyError: PyBullet is not installed.

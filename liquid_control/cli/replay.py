@@ -1,21 +1,18 @@
-"""`liquid-control replay`: a recorded flight through the policy again, and how commands differ."""
+"""`liquid-control replay`: replay a recorded flight through a policy and compare the commands."""
 
+import re
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from liquid_control.cli.disturb import DisturbOption, disturbing, replayed_s
 from liquid_control.cli.options import Topic, Topics, at_least, factor
-from liquid_control.stopwatch import Stopwatch, Timing
+from liquid_control.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from liquid_control.replay.output_files import About
-    from liquid_control.replay.request import Asked
-    from liquid_control.replay.result import ReplayResult
+    from liquid_control.replay import ReplayRequest, ReplayResult
 
 EXCEEDED = 2
 """Exit status when `--max-rmse` is exceeded."""
@@ -33,7 +30,7 @@ def replay(
         list[Path] | None,
         typer.Option(
             help="Model folder. With --disturb it may be given several times: further models are "
-            "disturbed beside the first.",
+            "disturbed in addition to the first.",
             show_default="the shipped model that the bag was recorded with, or models/trail_cfc19",
         ),
     ] = None,
@@ -47,7 +44,7 @@ def replay(
         ),
     ] = None,
     backend: Annotated[
-        str, typer.Option(help="What computes the controller: flight, reference or onnx.")
+        str, typer.Option(help="Backend of the controller: flight, reference or onnx.")
     ] = "flight",
     topics: Topics = None,
     topic: Topic = None,
@@ -69,7 +66,14 @@ def replay(
         float | None,
         typer.Option(parser=at_least(0.0), metavar="S", help="Replay so many seconds."),
     ] = None,
-    disturb: DisturbOption = None,
+    disturb: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Measure how far a camera disturbance moves the commands: a name such as noise "
+            "(all its severities) or noise=3, or a group: camera, light, published or all. May be "
+            "given several times.",
+        ),
+    ] = None,
     live: Annotated[
         bool,
         typer.Option(
@@ -83,7 +87,7 @@ def replay(
         typer.Option(
             parser=factor,
             metavar="FACTOR",
-            help="With --live: recorded seconds in a second, nobody waiting.",
+            help="With --live: recorded seconds in a second, without waiting for answers.",
         ),
     ] = None,
     video: Annotated[bool, typer.Option("--video", help="Write replay.mp4 too.")] = False,
@@ -92,33 +96,18 @@ def replay(
         typer.Option(help="Folder of the results.", show_default="runs/<UTC time>-replay"),
     ] = None,
 ) -> None:
-    """Run a recorded flight through a policy, with the stamps' own dt, and compare the commands.
+    """Replay a recorded flight through a policy, with the dt of its stamps; compare the commands.
 
     Example: liquid-control replay flight.mcap --max-rmse forward=0.1,yaw=0.1
 
     Writes replay.json and report.html, the same bytes each time, replay.npz with every frame, and
     timing.json. The status is 2 where --max-rmse is exceeded; the files are written all the same.
     """
-    from liquid_control.bags import Losses
-    from liquid_control.bags.bag import open_bag
-    from liquid_control.bags.topics import resolve
     from liquid_control.cli.live_replay import check_live, live_lines, replay_live
     from liquid_control.cli.options import rules_of
     from liquid_control.cli.output import output_folder
     from liquid_control.dependencies import require_report
-    from liquid_control.errors import ConfigError
-    from liquid_control.replay.output_files import write_files
-    from liquid_control.replay.request import (
-        Asked,
-        TimeSpan,
-        about,
-        check_against,
-        check_backend,
-        choose_model,
-        parse_limits,
-        run_replay,
-    )
-    from liquid_control.replay.result import exceeded
+    from liquid_control.replay import ReplayRequest, evaluate_replay, exceeded, write_replay_files
 
     require_report()
     if live:
@@ -126,84 +115,87 @@ def replay(
     elif rate is not None:
         raise ConfigError("--rate: is for --live")
     limits = parse_limits(max_rmse)
-    check_backend(backend, "--backend")
-    opened = open_bag(bag[0] if len(bag) == 1 else bag)
-    found = resolve(opened, rules_of(topics, topic))
-    asked = Asked(
-        opened,
-        found,
-        choose_model(model[0] if model else None, opened.metadata),
-        backend,
-        check_against(against, found.has_commands),
-        TimeSpan(start, duration),
+    request = ReplayRequest.for_bag(
+        bag,
+        model[0] if model else None,
+        against=against,
+        backend=backend,
+        rules=rules_of(topics, topic),
+        start_s=start,
+        duration_s=duration,
+        disturb=disturb or (),
+        further_models=(model or [])[1:],
     )
-    if limits and asked.against == "none":
+    if limits and request.against == "none":
         raise ConfigError("--max-rmse: there is nothing to compare with")
-    further = (model or [])[1:]
-    disturbed = disturbing(disturb or [], asked.choice.model, further, replayed_s(asked))
-    _tell_model(asked)
-    losses = Losses()
-    watch = Stopwatch()
+    _print_model(request)
     with output_folder(out, "replay") as folder:
-        judgement = run_replay(asked, losses, [disturbed.replay] if disturbed else [])
-        timing = watch.read()
-        told = about(asked, losses, _command(asked, max_rmse, further, disturb or []))
-        write_files(folder, asked, told, judgement, timing, video, disturbed)
-        _print_result(judgement, told, timing, folder)
-        if disturbed is not None:
-            print(disturbed.line())
+        result = evaluate_replay(request, show_progress=True)
+        command = request.command_line(max_rmse)
+        write_replay_files(folder, request, result, video=video, command=command)
+        _print_result(result, folder)
         if live:
-            words = {"topics": topics or [], "topic": topic or []}
-            outcome = replay_live(asked, words, rate, folder)
-            print("\n".join(live_lines(judgement, outcome)))
-    if over := exceeded(judgement, limits):
+            options = {"topics": topics or [], "topic": topic or []}
+            outcome = replay_live(request, options, rate, folder)
+            print("\n".join(live_lines(result, outcome)))
+    if over := exceeded(result, limits):
         print(f"liquid-control: --max-rmse exceeded: {', '.join(over)}", file=sys.stderr)
         raise typer.Exit(EXCEEDED)
 
 
-def _tell_model(asked: "Asked") -> None:
-    choice = asked.choice
+def parse_limits(text: str | None) -> dict[str, float]:
+    """Return limits by axis from `forward=0.1,yaw=0.1`.
+
+    Raises:
+        ConfigError: an axis is unknown, or a limit is not a number of at least 0.
+    """
+    from liquid_control.replay.comparison import AXES
+
+    accepted = f"accepted are {', '.join(f'{axis}=NUMBER' for axis in AXES)}, joined by commas"
+    limits: dict[str, float] = {}
+    for word in () if text is None else text.split(","):
+        axis, _, number = (part.strip() for part in word.partition("="))
+        if axis not in AXES:
+            raise ConfigError(f"--max-rmse: unknown axis {axis!r}; {accepted}")
+        if not re.fullmatch(r"[0-9.]+([eE][-+]?[0-9]+)?", number) or not _is_number(number):
+            raise ConfigError(
+                f"--max-rmse {axis}: expected a number of at least 0, got {number!r}; {accepted}"
+            )
+        limits[axis] = float(number)
+    return limits
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _print_model(request: "ReplayRequest") -> None:
+    choice = request.choice
     print(f"model: {choice.model.name}, {choice.why}")
     if choice.warning:
         print(f"liquid-control: warning: {choice.warning}", file=sys.stderr)
 
 
-def _command(
-    asked: "Asked", max_rmse: str | None, further: "Sequence[Path]", disturb: "Sequence[str]"
-) -> str:
-    """Return the words of an equal command line: names instead of paths, defaults told."""
-    words = ["liquid-control", "replay", *(path.name for path in asked.bag.parts)]
-    words += ["--model", asked.choice.model.name, "--against", Path(asked.against).name]
-    words += ["--backend", asked.backend]
-    for name, value in (
-        ("--max-rmse", max_rmse),
-        ("--start", asked.span.start_s),
-        ("--duration", asked.span.duration_s),
-    ):
-        words += [] if value is None else [name, f"{value}"]
-    for name, values in (("--model", [path.name for path in further]), ("--disturb", disturb)):
-        words += [part for value in values for part in (name, value)]
-    return " ".join(words)
-
-
-def _print_result(
-    judgement: "ReplayResult", told: "About", timing: Timing, folder: Path
-) -> None:
+def _print_result(result: "ReplayResult", folder: Path) -> None:
     from liquid_control.cli.output import console
     from liquid_control.cli.tables import axes_table
-    from liquid_control.replay.output_files import recorded_s
-    from liquid_control.replay.result import verdict
+    from liquid_control.replay import verdict
 
-    if judgement.main is not None:
-        console().print(axes_table(judgement))
-    for line in told.losses:
+    if result.main is not None:
+        console().print(axes_table(result))
+    for line in result.losses:
         print(f"lost: {line}")
-    print(verdict(judgement))
-    length_s = recorded_s(judgement)
+    print(verdict(result))
+    wall_s = float("nan") if result.timing is None else result.timing.wall_s
     print(
-        f"{judgement.replayed.frames} frames, {length_s:.1f} s, replayed in {timing.wall_s:.1f} s, "
-        f"{length_s / timing.wall_s:.0f} x real time"
+        f"{result.replayed.frames} frames, {result.length_s:.1f} s, replayed in {wall_s:.1f} s, "
+        f"{result.length_s / wall_s:.0f} x real time"
     )
     for name in ("replay.json", "report.html", "replay.mp4"):
         if (folder / name).is_file():
             print(folder / name)
+    if result.disturbed is not None:
+        print(result.disturbed.summary())

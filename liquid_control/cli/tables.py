@@ -1,4 +1,4 @@
-"""A survey of a bag, for people and for programs."""
+"""Tables that the commands print, and the JSON document of `bag info`."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,30 +10,26 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from liquid_control.bags.bag import Bag
-from liquid_control.bags.survey import Survey, Traffic, metadata_records
-from liquid_control.bags.topics import RoleFinding, Source
-from liquid_control.bags.topics.roles import Role
-from liquid_control.config import load_scenario
-from liquid_control.config.descriptions import about, success_rule, values_of
-from liquid_control.config.disturbances import disturbances
-from liquid_control.config.scenario import scenario_names
+from liquid_control.bags import Bag, Role, RoleFinding, Source, Survey, Traffic, metadata_records
+from liquid_control.config import load_scenario, scenario_names
+from liquid_control.config.disturbances import disturbances, values_of
+from liquid_control.config.scenario import about, success_rule
 from liquid_control.errors import ConfigError
 from liquid_control.message_types import IMU, TWIST, TWIST_STAMPED
 from liquid_control.types import NANOSECONDS
 
 if TYPE_CHECKING:
-    from liquid_control.replay.result import ReplayResult
+    from liquid_control.replay import ReplayResult
 
 
 SCHEMA = 1
 CALENDAR_NS = 10**18
-"""Times from here on (2001) are dates; smaller ones are a simulation's."""
+"""Stamps above this (2001) are dates; smaller ones are simulation time."""
 STORAGES = {".mcap": "mcap", ".db3": "sqlite3", ".partial": "mcap, unfinished"}
 
 
 def print_survey(bag: Bag, found: Survey, console: Console) -> None:
-    """Print what a bag holds: facts, topics, roles, losses, and what it is good for."""
+    """Print a survey: storage, duration, topics, roles, losses, and possible uses."""
     for label, value in _facts(bag, found):
         console.print(f"[bold]{label}[/] {escape(value)}", highlight=False)
     console.print(_topic_table(bag, found))
@@ -44,14 +40,14 @@ def print_survey(bag: Bag, found: Survey, console: Console) -> None:
         ("replay", found.obstacle),
         ("training", found.obstacle_to_training),
     ):
-        said = any(obstacle == finding.problem for finding in found.findings.values())
-        why = "see above" if said else escape(obstacle)
-        word = f"[red]no[/]: {why}" if obstacle else "[green]yes[/]"
-        console.print(f"[bold]{label}[/] {word}", highlight=False)
+        in_table = any(obstacle == finding.problem for finding in found.findings.values())
+        reason = "see above" if in_table else escape(obstacle)
+        answer = f"[red]no[/]: {reason}" if obstacle else "[green]yes[/]"
+        console.print(f"[bold]{label}[/] {answer}", highlight=False)
 
 
 def as_document(bag: Bag, found: Survey) -> dict[str, Any]:
-    """Return what a bag holds as JSON's values."""
+    """Return a survey as a JSON-serialisable dictionary."""
     return {
         "schema": SCHEMA,
         "bag": [str(part) for part in bag.parts],
@@ -69,7 +65,7 @@ def as_document(bag: Bag, found: Survey) -> dict[str, Any]:
             "horizontal_fov_deg": found.content.fov_deg,
             "imu_samples_per_frame": _samples_per_frame(found),
         },
-        "commands": {who.value: number for who, number in found.content.commands.items()},
+        "commands": {source.value: number for source, number in found.content.commands.items()},
         "losses": {
             loss.name.lower(): {"count": number, "first": found.losses.reasons[loss]}
             for loss, number in found.losses.counts.items()
@@ -110,18 +106,18 @@ def _facts(bag: Bag, found: Survey) -> Iterator[tuple[str, str]]:
     yield "storage", f"{_storage(bag)}, {_bytes(bag.size_bytes)}"
     start_ns, _ = _span(found)
     if start_ns is not None:
-        begun = datetime.fromtimestamp(start_ns // NANOSECONDS, timezone.utc)
-        since = f", from {begun:%Y-%m-%d %H:%M:%S} UTC" if start_ns > CALENDAR_NS else ""
-        yield "duration", f"{_duration_s(found):.2f} s{since}"
+        start = datetime.fromtimestamp(start_ns // NANOSECONDS, timezone.utc)
+        date = f", from {start:%Y-%m-%d %H:%M:%S} UTC" if start_ns > CALENDAR_NS else ""
+        yield "duration", f"{_duration_s(found):.2f} s{date}"
     sizes = found.content.sizes
     if sizes:
         shapes = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
         fov = found.content.fov_deg
-        view = "not calibrated" if fov is None else f"{fov:.1f} degrees across"
+        view = "not calibrated" if fov is None else f"{fov:.1f} degrees wide"
         yield "pictures", f"{found.content.frames} of {shapes}, {view}"
     per_frame = _samples_per_frame(found)
     if per_frame:
-        yield "imu", f"{per_frame:.1f} samples a frame"
+        yield "imu", f"{per_frame:.1f} samples per frame"
     yield from _metadata(metadata_records(bag))
 
 
@@ -159,7 +155,7 @@ def _role_table(found: Survey) -> Table:
         finding = found.findings[role]
         source = finding.source
         if source is None:
-            table.add_row(role.value, "[yellow]-[/]", escape(finding.problem or "left empty"))
+            table.add_row(role.value, "[yellow]-[/]", escape(finding.problem or "empty"))
         else:
             table.add_row(role.value, escape(source.topic), _manner(source))
     return table
@@ -179,10 +175,10 @@ def _storage(bag: Bag) -> str:
 
 
 def _span(found: Survey) -> tuple[int | None, int | None]:
-    heard = [traffic for traffic in found.traffic.values() if traffic.first_ns is not None]
-    if not heard:
+    filled = [traffic for traffic in found.traffic.values() if traffic.first_ns is not None]
+    if not filled:
         return None, None
-    return min(t.first_ns or 0 for t in heard), max(t.last_ns for t in heard)
+    return min(t.first_ns or 0 for t in filled), max(t.last_ns for t in filled)
 
 
 def _duration_s(found: Survey) -> float:
@@ -202,11 +198,11 @@ def _bytes(size: int) -> str:
     return f"{size} B"
 
 
-def chosen(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the scenarios and the disturbances among names; all of both if there are none.
+def select_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split names into scenarios and disturbances; return all of both if there are no names.
 
     Raises:
-        ConfigError: a name is neither.
+        ConfigError: a name is neither a scenario nor a disturbance.
     """
     scenarios, disturbed = scenario_names(), list(disturbances())
     known = [*scenarios, *disturbed]
@@ -223,9 +219,9 @@ def chosen(names: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def scenario_table(names: Sequence[str]) -> Table:
-    """Return name, task, what the file says of itself, and when a flight succeeds."""
+    """Return a table of name, task, description and success rule of scenarios."""
     table = Table(title="scenarios", title_justify="left", box=SIMPLE_HEAD)
-    for name in ("", "task", "what it is", "success"):
+    for name in ("", "task", "description", "success"):
         table.add_column(name)
     for name in names:
         scenario = load_scenario(name)
@@ -234,32 +230,32 @@ def scenario_table(names: Sequence[str]) -> Table:
 
 
 def disturbance_table(names: Sequence[str]) -> Table:
-    """Return name, group, what it does, and its keys with the values of severities 1 to 5."""
+    """Return a table of name, group, description and keys with values at severities 1 to 5."""
     title = "disturbances, severities 1 to 5; severity 0 is the undisturbed flight"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for name in ("", "group", "what it does", "keys"):
+    for name in ("", "group", "description", "keys"):
         table.add_column(name)
     named = {name: disturbances()[name] for name in names}
     for name, disturbance in named.items():
         keys = [f"{key} {values_of(values)}" for key, values in disturbance.keys.items()]
         last = name == [n for n in named if named[n].group == disturbance.group][-1]
-        about_it = (disturbance.group, disturbance.about)
-        table.add_row(name, *about_it, "\n".join(keys), end_section=last)
+        row = (name, disturbance.group, disturbance.about, "\n".join(keys))
+        table.add_row(*row, end_section=last)
     return table
 
 
-def axes_table(judgement: "ReplayResult") -> Table:
-    """Return the errors by axis, for policy and guarded commands."""
+def axes_table(result: "ReplayResult") -> Table:
+    """Return a table of the errors by axis, of policy and of guarded commands."""
     from liquid_control.replay.comparison import AXES, UNITS
 
-    label = "nothing" if judgement.other is None else judgement.other.label
+    label = "nothing" if result.other is None else result.other.label
     title = f"replayed less {label}"
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for name in ("commands", "axis"):
         table.add_column(name)
     for name in ("MAE", "RMSE", "bias", "largest", "correlation"):
         table.add_column(name, justify="right", no_wrap=True)
-    for comparison in (judgement.policy, judgement.guarded):
+    for comparison in (result.policy, result.guarded):
         for number, (name, unit) in enumerate(zip(AXES, UNITS, strict=True)):
             if comparison is None:
                 continue

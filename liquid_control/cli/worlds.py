@@ -1,4 +1,4 @@
-"""`liquid-control worlds`: what can be flown in, as lists and as pictures."""
+"""`liquid-control worlds`: scenarios and disturbances as lists and as contact sheets."""
 
 import sys
 from pathlib import Path
@@ -14,22 +14,22 @@ SEED = 10_000
 def worlds(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Scenarios or disturbances; all of them if none is named."),
+        typer.Argument(help="Scenarios or disturbances; all by default."),
     ] = None,
     sheet: Annotated[
-        bool, typer.Option("--sheet", help="Write contact sheets: PNG files of pictures.")
+        bool, typer.Option("--sheet", help="Write contact sheets as PNG files.")
     ] = False,
     seed: Annotated[
         int,
-        typer.Option(parser=whole_number(0), metavar="INT", help="Of every picture."),
+        typer.Option(parser=whole_number(0), metavar="INT", help="Seed of all pictures."),
     ] = SEED,
     jobs: Annotated[
-        int, typer.Option(parser=whole_number(1), metavar="INT", help="Flights at a time.")
+        int, typer.Option(parser=whole_number(1), metavar="INT", help="Number of processes.")
     ] = 2,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the sheets; implies --sheet.", show_default="runs/<UTC time>-worlds"
+            help="Output folder; implies --sheet.", show_default="runs/<UTC time>-worlds"
         ),
     ] = None,
 ) -> None:
@@ -37,13 +37,13 @@ def worlds(
 
     Example: liquid-control worlds fog rain --sheet
 
-    Scenarios are shown along the expert's flight, disturbances at severities 0 to 5, two seconds
-    after take-off. All pictures are of one seed.
+    A sheet shows scenarios along the expert's flight, and disturbances at severities 0 to 5, two
+    seconds after take-off. All pictures use one seed.
     """
     from liquid_control.cli.output import console
-    from liquid_control.cli.tables import chosen, disturbance_table, scenario_table
+    from liquid_control.cli.tables import disturbance_table, scenario_table, select_names
 
-    scenarios, disturbances = chosen(names or [])
+    scenarios, disturbances = select_names(names or [])
     if scenarios:
         console().print(scenario_table(scenarios))
     if disturbances:

@@ -1,7 +1,7 @@
-"""The guard: nothing reaches the autopilot that is not finite, within limits and fresh.
+"""Guard that passes only finite, limited and fresh commands to the autopilot.
 
-It is pure: state goes in and comes out, time is a stamp. The node, the in-process flight loop and
-replay call the same two functions, so that they agree bit for bit.
+It consists of pure functions: state is an argument and a result, time is a stamp. The node, the
+in-process flight loop and replay call the same two functions and agree bit for bit.
 """
 
 import math
@@ -11,12 +11,12 @@ from enum import Enum
 
 from pydantic import Field
 
-from liquid_control.config.loading import Settings
+from liquid_control.config import Settings
 from liquid_control.types import HOVER, NANOSECONDS, Command
 
 
 class GuardEvent(str, Enum):
-    """What the guard had to mend; the names of its counters in diagnostics."""
+    """Events that the guard counts; the values are the names of its counters in diagnostics."""
 
     NOT_FINITE = "not_finite"
     CLAMPED = "clamped"
@@ -28,7 +28,7 @@ class GuardEvent(str, Enum):
 
 
 class Envelope(Settings):
-    """Limits that every command is held to."""
+    """Limits of every command."""
 
     max_forward_mps: float = Field(
         4.0, gt=0.0, le=20.0, description="forward and backward speed, m/s"
@@ -65,14 +65,14 @@ class Envelope(Settings):
 
 @dataclass(frozen=True, slots=True)
 class GuardState:
-    """What the guard remembers between two calls.
+    """State of the guard between two calls.
 
     Attributes:
         output: the command in force.
-        output_stamp_ns: when it came into force; None before the first.
-        fresh_stamp_ns: stamp of the last command that came from a policy; None before the first.
-        stale: whether hover is in force because no fresh command came.
-        events: how often each event happened since start.
+        output_stamp_ns: stamp at which it came into force; None before the first.
+        fresh_stamp_ns: stamp of the last command from a policy; None before the first.
+        stale: whether hover is in force because no fresh command arrived.
+        events: count of each event since start.
     """
 
     output: Command = HOVER
@@ -88,25 +88,25 @@ class GuardState:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Holds commands to an envelope and replaces them by hover when they stop coming."""
+    """Limits commands to an envelope and replaces them with hover when they stop arriving."""
 
     envelope: Envelope = field(default_factory=Envelope)
 
     def admit(
         self, command: Command, stamp_ns: int, state: GuardState, now_ns: int | None = None
     ) -> GuardState:
-        """Take a policy's command, stamped with the frame it answers; `output` goes on.
+        """Process a command of the policy; the `output` of the new state is sent on.
 
-        A command that is not newer than the last one is dropped, unless hover is in force since
-        the last one went stale: stamps may then start anew, as after a restart of the camera. One
-        that is not finite becomes hover and does not count as fresh.
+        A command that is not newer than the last one is dropped, unless hover is in force because
+        the last one became stale: stamps may then restart, as after a restart of the camera. A
+        command that is not finite becomes hover and does not count as fresh.
 
         Args:
-            command: the policy's answer.
-            stamp_ns: of the frame it answers.
-            state: as it was.
-            now_ns: the guard's own time; a command stamped farther from it than the timeout is
-                dropped. None where time stands still until the command is there (lockstep).
+            command: command of the policy.
+            stamp_ns: stamp of the frame for which the command was computed.
+            state: state before the command.
+            now_ns: current time of the guard; a command with a stamp farther from it than the
+                timeout is dropped. None if time waits for the command (lockstep).
         """
         refused = self._refusal(stamp_ns, state, now_ns)
         if refused is not None:
@@ -124,9 +124,10 @@ class Guard:
         return admitted.counting(*(event for happened, event in flags if happened))
 
     def poll(self, now_ns: int, state: GuardState) -> GuardState:
-        """Let time pass: hover comes into force at the last poll that is still within the timeout.
+        """Advance time: hover comes into force at the last poll that is still within the timeout.
 
-        It also does when the time went back past the timeout: an age can then no longer be told.
+        It also comes into force when time jumped back by more than the timeout, since the age of
+        the command is then unknown.
         """
         if state.fresh_stamp_ns is None or state.stale:
             return state

@@ -1,25 +1,25 @@
-"""From motor neurons, in (-1, 1), to physical commands, and back for training targets."""
+"""Conversion of motor neurons, in (-1, 1), to physical commands, and back for training targets."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
-from liquid_control.config.loading import Settings
+from liquid_control.config import Settings
 from liquid_control.types import Command
 
 MOTORS = ("forward", "left", "up", "yaw_rate")
-"""What the four motor neurons stand for, in the order of `Command.values`."""
+"""Names of the four motor neurons, in the order of `Command.values`."""
 
 
 class Motor(Settings):
-    """One motor neuron's range: `offset + scale * state`."""
+    """Range of one motor neuron: `offset + scale * state`."""
 
     offset: float = Field(0.0, ge=-50.0, le=50.0, description="value at state 0, m/s or rad/s")
     scale: float = Field(gt=0.0, le=50.0, description="value at state 1 less offset, m/s or rad/s")
 
 
 class MotorScaling(Settings):
-    """Ranges of the four motor neurons; a command cannot leave them."""
+    """Ranges of the four motor neurons; commands stay within them."""
 
     forward: Motor = Motor(offset=1.5, scale=1.5)
     left: Motor = Motor(scale=1.5)
@@ -37,7 +37,7 @@ class MotorScaling(Settings):
         return np.array([getattr(self, name).scale for name in MOTORS], dtype=np.float32)
 
     def command(self, motors: ArrayLike) -> Command:
-        """Return the command that four motor states, in (-1, 1), stand for."""
+        """Return the command for four motor states in (-1, 1)."""
         values = self.offsets + self.scales * np.asarray(motors, dtype=np.float32)
         return Command(*values.tolist())
 
@@ -46,11 +46,11 @@ class MotorScaling(Settings):
         return self.offsets + self.scales * np.asarray(motors, dtype=np.float32)
 
     def motors(self, commands: ArrayLike, limit: float = 1.0) -> NDArray[np.float32]:
-        """Return rows of `Command.values` [..., 4] as motor states, held to +-limit.
+        """Return rows of `Command.values` [..., 4] as motor states, clipped to +-limit.
 
         Args:
             commands: m/s and rad/s.
-            limit: largest magnitude; training targets below 1 keep tanh from saturating.
+            limit: largest magnitude; training targets below 1 avoid saturation of tanh.
         """
         states = (np.asarray(commands, dtype=np.float32) - self.offsets) / self.scales
         clipped: NDArray[np.float32] = np.clip(states, -limit, limit)

@@ -3,20 +3,55 @@
 from liquid_control.config.loading import (
     Settings,
     apply_overrides,
+    format_settings,
     load_yaml,
     parse_settings,
+    project_file,
+    shipped,
     validate,
 )
-from liquid_control.config.locations import project_file
-from liquid_control.config.scenario import Scenario, load_scenario
+from liquid_control.config.scenario import Scenario, load_scenario, scenario_names
+from liquid_control.config.sections import (
+    CameraSettings,
+    DeltaSettings,
+    FaultSettings,
+    ForestSettings,
+    HikeSettings,
+    ImuSettings,
+    LightSettings,
+    RangeSettings,
+    TargetSettings,
+    TaskKind,
+    TaskSettings,
+    TerrainSettings,
+    TrailSettings,
+    WindSettings,
+)
 
 __all__ = [
+    "CameraSettings",
+    "DeltaSettings",
+    "FaultSettings",
+    "ForestSettings",
+    "HikeSettings",
+    "ImuSettings",
+    "LightSettings",
+    "RangeSettings",
     "Scenario",
     "Settings",
+    "TargetSettings",
+    "TaskKind",
+    "TaskSettings",
+    "TerrainSettings",
+    "TrailSettings",
+    "WindSettings",
     "apply_overrides",
+    "format_settings",
     "load_scenario",
     "load_yaml",
     "parse_settings",
     "project_file",
+    "scenario_names",
+    "shipped",
     "validate",
 ]

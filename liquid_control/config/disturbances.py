@@ -1,6 +1,6 @@
-"""Disturbances by name and severity: `--disturb fog=3` as the dotted scenario keys it stands for.
+"""Disturbances by name and severity, translated to dotted scenario keys (`--disturb fog=3`).
 
-Severity 0 sets nothing, so that it equals the undisturbed flight bit for bit.
+Severity 0 sets no key: its flight equals the undisturbed flight bit for bit.
 """
 
 import difflib
@@ -16,9 +16,9 @@ from liquid_control.config.loading import (
     apply_overrides,
     dotted_keys,
     load_yaml,
+    project_file,
     validate,
 )
-from liquid_control.config.locations import project_file
 from liquid_control.config.scenario import Scenario
 from liquid_control.errors import ConfigError
 
@@ -26,17 +26,17 @@ HIGHEST_SEVERITY = 5
 
 
 class Disturbance(Settings):
-    """One disturbance, as `config/disturbances.yaml` holds it."""
+    """One entry of `config/disturbances.yaml`."""
 
-    group: str = Field(min_length=1, description="what it belongs to: air, light, camera, ...")
-    about: str = Field(min_length=1, description="what it is, in one line")
+    group: str = Field(min_length=1, description="air, light, weather, camera, imu, ...")
+    about: str = Field(min_length=1, description="description in one line")
     keys: dict[str, Any] = Field(
         min_length=1,
         description="dotted scenario keys: five values for severities 1 to 5, or one for all",
     )
 
     def at(self, severity: int) -> dict[str, Any]:
-        """Return the keys and values of a severity from 0, which has none, to 5."""
+        """Return the dotted keys and values of a severity from 0 to 5; severity 0 has none."""
         if severity == 0:
             return {}
         return {
@@ -46,10 +46,10 @@ class Disturbance(Settings):
 
 
 def load_disturbances(path: Path) -> dict[str, Disturbance]:
-    """Load and check a file of disturbances: its keys, and every severity's values.
+    """Load a file of disturbances and check its keys and the values of every severity.
 
     Raises:
-        ConfigError: the file, a key or a value does not fit.
+        ConfigError: the file, a key or a value is invalid.
     """
     named = {
         name: validate(Disturbance, _mapping(content, path, name), f"{path}: {name}")
@@ -89,7 +89,7 @@ def _loaded(path: Path) -> Mapping[str, Disturbance]:
 
 
 def disturbances() -> Mapping[str, Disturbance]:
-    """Return every disturbance by name, in the order of `config/disturbances.yaml`."""
+    """Return all disturbances by name, in the order of `config/disturbances.yaml`."""
     return _loaded(project_file("config/disturbances.yaml"))
 
 
@@ -99,14 +99,14 @@ def disturbance_names() -> list[str]:
 
 
 def disturbance_overrides(name: str, severity: int) -> dict[str, Any]:
-    """Return the dotted scenario keys that a disturbance at a severity stands for.
+    """Return the dotted scenario keys of a disturbance at a severity.
 
     Args:
-        name: of the disturbance.
-        severity: 0 for none to 5.
+        name: name of the disturbance.
+        severity: 0 (undisturbed) to 5.
 
     Raises:
-        ConfigError: there is no such disturbance or severity.
+        ConfigError: the disturbance or the severity does not exist.
     """
     known = disturbances()
     if name not in known:
@@ -123,10 +123,10 @@ def disturbance_overrides(name: str, severity: int) -> dict[str, Any]:
 
 
 def joined_overrides(severities: Mapping[str, int]) -> dict[str, Any]:
-    """Return the keys of several disturbances; where two set one key, the later one wins.
+    """Return the keys of several disturbances; a later one overrides the keys of an earlier one.
 
     Raises:
-        ConfigError: there is no such disturbance or severity.
+        ConfigError: a disturbance or a severity does not exist.
     """
     joined: dict[str, Any] = {}
     for name, severity in severities.items():
@@ -135,10 +135,10 @@ def joined_overrides(severities: Mapping[str, int]) -> dict[str, Any]:
 
 
 def parse_disturbances(words: Iterable[str]) -> dict[str, int]:
-    """Parse `name=severity` words, as `--disturb` takes them.
+    """Parse the `name=severity` arguments of `--disturb`.
 
     Raises:
-        ConfigError: a word is not of that form, or there is no such disturbance or severity.
+        ConfigError: an argument has another form, or the disturbance or severity does not exist.
     """
     severities: dict[str, int] = {}
     for word in words:
@@ -149,3 +149,15 @@ def parse_disturbances(words: Iterable[str]) -> dict[str, int]:
         disturbance_overrides(name.strip(), severity)
         severities[name.strip()] = severity
     return severities
+
+
+def values_of(values: object) -> str:
+    """Format the values of a key: `1, 2, 4, 6, 8`, or `3` for a single value."""
+    if not isinstance(values, list):
+        return value_of(values)
+    return ", ".join(value_of(value) for value in values)
+
+
+def value_of(value: object) -> str:
+    """Format one value."""
+    return f"{value:g}" if isinstance(value, (int, float)) else str(value)

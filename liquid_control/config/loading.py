@@ -1,6 +1,12 @@
-"""YAML to frozen models; every rejection is one line: the key, what was expected, what came."""
+"""Configuration files: location, YAML, dotted overrides and validation into frozen models.
+
+Every `ConfigError` is one line with the key, the expected value and the value received.
+"""
 
 import difflib
+import json
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +18,7 @@ from liquid_control.errors import ConfigError
 
 
 class Settings(BaseModel):
-    """Base of all configuration: frozen, and closed to unknown keys."""
+    """Base class of all settings: frozen; unknown keys are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -20,14 +26,14 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's where PyYAML was built with it: ten times as fast."""
+"""The libyaml loader where PyYAML has it; it is about ten times as fast."""
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping.
+    """Read a YAML file whose top level is a mapping.
 
     Raises:
-        ConfigError: the file is missing, is not YAML, or does not hold a mapping.
+        ConfigError: the file is missing, is not YAML, or its top level is not a mapping.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
@@ -43,10 +49,10 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
-    """Parse `key=value` words, values as YAML, as `--set` takes them.
+    """Parse the `key=value` arguments of `--set`; values are YAML.
 
     Raises:
-        ConfigError: a word has no `=`, or its value is not YAML.
+        ConfigError: an argument has no `=`, or its value is not YAML.
     """
     parsed = {}
     for pair in pairs:
@@ -60,8 +66,17 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
     return parsed
 
 
+def format_settings(overrides: Mapping[str, Any]) -> list[str]:
+    """Return `key=value` arguments that `parse_settings` converts back to the overrides."""
+    return [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
+
+
 def apply_overrides(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of nested `content` with dotted keys replaced; `validate` checks the keys."""
+    """Return a copy of nested `content` with dotted keys replaced; `validate` checks the keys.
+
+    Raises:
+        ConfigError: a dotted key leads into a single value.
+    """
     result = {
         key: dict(value) if isinstance(value, Mapping) else value for key, value in content.items()
     }
@@ -90,15 +105,16 @@ def dotted_keys(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
 
 
 def validate(model: type[S], content: Mapping[str, Any], source: str) -> S:
-    """Build a model, or say in one line what does not fit.
+    """Build a settings model from nested keys and values.
 
     Args:
-        model: the settings class.
+        model: settings class.
         content: nested keys and values.
-        source: where they came from, to begin the message with.
+        source: origin of the content; the error message starts with it.
 
     Raises:
-        ConfigError: an unknown key (the accepted ones are listed), a wrong type or range.
+        ConfigError: a key is unknown (accepted keys are listed), or a value has the wrong type or
+            is out of range.
     """
     try:
         return model.model_validate(dict(content))
@@ -118,3 +134,40 @@ def _one_line(model: type[BaseModel], error: ValidationError) -> str:
     if first["type"] == "value_error" and isinstance(first["input"], Mapping):
         return f"{key}: {expected}" if key else expected
     return f"{key}: {expected[0].lower()}{expected[1:]}, got {first['input']!r}"
+
+
+_SHARE = Path("share") / "liquid_control"
+
+
+def _roots() -> list[Path]:
+    prefixes = [Path(p) for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    return [
+        Path(__file__).resolve().parents[2],
+        *(prefix / _SHARE for prefix in prefixes),
+        Path(sys.prefix) / _SHARE,
+    ]
+
+
+def project_file(relative: str) -> Path:
+    """Return the path of a file or folder of the package, such as `config/scenarios`.
+
+    The checkout, the ROS 2 prefixes of `AMENT_PREFIX_PATH` and Python's own prefix are searched.
+
+    Raises:
+        ConfigError: none of these locations contains it.
+    """
+    for root in _roots():
+        if (root / relative).exists():
+            return root / relative
+    places = ", ".join(str(root) for root in _roots())
+    raise ConfigError(f"{relative} is part of liquid_control but was found in none of: {places}")
+
+
+def shipped(path: Path) -> Path:
+    """Return an existing path as it is, and otherwise the package's file of that name, if any."""
+    if path.is_absolute() or path.exists():
+        return path
+    try:
+        return project_file(str(path))
+    except ConfigError:
+        return path

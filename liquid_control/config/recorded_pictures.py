@@ -1,4 +1,4 @@
-"""What of a scenario can be done to a recorded picture, and why the rest cannot."""
+"""Scenario keys that can be applied to recorded pictures, and the reasons for refusing others."""
 
 from collections.abc import Mapping
 
@@ -17,18 +17,18 @@ ACCEPTED_KEYS = frozenset(
         *(f"delta.{kind}" for kind in ("brightness", "contrast", "saturation", "noise")),
     }
 )
-"""Scenario keys that say something of a recorded picture."""
+"""Scenario keys that can be applied to a recorded picture."""
 
 
 def refusals(scenario: Scenario) -> list[str]:
     """Return a clause for each key that cannot be applied to a recorded picture."""
-    usual = flat_keys(Scenario())
-    changed = [key for key, value in flat_keys(scenario).items() if value != usual[key]]
+    defaults = flat_keys(Scenario())
+    changed = [key for key, value in flat_keys(scenario).items() if value != defaults[key]]
     refused = [f"{key} {_reason(key)}" for key in changed if key not in ACCEPTED_KEYS]
-    usual_hz = Scenario().camera.rate_hz
-    if scenario.camera.rate_hz > usual_hz:
+    default_hz = Scenario().camera.rate_hz
+    if scenario.camera.rate_hz > default_hz:
         refused.append(
-            f"camera.rate_hz above {usual_hz:g} needs frames between those that were recorded"
+            f"camera.rate_hz above {default_hz:g} needs frames between those that were recorded"
         )
     return refused
 
@@ -44,7 +44,7 @@ def disturbance_refusals(name: str) -> list[str]:
 
 
 def overlaid_disturbances() -> list[str]:
-    """Return the names of the disturbances that can be applied at all their severities."""
+    """Return the names of the disturbances that can be applied at every severity."""
     return [name for name in disturbances() if not disturbance_refusals(name)]
 
 
@@ -62,16 +62,16 @@ _REASONS = {
     "range.": "acts on the range sensor",
     "faults.": "acts on the vehicle",
 }
-"""Why a key is refused, by the longest beginning that fits."""
+"""Reason for refusing a key, by prefix; the longest matching prefix applies."""
 
 
 def _reason(key: str) -> str:
-    fits = [start for start in _REASONS if key.startswith(start)]
-    return _REASONS[max(fits, key=len)] if fits else "needs another scene"
+    matching = [prefix for prefix in _REASONS if key.startswith(prefix)]
+    return _REASONS[max(matching, key=len)] if matching else "needs another scene"
 
 
 def flat_keys(scenario: Scenario) -> Mapping[str, object]:
-    """Return every value of a scenario by its dotted key."""
+    """Return all values of a scenario by dotted key."""
     flat: dict[str, object] = {}
     for name, value in scenario.model_dump().items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The one interface of everything that steps a controller: explicit state, elapsed seconds."""
+"""The interface of all recurrent cores: explicit state, elapsed time in seconds."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -8,9 +8,10 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from liquid_control.cores.execution import LOW_PRECISION, autocast_disabled, is_tracing
 from liquid_control.cores.sequence_ops import run_once, run_packed
 from liquid_control.errors import CellError
-from liquid_control.liquid.checks import check_sequence, check_step
+from liquid_control.liquid.checks import check_elapsed, check_mask_type, check_sequence, check_step
 from liquid_control.seeding import stream
 
 Advance = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -19,9 +20,16 @@ Advance = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 class Core(nn.Module, ABC):
     """A recurrent core: features and elapsed time in, outputs and a new state out.
 
-    A state is one tensor [B, S]; what a core keeps of its past it keeps there, so that a state can
-    be stored, sent and compared whatever the core is. Subclasses say how one step and a sequence
-    are computed; checks and signatures are the same for all.
+    A state is one tensor [B, S] that holds everything the core remembers. States can therefore be
+    stored, sent and compared in the same way for every core. Subclasses define one step and a
+    sequence; checks and signatures are the same for all.
+
+    A core computes in the dtype of its parameters: inputs are converted to it, and
+    `torch.autocast` has no effect inside. Parameters in bfloat16 or float16 are storage only: the
+    computation and the state are float32, and the outputs have the parameters' dtype.
+
+    `torch.export.export`, `torch.jit.trace` and ONNX export record `forward` for a fixed number
+    of steps T and any batch size. Checks of values (NaN, negative dt) are left out of a trace.
 
     Attributes:
         input_size: number of features I.
@@ -34,11 +42,40 @@ class Core(nn.Module, ABC):
         self.input_size = input_size
         self.output_size = output_size
         self.state_size = state_size
+        self._first: tuple[nn.Module, str] | None = None
 
     def init_state(self, batch: int = 1) -> Tensor:
         """Return the state before the first step, [B, S]."""
-        first = next(self.parameters())
-        return self._start(batch, first.dtype, first.device)
+        first = self._first_parameter()
+        dtype = torch.float32 if first.dtype in LOW_PRECISION else first.dtype
+        return self._start(batch, dtype, first.device)
+
+    def forward(
+        self,
+        x: Tensor,
+        dt: Tensor | float,
+        state: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Advance through a sequence; `core(x, dt)` equals `sequence(x, init_state(B), dt)`.
+
+        Args:
+            x: features [B, T, I].
+            dt: elapsed seconds before each step, [B, T] or one number for all steps, >= 0.
+            state: [B, S]; None for `init_state`.
+            mask: bool [B, T], as in `sequence`; None for all True.
+
+        Returns:
+            Outputs [B, T, O] and the state after the last step [B, S].
+
+        Raises:
+            CellError: a shape does not fit, or dt is negative or not finite.
+        """
+        if not isinstance(dt, Tensor):
+            dt = x.new_full(x.shape[:2], dt, dtype=torch.float64)
+        if state is None:
+            state = self.init_state(x.shape[0])
+        return self.sequence(x, state, dt, mask)
 
     def step(self, x: Tensor, state: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
         """Advance by one step.
@@ -46,7 +83,7 @@ class Core(nn.Module, ABC):
         Args:
             x: features [B, I].
             state: [B, S].
-            dt: elapsed seconds since the step before, [B], >= 0.
+            dt: elapsed seconds since the previous step, [B], >= 0.
 
         Returns:
             Outputs [B, O] and the new state [B, S].
@@ -54,10 +91,14 @@ class Core(nn.Module, ABC):
         Raises:
             CellError: a shape does not fit, or dt is negative or not finite.
         """
-        check_step(
-            self.input_size, self.state_size, x.shape, state.shape, dt.detach().cpu().numpy()
-        )
-        return self._advance(x, state, dt.to(x.dtype))
+        check_step(self.input_size, self.state_size, x.shape, state.shape, dt.shape)
+        _check_values(dt)
+        dtype = self._first_parameter().dtype
+        if dtype in LOW_PRECISION:
+            outputs, after = self._in_single_precision(x[:, None], state, dt[:, None], None)
+            return outputs[:, 0], after
+        with autocast_disabled(x.device):
+            return self._advance(x.to(dtype), state.to(dtype), dt.to(dtype))
 
     def sequence(
         self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None = None
@@ -68,7 +109,7 @@ class Core(nn.Module, ABC):
             x: features [B, T, I].
             state: [B, S].
             dt: elapsed seconds before each step, [B, T], >= 0.
-            mask: bool [B, T]; a False step leaves the state as it was; its output is finite but
+            mask: bool [B, T]; a False step leaves the state unchanged; its output is finite but
                 has no meaning. None for all True.
 
         Returns:
@@ -77,18 +118,45 @@ class Core(nn.Module, ABC):
         Raises:
             CellError: a shape does not fit, or dt is negative or not finite.
         """
+        mask_shape = None if mask is None else mask.shape
         check_sequence(
-            self.input_size,
-            self.state_size,
-            x.shape,
-            state.shape,
-            dt.detach().cpu().numpy(),
-            None if mask is None else mask.cpu().numpy(),
+            self.input_size, self.state_size, x.shape, state.shape, dt.shape, mask_shape
         )
-        return self._scan(x, state, dt.to(x.dtype), mask)
+        if mask is not None:
+            check_mask_type(mask.dtype, torch.bool)
+        _check_values(dt)
+        dtype = self._first_parameter().dtype
+        if dtype in LOW_PRECISION:
+            return self._in_single_precision(x, state, dt, mask)
+        with autocast_disabled(x.device):
+            return self._scan(x.to(dtype), state.to(dtype), dt.to(dtype), mask)
+
+    def _in_single_precision(
+        self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Run a sequence with parameters and buffers converted to float32."""
+        tensors = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        widened = {
+            name: tensor.float() for name, tensor in tensors.items() if tensor.is_floating_point()
+        }
+        arguments = (x, dt, state, mask)
+        outputs, after = torch.func.functional_call(self, widened, arguments)
+        return outputs.to(self._first_parameter().dtype), after
+
+    def _first_parameter(self) -> Tensor:
+        """Return the first of `parameters()`, without searching for it on every step."""
+        if self._first is not None:
+            module, name = self._first
+            parameter = module._parameters.get(name)
+            if parameter is not None:
+                return parameter
+        path, parameter = next(self.named_parameters())
+        owner, _, name = path.rpartition(".")
+        self._first = self.get_submodule(owner), name
+        return parameter
 
     def _start(self, batch: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Return the state before the first step, [B, S]: zeros unless a core says otherwise."""
+        """Return the state before the first step, [B, S]; zeros unless a core overrides it."""
         return torch.zeros(batch, self.state_size, dtype=dtype, device=device)
 
     @abstractmethod
@@ -100,6 +168,12 @@ class Core(nn.Module, ABC):
         self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Advance through a sequence of checked arguments; `scan` does so step by step."""
+
+
+def _check_values(dt: Tensor) -> None:
+    if not is_tracing():
+        values = dt.detach().cpu()
+        check_elapsed((values.float() if dt.dtype in LOW_PRECISION else values).numpy())
 
 
 def scan(
@@ -115,7 +189,11 @@ def scan(
 
 
 class SequenceCore(Core):
-    """A core whose subclasses say how a sequence is computed whose first steps count."""
+    """A core that computes all steps of a sequence at once.
+
+    Subclasses define `_run` for sequences of which only the first steps count. A mask is reduced
+    to this case by moving the unmasked steps to the front.
+    """
 
     @abstractmethod
     def _run(
@@ -127,7 +205,7 @@ class SequenceCore(Core):
             x: features [B, T, I].
             state: [B, S].
             dt: elapsed seconds [B, T].
-            count: how many steps of each sequence count, the first ones, [B]; None for all.
+            count: number of steps at the start of each sequence that count, [B]; None for all.
         """
 
     def _advance(self, x: Tensor, state: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
@@ -136,11 +214,13 @@ class SequenceCore(Core):
     def _scan(
         self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
+        if mask is not None and is_tracing():
+            return scan(self._advance, x, state, dt, mask)
         return run_packed(self._run, x, state, dt, mask)
 
 
 class StateLayout:
-    """How tensors of fixed shapes lie side by side in a flat state [B, S].
+    """Layout of tensors of fixed shapes within a flat state [B, S].
 
     Attributes:
         size: numbers in a state, S.
@@ -155,7 +235,7 @@ class StateLayout:
         """Return the parts [B, *shape] of a state [B, S]."""
         parts = torch.split(state, self._sizes, dim=1)
         return [
-            part.reshape(len(state), *shape)
+            part.reshape(state.shape[0], *shape)
             for part, shape in zip(parts, self._shapes, strict=True)
         ]
 
@@ -166,14 +246,14 @@ class StateLayout:
 
 @contextmanager
 def seeded_init(seed: int) -> Iterator[None]:
-    """Let torch draw from stream `liquid.cores` of a seed, its own generator left as it was."""
+    """Draw from stream `liquid.cores` of a seed in the block; torch's generator is restored."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(stream(seed, "liquid.cores").integers(2**63 - 1)))
         yield
 
 
 class ElapsedInput(nn.Module):
-    """Append log1p(dt / time_unit_s) to the features, or leave them as they are.
+    """Append log1p(dt / time_unit_s) to the features, or return them unchanged.
 
     Attributes:
         size: number of features afterwards.
@@ -194,7 +274,7 @@ class ElapsedInput(nn.Module):
 
 
 def check_time_unit(time_unit_s: float) -> None:
-    """Raise CellError unless a unit of time is positive."""
+    """Raise CellError unless the time unit is positive."""
     if not time_unit_s > 0.0:
         raise CellError(f"expected time_unit_s > 0, got {time_unit_s}")
 

@@ -1,7 +1,7 @@
-"""The dense closed-form continuous-time cell, with a backbone shared by its maps.
+"""Dense closed-form continuous-time cell (CfC) with a backbone shared by its maps.
 
-Hasani et al. 2022 (doi 10.1038/s42256-022-00556-7, arXiv 2106.13898). Features x and the state h
-go through a backbone, and linear maps of its output make the new state:
+Hasani et al. 2022 (doi 10.1038/s42256-022-00556-7, arXiv 2106.13898). A backbone
+transforms the features x and the state h; linear maps of its output give the new state:
 
     z  = backbone([x, h])
     s  = sigmoid(time_a(z) * dt / time_unit + time_b(z))
@@ -9,7 +9,7 @@ go through a backbone, and linear maps of its output make the new state:
     h' = tanh(ff1(z)) + s * tanh(ff2(z))                    mode no_gate
     h' = A - A * exp(-(|w_tau| + |ff1(z)|) * dt / time_unit) * ff1(z)    mode pure
 
-Options and defaults are those of ncps 1.0.1, whose weights load by `cfc_ncps.cfc_from_ncps`.
+Options and defaults are those of ncps 1.0.1, whose weights `cfc_from_ncps` loads.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ from torch.nn import functional
 from liquid_control.cores.base import Core, check_sizes, check_time_unit, scan, seeded_init
 from liquid_control.cores.cfc_heads import HEADS
 from liquid_control.cores.cfc_scan import Numbers, Stack, scan_cfc
+from liquid_control.cores.execution import is_tracing
 from liquid_control.errors import CellError
 from liquid_control.liquid.weights import Mode
 
@@ -48,8 +49,8 @@ class DenseCfC(Core):
     """A dense CfC and a linear readout; the state is h [B, units].
 
     Attributes:
-        mode: how the maps make the new state.
-        time_unit_s: elapsed time is divided by it, s.
+        mode: equation from the maps to the new state.
+        time_unit_s: unit of elapsed time in the equations, s.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class DenseCfC(Core):
         time_unit_s: float = 0.05,
         seed: int = 0,
     ) -> None:
-        """Draw a fresh core.
+        """Initialise a core with random weights.
 
         Args:
             input_size: number of features.
@@ -75,17 +76,17 @@ class DenseCfC(Core):
             units: size of the state.
             mode: `default`, `no_gate` or `pure`.
             backbone_units: size of each layer of the backbone.
-            backbone_layers: its layers; 0 leaves it out.
+            backbone_layers: number of its layers; 0 for no backbone.
             backbone_activation: a key of `ACTIVATIONS`.
-            backbone_dropout: share of units dropped in training after each layer but the first,
-                as in ncps.
-            readout: whether a linear map makes the outputs; without one they are the state.
-            time_unit_s: elapsed time that counts as one, best the usual dt, s.
-            seed: of the draws.
+            backbone_dropout: fraction of units dropped in training after each layer except the
+                first, as in ncps.
+            readout: whether a linear map gives the outputs; without one they are the state.
+            time_unit_s: unit of elapsed time in the equations, preferably the nominal dt, s.
+            seed: of the weights.
 
         Raises:
-            CellError: a size, the activation or the time unit is out of range, or there is no
-                readout and output_size differs from units.
+            CellError: a size, the activation or the time unit is out of range, or output_size
+                differs from units without a readout.
         """
         super().__init__(input_size, output_size, units)
         check_sizes(input_size=input_size, units=units, backbone_units=backbone_units)
@@ -105,7 +106,7 @@ class DenseCfC(Core):
             )
             maps = len(self.mode.maps)
             self.maps = _xavier(nn.Linear(widths[-1], maps * units), maps)
-            self.pure = nn.Parameter(_fresh_pure(units)) if self.mode is Mode.PURE else None
+            self.pure = nn.Parameter(_initial_pure(units)) if self.mode is Mode.PURE else None
             self.readout: nn.Module = nn.Linear(units, output_size) if readout else nn.Identity()
 
     def _layers(self) -> list[nn.Linear]:
@@ -125,7 +126,7 @@ class DenseCfC(Core):
     def _scan(
         self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        if self._dropout and self.training:
+        if is_tracing() or (self._dropout and self.training):
             return scan(self._advance, x, state, dt, mask)
         linears = [*self._layers(), self.maps]
         weights, biases = [m.weight for m in linears], [m.bias for m in linears]
@@ -160,59 +161,72 @@ def _check(layers: int, activation: str, dropout: float) -> None:
 
 
 def _xavier(linear: nn.Linear, maps: int) -> nn.Linear:
-    """Draw each of the maps that a layer stacks as ncps does: Xavier-uniform weights."""
+    """Initialise each of the stacked maps of a layer with Xavier-uniform weights, as ncps does."""
     for weight in linear.weight.detach().chunk(maps):
         nn.init.xavier_uniform_(weight)
     return linear
 
 
-def _fresh_pure(units: int) -> Tensor:
-    """Return w_tau between 0 and 1 and A at 1; see `liquid_control.liquid.weights`."""
+def _initial_pure(units: int) -> Tensor:
+    """Return w_tau between 0 and 1, and A equal to 1; see `liquid_control.liquid.weights`."""
     return torch.stack([torch.rand(units), torch.ones(units)])
 
 
 class MixedMemory(Core):
     """A core behind an LSTM cell; the state is the core's h, then c, [B, 2 S].
 
+    Lechner and Hasani 2020 (arXiv 2006.04418); with a CfC it is the CfC-mmRNN of Hasani et al.
+    2022 (arXiv 2106.13898). The core's state h is also the output of the LSTM cell:
+
+        i, ig, fg, og = W x + b + R h
+        c' = c * sigmoid(fg + 1) + tanh(i) * sigmoid(ig)
+        h~ = tanh(c') * sigmoid(og)
+        outputs, h' = core(x, h~, dt)
+
+    A step needs the complete state of the previous step, so a sequence is computed step by step;
+    only W x + b is computed for all steps at once.
+
     Attributes:
-        core: whose state the LSTM cell rewrites before each step.
+        core: the LSTM cell replaces its state before each step.
     """
 
     def __init__(self, core: Core, *, seed: int = 0) -> None:
-        """Put a freshly drawn LSTM cell before a core."""
+        """Place an LSTM cell with random weights before a core."""
         super().__init__(core.input_size, core.output_size, 2 * core.state_size)
         self.core = core
         with seeded_init(seed):
-            self.heard = nn.Linear(core.input_size, 4 * core.state_size)
-            self.kept = nn.Linear(core.state_size, 4 * core.state_size, bias=False)
-            nn.init.xavier_uniform_(self.heard.weight)
-            nn.init.uniform_(self.heard.bias, -0.1, 0.1)
-            nn.init.orthogonal_(self.kept.weight)
+            self.input_map = nn.Linear(core.input_size, 4 * core.state_size)
+            self.recurrent_map = nn.Linear(core.state_size, 4 * core.state_size, bias=False)
+            nn.init.xavier_uniform_(self.input_map.weight)
+            nn.init.uniform_(self.input_map.bias, -0.1, 0.1)
+            nn.init.orthogonal_(self.recurrent_map.weight)
+
+    @classmethod
+    def with_dense_cfc(
+        cls, input_size: int, output_size: int, *, seed: int = 0, **options: Any
+    ) -> "MixedMemory":
+        """Return a dense CfC behind an LSTM cell, CfC-mmRNN; options are those of `DenseCfC`."""
+        return cls(DenseCfC(input_size, output_size, seed=seed, **options), seed=seed)
 
     def _start(self, batch: int, dtype: torch.dtype, device: torch.device) -> Tensor:
         first = self.core.init_state(batch)
         return torch.cat([first, torch.zeros_like(first)], dim=1)
 
     def _advance(self, x: Tensor, state: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
-        return self._remember(torch.cat([x, self.heard(x)], dim=1), state, dt)
+        return self._remember(torch.cat([x, self.input_map(x)], dim=1), state, dt)
 
     def _scan(
         self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        return scan(self._remember, torch.cat([x, self.heard(x)], dim=2), state, dt, mask)
+        return scan(self._remember, torch.cat([x, self.input_map(x)], dim=2), state, dt, mask)
 
     def _remember(self, both: Tensor, state: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
-        """Advance by one step of x and W x + b, side by side."""
-        x, heard = both[:, : self.input_size], both[:, self.input_size :]
+        """Advance by one step of x and W x + b, concatenated."""
+        x, mapped = both[:, : self.input_size], both[:, self.input_size :]
         hidden, cell = state.chunk(2, dim=1)
-        candidate, *gates = torch.addmm(heard, hidden, self.kept.weight.t()).chunk(4, dim=1)
-        taken, forgotten, shown = gates
-        cell = cell * torch.sigmoid(forgotten + 1.0) + torch.tanh(candidate) * torch.sigmoid(taken)
-        hidden = torch.tanh(cell) * torch.sigmoid(shown)
+        maps = torch.addmm(mapped, hidden, self.recurrent_map.weight.t())
+        candidate, enter, forget, leave = maps.chunk(4, dim=1)
+        cell = cell * torch.sigmoid(forget + 1.0) + torch.tanh(candidate) * torch.sigmoid(enter)
+        hidden = torch.tanh(cell) * torch.sigmoid(leave)
         outputs, after = self.core._advance(x, hidden, dt)
         return outputs, torch.cat([after, cell], dim=1)
-
-
-def mixed_cfc(input_size: int, output_size: int, *, seed: int = 0, **options: Any) -> MixedMemory:
-    """Return a dense CfC behind an LSTM cell, CfC-mmRNN; options are those of `DenseCfC`."""
-    return MixedMemory(DenseCfC(input_size, output_size, seed=seed, **options), seed=seed)

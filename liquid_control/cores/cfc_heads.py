@@ -1,8 +1,8 @@
-"""How a CfC's maps become its new state, with hand-written derivatives for the fast sequence.
+"""Element-wise part of a CfC step, from its maps to the new state, with derivatives.
 
 The equations are those of `liquid_control.liquid.reference`. A head works on maps stacked along
-one axis: `solve` is the plain form that autograd follows, one step at a time; the rest serves
-`cfc_scan`, which runs all steps first and asks for all derivatives at once.
+one axis. `solve` is the plain form for one step, which autograd differentiates. The other methods
+serve `cfc_scan`, which runs all steps first and then computes all derivatives at once.
 """
 
 from abc import ABC, abstractmethod
@@ -18,7 +18,7 @@ Tick = Callable[[int], object]
 
 
 class Head(ABC):
-    """The last, element-wise part of a CfC step.
+    """Last, element-wise part of a CfC step.
 
     Shapes: K ticks, M maps, N neurons, B samples; `maps` [K, M, N, B], `elapsed` [K, N or 1, B] in
     time units, `pure` [2, N, 1], rows w_tau and A, None where the mode has none.
@@ -32,13 +32,19 @@ class Head(ABC):
     def ticks(
         self, maps: Tensor, elapsed: Tensor, pure: Tensor | None, after: Sequence[Tensor]
     ) -> Tick:
-        """Return what computes tick k from maps[k] into after[k]; it may overwrite the maps."""
+        """Return a function that computes tick k from maps[k] into after[k].
+
+        It may overwrite the maps.
+        """
 
     @abstractmethod
     def slopes(self, maps: Tensor, elapsed: Tensor, pure: Tensor | None) -> Tensor:
         """Return the derivative of every new state by its maps, [K, M, N, B].
 
-        `maps` are as `ticks` left them.
+        Args:
+            maps: as `ticks` left them.
+            elapsed: as in `ticks`.
+            pure: as in `ticks`.
         """
 
     @abstractmethod
@@ -56,7 +62,7 @@ class Gated(Head):
     """Two heads and a time gate: modes `default` and `no_gate`."""
 
     def __init__(self, *, keeps_first: bool) -> None:
-        """Choose the mode; `keeps_first` leaves the first head ungated."""
+        """Set the mode; `keeps_first` leaves the first head ungated."""
         self._keeps_first = keeps_first
 
     def solve(self, maps: Sequence[Tensor], elapsed: Tensor, pure: Sequence[Tensor]) -> Tensor:
@@ -70,7 +76,7 @@ class Gated(Head):
     def ticks(
         self, maps: Tensor, elapsed: Tensor, pure: Tensor | None, after: Sequence[Tensor]
     ) -> Tick:
-        """Leave tanh of both heads, time_a and the gate in the places of the four maps."""
+        """Overwrite the four maps with tanh of both heads, time_a and the gate."""
         both = maps[:, :2].unbind()
         first, second, time_a, gate = (maps[:, index].unbind() for index in range(4))
         times = elapsed.unbind()
@@ -89,11 +95,11 @@ class Gated(Head):
         slopes = torch.empty_like(maps)
         by_first, by_second, by_time_a, by_time_b = slopes.unbind(1)
         opened = second if self._keeps_first else second - first
-        share = torch.ones_like(gate) if self._keeps_first else 1 - gate
+        fraction = torch.ones_like(gate) if self._keeps_first else 1 - gate
         aten = torch.ops.aten
         aten.sigmoid_backward.grad_input(opened, gate, grad_input=by_time_b)
         torch.mul(by_time_b, elapsed, out=by_time_a)
-        aten.tanh_backward.grad_input(share, first, grad_input=by_first)
+        aten.tanh_backward.grad_input(fraction, first, grad_input=by_first)
         aten.tanh_backward.grad_input(gate, second, grad_input=by_second)
         return slopes
 
@@ -104,11 +110,11 @@ class Gated(Head):
         return slopes[:, 3] * maps[:, 2]
 
     def pure_slopes(self, maps: Tensor, elapsed: Tensor, pure: Tensor | None) -> None:
-        """Return None: there are neither w_tau nor A."""
+        """Return None: these modes have neither w_tau nor A."""
 
 
 class Pure(Head):
-    """The closed form of a liquid time constant neuron: mode `pure`."""
+    """Closed form of a liquid time-constant neuron: mode `pure`."""
 
     def solve(self, maps: Sequence[Tensor], elapsed: Tensor, pure: Sequence[Tensor]) -> Tensor:
         """Return the new state."""
@@ -119,7 +125,7 @@ class Pure(Head):
     def ticks(
         self, maps: Tensor, elapsed: Tensor, pure: Tensor | None, after: Sequence[Tensor]
     ) -> Tick:
-        """Leave the maps as they are."""
+        """Keep the maps unchanged."""
         assert pure is not None
         drives, times = maps[:, 0].unbind(), elapsed.unbind()
         parameters = pure.unbind()

@@ -1,12 +1,12 @@
-"""A CfC over a whole sequence with a hand-written backward pass: few small operations a tick.
+"""CfC over a whole sequence with a hand-written backward pass.
 
-Autograd over a loop in Python spends nearly all its time on bookkeeping, so the loop here is told
-once and forward and backward are written out. Forward, a tick is one product and the head's few
-element-wise operations, in place in buffers that hold all ticks. Backward, the derivatives of all
-ticks are computed at once, so that a tick is one multiplication and one product; the gradients of
-the weights are one large product at the end. Memory grows linearly with the number of ticks.
+Autograd over a loop in Python spends nearly all its time on bookkeeping. Here the loop is one
+`autograd.Function`. Forward, a tick is one product and the few element-wise operations of the
+head, in place in buffers that hold all ticks. Backward, the derivatives of all ticks are computed
+at once, and a tick is one multiplication and one product; the gradients of the weights are one
+large product at the end. Memory grows linearly with the number of ticks.
 
-Everything is laid out with the batch last, so that the maps of a tick are blocks of rows.
+Tensors have the batch as the last axis; the maps of a tick are then blocks of rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,18 +18,20 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from liquid_control.cores.cfc_heads import Head
+from liquid_control.cores.execution import backward_without_autocast
 
 Activation = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
-    """What is between a CfC's recurrent product and its new state, without the numbers.
+    """Structure of a CfC between its recurrent product and its new state.
 
     Attributes:
         head: from the maps to the new state.
         activation: element-wise, between backbone layers.
-        due: for each tick bool [N or 1, B or 1], which neurons move at it; None where all do.
+        due: bool [N or 1, B or 1] for each tick, True for the neurons that the tick updates; None
+            where it updates all.
     """
 
     head: Head
@@ -39,18 +41,18 @@ class Stack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Numbers:
-    """The tensors of a sequence: K ticks, N neurons, B samples, M maps.
+    """Tensors of a sequence: K ticks, N neurons, B samples, M maps.
 
     Attributes:
-        drive: what inputs add to the first product, [T, G, F, B]: to the first F of every R / G
-            rows, at the first T <= K ticks.
-        bias: what is added to the first product at every tick, [R, 1].
+        drive: contribution of the inputs to the first product, [T, G, F, B]: to the first F of
+            every R / G rows, at the first T <= K ticks.
+        bias: bias of the first product, [R, 1].
         elapsed: time units before each tick, [K, N or 1, B].
         state: [N, B].
         recurrent: the first product, [R, N].
         pure: [2, N, 1], rows w_tau and A; None where the mode has none.
-        deeper: weight [R', R] and bias [R', 1] of each further product; the last one, or without
-            any the first, yields the maps, R = M N.
+        deeper: weight [R', R] and bias [R', 1] of each further product. The last product yields
+            the maps, R = M N; without further products this is the first one.
     """
 
     drive: Tensor
@@ -109,6 +111,7 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @backward_without_autocast
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         elapsed, recurrent, pure, states, *rest = ctx.saved_tensors
         sums, weights = rest[: ctx.layers], rest[ctx.layers :]
@@ -143,18 +146,19 @@ def _backward_ticks(
     weights: Sequence[Tensor],
     due: Sequence[Tensor | None],
 ) -> Tensor:
-    """Take gradients back through all ticks.
+    """Propagate gradients back through all ticks.
 
     Args:
         gradients: of the states after every tick, [K, N, B].
-        slopes: of the new states by their maps, [K, M, N, B]; becomes the maps' gradients.
+        slopes: derivatives of the new states by their maps, [K, M, N, B]; overwritten with the
+            gradients of the maps.
         flows: derivatives by the sums of every product, [K, R, B], the last one `slopes` in
-            another shape; they become the sums' gradients.
+            another shape; overwritten with the gradients of the sums.
         weights: of every product.
         due: as in `Stack`.
 
     Returns:
-        Full gradients of all states, the one before the first tick included, [K + 1, N, B].
+        Full gradients of all states, including the one before the first tick, [K + 1, N, B].
     """
     totals = gradients.new_empty(len(due) + 1, *gradients.shape[1:])
     totals[0] = 0.0
@@ -176,7 +180,7 @@ def _backward_ticks(
 
 
 def _driven(sums: Tensor, shape: torch.Size) -> Tensor:
-    """Return the part of the first product's sums [K, R, B] that inputs drive, [T, G, F, B]."""
+    """Return the part of the first product's sums [K, R, B] that has inputs, [T, G, F, B]."""
     ticks, groups, rows, batch = shape
     return sums.view(len(sums), groups, -1, batch)[:ticks, :, :rows]
 
@@ -191,7 +195,7 @@ def _activated(activation: Activation, values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _only_due(totals: Tensor, due: Sequence[Tensor | None]) -> Tensor:
-    """Return gradients [K, N, B] with zeros where a neuron did not move."""
+    """Return gradients [K, N, B] with zeros where a neuron was not updated."""
     moved = totals.clone()
     for k, moves in enumerate(due):
         if moves is not None:

@@ -1,8 +1,9 @@
-"""Make our CfC of the weights of an ncps CfC: dense or wired, any mode, with mixed memory or not.
+"""Construction of CfC and LTC cores from the weights of ncps modules.
 
-Differences from ncps 1.0.1: elapsed time is seconds over `time_unit_s`, for every sample of every
-step; ncps takes one elapsed time a step for the whole batch, raises for more, and where the batch
-is as large as the state takes a sample's elapsed time for a neuron's.
+Dense and wired CfCs are read in any mode, with or without mixed memory. Differences from ncps
+1.0.1: elapsed time is seconds over `time_unit_s`, for every sample of every step. ncps accepts one
+elapsed time per step for the whole batch and raises for more; if the batch is as large as the
+state, it silently applies the elapsed times of samples to neurons.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from liquid_control.cores.solvers import Fused
 from liquid_control.cores.wired_cfc import WiredCfC
 from liquid_control.errors import CellError
 from liquid_control.liquid.ncps_wiring import maps_from_ncps, weights_from_ncps
-from liquid_control.liquid.weights import Masking, Mode
+from liquid_control.liquid.weights import Mode
 from liquid_control.liquid.wiring import Synapses, Wiring
 
 
@@ -37,13 +38,13 @@ def cfc_from_ncps(
     Args:
         state_dict: of the module, tensors or arrays.
         wiring: of a wired module, from `wiring_from_ncps`; None for a dense one.
-        mode: as the module was given; its weights do not tell `default` from `no_gate`.
-        backbone_activation: likewise.
-        time_unit_s: seconds that one of ncps's timespans stands for.
+        mode: mode of the module; its weights do not distinguish `default` from `no_gate`.
+        backbone_activation: activation of the module.
+        time_unit_s: seconds per unit of the timespans of ncps.
 
     Returns:
         A `DenseCfC` (with a readout where the module has `proj_size`) or a `WiredCfC`, inside a
-        `MixedMemory` where the module has one. Dropout is left out.
+        `MixedMemory` if the module has one. Dropout is not read.
 
     Raises:
         CellError: a tensor is missing or does not fit, or a wired module has `proj_size`.
@@ -54,13 +55,12 @@ def cfc_from_ncps(
     elif "fc.weight" in state_dict:
         raise CellError("expected a wired ncps CfC without proj_size, got one with it")
     else:
-        core = WiredCfC(wiring, mode=mode, masking=Masking.NCPS, time_unit_s=time_unit_s)
-        core.load_weights(weights_from_ncps(state_dict, wiring, time_unit_s, mode))
+        core = WiredCfC.from_weights(weights_from_ncps(state_dict, wiring, time_unit_s, mode))
     if "lstm.input_map.weight" not in state_dict:
         return core
     mixed = MixedMemory(core)
-    _fill(mixed.heard, state_dict, "lstm.input_map")
-    _fill(mixed.kept, state_dict, "lstm.recurrent_map")
+    _fill(mixed.input_map, state_dict, "lstm.input_map")
+    _fill(mixed.recurrent_map, state_dict, "lstm.recurrent_map")
     return mixed
 
 
@@ -116,7 +116,7 @@ def _copy(
 NEURON_PARAMETERS = ("gleak", "vleak", "cm")
 SYNAPSE_PARAMETERS = ("w", "sigma", "mu", "erev")
 MAPPINGS = ("input_w", "input_b", "output_w", "output_b")
-"""Absent where ncps was told to map nothing; a fresh core's ones and zeros map nothing too."""
+"""Absent where the ncps module has no mappings; ones and zeros, the defaults, are equivalent."""
 
 POSITIVE = ("gleak", "cm", "recurrent.w", "sensory.w")
 
@@ -133,17 +133,21 @@ def ltc_from_ncps(
 ) -> LTC:
     """Return a core that computes what an `ncps.torch.LTC` or `LTCCell` computes.
 
+    ncps 1.0.1 numbers neurons from the last layer to the first and stores full matrices of
+    parameters with a mask. This package numbers them from the first layer to the last and stores
+    the existing synapses only.
+
     Args:
         state_dict: of the module, tensors or arrays.
-        wiring: the module's, from `wiring_from_ncps` or drawn with the same arguments.
-        implicit_param_constraints: as the module was given; ncps's default is True for LTC and
-            False for LTCCell.
-        ode_unfolds: as the module was given.
-        time_unit_s: seconds that one of ncps's timespans stands for.
+        wiring: wiring of the module, from `wiring_from_ncps` or generated with the same arguments.
+        implicit_param_constraints: argument of the module; the default of ncps is True for LTC
+            and False for LTCCell.
+        ode_unfolds: argument of the module.
+        time_unit_s: seconds per unit of the timespans of ncps.
 
     Raises:
         CellError: a parameter is missing or negative, does not fit the wiring, or the module has
-            a mixed memory.
+            mixed memory.
     """
     if any(".lstm." in f".{name}" for name in state_dict):
         raise CellError("expected an ncps LTC without mixed memory, got one with an LSTM")
@@ -190,7 +194,7 @@ def _arrays(state_dict: Mapping[str, Any], wiring: Wiring) -> dict[str, Array]:
 
 
 def _ncps_order(wiring: Wiring) -> NDArray[np.intp]:
-    """Return the index that ncps gives to each of our neurons."""
+    """Return the index in ncps of each neuron of the wiring."""
     places = np.split(np.arange(wiring.neurons), [own.stop for own in wiring.slices])[:-1]
     theirs = np.concatenate(places[::-1])
     order = np.empty(wiring.neurons, dtype=np.intp)

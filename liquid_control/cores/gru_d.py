@@ -1,12 +1,12 @@
-"""GRU-D, a GRU whose memory decays while nothing comes.
+"""GRU-D: a gated recurrent unit whose hidden state decays over elapsed time.
 
 Che et al. 2018, doi 10.1038/s41598-018-24271-9:
 
 γ_t = exp(-max(0, w_γ δ_t + b_γ)),  ĥ = γ_t ⊙ h_{t-1},
 r, z = σ(W x_t + U ĥ + b),  h̃ = tanh(W_h x_t + U_h (r ⊙ ĥ) + b_h),
 h_t = (1 - z) ⊙ ĥ + z ⊙ h̃,  with δ_t = dt / unit.
-Every step here observes all features, so the paper's imputation of missing ones, with its own
-decay and masks, has nothing to do; what remains is the decay of the hidden state.
+Every step observes all features. The imputation of missing features in the paper, with its own
+decay and masks, is therefore not needed; the decay of the hidden state remains.
 """
 
 import torch
@@ -51,8 +51,8 @@ class GRUD(Core):
 
     def _decay(self, dt: Tensor) -> Tensor:
         """Return γ [..., H] of elapsed seconds [...]."""
-        waited = (dt / self.time_unit_s).unsqueeze(-1)
-        return torch.exp(-torch.relu(waited * self.decay_weight + self.decay_bias))
+        elapsed = (dt / self.time_unit_s).unsqueeze(-1)
+        return torch.exp(-torch.relu(elapsed * self.decay_weight + self.decay_bias))
 
     def _tick(self, drive: Tensor, state: Tensor, decay: Tensor) -> tuple[Tensor, Tensor]:
         size = self.state_size

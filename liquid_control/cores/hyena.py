@@ -3,9 +3,9 @@
 Order-N operator, N = 2: with v, x¹, x² linear in the input and short-convolved,
 z¹ = v,  z^{n+1}_t = x^n_t ⊙ (Σ_{j<L} h^n_j z^n_{t-j} + d^n z^n_t),  y = W_o z^{N+1}.
 The filters are implicit: h_j = window_j · FFN(position j), with a sine network over positions and
-windows exp(-α_c j) of another length for every channel. Here they end after L steps, so that a
-state can keep the past: of the short and of each long convolution.
-It knows no time: log1p(dt / unit) is one more feature.
+windows exp(-α_c j) of a different length for every channel. Here they end after L steps; the state
+holds the past inputs of the short convolution and of each long one.
+The architecture does not model time: log1p(dt / unit) is an additional feature.
 """
 
 from math import log, pi
@@ -29,7 +29,7 @@ BANDS = 4
 
 
 class Hyena(SequenceCore):
-    """Long causal convolutions of bounded length between gates."""
+    """Gated causal convolutions of bounded length."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class Hyena(SequenceCore):
         check_sizes(
             width=width, layers=layers, filter_length=filter_length, filter_width=filter_width
         )
-        kept = [(SHORT - 1, (ORDER + 1) * width), *[(filter_length - 1, width)] * ORDER]
-        pieces = StateLayout(kept * layers)
-        super().__init__(input_size, output_size, pieces.size)
+        past = [(SHORT - 1, (ORDER + 1) * width), *[(filter_length - 1, width)] * ORDER]
+        layout = StateLayout(past * layers)
+        super().__init__(input_size, output_size, layout.size)
         self.elapsed = ElapsedInput(input_size, time_input=time_input, time_unit_s=time_unit_s)
-        self._pieces = pieces
+        self._layout = layout
         with seeded_init(seed):
             self.embed = nn.Linear(self.elapsed.size, width)
             self.layers = nn.ModuleList(
@@ -63,12 +63,12 @@ class Hyena(SequenceCore):
         self, x: Tensor, state: Tensor, dt: Tensor, count: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         features = self.embed(self.elapsed(x, dt))
-        parts, after, each = self._pieces.split(state), [], ORDER + 1
+        parts, after, each = self._layout.split(state), [], ORDER + 1
         for index, layer in enumerate(self.layers):
             past = parts[each * index : each * (index + 1)]
             features, kept = layer(features, past, count)
             after += kept
-        return self.readout(features), self._pieces.join(after)
+        return self.readout(features), self._layout.join(after)
 
 
 class _Layer(nn.Module):
@@ -87,7 +87,7 @@ class _Layer(nn.Module):
     def forward(
         self, x: Tensor, past: list[Tensor], count: Tensor | None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Return [B, T, D] of [B, T, D], and the past of the short and the long convolutions."""
+        """Return [B, T, D] for [B, T, D], and the past inputs of short and long convolutions."""
         joined, kept = slide(past[0], self.into(self.norm(x)), count)
         after = [kept]
         mixed = self.short(joined.transpose(1, 2)).transpose(1, 2)
@@ -105,7 +105,7 @@ class _Layer(nn.Module):
 
 
 class _ImplicitFilters(nn.Module):
-    """Filters as a function of the position, the oldest first: [ORDER, D, L]."""
+    """Filters as a function of the position, oldest first: [ORDER, D, L]."""
 
     def __init__(self, width: int, length: int, filter_width: int) -> None:
         super().__init__()
@@ -123,6 +123,6 @@ class _ImplicitFilters(nn.Module):
         )
 
     def forward(self) -> Tensor:
-        drawn = self.last(torch.sin(self.first(self.positions)))
-        filters: Tensor = drawn.t().reshape(ORDER, -1, drawn.shape[0]) * self.window
+        values = self.last(torch.sin(self.first(self.positions)))
+        filters: Tensor = values.t().reshape(ORDER, -1, values.shape[0]) * self.window
         return filters

@@ -1,58 +1,56 @@
-"""Every core by name: where it is, its two sizes, what it does with elapsed time."""
+"""Registry of cores: constructor, two sizes and use of elapsed time of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from operator import attrgetter
 from typing import Any, Literal
 
 from liquid_control.cores.base import Core
-from liquid_control.cores.ltc import LTC
-from liquid_control.cores.wired_cfc import WiredCfC
 from liquid_control.errors import ConfigError
-from liquid_control.liquid.wiring_generators import auto_ncp
 
-Size = Literal["small", "usual"]
+Size = Literal["small", "base"]
 
 HERE = "liquid_control.cores"
 
 
 @dataclass(frozen=True)
 class CoreKind:
-    """One architecture of the field.
+    """An architecture and its sizes.
 
     Attributes:
-        target: "module:Class", imported when the first one is built.
-        small: keyword arguments that bring it near the parameters of 19 liquid neurons.
-        usual: keyword arguments of its usual size.
-        time: what it does with the elapsed time of a step.
-        paper: where it comes from.
+        target: "module:Class" or "module:Class.constructor", imported when a core is built.
+        small: keyword arguments for about as many parameters as 19 liquid neurons have.
+        base: keyword arguments of the size that the literature uses.
+        time: how the core uses the elapsed time of a step.
+        paper: its source.
     """
 
     target: str
     small: Mapping[str, Any] = field(default_factory=dict)
-    usual: Mapping[str, Any] = field(default_factory=dict)
+    base: Mapping[str, Any] = field(default_factory=dict)
     time: str = ""
     paper: str = ""
 
     def build(self, input_size: int, output_size: int, **options: Any) -> Core:
-        """Return a core of this kind with the keyword arguments of its constructor."""
+        """Return a core; options are keyword arguments of its constructor."""
         module, _, name = self.target.partition(":")
-        core: Core = getattr(import_module(module), name)(input_size, output_size, **options)
-        return core
+        constructor: Callable[..., Core] = attrgetter(name)(import_module(module))
+        return constructor(input_size, output_size, **options)
 
 
 INPUT = "log1p(dt) is a feature"
 
 CORES: dict[str, CoreKind] = {
     "ltc": CoreKind(
-        f"{HERE}.kinds:ltc",
+        f"{HERE}.ltc:LTC.with_auto_ncp",
         {"neurons": 19},
         {"neurons": 64},
         "solves its differential equation over dt",
         "arXiv 2006.04439",
     ),
     "cfc_wired": CoreKind(
-        f"{HERE}.kinds:wired_cfc",
+        f"{HERE}.wired_cfc:WiredCfC.with_auto_ncp",
         {"neurons": 19},
         {"neurons": 64},
         "dt moves its time gates",
@@ -66,7 +64,7 @@ CORES: dict[str, CoreKind] = {
         "arXiv 2106.13898",
     ),
     "cfc_mm": CoreKind(
-        f"{HERE}.cfc:mixed_cfc",
+        f"{HERE}.cfc:MixedMemory.with_dense_cfc",
         {"units": 8, "backbone_units": 8},
         {"units": 64, "backbone_units": 128},
         "dt moves its time gates",
@@ -158,40 +156,23 @@ def make_core(
     seed: int = 0,
     **options: Any,
 ) -> Core:
-    """Return a core with fresh weights.
+    """Return a core with random initial weights.
 
     Args:
         name: a key of `CORES`.
         input_size: number of features.
         output_size: number of outputs.
-        size: "small", near the parameters of 19 liquid neurons, or "usual", as the field has it.
-        seed: of the first weights.
-        **options: further keyword arguments of the core, which replace those of the size.
+        size: "small" for about as many parameters as 19 liquid neurons have, or "base" for the
+            size that the literature uses.
+        seed: of the initial weights.
+        **options: keyword arguments of the core; they override those of the size.
 
     Raises:
-        ConfigError: no core of this name or size; the message lists the choices.
+        ConfigError: no core or size has this name; the message lists the choices.
     """
     if name not in CORES:
         raise ConfigError(f"no core named {name!r}; choose one of {', '.join(CORES)}")
-    sizes = {"small": CORES[name].small, "usual": CORES[name].usual}
+    sizes = {"small": CORES[name].small, "base": CORES[name].base}
     if size not in sizes:
         raise ConfigError(f"no size {size!r}; choose one of {', '.join(sizes)}")
     return CORES[name].build(input_size, output_size, seed=seed, **{**sizes[size], **options})
-
-
-def ltc(input_size: int, output_size: int, *, neurons: int = 19, **options: Any) -> LTC:
-    """Return an LTC over `auto_ncp(input_size, neurons, output_size)`."""
-    return LTC(auto_ncp(input_size, neurons, output_size), **options)
-
-
-def wired_cfc(
-    input_size: int,
-    output_size: int,
-    *,
-    neurons: int = 19,
-    time_unit_s: float = 0.05,
-    **options: Any,
-) -> WiredCfC:
-    """Return a wired CfC over `auto_ncp(input_size, neurons, output_size)`."""
-    wiring = auto_ncp(input_size, neurons, output_size)
-    return WiredCfC(wiring, time_unit_s=time_unit_s, **options)

@@ -1,9 +1,12 @@
-"""Long short-term memory (Hochreiter & Schmidhuber 1997, doi 10.1162/neco.1997.9.8.1735).
+"""Long short-term memory and gated recurrent unit, as implemented by torch.
+
+LSTM (Hochreiter & Schmidhuber 1997, doi 10.1162/neco.1997.9.8.1735).
 
 With forget gates (Gers et al. 2000, doi 10.1162/089976600300015015):
 i, f, o = σ(W x_t + U h_{t-1} + b),  g = tanh(W_g x_t + U_g h_{t-1} + b_g),
 c_t = f ⊙ c_{t-1} + i ⊙ g,  h_t = o ⊙ tanh(c_t).
-It knows no time: log1p(dt / unit) is one more feature.
+GRU (Cho et al. 2014, arXiv 1406.1078).
+Neither models time: log1p(dt / unit) is an additional feature.
 """
 
 import torch
@@ -16,7 +19,7 @@ from liquid_control.cores.base import ElapsedInput, SequenceCore, check_sizes, s
 def run_fused(
     cell: nn.LSTM | nn.GRU, x: Tensor, state: Tensor, count: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Run one of torch's own recurrent layers; hidden [B, T, H] and state, h or (h, c), [B, S]."""
+    """Run a recurrent layer; return hidden [B, T, H] and the state, h or [h, c], [B, S]."""
     parts = [
         part.unsqueeze(0).contiguous() for part in torch.split(state, cell.hidden_size, dim=1)
     ]
@@ -36,7 +39,7 @@ def _flat(last: Tensor | tuple[Tensor, Tensor]) -> Tensor:
 
 
 class LSTM(SequenceCore):
-    """torch's own LSTM layer and a linear readout; the state is [h, c]."""
+    """`nn.LSTM` and a linear readout; the state is [h, c]."""
 
     def __init__(
         self,
@@ -63,7 +66,11 @@ class LSTM(SequenceCore):
 
 
 class GRU(SequenceCore):
-    """torch's own GRU layer and a linear readout; the state is h."""
+    """`nn.GRU` and a linear readout; the state is h.
+
+    r, z = σ(W x_t + U h_{t-1} + b),  n = tanh(W_n x_t + b_n + r ⊙ (U_n h_{t-1} + c_n)),
+    h_t = (1 - z) ⊙ n + z ⊙ h_{t-1}, the form that torch computes.
+    """
 
     def __init__(
         self,

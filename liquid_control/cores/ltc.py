@@ -1,29 +1,33 @@
-"""Liquid time-constant networks: neurons whose time constants depend on what they hear.
+"""Liquid time-constant networks: neurons whose time constants depend on their inputs.
 
-Hasani, Lechner, Amini, Rus, Grosu, AAAI 2021 (arXiv 2006.04439), in the form that neural circuit
-policies take (Lechner et al. 2020, doi 10.1038/s42256-020-00237-3): neuron i with leak and
-synapses from neurons and inputs j,
+Hasani, Lechner, Amini, Rus, Grosu, AAAI 2021 (arXiv 2006.04439), in the form used by neural
+circuit policies (Lechner et al. 2020, doi 10.1038/s42256-020-00237-3): neuron i with a leak
+and synapses from neurons and inputs j follows
 
     cm_i dv_i/dt = gleak_i (vleak_i - v_i) + sum_j w_ji s_ji (erev_ji - v_i),
     s_ji = sigmoid(sigma_ji (u_j - mu_ji)).
 
-Theorem 2 of the paper bounds the states: all of the right-hand side pulls v_i towards vleak_i or
-some erev_ji, so v_i stays between the least and the greatest of these and its first value. The
-fused solver keeps this for any elapsed time, since its step is a mean of these and v_i.
+Theorem 2 of the paper bounds the states: every term of the right-hand side pulls v_i towards
+vleak_i or some erev_ji. v_i therefore stays between the least and the greatest of these values and
+its initial value. The fused solver keeps this bound for any elapsed time, since its step is a
+weighted mean of these values and v_i.
 """
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from liquid_control.cores.base import Core, check_time_unit, seeded_init
+from liquid_control.cores.execution import is_exporting_onnx, is_tracing
 from liquid_control.cores.ltc_scan import fused_scan
 from liquid_control.cores.solvers import Flow, Fused, Solver, check_solved, march
 from liquid_control.liquid.wiring import Synapses as Polarity
 from liquid_control.liquid.wiring import Wiring
+from liquid_control.liquid.wiring_generators import auto_ncp
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +35,13 @@ class LtcNet:
     """Parameters of an LTC with R sensory and S other synapses, divided by the capacitances.
 
     Attributes:
-        offset_in: of the sensory synapses' activation, input mapping included, [R].
-        slope_in: [I, R].
-        collection_in: from open sensory synapses to currents and conductances, [R, 2 N].
+        offset_in: offset of the sensory synapses' activation, including the input mapping, [R].
+        slope_in: slope of the same, [I, R].
+        collection_in: map from open sensory synapses to currents and conductances, [R, 2 N].
         leak: current and conductance of the leaks, [2 N].
-        offset: of the synapses between neurons, [S].
-        slope: [N, S].
-        collection: [S, 2 N].
+        offset: as `offset_in`, for the synapses between neurons, [S].
+        slope: as `slope_in`, [N, S].
+        collection: as `collection_in`, [S, 2 N].
     """
 
     offset_in: Tensor
@@ -49,12 +53,12 @@ class LtcNet:
     collection: Tensor
 
     def drive(self, x: Tensor) -> Tensor:
-        """Return current and conductance that do not come from neurons, [..., 2 N]."""
+        """Return current and conductance from inputs and leaks, [..., 2 N]."""
         opened = torch.sigmoid(self.offset_in + x @ self.slope_in)
         return self.leak + opened @ self.collection_in
 
     def flow(self, drive: Tensor) -> Flow:
-        """Return the equation under one step's drive [B, 2 N]."""
+        """Return the equation under the drive of one step, [B, 2 N]."""
 
         def rates(state: Tensor) -> tuple[Tensor, Tensor]:
             opened = torch.sigmoid(torch.addmm(self.offset, state, self.slope))
@@ -67,14 +71,14 @@ class LtcNet:
 W_RANGE = (0.001, 1.0)
 SIGMA_RANGE = (3.0, 8.0)
 MU_RANGE = (0.3, 0.8)
-"""Ranges of fresh parameters, as ncps 1.0.1 draws them."""
+"""Ranges of initial parameters, those of ncps 1.0.1."""
 
 
 class SynapseBank(nn.Module):
-    """The synapses from K sources to N neurons, parameters for those S that exist only.
+    """Parameters of the S existing synapses from K sources to N neurons.
 
     A synapse from source j to neuron i conducts w * sigmoid(sigma * (u_j - mu)) towards its
-    reversal potential erev, whose sign is the polarity to begin with.
+    reversal potential erev, whose initial sign is the polarity.
 
     Attributes:
         w: raw maximum conductance, [S].
@@ -110,7 +114,7 @@ class SynapseBank(nn.Module):
         return -self.sigma * self.mu, self.from_source * self.sigma
 
     def collection(self, w: Tensor) -> Tensor:
-        """Return what takes open synapses to currents and conductances of neurons, [S, 2 N].
+        """Return the map from open synapses to currents and conductances of neurons, [S, 2 N].
 
         Args:
             w: maximum conductance, [S], >= 0.
@@ -122,31 +126,31 @@ class SynapseBank(nn.Module):
     def reversal_range(self) -> tuple[Tensor, Tensor]:
         """Return the least and greatest of 0 and each neuron's reversal potentials, [N] each."""
         erev = self.erev.detach()
-        none = erev.new_zeros(self.to_target.shape[1])
-        least = none.scatter_reduce(0, self.target, erev, "amin")
-        return least, none.scatter_reduce(0, self.target, erev, "amax")
+        zeros = erev.new_zeros(self.to_target.shape[1])
+        least = zeros.scatter_reduce(0, self.target, erev, "amin")
+        return least, zeros.scatter_reduce(0, self.target, erev, "amax")
 
 
 def uniform(span: tuple[float, float], count: int) -> Tensor:
-    """Return uniform draws between two bounds, [count], from torch's generator."""
+    """Return uniform random numbers between two bounds, [count], from torch's generator."""
     return torch.empty(count).uniform_(*span)
 
 
 GLEAK_RANGE = (0.001, 1.0)
 VLEAK_RANGE = (-0.2, 0.2)
 CM_RANGE = (0.4, 0.6)
-"""Ranges of fresh parameters, as ncps 1.0.1 draws them."""
+"""Ranges of initial parameters, those of ncps 1.0.1."""
 
 LEAST_CM = 1e-8
-"""A capacitance of zero would make a neuron follow its inputs at once; one this small does too."""
+"""A neuron with a capacitance this small follows its inputs at once, as it would at zero."""
 
 
 class Positivity(str, Enum):
-    """How conductances and capacitances are kept from being negative.
+    """How conductances and capacitances are kept non-negative.
 
-    `SOFTPLUS`: softplus of the stored parameter, ncps's implicit_param_constraints=True.
-    `CLIPPED`: the stored parameter itself, negative values count as zero; call
-    `LTC.clip_parameters` after each step of an optimiser, as ncps's apply_weight_constraints.
+    `SOFTPLUS`: softplus of the stored parameter, as implicit_param_constraints=True in ncps.
+    `CLIPPED`: the stored parameter, with negative values replaced by zero; call
+    `LTC.clip_parameters` after each optimiser step, as apply_weight_constraints in ncps.
     """
 
     SOFTPLUS = "softplus"
@@ -154,13 +158,13 @@ class Positivity(str, Enum):
 
 
 class LTC(Core):
-    """A wired liquid time-constant core; its outputs are the wiring's last layer, mapped.
+    """Wired liquid time-constant core; its outputs are a mapping of the wiring's last layer.
 
     Attributes:
         wiring: synapses and their polarities.
-        solver: carries states through elapsed time.
-        positivity: how conductances and capacitances stay positive.
-        time_unit_s: elapsed time is divided by it, s.
+        solver: integrates states over elapsed time.
+        positivity: how conductances and capacitances are kept non-negative.
+        time_unit_s: unit of elapsed time in the equations, s.
     """
 
     def __init__(
@@ -172,14 +176,14 @@ class LTC(Core):
         time_unit_s: float = 0.05,
         seed: int = 0,
     ) -> None:
-        """Draw a fresh core.
+        """Initialise a core with random weights.
 
         Args:
-            wiring: synapses and their polarities; each synapse may join any two neurons.
+            wiring: synapses and their polarities; a synapse may join any two neurons.
             solver: None for `Fused()`, six unfolds.
-            positivity: how conductances and capacitances stay positive.
-            time_unit_s: elapsed time that counts as one, best the nominal dt, s.
-            seed: of the draws.
+            positivity: how conductances and capacitances are kept non-negative.
+            time_unit_s: unit of elapsed time in the equations, preferably the nominal dt, s.
+            seed: of the weights.
 
         Raises:
             CellError: time_unit_s is not positive.
@@ -205,15 +209,22 @@ class LTC(Core):
                 for raw in self._positives():
                     raw.copy_(torch.log(torch.expm1(raw)))
 
+    @classmethod
+    def with_auto_ncp(
+        cls, input_size: int, output_size: int, *, neurons: int = 19, **options: Any
+    ) -> "LTC":
+        """Return a core over `auto_ncp(input_size, neurons, output_size)`."""
+        return cls(auto_ncp(input_size, neurons, output_size), **options)
+
     def state_range(self) -> tuple[Tensor, Tensor]:
-        """Return what a state that starts at zero stays between, low [N] and high [N]."""
+        """Return the bounds of a state that starts at zero, low [N] and high [N]."""
         vleak = self.vleak.detach()
         spans = [(vleak, vleak)] + [bank.reversal_range() for bank in self._banks()]
         lows, highs = (torch.stack(ends) for ends in zip(*spans, strict=True))
         return lows.amin(dim=0).clamp(max=0.0), highs.amax(dim=0).clamp(min=0.0)
 
     def clip_parameters(self) -> None:
-        """Set negative conductances and capacitances to zero, where they are `CLIPPED`."""
+        """Set negative conductances and capacitances to zero if positivity is `CLIPPED`."""
         if self.positivity is Positivity.CLIPPED:
             with torch.no_grad():
                 for raw in self._positives():
@@ -226,7 +237,8 @@ class LTC(Core):
     def _scan(
         self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        if not (isinstance(self.solver, Fused) and torch.is_grad_enabled()):
+        plain = is_tracing() or not torch.is_grad_enabled()
+        if plain or not isinstance(self.solver, Fused):
             return self._march(x, state, dt, mask)
         if mask is not None:
             dt = torch.where(mask, dt, 0.0)
@@ -255,11 +267,14 @@ class LTC(Core):
         return self._read(states), states[:, -1]
 
     def _net(self) -> LtcNet:
-        """Return what the parameters amount to; one for all steps of a sequence."""
+        """Return the parameters in the form that the steps of a sequence use."""
         gleak, cm = self._positive(self.gleak), self._positive(self.cm)
         charge = (1.0 / cm.clamp(min=LEAST_CM)).repeat(2)
         offset, slope = self.sensory.activation()
-        offset = torch.addmv(offset, slope.t(), self.input_b)
+        if is_exporting_onnx():
+            offset = offset + slope.t() @ self.input_b
+        else:
+            offset = torch.addmv(offset, slope.t(), self.input_b)
         return LtcNet(
             offset_in=offset,
             slope_in=slope * self.input_w[:, None],
@@ -275,6 +290,8 @@ class LTC(Core):
         return torch.addcmul(self.output_b, motor, self.output_w)
 
     def _bound(self) -> float:
+        if is_tracing():
+            return float("inf")
         return max(float(end.abs().max()) for end in self.state_range())
 
     def _banks(self) -> tuple[SynapseBank, SynapseBank]:

@@ -1,10 +1,10 @@
-"""The fused solver through a whole sequence, with its gradient written out.
+"""Fused solver over a whole sequence with a hand-written gradient.
 
 The plain loop records some ten operations of automatic differentiation for each unfold of each
-step, and at 19 neurons the recording costs more than the arithmetic. Here an unfold is five
-operations into memory that is there already, its gradient five more; whatever need not wait for
-the unfold before is computed for all of them at once. What is kept for the gradient is the state
-after every unfold, so memory grows linearly in T.
+step; at 19 neurons this recording costs more than the arithmetic. Here an unfold is five
+operations into preallocated memory, and its gradient five more. Everything that does not depend on
+the previous unfold is computed for all unfolds at once. The state after every unfold is kept for
+the gradient; memory grows linearly in T.
 """
 
 from typing import Any
@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+
+from liquid_control.cores.execution import backward_without_autocast
 
 
 def fused_scan(
@@ -30,12 +32,12 @@ def fused_scan(
     collection.
 
     Args:
-        drive: current and conductance that do not come from neurons, [T, B, 2 N].
+        drive: current and conductance from inputs and leaks, [T, B, 2 N].
         state: before the first step, [B, N].
         part: h, the length of an unfold in time units, [T, B], >= 0.
-        offset: [S] of S synapses.
-        slope: [N, S].
-        collection: [S, 2 N].
+        offset: of the activation of S synapses, [S].
+        slope: of the same, [N, S].
+        collection: map from open synapses to current and conductance, [S, 2 N].
         unfolds: of each step.
 
     Returns:
@@ -86,6 +88,7 @@ class _FusedScan(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @backward_without_autocast
     def backward(ctx: Any, wanted: Tensor) -> tuple[Tensor | None, ...]:
         kept, summed, part, offset, slope, collection = ctx.saved_tensors
         unfolds: int = ctx.unfolds
@@ -95,9 +98,9 @@ class _FusedScan(torch.autograd.Function):
         current, conductance = summed.chunk(2, dim=2)
         opened = torch.addmm(offset, before, slope).sigmoid_()
         bend = (opened * (1.0 - opened)).view(-1, batch, len(offset))
-        share = (1.0 + length * conductance).reciprocal_()
-        scaled = length * share
-        factors = torch.cat([scaled, -scaled * after, share], dim=2)
+        inverse = (1.0 + length * conductance).reciprocal_()
+        scaled = length * inverse
+        factors = torch.cat([scaled, -scaled * after, inverse], dim=2)
         d_fraction, d_opened, start = _backwards(wanted, factors, bend, collection, slope, unfolds)
         d_summed, carried = d_fraction[..., : 2 * neurons], d_fraction[..., 2 * neurons :]
         d_rows, d_bent = d_summed.flatten(0, 1), d_opened.flatten(0, 1)
@@ -124,12 +127,12 @@ def _backwards(
     slope: Tensor,
     unfolds: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Carry gradients from the last unfold to the first.
+    """Propagate gradients from the last unfold to the first.
 
     Args:
         wanted: gradient of each step's state, [T, B, N].
-        factors: change of the new state with current, with conductance and with the numerator,
-            [K, B, 3 N] for K unfolds in all.
+        factors: derivative of the new state by current, conductance and numerator, [K, B, 3 N]
+            for K unfolds in total.
         bend: derivative of the sigmoid, [K, B, S].
         collection: [S, 2 N].
         slope: [N, S].

@@ -1,7 +1,7 @@
-"""A multilayer perceptron: the rival that remembers nothing.
+"""Multilayer perceptron: the baseline without memory.
 
 h_1 = silu(W_1 [x, log1p(dt / unit)] + b_1), …, y = W_n h_{n-1} + b_n.
-Its state is empty, [B, 0]; elapsed time is one more feature.
+Its state is empty, [B, 0]; log1p of elapsed time is an additional feature.
 """
 
 import torch
@@ -11,7 +11,7 @@ from liquid_control.cores.base import Core, ElapsedInput, check_sizes, seeded_in
 
 
 class MLP(Core):
-    """A stateless core of two hidden layers."""
+    """Stateless core of two hidden layers."""
 
     def __init__(
         self,

@@ -1,11 +1,12 @@
-"""The continuous-time recurrent network.
+"""Recurrent cores that solve an ordinary differential equation over elapsed time.
 
-Funahashi and Nakamura 1993 (doi 10.1016/S0893-6080(05)80125-X):
+Continuous-time recurrent network, Funahashi and Nakamura 1993 (doi
+10.1016/S0893-6080(05)80125-X):
 
     tau_i dv_i/dt = -v_i + tanh(sum_j U_ij v_j + sum_k W_ik x_k + b_i)
 
-with a trained time constant for each neuron: its time constants do not depend on what it hears,
-which is what separates it from a liquid network. States that start in [-1, 1] stay there.
+with a trained time constant for each neuron. The time constants do not depend on the inputs, in
+contrast to a liquid network. States that start in [-1, 1] stay there.
 """
 
 import torch
@@ -31,15 +32,15 @@ class CTRNN(Core):
         time_unit_s: float = 0.05,
         seed: int = 0,
     ) -> None:
-        """Draw a fresh core.
+        """Initialise a core with random weights.
 
         Args:
             input_size: number of features.
             output_size: number of outputs.
             hidden: number of neurons.
             solver: None for `Fused()`, six unfolds.
-            time_unit_s: elapsed time that counts as one, about the first time constants, s.
-            seed: of the draws.
+            time_unit_s: unit of elapsed time, about the initial time constants, s.
+            seed: of the weights.
 
         Raises:
             CellError: a size is below one, or time_unit_s is not positive.
@@ -81,7 +82,16 @@ class CTRNN(Core):
 
 
 class ODERNN(Core):
-    """A flow between observations, a GRU cell at them, a linear readout; the state is h."""
+    """ODE-RNN: a flow between observations, a GRU cell at each, a linear readout; the state is h.
+
+    Rubanova, Chen and Duvenaud 2019 (arXiv 1907.03907), Algorithm 1:
+
+        h' = ODESolve(f, h, dt),  dh/dt = f(h) = tanh(W₂ tanh(W₁ h + b₁) + b₂),
+        h = GRUCell(h', x),       outputs = W_o h + b_o.
+
+    The outer tanh is an addition to the paper: it bounds the rate of h, so the longest pause gives
+    a finite state.
+    """
 
     def __init__(
         self,
@@ -94,16 +104,16 @@ class ODERNN(Core):
         time_unit_s: float = 0.05,
         seed: int = 0,
     ) -> None:
-        """Draw a fresh core.
+        """Initialise a core with random weights.
 
         Args:
             input_size: number of features.
             output_size: number of outputs.
             hidden: size of h.
-            width: hidden units of f; None for as many as h has.
-            solver: None for `RK4(2)`, two unfolds; `Dopri5()` is the paper's.
-            time_unit_s: elapsed time that counts as one, in which h moves by less than one, s.
-            seed: of the draws.
+            width: hidden units of f; None for the size of h.
+            solver: None for `RK4(2)`, two unfolds; the paper uses `Dopri5()`.
+            time_unit_s: unit of elapsed time, in which h changes by less than one, s.
+            seed: of the weights.
 
         Raises:
             CellError: a size is below one, or time_unit_s is not positive.
@@ -147,7 +157,17 @@ class ODERNN(Core):
 
 
 class GRUODE(Core):
-    """A GRU that flows towards its candidate and a linear readout; the state is h."""
+    """GRU-ODE with a linear readout; the state is h.
+
+    De Brouwer et al. 2019 (arXiv 1905.12374), the GRU as a differential equation:
+
+        r = σ(W_r x + U_r h + b_r),  z = σ(W_z x + U_z h + b_z),
+        g = tanh(W_g x + U_g (r ⊙ h) + b_g),  dh/dt = (1 - z) ⊙ (g - h).
+
+    The features x are held over a step. States that start in [-1, 1] stay there, as the paper
+    shows. The GRU-Bayes update of the paper is for sporadic observations and is not used: every
+    step observes all features.
+    """
 
     def __init__(
         self,
@@ -159,15 +179,15 @@ class GRUODE(Core):
         time_unit_s: float = 0.05,
         seed: int = 0,
     ) -> None:
-        """Draw a fresh core.
+        """Initialise a core with random weights.
 
         Args:
             input_size: number of features.
             output_size: number of outputs.
             hidden: size of h.
             solver: None for `Fused()`, six unfolds, with 1 - z as the decay.
-            time_unit_s: elapsed time that counts as one; no unit of h is faster, s.
-            seed: of the draws.
+            time_unit_s: unit of elapsed time, the shortest time constant of h, s.
+            seed: of the weights.
 
         Raises:
             CellError: a size is below one, or time_unit_s is not positive.

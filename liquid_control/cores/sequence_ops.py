@@ -1,7 +1,7 @@
-"""Masks for architectures that compute all steps of a sequence at once.
+"""Masks, buffers and linear recurrences for cores that compute all steps of a sequence at once.
 
-The steps that count are moved to the front of their sequence, in order; an architecture then needs
-to know only how many there are. The others lie behind and, being later, change nothing before.
+A mask is applied by moving the unmasked steps to the front of their sequence, in order. A core
+then needs only their number. The masked steps follow and, being later, do not affect them.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from liquid_control.cores.execution import backward_without_autocast, is_tracing
+
 Run = Callable[[Tensor, Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
-"""Features [B, T, I], state [B, S], dt [B, T], steps that count [B] or None for all T."""
+"""Takes features [B, T, I], state [B, S], dt [B, T], number of valid steps [B] (None for T)."""
 
 
 def run_packed(
@@ -35,26 +37,26 @@ def run_once(run: Run, x: Tensor, state: Tensor, dt: Tensor) -> tuple[Tensor, Te
 def run_chunks(
     run: Run, x: Tensor, state: Tensor, dt: Tensor, count: Tensor | None, *, length: int
 ) -> tuple[Tensor, Tensor]:
-    """Run a sequence in pieces of at most `length` steps, so that memory grows linearly in T."""
+    """Run a sequence in parts of at most `length` steps; memory then grows linearly in T."""
     outputs = []
     for start in range(0, x.shape[1], length):
         part = slice(start, start + length)
-        left = None if count is None else (count - start).clamp(0, x[:, part].shape[1])
-        output, state = run(x[:, part], state, dt[:, part], left)
+        rest = None if count is None else (count - start).clamp(0, x[:, part].shape[1])
+        output, state = run(x[:, part], state, dt[:, part], rest)
         outputs.append(output)
     return torch.cat(outputs, dim=1), state
 
 
 def slide(past: Tensor, new: Tensor, count: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Append new steps to a buffer of past ones.
+    """Append new steps to a buffer of past steps.
 
     Args:
-        past: [B, P, C], the oldest first.
+        past: [B, P, C], oldest first.
         new: [B, T, C].
-        count: how many of the new steps count, [B]; None for all.
+        count: number of new steps that are valid, [B]; None for all.
 
     Returns:
-        Both in a row [B, P + T, C], and the buffer afterwards [B, P, C].
+        Both concatenated, [B, P + T, C], and the buffer afterwards, [B, P, C].
     """
     joined = torch.cat([past, new], dim=1)
     if count is None:
@@ -63,8 +65,8 @@ def slide(past: Tensor, new: Tensor, count: Tensor | None) -> tuple[Tensor, Tens
     return joined, _along(joined, places)
 
 
-def counted(x: Tensor, count: Tensor | None) -> Tensor | None:
-    """Return which steps of x [B, T, ...] count, bool [B, T]; None for all."""
+def valid_steps(x: Tensor, count: Tensor | None) -> Tensor | None:
+    """Return a mask of the first `count` steps of x [B, T, ...], bool [B, T]; None for all."""
     return None if count is None else torch.arange(x.shape[1], device=x.device) < count[:, None]
 
 
@@ -73,7 +75,7 @@ def _along(x: Tensor, places: Tensor) -> Tensor:
 
 
 def linear_scan(decay: Tensor, drive: Tensor, start: Tensor) -> Tensor:
-    """Return all states h_1 ... h_T.
+    """Return all states h_1 ... h_T of h_t = decay_t h_{t-1} + drive_t.
 
     Args:
         decay: [B, T, ...].
@@ -83,14 +85,20 @@ def linear_scan(decay: Tensor, drive: Tensor, start: Tensor) -> Tensor:
     Returns:
         States [B, T, ...].
     """
-    states: Tensor = _LinearScan.apply(  # type: ignore[no-untyped-call]
+    if is_tracing():
+        states = []
+        for factor, term in zip(decay.unbind(1), drive.unbind(1), strict=True):
+            start = torch.addcmul(term, factor, start)
+            states.append(start)
+        return torch.stack(states, dim=1)
+    scanned: Tensor = _LinearScan.apply(  # type: ignore[no-untyped-call]
         decay.transpose(0, 1), drive.transpose(0, 1), start
     )
-    return states.transpose(0, 1)
+    return scanned.transpose(0, 1)
 
 
 class _LinearScan(torch.autograd.Function):
-    """The recurrence with time first: [T, B, ...]."""
+    """The recurrence with time as the first axis: [T, B, ...]."""
 
     @staticmethod
     def forward(ctx: Any, decay: Tensor, drive: Tensor, start: Tensor) -> Tensor:
@@ -104,7 +112,8 @@ class _LinearScan(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    @backward_without_autocast
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         decay, start, states = ctx.saved_tensors
         drives = grad.clone(memory_format=torch.contiguous_format)
         steps = list(drives.unbind(0))

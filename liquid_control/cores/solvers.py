@@ -1,4 +1,7 @@
-"""Every solver by name, for configurations; in code, pass the solver itself."""
+"""Solvers of ordinary differential equations for recurrent cores.
+
+`make_solver` builds one by name, for configurations; in code, pass the solver itself.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,21 +13,25 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from liquid_control.cores.execution import is_tracing
 from liquid_control.errors import CellError, ConfigError, DependencyError
 
 DIVERGED = 10.0
-"""A state this many times beyond all that bounds it is no longer a solution."""
+"""A state beyond this multiple of its bound is not a solution."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
     """A differential equation dv/dt = gain(v) - decay(v) * v for a batch of states.
 
+    The inputs are held over a step. Explicit solvers use the difference only; the semi-implicit
+    solver makes use of the fact that decay multiplies v.
+
     Attributes:
-        rates: takes states [B, S] to gain and decay, each [B, S] or broadcast to it.
-        depends_on: the tensors besides the state that `rates` reads and that may want gradients;
-            the adjoint method returns gradients for these.
-        step: which step of a sequence this is, for the messages of errors.
+        rates: maps states [B, S] to gain and decay, each [B, S] or broadcast to it.
+        depends_on: tensors other than the state that `rates` reads and that may require
+            gradients; the adjoint method returns gradients for these.
+        step: index of the step in a sequence, for error messages.
     """
 
     rates: Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -38,7 +45,7 @@ class Flow:
 
 
 class Solver(ABC):
-    """Carries a state through an elapsed time."""
+    """Integrates a state over an elapsed time."""
 
     name: ClassVar[str]
 
@@ -52,7 +59,7 @@ class Solver(ABC):
             elapsed: time for each sample, in the time units of the equation, [B], >= 0.
 
         Raises:
-            CellError: the solver cannot reach the end; names solver and step.
+            CellError: the solver cannot reach the end; the message names solver and step.
         """
 
 
@@ -66,22 +73,23 @@ def march(
     jump: Callable[[int, Tensor], Tensor] | None = None,
     bound: float = float("inf"),
 ) -> Tensor:
-    """Solve step after step.
+    """Integrate over all steps of a sequence.
 
     Args:
-        solver: carries the state through each step.
+        solver: integrates the state over each step.
         flow_at: the equation during step t.
         state: before the first step, [B, S].
         elapsed: [B, T] in time units.
-        mask: bool [B, T]; a False step leaves the state as it was.
-        jump: what becomes of the state at the end of step t, before the next one begins.
-        bound: what the equation keeps absolute states below when they start there.
+        mask: bool [B, T]; a False step leaves the state unchanged.
+        jump: maps t and the state at the end of step t to the state at the start of the next one.
+        bound: absolute states that start below it stay below it under the equation.
 
     Returns:
         The states after each step, [B, T, S].
 
     Raises:
-        CellError: a step's result is not finite or far out of bounds; names solver and step.
+        CellError: the result of a step is not finite or far out of bounds; the message names
+            solver and step.
     """
     states, start = [], state
     for t in range(elapsed.shape[1]):
@@ -95,7 +103,12 @@ def march(
 
 
 def check_solved(name: str, states: Tensor, start: Tensor, elapsed: Tensor, bound: float) -> None:
-    """Raise a CellError that names solver and step if states [B, T, S] are no solution."""
+    """Raise a CellError that names solver and step unless states [B, T, S] are a solution.
+
+    Values are not checked while PyTorch traces.
+    """
+    if is_tracing():
+        return
     with torch.no_grad():
         limit = DIVERGED * start.abs().amax().clamp(min=bound)
         good = torch.isfinite(states) & (states.abs() <= limit)
@@ -106,7 +119,7 @@ def check_solved(name: str, states: Tensor, start: Tensor, elapsed: Tensor, boun
 
 
 def failed(name: str, step: int, elapsed: Tensor, why: str) -> CellError:
-    """Return the error of a solver that cannot take a step of `elapsed` [B] time units."""
+    """Return the error of a solver that fails on a step of `elapsed` [B] time units."""
     longest = float(elapsed.detach().max())
     return CellError(
         f"the {name} solver failed at step {step}, of {longest:g} time units: {why}; expected "
@@ -120,10 +133,11 @@ SLOPES_A_STEP = 6
 
 @dataclass(frozen=True)
 class Dopri5(Solver):
-    """Dormand-Prince 5(4), step sizes by error control (doi 10.1016/0771-050X(80)90013-3).
+    """Dormand-Prince 5(4) with adaptive steps (doi 10.1016/0771-050X(80)90013-3).
 
-    Samples share the steps: time runs from 0 to 1 and each sample's slope is multiplied by its
-    elapsed time. The error is the largest of all samples, so each sample meets the tolerance.
+    All samples use the same steps: time runs from 0 to 1, and the slope of each sample is
+    multiplied by its elapsed time. The error is the largest over all samples; each sample meets
+    the tolerance. The steps depend on the data, so the solver cannot be traced or exported.
 
     Attributes:
         rtol: relative tolerance of the error of one solver step.
@@ -131,11 +145,11 @@ class Dopri5(Solver):
         adjoint: gradients by solving the adjoint equation backwards (Chen et al. 2018, arXiv
             1806.07366), in memory that does not grow with the number of solver steps; False to
             backpropagate through them, which is faster as long as they fit into memory.
-        checkpoints: parts of a step at whose ends the adjoint keeps the state. Between them it
-            solves the equation backwards, where what contracts expands: an LTC's gradients with
-            one part were wrong by a thousand tolerances.
-        max_steps: solver steps within one step of the core, forth and back, before it counts as
-            too stiff.
+        checkpoints: parts of a step at whose ends the adjoint stores the state. Between them it
+            solves the equation backwards, which turns contraction into expansion: with one part
+            the gradients of an LTC were wrong by a thousand tolerances.
+        max_steps: solver steps within one step of the core, forward and backward, above which the
+            equation counts as too stiff.
     """
 
     rtol: float = 1e-5
@@ -157,6 +171,11 @@ class Dopri5(Solver):
             DependencyError: torchdiffeq is not installed.
             CellError: the tolerance needs too many or too small steps.
         """
+        if is_tracing():
+            raise CellError(
+                "the dopri5 solver chooses its steps from the data and cannot be traced or "
+                "exported: take the fused, the euler or the rk4 solver"
+            )
         package = _torchdiffeq()
         keep = tuple(tensor for tensor in (*flow.depends_on, elapsed) if tensor.requires_grad)
         arguments: dict[str, Any] = {
@@ -181,10 +200,10 @@ class Dopri5(Solver):
 
 
 class _Scaled(nn.Module):
-    """An equation in a time that runs from 0 to 1, in the form that torchdiffeq takes.
+    """Equation in a time that runs from 0 to 1, in the form that torchdiffeq expects.
 
-    Counts its evaluations and looks at what it returns, so that a solution that cannot succeed
-    ends in an error here, forwards and in the adjoint's way back alike.
+    It counts its evaluations and checks the slopes it returns. A solution that cannot succeed ends
+    in an error here, in the forward pass and in the adjoint's backward pass alike.
     """
 
     def __init__(self, flow: Flow, elapsed: Tensor, max_steps: int) -> None:
@@ -203,7 +222,7 @@ class _Scaled(nn.Module):
 
 
 def _worst_sample(error: Tensor) -> Tensor:
-    """Return the largest root mean square of a sample's error, [B, S] -> []."""
+    """Return the largest root mean square error over all samples, [B, S] -> []."""
     return error.pow(2).mean(dim=-1).amax().sqrt()
 
 
@@ -226,16 +245,16 @@ RK4_WEIGHTS: Row = (1 / 6, 1 / 3, 1 / 3, 1 / 6)
 """The classical fourth-order method of Kutta (1901)."""
 
 LONGEST = 1e12
-"""Unfolds beyond this many time units change nothing but would overflow in float32."""
+"""Longer unfolds, in time units, give the same result and would overflow in float32."""
 
 
 @dataclass(frozen=True)
 class Fused(Solver):
     """The fused semi-implicit solver of Hasani et al. 2021 (arXiv 2006.04439, Algorithm 1).
 
-    v' = (v + h * gain(v)) / (1 + h * decay(v)): gain and decay taken at the old state, the v
-    that decays at the new one. v' lies between v and gain / decay for any h when decay >= 0, so
-    states stay bounded whatever the elapsed time. First order in h.
+    v' = (v + h * gain(v)) / (1 + h * decay(v)): gain and decay are taken at the old state, the
+    decaying v at the new one. v' lies between v and gain / decay for any h when decay >= 0, so
+    states stay bounded for any elapsed time. First order in h.
     """
 
     unfolds: int = 6
@@ -333,7 +352,7 @@ def make_solver(name: str, **options: Any) -> Solver:
         **options: keyword arguments of the solver, such as `unfolds` or `rtol`.
 
     Raises:
-        ConfigError: no solver of this name, or it takes no such option.
+        ConfigError: no solver has this name, or it has no such option.
     """
     if name not in SOLVERS:
         raise ConfigError(f"no solver named {name!r}; choose one of {', '.join(SOLVERS)}")

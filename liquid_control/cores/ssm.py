@@ -1,12 +1,12 @@
-"""A selective state space model of the Mamba family (Gu & Dao 2023, arXiv 2312.00752).
+"""Selective state space model of the Mamba family (Gu & Dao 2023, arXiv 2312.00752).
 
 For every channel u and N modes with A < 0, with B_t, C_t and Δ_t linear in the input:
 h_t = exp(Δ_t A) h_{t-1} + A^{-1} (exp(Δ_t A) - 1) B_t u_t,  y_t = C_t h_t + D u_t,
-the exact zero-order hold that the paper starts from; it is bounded for any Δ_t, which Δ_t B_t, a
-common short form, is not. Here Δ_t = softplus(…) · dt / unit, so that a mode decays over real
-time, whatever the sampling, and nothing flows in at dt = 0. A layer is x + W_out(y ⊙ silu(z)),
-[u, z] = W_in norm(x), with a short causal convolution and silu on u.
-The state keeps, for each layer, the convolution's past and h.
+the exact zero-order hold from which the paper starts. It is bounded for any Δ_t, in contrast to
+the common approximation Δ_t B_t. Here Δ_t = softplus(…) · dt / unit: a mode decays over elapsed
+time independently of the sampling rate, and the input has no effect at dt = 0. A layer is
+x + W_out(y ⊙ silu(z)), [u, z] = W_in norm(x), with a short causal convolution and silu on u.
+The state holds, for each layer, the past inputs of the convolution and h.
 """
 
 import torch
@@ -20,11 +20,12 @@ from liquid_control.cores.base import (
     check_time_unit,
     seeded_init,
 )
-from liquid_control.cores.sequence_ops import counted, linear_scan, slide
+from liquid_control.cores.execution import is_exporting_onnx
+from liquid_control.cores.sequence_ops import linear_scan, slide, valid_steps
 
 
 class SSM(SequenceCore):
-    """Diagonal linear recurrences whose step is the elapsed time and whose gates see the input."""
+    """Diagonal linear recurrences with input-dependent gates, discretised by elapsed time."""
 
     def __init__(
         self,
@@ -42,26 +43,43 @@ class SSM(SequenceCore):
         check_sizes(width=width, modes=modes, layers=layers, expand=expand, kernel=kernel)
         check_time_unit(time_unit_s)
         inner = expand * width
-        pieces = StateLayout([(kernel - 1, inner), (inner, modes)] * layers)
-        super().__init__(input_size, output_size, pieces.size)
-        self.time_unit_s, self._pieces = time_unit_s, pieces
+        layout = StateLayout([(kernel - 1, inner), (inner, modes)] * layers)
+        super().__init__(input_size, output_size, layout.size)
+        self.time_unit_s, self._layout = time_unit_s, layout
         with seeded_init(seed):
             self.embed = nn.Linear(input_size, width)
             self.layers = nn.ModuleList(_Layer(width, inner, modes, kernel) for _ in range(layers))
-            self.readout = nn.Sequential(nn.RMSNorm(width), nn.Linear(width, output_size))
+            self.readout = nn.Sequential(_RMSNorm(width), nn.Linear(width, output_size))
 
     def _run(
         self, x: Tensor, state: Tensor, dt: Tensor, count: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        due = counted(x, count)
+        due = valid_steps(x, count)
         ticks = dt / self.time_unit_s
         ticks = ticks if due is None else torch.where(due, ticks, 0.0)
-        features, past, after = self.embed(x), self._pieces.split(state), []
+        features, past, after = self.embed(x), self._layout.split(state), []
         for index, layer in enumerate(self.layers):
             buffer, modes = past[2 * index : 2 * index + 2]
             features, buffer, modes = layer(features, buffer, modes, ticks, count)
             after += [buffer, modes]
-        return self.readout(features), self._pieces.join(after)
+        return self.readout(features), self._layout.join(after)
+
+
+class _RMSNorm(nn.RMSNorm):
+    """`nn.RMSNorm` that ONNX export can express."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not is_exporting_onnx():
+            return super().forward(x)
+        scale = torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + torch.finfo(x.dtype).eps)
+        return x * scale * self.weight
+
+
+def _expm1(x: Tensor) -> Tensor:
+    """Return exp(x) - 1 in a form that ONNX export can express."""
+    if not is_exporting_onnx():
+        return torch.expm1(x)
+    return torch.tanh(0.5 * x) * (torch.exp(x) + 1.0)
 
 
 class _Layer(nn.Module):
@@ -71,7 +89,7 @@ class _Layer(nn.Module):
         super().__init__()
         rank = -(-width // 16)
         self.sizes = [rank, modes, modes]
-        self.norm = nn.RMSNorm(width)
+        self.norm = _RMSNorm(width)
         self.into = nn.Linear(width, 2 * inner, bias=False)
         self.mix = nn.Conv1d(inner, inner, kernel, groups=inner)
         self.select = nn.Linear(inner, rank + 2 * modes, bias=False)
@@ -86,7 +104,7 @@ class _Layer(nn.Module):
     def forward(
         self, x: Tensor, buffer: Tensor, start: Tensor, ticks: Tensor, count: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return [B, T, D] of [B, T, D], the past [B, K - 1, E] and the modes [B, E, N]."""
+        """Return [B, T, D] for [B, T, D], past inputs [B, K - 1, E] and the modes [B, E, N]."""
         new, gate = self.into(self.norm(x)).chunk(2, dim=2)
         joined, buffer = slide(buffer, new, count)
         drive = functional.silu(self.mix(joined.transpose(1, 2)).transpose(1, 2))
@@ -94,7 +112,7 @@ class _Layer(nn.Module):
         step = functional.softplus(self.rate(rate)) * ticks.unsqueeze(-1)
         decay = -torch.exp(self.log_decay)
         exponent = step.unsqueeze(-1) * decay
-        held = torch.expm1(exponent) / decay * to_modes.unsqueeze(2) * drive.unsqueeze(-1)
+        held = _expm1(exponent) / decay * to_modes.unsqueeze(2) * drive.unsqueeze(-1)
         modes = linear_scan(torch.exp(exponent), held, start)
         read = (modes @ from_modes.unsqueeze(-1)).squeeze(-1) + self.skip * drive
         return x + self.out(read * functional.silu(gate)), buffer, modes[:, -1]

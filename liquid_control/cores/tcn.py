@@ -1,10 +1,10 @@
-"""The temporal convolutional network (Bai, Kolter & Koltun 2018, arXiv 1803.01271).
+"""Temporal convolutional network (Bai, Kolter & Koltun 2018, arXiv 1803.01271).
 
 Residual blocks of two weight-normalised, dilated, causal convolutions; block l has dilation 2^l:
 y_t = Σ_k w_k x_{t - k d},  block(x) = relu(x + relu(conv(relu(conv(x))))).
-The state keeps, for every convolution, the (kernel - 1) d inputs that it will look back at; zeros
-before the first step are the paper's padding.
-It knows no time: log1p(dt / unit) is one more feature.
+The state holds, for every convolution, its last (kernel - 1) d inputs; the initial zeros are the
+padding of the paper.
+The architecture does not model time: log1p(dt / unit) is an additional feature.
 """
 
 import torch
@@ -25,7 +25,7 @@ class TCN(SequenceCore):
     """Dilated causal convolutions over a bounded past.
 
     Attributes:
-        receptive_field: number of steps, the present one counted, that an output depends on.
+        receptive_field: number of steps that an output depends on, including the current one.
     """
 
     def __init__(
@@ -48,25 +48,25 @@ class TCN(SequenceCore):
                 for level in range(blocks)
             ]
             readout = nn.Linear(channels, output_size)
-        pieces = StateLayout([shape for block in stack for shape in block.past])
-        super().__init__(input_size, output_size, pieces.size)
+        layout = StateLayout([shape for block in stack for shape in block.past])
+        super().__init__(input_size, output_size, layout.size)
         self.elapsed, self.blocks, self.readout = elapsed, nn.ModuleList(stack), readout
-        self._pieces = pieces
+        self._layout = layout
         self.receptive_field = 1 + sum(steps for block in stack for steps, _ in block.past)
 
     def _run(
         self, x: Tensor, state: Tensor, dt: Tensor, count: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         features = self.elapsed(x, dt)
-        past, after = self._pieces.split(state), []
+        past, after = self._layout.split(state), []
         for index, block in enumerate(self.blocks):
             features, kept = block(features, past[2 * index : 2 * index + 2], count)
             after += kept
-        return self.readout(features), self._pieces.join(after)
+        return self.readout(features), self._layout.join(after)
 
 
 class _Block(nn.Module):
-    """One residual block; `past` are the shapes [steps, channels] that its convolutions keep."""
+    """One residual block; `past` holds the shapes [steps, channels] of its buffers."""
 
     def __init__(self, into: int, channels: int, kernel: int, dilation: int) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class _Block(nn.Module):
     def forward(
         self, x: Tensor, past: list[Tensor], count: Tensor | None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Return [B, T, channels] of [B, T, into], and the past to keep."""
+        """Return [B, T, channels] for [B, T, into], and the new buffers."""
         features, after = x, []
         for convolution, before in zip(self.convolutions, past, strict=True):
             joined, kept = slide(before, features, count)

@@ -1,12 +1,12 @@
-"""A causal Transformer that looks back over a bounded window, with real time between its tokens.
+"""Causal Transformer over a bounded window, with elapsed time between tokens.
 
 Pre-norm layers (Vaswani et al. 2017, arXiv 1706.03762):
 x ← x + W_o softmax(q k^T / √d + bias) v,  x ← x + W_2 gelu(W_1 norm(x)).
-In place of positions every pair of tokens has the real time τ between them, through the
-logarithmic kernel of KERPLE (Chi et al. 2022, arXiv 2205.09921),
+Instead of positions, attention uses the elapsed time τ between two tokens, through the logarithmic
+kernel of KERPLE (Chi et al. 2022, arXiv 2205.09921),
 bias_h = -r_h log(1 + s_h τ / unit), with trained r_h, s_h > 0 for each head.
-log1p(dt / unit) is a feature too. The state keeps the window's ages and, for every layer, its keys
-and values; where nothing came yet the age is negative.
+log1p(dt / unit) is an additional feature. The state holds the ages of the tokens in the window
+and, for every layer, their keys and values; the age of an empty place is negative.
 """
 
 import torch
@@ -24,11 +24,11 @@ from liquid_control.cores.sequence_ops import run_chunks, slide
 from liquid_control.errors import CellError
 
 EMPTY = -1.0
-"""The age, in seconds, of a place in the window where nothing came yet."""
+"""Age, in seconds, of an empty place in the window."""
 
 
 class Transformer(SequenceCore):
-    """Attention over the last `window` steps, the present one counted."""
+    """Attention over the last `window` steps, including the current one."""
 
     def __init__(
         self,
@@ -45,9 +45,9 @@ class Transformer(SequenceCore):
         check_sizes(width=width, heads=heads, layers=layers, window=window)
         if width % heads:
             raise CellError(f"expected a width that {heads} heads divide, got {width}")
-        pieces = StateLayout([(window - 1, 1), *[(window - 1, 2 * width)] * layers])
-        super().__init__(input_size, output_size, pieces.size)
-        self.window, self.time_unit_s, self._pieces = window, time_unit_s, pieces
+        layout = StateLayout([(window - 1, 1), *[(window - 1, 2 * width)] * layers])
+        super().__init__(input_size, output_size, layout.size)
+        self.window, self.time_unit_s, self._layout = window, time_unit_s, layout
         self.elapsed = ElapsedInput(input_size, time_input=True, time_unit_s=time_unit_s)
         with seeded_init(seed):
             self.embed = nn.Linear(self.elapsed.size, width)
@@ -67,33 +67,33 @@ class Transformer(SequenceCore):
     def _attend(
         self, x: Tensor, state: Tensor, dt: Tensor, count: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        ages, *kept = self._pieces.split(state)
-        between, seen, ages = self._times(ages, dt, count)
+        ages, *kept = self._layout.split(state)
+        between, visible, ages = self._times(ages, dt, count)
         features, after = self.embed(self.elapsed(x, dt)), []
         for layer, past in zip(self.layers, kept, strict=True):
-            features, past = layer(features, past, count, between / self.time_unit_s, seen)
+            features, past = layer(features, past, count, between / self.time_unit_s, visible)
             after.append(past)
-        return self.readout(features), self._pieces.join([ages, *after])
+        return self.readout(features), self._layout.join([ages, *after])
 
     def _times(
         self, ages: Tensor, dt: Tensor, count: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return seconds between steps and keys [B, T, P + T], who sees whom, and the new ages.
+        """Return seconds between steps and keys, an attention mask (both [B, T, P + T]), new ages.
 
-        In double precision, so that a long wait does not blur the short ones around it.
+        In double precision: a long elapsed time must not round the short ones next to it.
         """
         now = dt.double().cumsum(dim=1)
         end = now[:, -1:] if count is None else _at_count(now, count)
         born, kept_born = slide(-ages.double(), now.unsqueeze(-1), count)
-        there = (ages > EMPTY / 2).double()
-        filled, kept_filled = slide(there, torch.ones_like(now).unsqueeze(-1), count)
+        present = (ages > EMPTY / 2).double()
+        filled, kept_filled = slide(present, torch.ones_like(now).unsqueeze(-1), count)
         between = (now.unsqueeze(-1) - born.transpose(1, 2)).clamp(min=0.0)
         steps, past = dt.shape[1], ages.shape[1]
         back = torch.arange(steps, device=dt.device)[:, None] + past
         back = back - torch.arange(past + steps, device=dt.device)
-        seen = (back >= 0) & (back <= past) & (filled.transpose(1, 2) > 0.5)
+        visible = (back >= 0) & (back <= past) & (filled.transpose(1, 2) > 0.5)
         aged = torch.where(kept_filled > 0.5, end.unsqueeze(-1) - kept_born, EMPTY)
-        return between.to(dt.dtype), seen, aged.to(dt.dtype)
+        return between.to(dt.dtype), visible, aged.to(dt.dtype)
 
 
 class _Layer(nn.Module):
@@ -115,24 +115,24 @@ class _Layer(nn.Module):
         self.rate = nn.Parameter(torch.zeros(heads))
 
     def forward(
-        self, x: Tensor, past: Tensor, count: Tensor | None, between: Tensor, seen: Tensor
+        self, x: Tensor, past: Tensor, count: Tensor | None, between: Tensor, visible: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return [B, T, D] of [B, T, D], and the keys and values to keep [B, P, 2 D]."""
+        """Return [B, T, D] for [B, T, D], and the new keys and values [B, P, 2 D]."""
         query, new = self.query_key_value(self.norm(x)).split([x.shape[2], 2 * x.shape[2]], dim=2)
         joined, kept = slide(past, new, count)
         key, value = joined.chunk(2, dim=2)
         strength = functional.softplus(self.strength)[:, None, None]
         rate = functional.softplus(self.rate)[:, None, None]
         bias = -strength * torch.log1p(rate * between.unsqueeze(1))
-        bias = bias.masked_fill(~seen.unsqueeze(1), -torch.inf)
+        bias = bias.masked_fill(~visible.unsqueeze(1), -torch.inf)
         mixed = functional.scaled_dot_product_attention(
             self._split(query), self._split(key), self._split(value), attn_mask=bias
         )
-        x = x + self.out(mixed.transpose(1, 2).flatten(2))
+        x = x + self.out(torch.cat(mixed.unbind(1), dim=-1))
         return x + self.forward_path(x), kept
 
     def _split(self, x: Tensor) -> Tensor:
-        """Return [B, heads, T, D / heads] of [B, T, D]."""
+        """Return [B, heads, T, D / heads] for [B, T, D]."""
         return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 

@@ -1,12 +1,12 @@
-"""The wired closed-form continuous-time cell: layers of neurons joined by a wiring's synapses.
+"""Wired closed-form continuous-time cell (CfC): layers of neurons joined by a wiring's synapses.
 
 Hasani et al. 2022 (doi 10.1038/s42256-022-00556-7, arXiv 2106.13898), wired as Lechner et al. 2020
 (doi 10.1038/s42256-020-00237-3). `liquid_control.liquid.reference` states the equations of all
-three modes and specifies the results; this is its twin with gradients.
+three modes and specifies the results; this implementation adds gradients.
 
-In `sequence` the layers run one step apart: at tick k layer l computes step k - l, so that its two
-inputs, the layer before and its own previous state, both lie in the neurons' values of tick k - 1.
-One product then serves all maps of all layers, and T steps take T + layers - 1 ticks, which
+In `sequence` the layers run one step apart: at tick k layer l computes step k - l. Its two inputs,
+the preceding layer and its own previous state, are then both among the neurons' values of tick
+k - 1. One product computes all maps of all layers, and T steps take T + layers - 1 ticks, which
 `cfc_scan` runs and differentiates.
 """
 
@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from liquid_control.cores.base import Core
+from liquid_control.cores.base import Core, scan
 from liquid_control.cores.cfc_heads import HEADS
 from liquid_control.cores.cfc_scan import Numbers, Stack, scan_cfc
+from liquid_control.cores.execution import backward_without_autocast, is_tracing
 from liquid_control.errors import CellError
 from liquid_control.liquid.weights import (
     CfCWeights,
@@ -30,17 +31,18 @@ from liquid_control.liquid.weights import (
     random_weights,
 )
 from liquid_control.liquid.wiring import Wiring
+from liquid_control.liquid.wiring_generators import auto_ncp
 from liquid_control.seeding import stream
 
 
 class WiredCfC(Core):
-    """A wired CfC; its state is its neurons, its outputs are those of the last layer.
+    """Wired CfC; its state is its neurons, its outputs are the neurons of the last layer.
 
     Attributes:
-        wiring: who feeds whom.
-        masking: how the wiring is applied.
-        mode: how the maps make the new state.
-        time_unit_s: elapsed time is divided by it, s.
+        wiring: synapses between inputs and neurons.
+        masking: how the wiring masks the maps.
+        mode: equation from the maps to the new state.
+        time_unit_s: unit of elapsed time in the equations, s.
     """
 
     def __init__(
@@ -52,17 +54,17 @@ class WiredCfC(Core):
         time_unit_s: float = 0.05,
         seed: int = 0,
     ) -> None:
-        """Draw weights to start training from, as `random_weights` does.
+        """Initialise a core with random weights, as `random_weights` draws them.
 
         Args:
-            wiring: who feeds whom.
+            wiring: synapses between inputs and neurons.
             mode: `default`, `no_gate` or `pure`.
-            masking: how the wiring is applied.
-            time_unit_s: elapsed time that counts as one, best the usual dt, s.
+            masking: how the wiring masks the maps.
+            time_unit_s: unit of elapsed time in the equations, preferably the nominal dt, s.
             seed: of the weights.
 
         Raises:
-            CellError: no layers can carry the wiring, or the time unit is not positive.
+            CellError: the wiring does not fit its layers, or the time unit is not positive.
         """
         super().__init__(wiring.inputs, wiring.outputs, wiring.neurons)
         self.wiring = wiring
@@ -70,19 +72,38 @@ class WiredCfC(Core):
         self.mode = Mode(mode)
         self.time_unit_s = time_unit_s
         self._head = HEADS[self.mode]
-        drawn = random_weights(
+        initial = random_weights(
             wiring,
             stream(seed, "liquid.init"),
             masking=self.masking,
             time_unit_s=time_unit_s,
             mode=self.mode,
         )
-        self._make_parameters(drawn)
+        self._make_parameters(initial)
         delay = np.repeat(np.arange(len(wiring.layers)), [layer.size for layer in wiring.layers])
         self.delay: Tensor
         self.register_buffer("delay", torch.tensor(delay), persistent=False)
         for index, mask in enumerate(layer_masks(wiring, self.masking, self.mode)):
             self.register_buffer(f"mask_{index}", torch.tensor(mask), persistent=False)
+
+    @classmethod
+    def from_weights(cls, weights: CfCWeights) -> "WiredCfC":
+        """Return a core with stored weights."""
+        core = cls(
+            weights.wiring,
+            mode=weights.mode,
+            masking=weights.masking,
+            time_unit_s=weights.time_unit_s,
+        )
+        core.load_weights(weights)
+        return core
+
+    @classmethod
+    def with_auto_ncp(
+        cls, input_size: int, output_size: int, *, neurons: int = 19, **options: Any
+    ) -> "WiredCfC":
+        """Return a core over `auto_ncp(input_size, neurons, output_size)`."""
+        return cls(auto_ncp(input_size, neurons, output_size), **options)
 
     def _make_parameters(self, weights: CfCWeights) -> None:
         self.weight = nn.ParameterList(torch.tensor(layer.weight) for layer in weights.layers)
@@ -92,13 +113,13 @@ class WiredCfC(Core):
 
     @property
     def parameter_count(self) -> int:
-        """Number of parameters that the masks leave, those that learn."""
+        """Number of parameters that the masks leave to train."""
         masks = layer_masks(self.wiring, self.masking, self.mode)
         rest = [*self.bias, *self.pure]
         return sum(int(mask.sum()) for mask in masks) + sum(int(p.numel()) for p in rest)
 
     def weights(self) -> CfCWeights:
-        """Return the weights as arrays, zeros where the masks say so."""
+        """Return the weights as arrays, with zeros outside the masks."""
         arrays = [(_array(m), _array(b)) for m, b in zip(self._masked(), self.bias, strict=True)]
         pure = [_array(rows) for rows in self.pure]
         layers = tuple(
@@ -107,10 +128,10 @@ class WiredCfC(Core):
         return CfCWeights(self.wiring, self.masking, self.time_unit_s, layers, self.mode)
 
     def load_weights(self, weights: CfCWeights) -> None:
-        """Take weights of the same wiring, masking, mode and time unit.
+        """Load weights of the same wiring, masking, mode and time unit.
 
         Raises:
-            CellError: one of these is another.
+            CellError: one of these differs.
         """
         for name in ("wiring", "masking", "mode", "time_unit_s"):
             expected, got = getattr(self, name), getattr(weights, name)
@@ -140,6 +161,8 @@ class WiredCfC(Core):
     def _scan(
         self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
+        if is_tracing():
+            return scan(self._advance, x, state, dt, mask)
         joint = self._joint()
         numbers = Numbers(
             drive=self._drive(x, joint),
@@ -156,7 +179,7 @@ class WiredCfC(Core):
 
     @property
     def _lag(self) -> int:
-        """Ticks by which the last layer runs behind the first."""
+        """Number of ticks by which the last layer lags behind the first."""
         return len(self.wiring.layers) - 1
 
     def _masked(self) -> list[Tensor]:
@@ -173,14 +196,14 @@ class WiredCfC(Core):
         return joint
 
     def _drive(self, x: Tensor, joint: Tensor) -> Tensor:
-        """Return what inputs add to the maps of the first layer, [T, M, H, B]."""
+        """Return the contribution of the inputs to the maps of the first layer, [T, M, H, B]."""
         batch, steps, inputs = x.shape
         into = joint[:, self.wiring.slices[0], :inputs]
         rows = into.flatten(0, 1).expand(steps, -1, -1)
         return torch.bmm(rows, x.permute(1, 2, 0)).view(steps, *into.shape[:2], batch)
 
     def _skew(self, values: Tensor) -> Tensor:
-        """Return [B, T] values as each neuron meets them, [K, N, B]; zeros beyond the ends."""
+        """Return [B, T] values delayed by each neuron's lag, [K, N, B]; zeros beyond the ends."""
         batch, steps = values.shape
         skewed = values.new_zeros(steps + self._lag, self.state_size, batch)
         for layer, own in enumerate(self.wiring.slices):
@@ -188,7 +211,7 @@ class WiredCfC(Core):
         return skewed
 
     def _due(self, x: Tensor, mask: Tensor | None) -> Sequence[Tensor | None]:
-        """Return which neurons move at each tick, [N, B or 1]; None where all do."""
+        """Return for each tick a mask of updated neurons, [N, B or 1]; None where all are."""
         if mask is not None:
             return self._skew(mask).unbind()
         steps, delay = x.shape[1], self.delay.unsqueeze(1)
@@ -201,7 +224,7 @@ class WiredCfC(Core):
 
 
 class _Joint(torch.autograd.Function):
-    """Layers' masked weights [M, H, K + H] in their places in one tensor [M, N, I + N]."""
+    """Assembly of the layers' masked weights [M, H, K + H] in one tensor [M, N, I + N]."""
 
     @staticmethod
     def forward(ctx: Any, wiring: Wiring, masks: list[Tensor], *weights: Tensor) -> Tensor:
@@ -213,6 +236,7 @@ class _Joint(torch.autograd.Function):
         return joint
 
     @staticmethod
+    @backward_without_autocast
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         blocks = zip(_blocks(ctx.wiring), ctx.masks, strict=True)
         joint = gradients[0]
@@ -220,7 +244,7 @@ class _Joint(torch.autograd.Function):
 
 
 def _blocks(wiring: Wiring) -> list[tuple[slice, slice]]:
-    """Return the rows and columns of each layer among [N, I + N]: it and the layer before."""
+    """Return the rows and columns of each layer in [N, I + N]: itself and the preceding layer."""
     ends = [wiring.inputs + own.stop for own in wiring.slices]
     starts = [0, *(wiring.inputs + own.start for own in wiring.slices)]
     return [
@@ -230,30 +254,4 @@ def _blocks(wiring: Wiring) -> list[tuple[slice, slice]]:
 
 
 def _array(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return values.detach().cpu().numpy().astype(np.float32)
-
-
-class TorchCfC(WiredCfC):
-    """A wired closed-form continuous-time cell with gradients, from stored weights."""
-
-    def __init__(self, weights: CfCWeights) -> None:
-        super().__init__(
-            weights.wiring,
-            mode=weights.mode,
-            masking=weights.masking,
-            time_unit_s=weights.time_unit_s,
-        )
-        self.load_weights(weights)
-
-    @classmethod
-    def fresh(
-        cls,
-        wiring: Wiring,
-        *,
-        seed: int,
-        masking: Masking = Masking.SYNAPSES,
-        time_unit_s: float = 0.05,
-    ) -> "TorchCfC":
-        """Return a cell with weights to start training from, as `random_weights` draws them."""
-        cell = WiredCfC(wiring, masking=masking, time_unit_s=time_unit_s, seed=seed)
-        return cls(cell.weights())
+    return values.detach().to("cpu", torch.float32).numpy()

@@ -1,8 +1,18 @@
-"""Flights by the hundred, and what they came to: campaigns, statistics, tables, reports, videos.
+"""Campaigns of flights: plans, parallel runs, statistics, records, reports and videos.
 
-Pictures (`report`, `video`) are imported where they are needed: they load matplotlib and PyAV.
+`evaluate` is the entry point:
+
+    from liquid_control.evaluation import evaluate
+    from liquid_control_sim import Expert, fly
+
+    result = evaluate(fly, {"expert": Expert}, "trail", seeds="0:20", workers=4)
+    print(result.summary)
+
+`flight_report` and `flight_video` are imported where they are needed, since they load matplotlib
+and PyAV.
 """
 
+from liquid_control.evaluation.bag_recorder import RecordingOptions
 from liquid_control.evaluation.campaign import (
     Campaign,
     CampaignEntry,
@@ -10,6 +20,7 @@ from liquid_control.evaluation.campaign import (
     load_campaign,
     parse_seeds,
     plan_flights,
+    scenario_campaign,
 )
 from liquid_control.evaluation.records import load_record, save_record
 from liquid_control.evaluation.results import (
@@ -20,14 +31,18 @@ from liquid_control.evaluation.results import (
     wilson_interval,
     write_results,
 )
-from liquid_control.evaluation.runner import run_flights
+from liquid_control.evaluation.runner import Evaluation, PilotFactory, evaluate, run_flights
 
 __all__ = [
     "Campaign",
     "CampaignEntry",
+    "Evaluation",
     "FlightJob",
     "FlightRow",
+    "PilotFactory",
+    "RecordingOptions",
     "SummaryRow",
+    "evaluate",
     "load_campaign",
     "load_record",
     "parse_seeds",
@@ -35,6 +50,7 @@ __all__ = [
     "results_document",
     "run_flights",
     "save_record",
+    "scenario_campaign",
     "summarise",
     "wilson_interval",
     "write_results",

@@ -1,7 +1,7 @@
-"""A flight in process as a bag: topics, messages and stamps as the ROS graph would have had them.
+"""Recording of an in-process flight as a bag, with the topics and stamps of the ROS graph.
 
-In lockstep the graph files every message under its own stamp, and there is one `cmd_vel` and one
-`/clock` a control tick; so does this, without ROS.
+As in a lockstep graph, every message has its own stamp as its log time, and each control tick has
+one `cmd_vel` and one `/clock`. ROS is not needed.
 """
 
 import json
@@ -19,6 +19,7 @@ from liquid_control.bags import BagWriter
 from liquid_control.bags.writing import messages
 from liquid_control.errors import ConfigError, OutputError
 from liquid_control.evaluation.campaign import FlightJob
+from liquid_control.files import unwritable
 from liquid_control.interfaces import Demonstrator, FlightProgress, Flyer, Pilot, World
 from liquid_control.policy import PolicyPilot
 from liquid_control.provenance import git_revision, model_fingerprint
@@ -43,7 +44,7 @@ def _encoded(suffix: str, image: Pixels, options: list[int]) -> bytes:
 
 
 CODECS: dict[str, Callable[[Pixels], bytes] | None] = {"raw": None, "png": _png, "jpeg": _jpeg}
-"""How pictures may be kept: PNG is exact and a quarter smaller, JPEG a quarter of the size."""
+"""Picture encodings: PNG is lossless and a quarter smaller, JPEG is a quarter of the size."""
 
 
 def picture_topics(codec: str) -> dict[str, str]:
@@ -68,15 +69,15 @@ POLICY_COMMAND, COMMAND = "policy/cmd_vel", "cmd_vel"
 _OF_POLICIES = (FEATURES, NEURONS)
 
 WRITER, FLIGHT, RESULT, MODEL = "liquid_control", "flight", "result", "model"
-"""Metadata records: what wrote the bag, what was flown, how it ended, and who flew."""
+"""Metadata records: software, flight, result and pilot."""
 
 
 class RecordingPilot:
-    """Flies as the pilot inside it does, and remembers its last answer.
+    """Wraps a pilot and keeps its last command.
 
     Attributes:
-        inner: who flies.
-        answer: to the last frame; of a demonstrator, what it shows.
+        inner: the wrapped pilot.
+        answer: the command for the last frame; of a `Demonstrator`, the command it shows.
     """
 
     def __init__(self, inner: Pilot) -> None:
@@ -85,12 +86,12 @@ class RecordingPilot:
         self.answer: Command | None = None
 
     def start(self, world: World) -> None:
-        """Start the pilot inside."""
+        """Start the wrapped pilot."""
         self.answer = None
         self.inner.start(world)
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
-        """Answer as the pilot inside does."""
+        """Return the wrapped pilot's command."""
         flown = self.inner.command(observation, truth)
         self.answer = self.inner.shown if isinstance(self.inner, Demonstrator) else flown
         return flown
@@ -98,13 +99,13 @@ class RecordingPilot:
 
 @dataclass(slots=True)
 class BagRecorder:
-    """Writes the ticks of a flight into a bag; the watch of a flyer.
+    """Writes the ticks of a flight into a bag; pass it to a flyer as `watch`.
 
     Attributes:
-        bag: to write to.
-        job: what is flown.
-        pilot: who flies.
-        image: how pictures are kept.
+        bag: writer of the bag.
+        job: the flight.
+        pilot: the pilot of the flight.
+        image: picture encoding, a key of `CODECS`.
     """
 
     bag: BagWriter
@@ -113,7 +114,7 @@ class BagRecorder:
     image: str = "raw"
 
     def __call__(self, progress: FlightProgress) -> None:
-        """Write one tick: what was sensed, what was answered, what came into force."""
+        """Write one tick: sensor readings, the pilot's command, the command in force."""
         stamp_ns = progress.stamp_ns
         self._samples(progress)
         if progress.image is not None:
@@ -137,7 +138,7 @@ class BagRecorder:
         self.bag.write(ODOM, messages.odometry_cdr(progress.truth, stamp_ns), stamp_ns)
 
     def _answer(self, stamp_ns: int) -> None:
-        """Write what the pilot made of the frame; only a policy has features and neurons."""
+        """Write the pilot's command for a frame, and a policy's features and neurons."""
         inner, answer = self.pilot.inner, self.pilot.answer
         decision = inner.decision if isinstance(inner, PolicyPilot) else None
         if isinstance(inner, PolicyPilot) and inner.features is not None:
@@ -158,24 +159,24 @@ def fly_and_record(
 
     Args:
         flyer: flies in process.
-        job: what to fly.
-        pilot: who flies; a `Demonstrator`'s clean answer becomes `policy/cmd_vel`.
+        job: the flight.
+        pilot: flies it; the command that a `Demonstrator` shows becomes `policy/cmd_vel`.
         path: of the bag, `.mcap`; it must not exist.
-        image: how pictures are kept.
+        image: picture encoding, a key of `CODECS`.
 
     Raises:
         OutputError: the bag exists, or cannot be written.
     """
-    taped = RecordingPilot(pilot)
+    recorded = RecordingPilot(pilot)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        raise unwritable(path, error) from error
     topics, metadata = _topics(pilot, image), _metadata(job, pilot)
     with BagWriter(path, topics, metadata=metadata, flush_s=None) as bag:
-        record = flyer(job.scenario, job.seed, taped, BagRecorder(bag, job, taped, image))
-        ended = {name: json.dumps(value) for name, value in asdict(record.result).items()}
-        bag.add_metadata(RESULT, ended | {"reason": record.result.reason})
+        record = flyer(job.scenario, job.seed, recorded, BagRecorder(bag, job, recorded, image))
+        result = {name: json.dumps(value) for name, value in asdict(record.result).items()}
+        bag.add_metadata(RESULT, result | {"reason": record.result.reason})
     return record
 
 
@@ -185,9 +186,9 @@ def _revision() -> str:
 
 
 def _topics(pilot: Pilot, image: str) -> dict[str, str]:
-    silent = () if isinstance(pilot, PolicyPilot) else _OF_POLICIES
+    left_out = () if isinstance(pilot, PolicyPilot) else _OF_POLICIES
     topics = messages.FLIGHT_TOPICS.items()
-    others = {name: kind for name, kind in topics if name not in silent and name != IMAGE}
+    others = {name: kind for name, kind in topics if name not in left_out and name != IMAGE}
     return picture_topics(image) | others
 
 
@@ -211,12 +212,12 @@ BAGS = "bags"
 
 @dataclass(frozen=True, slots=True)
 class RecordingOptions:
-    """What is recorded, and how.
+    """Selection and encoding of the flights to record.
 
     Attributes:
-        folder: of the results; bags go into `bags` within.
-        failures_only: whether flights that succeed leave none.
-        image: how pictures are kept, a key of `bag_pictures.CODECS`.
+        folder: of the results; bags go into its folder `bags`.
+        failures_only: record failed flights only.
+        image: picture encoding, a key of `CODECS`.
     """
 
     folder: Path
@@ -224,20 +225,20 @@ class RecordingOptions:
     image: str = "raw"
 
     def name(self, job: FlightJob) -> str:
-        """Return the bag of a flight as `results.json` names it, from the results' folder."""
-        words = (job.entry, job.model, str(job.seed))
-        return f"{BAGS}/{'-'.join(_as_part(word) for word in words)}.mcap"
+        """Return the path of a flight's bag relative to the results' folder."""
+        parts = (job.entry, job.model, str(job.seed))
+        return f"{BAGS}/{'-'.join(_file_name_part(part) for part in parts)}.mcap"
 
     def path(self, job: FlightJob) -> Path:
-        """Return where the bag of a flight goes."""
+        """Return the path of a flight's bag."""
         return self.folder / self.name(job)
 
     def check(self, jobs: Sequence[FlightJob]) -> None:
-        """Check before the first flight that every bag has a place of its own.
+        """Check before the first flight that every bag has a path of its own.
 
         Raises:
-            ConfigError: two flights would have one name.
-            OutputError: there is a bag of that name.
+            ConfigError: two flights have the same path.
+            OutputError: a bag exists at a path.
         """
         names: dict[str, FlightJob] = {}
         for job in jobs:
@@ -254,6 +255,6 @@ class RecordingOptions:
                 )
 
 
-def _as_part(word: str) -> str:
-    """Return a word as part of a file's name."""
-    return re.sub(r"[^A-Za-z0-9._+]+", "-", word).strip("-.") or "flight"
+def _file_name_part(text: str) -> str:
+    """Return a text as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9._+]+", "-", text).strip("-.") or "flight"

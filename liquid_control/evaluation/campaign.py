@@ -14,7 +14,7 @@ from liquid_control.config.disturbances import (
     disturbance_names,
     joined_overrides,
 )
-from liquid_control.config.random_overrides import Spread, check_keys, draw_overrides
+from liquid_control.config.overrides import Spread, check_keys, draw_overrides
 from liquid_control.errors import ConfigError
 
 _RANGE = re.compile(r"(\d+)(?::(\d+))?")
@@ -48,11 +48,11 @@ UNDISTURBED = "none"
 class CampaignEntry(Settings):
     """One row of a campaign's table."""
 
-    name: str = Field(min_length=1, description="what the row is called, unique in its campaign")
+    name: str = Field(min_length=1, description="name of the row, unique in its campaign")
     scenario: str = Field("trail", description="a scenario's name or a path to its YAML")
     perturbation: str = Field(
         UNDISTURBED,
-        description="what is disturbed, for instance wind or fog; by `disturb` if left out",
+        description="what is disturbed, for instance wind or fog; from `disturb` if left out",
     )
     severity: float | str = Field(0.0, description="how strongly, in the perturbation's own unit")
     disturb: dict[str, int] = Field(
@@ -66,14 +66,14 @@ class CampaignEntry(Settings):
 
 
 class Ladder(Settings):
-    """Many rows in short: each disturbance at each severity."""
+    """Short form of many rows: each disturbance at each severity."""
 
     scenario: str = Field("trail", description="a scenario's name or a path to its YAML")
     disturbances: list[str] | None = Field(
         None, min_length=1, description="names of config/disturbances.yaml; all if left out"
     )
     severities: list[int] = Field(
-        list(range(1, HIGHEST_SEVERITY + 1)), min_length=1, description="which of 0 to 5"
+        list(range(1, HIGHEST_SEVERITY + 1)), min_length=1, description="severities, 0 to 5"
     )
     set: dict[str, Any] = Field({}, description="dotted keys of the scenario and their values")
     seeds: str = Field(description="one flight each, for instance 10000:10100")
@@ -96,26 +96,39 @@ class Ladder(Settings):
 class Campaign(Settings):
     """A named list of entries, as `config/campaigns/*.yaml` holds it."""
 
-    name: str = Field(min_length=1, description="what the campaign is called")
+    name: str = Field(min_length=1, description="name of the campaign")
     entries: list[CampaignEntry] = Field(min_length=1, description="its rows, in order")
-    ladders: list[Ladder] = Field([], description="more rows, which follow")
+    ladders: list[Ladder] = Field([], description="further rows, after the entries")
 
     def unrolled(self) -> "Campaign":
         """Return the campaign with the rows of its ladders among its entries."""
         more = [entry for ladder in self.ladders for entry in ladder.entries()]
         return self.model_copy(update={"entries": [*self.entries, *more], "ladders": []})
 
+    def with_seeds(self, seeds: str) -> "Campaign":
+        """Return the campaign with other seeds in every entry.
+
+        Raises:
+            ConfigError: the seeds do not parse.
+        """
+        parse_seeds(seeds)
+        changed = [entry.model_copy(update={"seeds": seeds}) for entry in self.entries]
+        return self.model_copy(update={"entries": changed})
+
 
 @dataclass(frozen=True, slots=True)
 class FlightJob:
-    """One flight that is to be flown.
+    """One flight of a campaign.
 
     Attributes:
-        model: label of the pilot, a key of the pilots that the runner is given.
+        model: label of the pilot, a key of the pilots that the runner receives.
         entry: name of the campaign's entry.
-        scenario_name: what the scenario was loaded from.
-        overrides: dotted keys that were replaced in it.
-        scenario: what it says, overrides applied.
+        scenario_name: name or path that the scenario was loaded from.
+        perturbation: what is disturbed; several names are joined by commas.
+        severity: how strongly; a number where one disturbance is named, else text.
+        seed: of the flight.
+        overrides: dotted keys that were replaced in the scenario.
+        scenario: settings, overrides applied.
     """
 
     model: str
@@ -144,6 +157,29 @@ def load_campaign(path: Path) -> Campaign:
     return campaign
 
 
+DEFAULT_SEEDS = "10000:10020"
+"""Seeds of a single scenario; training never uses them."""
+
+
+def scenario_campaign(scenario: str, overrides: Mapping[str, Any]) -> Campaign:
+    """Return a campaign of one scenario.
+
+    Args:
+        scenario: name or path of a YAML file.
+        overrides: keys and values that the row names as its perturbation and severity.
+    """
+    name = Path(scenario).stem
+    values = [str(value) for value in overrides.values()]
+    entry = CampaignEntry(
+        name=name,
+        scenario=scenario,
+        perturbation=", ".join(overrides) or UNDISTURBED,
+        severity=", ".join(values) if values else 0.0,
+        seeds=DEFAULT_SEEDS,
+    )
+    return Campaign(name=name, entries=[entry])
+
+
 def _check_entry(path: Path, entry: CampaignEntry) -> None:
     try:
         plan_flights([entry], ["expert"])
@@ -160,10 +196,10 @@ def plan_flights(
     """Return every flight of the entries for every model, in the order of the result's rows.
 
     Args:
-        entries: what to fly.
+        entries: rows to fly.
         models: labels of the pilots, in the order of the table.
         overrides: dotted keys that win over everything else.
-        disturb: disturbances and severities that come on top of each entry's own keys.
+        disturb: disturbances and severities that are added to each entry's own keys.
 
     Raises:
         ConfigError: a scenario, an override, a disturbance or a seed range does not fit.
@@ -179,10 +215,10 @@ def plan_flights(
 def _jobs(
     entry: CampaignEntry, replaced: dict[str, Any], disturb: Mapping[str, int]
 ) -> list[FlightJob]:
-    """Return an entry's flights, their model still open; what is set wins over what is drawn."""
+    """Return an entry's flights without a model; keys that are set win over drawn ones."""
     check_keys(entry.randomise, entry.scenario)
     scenario = load_scenario(entry.scenario, replaced)
-    perturbation, severity = _told(entry, disturb)
+    perturbation, severity = _perturbation(entry, disturb)
     jobs = []
     for seed in parse_seeds(entry.seeds):
         drawn = draw_overrides(entry.randomise, seed) | replaced
@@ -200,19 +236,18 @@ def _jobs(
     return jobs
 
 
-def _told(entry: CampaignEntry, disturb: Mapping[str, int]) -> tuple[str, float | str]:
-    """Return what is disturbed, and how strongly: numbers where it is one thing, else words."""
-    stated = {entry.perturbation: entry.severity}
-    own = entry.disturb if entry.perturbation == UNDISTURBED else stated
-    told: dict[str, float | str] = {**own, **disturb}
-    if not told:
+def _perturbation(entry: CampaignEntry, disturb: Mapping[str, int]) -> tuple[str, float | str]:
+    """Return perturbation and severity: a number for one perturbation, text for several."""
+    named = {entry.perturbation: entry.severity}
+    own = entry.disturb if entry.perturbation == UNDISTURBED else named
+    applied: dict[str, float | str] = {**own, **disturb}
+    if not applied:
         return entry.perturbation, entry.severity
-    names, severities = list(told), list(told.values())
-    if len(told) == 1:
-        (severity,) = severities
-        return names[0], float(severity) if isinstance(severity, int) else severity
-    return ", ".join(names), ", ".join(_word(severity) for severity in severities)
+    if len(applied) == 1:
+        ((name, severity),) = applied.items()
+        return name, float(severity) if isinstance(severity, int) else severity
+    return ", ".join(applied), ", ".join(_text(severity) for severity in applied.values())
 
 
-def _word(severity: float | str) -> str:
+def _text(severity: float | str) -> str:
     return severity if isinstance(severity, str) else f"{severity:g}"

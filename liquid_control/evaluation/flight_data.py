@@ -1,12 +1,11 @@
-"""Everything that a report or a video tells about one flight."""
+"""Data of one flight for reports and videos: record, map, camera frames and neurons."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control.config import Scenario
-from liquid_control.config.scenario import TaskKind
+from liquid_control.config import Scenario, TaskKind
 from liquid_control.errors import ObservationError
 from liquid_control.interfaces import FlightProgress, Flyer, Pilot, Place, World
 from liquid_control.policy import PolicyPilot
@@ -23,15 +22,15 @@ from liquid_control.types import (
 
 @dataclass(frozen=True, slots=True)
 class ForestMap:
-    """The ground that was flown over, as drawn.
+    """Map of a flight, as drawn.
 
     Attributes:
         trail: float64 [P, 2], the trail's centre line, or the course through targets, m, map.
         trunks: float64 [N, 3], x, y and radius, m, map.
         lateral_limit_m: beyond this from the centre line a flight has left the trail; None where
             there is no trail to leave.
-        bars: float64 [B, 5], both ends (x, y) and radius of branches, posts and things, m, map.
-        targets: float64 [K, 3], x, y and radius of what is to be found, in order, m, map.
+        bars: float64 [B, 5], both ends (x, y) and radius of branches, posts and objects, m, map.
+        targets: float64 [K, 3], x, y and radius of the targets, in order, m, map.
     """
 
     trail: Floats
@@ -47,7 +46,7 @@ class ForestMap:
 
     @classmethod
     def of(cls, place: Place, scenario: Scenario, spacing_m: float = 0.5) -> "ForestMap":
-        """Draw a place, its trail sampled from end to end."""
+        """Return the map of a place, its trail sampled from end to end."""
         trail = place.trail
         count = max(2, round(trail.length_m / spacing_m) + 1)
         along = np.linspace(0.0, trail.length_m, count)
@@ -82,13 +81,13 @@ class FrameTrack:
             )
 
     def latest(self, stamp_ns: int) -> int:
-        """Return the index of the frame that was the newest at an instant; 0 before the first."""
+        """Return the index of the newest frame at a stamp; 0 before the first frame."""
         return max(0, int(np.searchsorted(self.stamp_ns, stamp_ns, side="right")) - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class NeuronTrack:
-    """What the liquid cell did at each frame that it answered.
+    """States and gates of the liquid cell at each frame.
 
     Attributes:
         names: N names, motor neurons last.
@@ -113,15 +112,19 @@ class NeuronTrack:
 
 @dataclass(frozen=True, slots=True)
 class FlightData:
-    """One flight, ready to be told.
+    """One flight with everything that reports and videos show.
 
     Attributes:
-        title: what the flight is called in the table and above its section.
+        title: of the flight in tables and headings.
         model: label of the pilot.
-        frames: None where none were kept.
-        neurons: None where the pilot has none, as the expert.
-        facts: further pairs for the section's list, for instance the latency.
-        links: label and relative address of files beside the report.
+        seed: of the flight.
+        scenario: of the flight.
+        record: a row per control tick.
+        map: of the place.
+        frames: camera frames; None if they were not kept.
+        neurons: None if the pilot has no neurons, such as the expert.
+        facts: further (name, value) pairs for the report, for instance the latency.
+        links: label and relative address of files next to the report.
     """
 
     title: str
@@ -141,10 +144,7 @@ class FlightData:
 
 
 class CapturingPilot:
-    """Flies as the pilot inside it does, and remembers the world and the neurons.
-
-    Only the pilot of a policy has neurons; others are taped without.
-    """
+    """Wraps a pilot and keeps the map of its flight and the neurons of a policy."""
 
     def __init__(self, pilot: Pilot) -> None:
         self.name = pilot.name
@@ -155,14 +155,14 @@ class CapturingPilot:
         self._gates: list[Floats] = []
 
     def start(self, world: World) -> None:
-        """Start the pilot inside, and a new tape."""
+        """Start the wrapped pilot and discard the data of the flight before."""
         self.map = ForestMap.of(world, world.scenario)
         for kept in (self._stamps, self._states, self._gates):
             kept.clear()
         self._pilot.start(world)
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
-        """Answer as the pilot inside does."""
+        """Return the wrapped pilot's command."""
         answer = self._pilot.command(observation, truth)
         if isinstance(self._pilot, PolicyPilot) and self._pilot.decision is not None:
             self._stamps.append(observation.stamp_ns)
@@ -171,7 +171,7 @@ class CapturingPilot:
         return answer
 
     def neurons(self) -> NeuronTrack | None:
-        """Return what the cell did, or None for a pilot without neurons."""
+        """Return states and gates by frame; None for a pilot without neurons."""
         if not isinstance(self._pilot, PolicyPilot) or not self._stamps:
             return None
         names = self._pilot.policy.neuron_names
@@ -180,7 +180,7 @@ class CapturingPilot:
 
 
 @dataclass(slots=True)
-class _Film:
+class _FrameRecorder:
     stamps: list[int]
     images: list[Pixels]
 
@@ -193,23 +193,23 @@ class _Film:
 def fly_and_capture(
     flyer: Flyer, scenario: Scenario, seed: int, pilot: Pilot, title: str
 ) -> FlightData:
-    """Fly once in this process and return the whole story.
+    """Fly once in this process and return the data of the flight.
 
     Raises:
         ObservationError: the flyer never started the pilot.
     """
-    taped, film = CapturingPilot(pilot), _Film([], [])
-    record = flyer(scenario, seed, taped, film)
-    if taped.map is None:
+    capturing, recorder = CapturingPilot(pilot), _FrameRecorder([], [])
+    record = flyer(scenario, seed, capturing, recorder)
+    if capturing.map is None:
         raise ObservationError("expected the flyer to start the pilot with its world, it did not")
-    frames = FrameTrack(np.array(film.stamps, dtype=np.int64), tuple(film.images))
+    frames = FrameTrack(np.array(recorder.stamps, dtype=np.int64), tuple(recorder.images))
     return FlightData(
         title=title,
         model=pilot.name,
         seed=seed,
         scenario=scenario,
         record=record,
-        map=taped.map,
-        frames=frames if film.stamps else None,
-        neurons=taped.neurons(),
+        map=capturing.map,
+        frames=frames if recorder.stamps else None,
+        neurons=capturing.neurons(),
     )

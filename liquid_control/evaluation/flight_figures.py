@@ -1,4 +1,4 @@
-"""The path over the forest, to scale, coloured by speed."""
+"""Figures of a flight as SVG: map, commands, margins and neurons."""
 
 from collections.abc import Sequence
 from math import atan2, ceil, cos, floor, sin
@@ -39,13 +39,13 @@ _BEYOND_M = 3.0
 _SEGMENTS = 300
 
 
-def flight_map(story: FlightData) -> str:
-    """Return the map as SVG: turned so that the trail runs from left to right, north shown."""
-    turn = _turn(story.map)
-    trail = story.map.trail @ turn.T
-    path = story.record.position[:, :2] @ turn.T
-    targets = story.map.targets[:, :2] @ turn.T
-    low, high = _bounds(np.concatenate([trail, path, targets]), story.map.lateral_limit_m)
+def flight_map(flight: FlightData) -> str:
+    """Return the map as SVG, turned so that the trail runs from left to right; north is shown."""
+    turn = _turn(flight.map)
+    trail = flight.map.trail @ turn.T
+    path = flight.record.position[:, :2] @ turn.T
+    targets = flight.map.targets[:, :2] @ turn.T
+    low, high = _bounds(np.concatenate([trail, path, targets]), flight.map.lateral_limit_m)
     span = high - low
     height_in = float(np.clip(style.WIDTH_IN * span[1] / span[0], 1.8, 7.0))
     with style.drawing():
@@ -54,17 +54,17 @@ def flight_map(story: FlightData) -> str:
         axes = figure.add_axes((0.0, foot, 1.0, 1.0 - foot))
         axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
         axes.axis("off")
-        _way(axes, trail, story.map.lateral_limit_m)
-        _bars(axes, story.map, turn)
-        _targets(axes, targets, story.map.targets[:, 2])
-        _trunks(axes, story.map.trunks[:, :2] @ turn.T, story.map.trunks[:, 2], low, high)
-        speeds = _path(axes, path, np.linalg.norm(story.record.velocity[:, :2], axis=1))
-        _ends(axes, path, story)
+        _way(axes, trail, flight.map.lateral_limit_m)
+        _bars(axes, flight.map, turn)
+        _targets(axes, targets, flight.map.targets[:, 2])
+        _trunks(axes, flight.map.trunks[:, :2] @ turn.T, flight.map.trunks[:, 2], low, high)
+        speeds = _path(axes, path, np.linalg.norm(flight.record.velocity[:, :2], axis=1))
+        _ends(axes, path, flight)
         scale = figure.add_axes((0.012, 0.62 * foot, 0.16, 0.10 * foot))
         bar = figure.colorbar(speeds, cax=scale, orientation="horizontal")
         bar.outline.set_visible(False)
         scale.set_title("speed, m/s", color=style.MUTED, fontsize=8.5)
-        _legend(figure, foot, low, high, turn, story)
+        _legend(figure, foot, low, high, turn, flight)
         return style.svg(figure, "Path over the forest map")
 
 
@@ -81,7 +81,7 @@ def _bounds(points: Floats, limit_m: float | None) -> tuple[Floats, Floats]:
 
 
 def _way(axes: Axes, trail: Floats, limit_m: float | None) -> None:
-    """Draw the trail in the corridor that may not be left, or the course as a dashed line."""
+    """Draw the trail inside its corridor, or the course as a dashed line."""
     if limit_m is None:
         axes.plot(*trail.T, linestyle=(0, (4, 4)), color=style.MUTED, linewidth=1.0, zorder=1)
         return
@@ -93,7 +93,7 @@ def _way(axes: Axes, trail: Floats, limit_m: float | None) -> None:
 
 
 def _bars(axes: Axes, ground: ForestMap, turn: Floats) -> None:
-    """Draw branches, posts and things, as wide as they are hit."""
+    """Draw branches, posts and objects with their collision radius."""
     for x, y, other_x, other_y, radius in ground.bars.tolist():
         a, b = np.array([(x, y), (other_x, other_y)]) @ turn.T
         side = np.array([a[1] - b[1], b[0] - a[0]])
@@ -106,7 +106,7 @@ def _bars(axes: Axes, ground: ForestMap, turn: Floats) -> None:
 
 
 def _targets(axes: Axes, centres: Floats, radii: Floats) -> None:
-    """Draw what is to be found, numbered where there are several."""
+    """Draw the targets, numbered if there are several."""
     for number, (centre, radius) in enumerate(zip(centres, radii, strict=True), start=1):
         axes.add_patch(Circle(centre, radius, color=style.RED, zorder=3))
         if len(centres) > 1:
@@ -122,7 +122,7 @@ def _targets(axes: Axes, centres: Floats, radii: Floats) -> None:
 
 
 def _trunks(axes: Axes, centres: Floats, radii: Floats, low: Floats, high: Floats) -> None:
-    """Draw the trunks that are whole on the map."""
+    """Draw the trunks that lie completely on the map."""
     edge = radii[:, None]
     whole = ((centres - edge > low) & (centres + edge < high)).all(axis=1)
     diameters = 2 * radii[whole]
@@ -160,8 +160,8 @@ def _path(axes: Axes, path: Floats, speed: Floats) -> LineCollection:
     return lines
 
 
-def _ends(axes: Axes, path: Floats, story: FlightData) -> None:
-    result = story.record.result
+def _ends(axes: Axes, path: Floats, flight: FlightData) -> None:
+    result = flight.record.result
     colour = style.GREEN if result.success else style.RED
     axes.plot(*path[0], "o", color=style.INK, markersize=5, zorder=5)
     axes.plot(*path[-1], "o" if result.success else "X", color=colour, markersize=9, zorder=6)
@@ -188,7 +188,7 @@ def _ends(axes: Axes, path: Floats, story: FlightData) -> None:
 
 
 def _legend(
-    figure: Figure, foot: float, low: Floats, high: Floats, turn: Floats, story: FlightData
+    figure: Figure, foot: float, low: Floats, high: Floats, turn: Floats, flight: FlightData
 ) -> None:
     """Draw the scale bar, north, and the mean wind below the map."""
     axes = figure.add_axes((0.0, 0.0, 1.0, foot))
@@ -201,7 +201,7 @@ def _legend(
     axes.text(left + 5 * per_m, middle + 0.09, "10 m", ha="center", color=style.MUTED)
     left += 10 * per_m + 0.7
     _arrow(axes, left, middle, turn @ np.array([0.0, 1.0]), style.MUTED, "north")
-    wind = story.record.wind[:, :2].mean(axis=0)
+    wind = flight.record.wind[:, :2].mean(axis=0)
     mean = float(np.linalg.norm(wind))
     if mean > 0.05:
         label = f"mean wind {mean:.1f} m/s"
@@ -225,13 +225,13 @@ _COMMANDS = (
     ("up, m/s", (-0.5, 0.5)),
     ("yaw rate, rad/s", (-0.5, 0.5)),
 )
-"""Name of each value of a command, and the least span of its axis."""
+"""Name of each value of a command, and the smallest range of its axis."""
 
 
-def commands_over_time(story: FlightData) -> str:
-    """Return what was commanded and what was flown, as SVG."""
-    record = story.record
-    flown = flown_motion(story)
+def commands_over_time(flight: FlightData) -> str:
+    """Return commanded and flown velocities as SVG."""
+    record = flight.record
+    flown = flown_motion(flight)
     panels = [
         Panel(
             name,
@@ -243,12 +243,12 @@ def commands_over_time(story: FlightData) -> str:
         )
         for column, (name, span) in enumerate(_COMMANDS)
     ]
-    return _panels(story, panels, "Commands over time", zero=True)
+    return _panels(flight, panels, "Commands over time", zero=True)
 
 
-def margins_over_time(story: FlightData) -> str:
+def margins_over_time(flight: FlightData) -> str:
     """Return wind, distance from the trail, clearance and height, as SVG."""
-    record = story.record
+    record = flight.record
     wind = np.linalg.norm(record.wind, axis=1)
     height = record.position[:, 2]
     middle = float(np.median(height))
@@ -270,12 +270,12 @@ def margins_over_time(story: FlightData) -> str:
             (Line(height, style.PURPLE, "height"),),
         ),
     ]
-    return _panels(story, panels, "Wind and margins over time", zero=False)
+    return _panels(flight, panels, "Wind and margins over time", zero=False)
 
 
-def flown_motion(story: FlightData) -> Floats:
-    """Return what was flown in the terms of `Command.values`, float64 [T, 4]."""
-    record = story.record
+def flown_motion(flight: FlightData) -> Floats:
+    """Return the flown velocities in the form of `Command.values`, float64 [T, 4]."""
+    record = flight.record
     headings = np.array([heading_of(quaternion) for quaternion in record.quaternion])
     velocity = np.array(
         [
@@ -283,20 +283,20 @@ def flown_motion(story: FlightData) -> Floats:
             for velocity, heading in zip(record.velocity, headings, strict=True)
         ]
     )
-    elapsed = story.seconds(record.stamp_ns)
+    elapsed = flight.seconds(record.stamp_ns)
     turning = np.gradient(np.unwrap(headings), elapsed) if len(elapsed) > 1 else np.zeros(1)
     return np.column_stack([velocity, turning])
 
 
-def _panels(story: FlightData, panels: Sequence[Panel], label: str, zero: bool) -> str:
-    return panels_over_time(story.seconds(story.record.stamp_ns), panels, label, zero).svg
+def _panels(flight: FlightData, panels: Sequence[Panel], label: str, zero: bool) -> str:
+    return panels_over_time(flight.seconds(flight.record.stamp_ns), panels, label, zero).svg
 
 
-def neuron_map(story: FlightData, neurons: NeuronTrack) -> str:
-    """Return both heat maps as SVG; rows from the motor neurons down to the inter neurons."""
+def neuron_map(flight: FlightData, neurons: NeuronTrack) -> str:
+    """Return heat maps of states and gates as SVG, from motor neurons down to inter neurons."""
     heats = (
         Heat.of_states("state", neurons.state),
         Heat.of_gates("time gate: 0 where a neuron stays, 1 where it has settled", neurons.gate),
     )
-    seconds = story.seconds(neurons.stamp_ns)
+    seconds = flight.seconds(neurons.stamp_ns)
     return neurons_over_time(seconds, neurons.names, heats, "The neurons over time").svg

@@ -1,4 +1,4 @@
-"""`report.html`: one self-contained page that tells the story of one flight or of many."""
+"""`report.html`: one self-contained page that shows one flight or several."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import yaml
 from markupsafe import Markup
 
 from liquid_control.evaluation.campaign import FlightJob
-from liquid_control.evaluation.flight_data import FlightData
+from liquid_control.evaluation.flight_data import FlightData, fly_and_capture
 from liquid_control.evaluation.flight_figures import (
     commands_over_time,
     flight_map,
@@ -21,7 +21,10 @@ from liquid_control.evaluation.flight_figures import (
 )
 from liquid_control.evaluation.result_tables import metres, percent
 from liquid_control.evaluation.results import FlightRow
-from liquid_control.pages.page import picture_address, render, write_whole
+from liquid_control.evaluation.runner import Evaluation, PilotFactory
+from liquid_control.files import atomic_write
+from liquid_control.interfaces import Flyer
+from liquid_control.pages.page import picture_address, render
 from liquid_control.types import NANOSECONDS
 
 
@@ -31,9 +34,9 @@ def worth_showing(
     """Return up to `count` jobs of each model and entry: failed flights first, in campaign order.
 
     Args:
-        jobs: what was flown.
-        rows: what came of it, one a job.
-        count: how many to show of each.
+        jobs: the flights.
+        rows: their results, one per job.
+        count: flights of each model and entry.
     """
     groups: dict[tuple[str, str], list[int]] = {}
     for index, job in enumerate(jobs):
@@ -44,13 +47,13 @@ def worth_showing(
     return [jobs[index] for index in chosen]
 
 
-def key_instants(story: FlightData, count: int = 8) -> list[tuple[int, str]]:
-    """Return (tick, why) of the instants to show pictures of, in order of time.
+def key_instants(flight: FlightData, count: int = 8) -> list[tuple[int, str]]:
+    """Return (tick, caption) of the instants to show pictures of, in order of time.
 
-    The flight's start and end, its closest tree, strongest wind and farthest from the trail come
-    first; instants spread evenly over the flight fill what is left.
+    These are start and end of the flight, the closest tree, the strongest wind and the largest
+    distance from the trail. Instants spread evenly over the flight fill the rest.
     """
-    record = story.record
+    record = flight.record
     last = len(record.stamp_ns) - 1
     wind = np.linalg.norm(record.wind, axis=1)
     wanted = [(0, "start"), (last, record.result.reason.replace("_", " "))]
@@ -82,10 +85,10 @@ class _KeyFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """One flight, as the template shows it; figures are SVG elements."""
+    """Template data of one flight; figures are SVG elements."""
 
     anchor: str
-    story: FlightData
+    flight: FlightData
     facts: tuple[tuple[str, str], ...]
     map: Markup
     commands: Markup
@@ -96,49 +99,81 @@ class _Section:
 
 
 def write_report(
-    path: Path, title: str, stories: Sequence[FlightData], document: Mapping[str, Any]
+    path: Path, title: str, flights: Sequence[FlightData], document: Mapping[str, Any]
 ) -> Path:
-    """Write the page beside its place, then rename it there.
+    """Write the page, atomically.
 
     Args:
-        path: where to.
-        title: the page's heading.
-        stories: the flights to show, in order.
-        document: the content of `results.json`: provenance, and the summary of campaigns.
+        path: of the page.
+        title: heading of the page.
+        flights: flights to show, in order.
+        document: content of `results.json`: provenance and summary.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
-    sections = [_section(number, story) for number, story in enumerate(stories, start=1)]
+    sections = [_section(number, flight) for number, flight in enumerate(flights, start=1)]
     page = render(
         "liquid_control.evaluation",
         "report.html",
         {"title": title, "sections": sections, "document": document},
         {"metres": _metres, "percent": percent},
     )
-    return write_whole(path, page)
+    return atomic_write(path, page)
 
 
-def _section(number: int, story: FlightData) -> _Section:
+def fly_and_report(
+    path: Path,
+    evaluation: Evaluation,
+    flyer: Flyer,
+    pilots: Mapping[str, PilotFactory],
+    document: Mapping[str, Any],
+    count: int,
+) -> Path:
+    """Fly selected flights of an evaluation again and write a report on them.
+
+    The same seed gives the same flight; this time pictures and neurons are kept.
+
+    Args:
+        path: of the page.
+        evaluation: results of the campaign.
+        flyer: flies a scenario in this process.
+        pilots: makes the pilots, by their label.
+        document: content of `results.json`: provenance and summary.
+        count: flights of each model and entry, failed ones first.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    flights = [
+        fly_and_capture(
+            flyer, job.scenario, job.seed, pilots[job.model](), f"{job.entry}, {job.seed}"
+        )
+        for job in worth_showing(evaluation.jobs, evaluation.rows, count)
+    ]
+    return write_report(path, evaluation.campaign.name, flights, document)
+
+
+def _section(number: int, flight: FlightData) -> _Section:
     return _Section(
         anchor=f"flight-{number}",
-        story=story,
-        facts=(*_facts(story), *story.facts),
-        map=Markup(flight_map(story)),
-        commands=Markup(commands_over_time(story)),
-        margins=Markup(margins_over_time(story)),
-        neurons=Markup(neuron_map(story, story.neurons)) if story.neurons else None,
-        frames=_key_frames(story),
-        scenario=yaml.safe_dump(story.scenario.model_dump(mode="json"), sort_keys=False),
+        flight=flight,
+        facts=(*_facts(flight), *flight.facts),
+        map=Markup(flight_map(flight)),
+        commands=Markup(commands_over_time(flight)),
+        margins=Markup(margins_over_time(flight)),
+        neurons=Markup(neuron_map(flight, flight.neurons)) if flight.neurons else None,
+        frames=_key_frames(flight),
+        scenario=yaml.safe_dump(flight.scenario.model_dump(mode="json"), sort_keys=False),
     )
 
 
-def _facts(story: FlightData) -> tuple[tuple[str, str], ...]:
-    record, result = story.record, story.record.result
+def _facts(flight: FlightData) -> tuple[tuple[str, str], ...]:
+    record, result = flight.record, flight.record.result
     wind = np.linalg.norm(record.wind, axis=1)
     speed = result.distance_m / result.duration_s if result.duration_s > 0 else 0.0
     return (
-        ("distance", f"{result.distance_m:.1f} m of {story.map.length_m:.0f} m"),
+        ("distance", f"{result.distance_m:.1f} m of {flight.map.length_m:.0f} m"),
         ("time", f"{result.duration_s:.1f} s"),
         ("speed along the trail", f"{speed:.2f} m/s"),
         ("cross-track RMS", metres(result.cross_track_rms_m)),
@@ -147,16 +182,16 @@ def _facts(story: FlightData) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _key_frames(story: FlightData) -> tuple[_KeyFrame, ...]:
-    if story.frames is None:
+def _key_frames(flight: FlightData) -> tuple[_KeyFrame, ...]:
+    if flight.frames is None:
         return ()
-    start = int(story.record.stamp_ns[0])
+    start = int(flight.record.stamp_ns[0])
     shown: dict[int, _KeyFrame] = {}
-    for tick, why in key_instants(story):
-        index = story.frames.latest(int(story.record.stamp_ns[tick]))
-        seconds = (int(story.frames.stamp_ns[index]) - start) / NANOSECONDS
+    for tick, why in key_instants(flight):
+        index = flight.frames.latest(int(flight.record.stamp_ns[tick]))
+        seconds = (int(flight.frames.stamp_ns[index]) - start) / NANOSECONDS
         if index not in shown or not shown[index].why:
-            shown[index] = _KeyFrame(picture_address(story.frames.images[index]), seconds, why)
+            shown[index] = _KeyFrame(picture_address(flight.frames.images[index]), seconds, why)
     return tuple(shown.values())
 
 

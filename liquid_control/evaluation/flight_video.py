@@ -1,5 +1,6 @@
-"""`flight.mp4`, which every browser plays, and a GIF for where only pictures are shown."""
+"""Video of a flight: `flight.mp4`, which every browser plays, and a GIF."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from PIL import Image, ImageDraw
 from liquid_control.errors import OutputError
 from liquid_control.evaluation.flight_data import FlightData, FrameTrack
 from liquid_control.evaluation.flight_figures import TRAIL_WIDTH_M, speed_colours
-from liquid_control.pages.video_file import fit_picture, write_movie
-from liquid_control.pages.video_style import (
+from liquid_control.files import atomic_write
+from liquid_control.pages.video import (
     BLUE,
     FAINT,
     HEIGHT,
@@ -25,6 +26,8 @@ from liquid_control.pages.video_style import (
     RED,
     TRAIL,
     TRUNK,
+    encode_video,
+    fit_picture,
     font,
 )
 from liquid_control.types import NANOSECONDS, Floats, Pixels
@@ -44,7 +47,7 @@ _MIRRORED = (1, 3)
 
 
 def labels(draw: ImageDraw.ImageDraw, neurons: int) -> None:
-    """Write what does not move."""
+    """Write the labels that do not change."""
     small = font(13)
     draw.text((MARGIN, _NUMBERS_TOP + 36), "speed, m/s", MUTED, small)
     draw.text((_WIND_LEFT, _NUMBERS_TOP + 36), "wind, m/s", MUTED, small)
@@ -55,7 +58,7 @@ def labels(draw: ImageDraw.ImageDraw, neurons: int) -> None:
 
 
 def numbers(draw: ImageDraw.ImageDraw, speed: float, wind: float, command: Floats) -> None:
-    """Write the numbers of one instant."""
+    """Write the values of one instant."""
     draw.text((MARGIN, _NUMBERS_TOP), f"{speed:.1f}", INK, font(30, bold=True))
     draw.text((_WIND_LEFT, _NUMBERS_TOP), f"{wind:.1f}", INK, font(30, bold=True))
     for row, value in enumerate(command):
@@ -69,15 +72,15 @@ def command_bars(panel: Pixels, command: Floats) -> None:
     middle = (left + right) // 2
     for row, ((_, full), value) in enumerate(zip(_BARS, command, strict=True)):
         y = _BARS_TOP + 8 + _ROW * row
-        share = float(np.clip(value / full, -1.0, 1.0)) * (-1 if row in _MIRRORED else 1)
-        end = middle + round(share * (right - left) / 2)
+        fraction = float(np.clip(value / full, -1.0, 1.0)) * (-1 if row in _MIRRORED else 1)
+        end = middle + round(fraction * (right - left) / 2)
         cv2.rectangle(panel, (left, y - 3), (right, y + 3), FAINT, -1)
         cv2.rectangle(panel, (min(middle, end), y - 3), (max(middle, end), y + 3), BLUE, -1)
         cv2.line(panel, (middle, y - 6), (middle, y + 6), MUTED, 1)
 
 
 def wind_arrow(panel: Pixels, wind: Floats) -> None:
-    """Draw where the wind blows to, north up; nothing in calm air."""
+    """Draw the direction the wind blows to, north up; nothing in calm air."""
     speed = float(np.linalg.norm(wind[:2]))
     if speed < 0.05:
         return
@@ -107,23 +110,23 @@ _UNIT = 1 << _SHIFT
 _STRIDE = 4
 _LARGE = 4
 _COURSE_M = 0.1
-"""Width of the line through targets, where there is no trail."""
+"""Width of the line through the targets if there is no trail."""
 _LEAST_RADIUS = 22
-"""In units: a little more than a pixel."""
+"""In units of 1/16 pixel: a little more than a pixel."""
 
 
 class MapInset:
     """Draws one flight's map into panels; north is up."""
 
-    def __init__(self, story: FlightData) -> None:
-        self._offset, self._scale = _fit(story)
-        self._story = story
-        self._path = self._pixels(story.record.position[:, :2])
-        speed = np.linalg.norm(story.record.velocity[:, :2], axis=1)
+    def __init__(self, flight: FlightData) -> None:
+        self._offset, self._scale = _fit(flight)
+        self._story = flight
+        self._path = self._pixels(flight.record.position[:, :2])
+        speed = np.linalg.norm(flight.record.velocity[:, :2], axis=1)
         self._colours = speed_colours(speed)
 
     def ground(self, panel: Pixels) -> None:
-        """Draw what does not move, drawn large and averaged down: trunks are only pixels wide."""
+        """Draw trail, trunks and targets, supersampled: trunks are only pixels wide."""
         height, width = panel.shape[:2]
         size = (width * _LARGE, height * _LARGE)
         large: Pixels = np.asarray(cv2.resize(panel, size), dtype=np.uint8)
@@ -136,7 +139,7 @@ class MapInset:
         panel[:] = cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA)
 
     def path(self, panel: Pixels, begin: int, end: int) -> int:
-        """Draw the path of whole strides from tick `begin` to `end`; return where it got to."""
+        """Draw the path in whole strides from tick `begin` to `end`; return its last tick."""
         for tick in range(begin, end - _STRIDE + 1, _STRIDE):
             colour = tuple(self._colours[tick].tolist())
             ends = self._path[tick].tolist(), self._path[tick + _STRIDE].tolist()
@@ -144,11 +147,11 @@ class MapInset:
         return begin + max(0, end - begin) // _STRIDE * _STRIDE
 
     def vehicle(self, panel: Pixels, tick: int) -> None:
-        """Draw where the vehicle is."""
+        """Draw the position of the vehicle."""
         cv2.circle(panel, self._path[tick].tolist(), 5 * _UNIT, INK, -1, cv2.LINE_AA, _SHIFT)
 
     def _discs(self, large: Pixels, places: Floats, colour: tuple[int, int, int]) -> None:
-        """Draw x, y and radius [N, 3] where they are inside the box."""
+        """Draw discs (x, y, radius) [N, 3] whose centre is inside the box."""
         left, top, right, bottom = (edge * _UNIT for edge in BOX)
         for (x, y), radius_m in zip(self._pixels(places[:, :2]), places[:, 2], strict=True):
             if left <= x <= right and top <= y <= bottom:
@@ -162,9 +165,9 @@ class MapInset:
         return np.asarray(np.round(at * _UNIT), dtype=np.int32)
 
 
-def _fit(story: FlightData) -> tuple[Floats, float]:
+def _fit(flight: FlightData) -> tuple[Floats, float]:
     """Return the offset [2] and the pixels per metre that fit trail and path into the box."""
-    points = np.concatenate([story.map.trail, story.record.position[:, :2]])
+    points = np.concatenate([flight.map.trail, flight.record.position[:, :2]])
     low, high = points.min(axis=0) - 1.0, points.max(axis=0) + 1.0
     left, top, right, bottom = BOX
     scale = float(min((right - left) / (high[0] - low[0]), (bottom - top) / (high[1] - low[1])))
@@ -173,19 +176,19 @@ def _fit(story: FlightData) -> tuple[Floats, float]:
 
 
 class Painter:
-    """Paints the pictures of one flight; what does not change is painted once.
+    """Paints the pictures of one flight; static parts are painted once.
 
     Args:
-        story: the flight.
+        flight: the flight.
         frames: its camera frames, at least one.
     """
 
-    def __init__(self, story: FlightData, frames: FrameTrack) -> None:
-        self._story = story
+    def __init__(self, flight: FlightData, frames: FrameTrack) -> None:
+        self._story = flight
         self._frames = frames
-        self._inset = MapInset(story)
-        self._speed = np.linalg.norm(story.record.velocity, axis=1)
-        self._wind = np.linalg.norm(story.record.wind[:, :2], axis=1)
+        self._inset = MapInset(flight)
+        self._speed = np.linalg.norm(flight.record.velocity, axis=1)
+        self._wind = np.linalg.norm(flight.record.wind[:, :2], axis=1)
         self._blank = self._backdrop()
         self._traced, self._traced_to = self._blank.copy(), 0
 
@@ -214,7 +217,7 @@ class Painter:
         return np.array(image)
 
     def _trace(self, tick: int) -> Pixels:
-        """Return a panel with the path up to a tick; pictures in order of time cost least."""
+        """Return a panel with the path up to a tick; ascending ticks are cheapest."""
         if tick < self._traced_to:
             self._traced, self._traced_to = self._blank.copy(), 0
         self._traced_to = self._inset.path(self._traced, self._traced_to, tick)
@@ -234,58 +237,56 @@ class Painter:
         return np.asarray(image)
 
 
-def write_video(path: Path, story: FlightData) -> Path:
-    """Write the flight in real time as H.264 with yuv420p, beside its place, then rename it there.
+def write_video(path: Path, flight: FlightData) -> Path:
+    """Write the flight in real time as H.264 with pixel format yuv420p.
 
     Args:
-        path: where to, ending in .mp4.
-        story: the flight; it must have frames.
+        path: of the video, ending in .mp4.
+        flight: the flight; it must have frames.
 
     Raises:
         OutputError: there are no frames, or the file cannot be written.
     """
-    rate = round(story.scenario.camera.rate_hz)
-    return write_movie(path, rate, _pictures(story, rate))
+    rate = round(flight.scenario.camera.rate_hz)
+    return encode_video(path, rate, _pictures(flight, rate))
 
 
 def write_gif(
-    path: Path, story: FlightData, from_s: float = 0.0, to_s: float = 8.0, width: int = 560
+    path: Path, flight: FlightData, from_s: float = 0.0, to_s: float = 8.0, width: int = 560
 ) -> Path:
-    """Write a stretch of the flight as a GIF that loops, ten pictures a second.
+    """Write a section of the flight as a looping GIF, ten pictures per second.
 
     Args:
-        path: where to, ending in .gif.
-        story: the flight; it must have frames.
-        from_s: where the stretch begins, s of the flight.
-        to_s: where it ends.
+        path: of the GIF, ending in .gif.
+        flight: the flight; it must have frames.
+        from_s: start of the section, s of the flight.
+        to_s: end of the section, s of the flight.
         width: of the pictures, pixels.
 
     Raises:
         OutputError: there are no frames, or the file cannot be written.
     """
     rate = 10
-    pictures = [_shrink(picture, width) for picture in _pictures(story, rate, from_s, to_s)]
+    pictures = [_shrink(picture, width) for picture in _pictures(flight, rate, from_s, to_s)]
     palette = _palette(pictures)
     images = [
         Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE)
         for picture in pictures
     ]
-    try:
-        images[0].save(
-            path, save_all=True, append_images=images[1:], duration=1000 // rate, loop=0
-        )
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    return path
+    content = io.BytesIO()
+    images[0].save(
+        content, "GIF", save_all=True, append_images=images[1:], duration=1000 // rate, loop=0
+    )
+    return atomic_write(path, content.getvalue())
 
 
 def _pictures(
-    story: FlightData, rate: int, from_s: float = 0.0, to_s: float = float("inf")
+    flight: FlightData, rate: int, from_s: float = 0.0, to_s: float = float("inf")
 ) -> Iterator[Pixels]:
-    if story.frames is None or not story.frames.images:
-        raise OutputError(f"{story.title}: expected camera frames to make a video of, got none")
-    painter = Painter(story, story.frames)
-    first, last = int(story.record.stamp_ns[0]), int(story.record.stamp_ns[-1])
+    if flight.frames is None or not flight.frames.images:
+        raise OutputError(f"{flight.title}: expected camera frames to make a video of, got none")
+    painter = Painter(flight, flight.frames)
+    first, last = int(flight.record.stamp_ns[0]), int(flight.record.stamp_ns[-1])
     begin = first + round(from_s * NANOSECONDS)
     end = min(last, first + round(to_s * NANOSECONDS)) if np.isfinite(to_s) else last
     for stamp_ns in range(begin, end + 1, NANOSECONDS // rate):
@@ -293,7 +294,7 @@ def _pictures(
 
 
 def _palette(pictures: list[Pixels]) -> Image.Image:
-    """Return 160 colours for all pictures; the panel's few bright pixels get their share."""
+    """Return 160 colours for all pictures, with enough for the panel's few bright pixels."""
     sample = np.concatenate(pictures[:: max(1, len(pictures) // 8)])
     rows, width = len(sample) // 16, sample.shape[1]
     ramps = np.linspace(FAINT, (BLUE, ORANGE, INK), rows).astype(np.uint8).swapaxes(0, 1)

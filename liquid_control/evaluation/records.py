@@ -1,7 +1,7 @@
-"""Flight records on disk: one compressed `.npz` a flight, checked when it is read back."""
+"""Flight records on disk: one compressed `.npz` per flight, validated when read."""
 
+import io
 import json
-import os
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from liquid_control.errors import OutputError
+from liquid_control.files import atomic_write
 from liquid_control.types import FlightRecord, FlightResult
 
 _WIDTHS: dict[str, int | None] = {
@@ -24,36 +25,30 @@ _WIDTHS: dict[str, int | None] = {
     "cross_track_m": None,
     "clearance_m": None,
 }
-"""Second dimension of each array; None where it has only one."""
+"""Second dimension of each array; None for one-dimensional arrays."""
 
 _DTYPES: dict[str, type] = {"stamp_ns": np.int64, "framed": np.bool_}
 """Types other than float64."""
 
 
 def save_record(path: Path, record: FlightRecord) -> Path:
-    """Write a record beside its place, then rename it there.
+    """Write a record, atomically.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
     arrays: dict[str, Any] = {name: np.asarray(getattr(record, name)) for name in _WIDTHS}
     arrays["result"] = np.array(json.dumps(asdict(record.result)))
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        beside.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-    return path
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    return atomic_write(path, content.getvalue(), parents=True)
 
 
 def load_record(path: Path) -> FlightRecord:
-    """Read a record back.
+    """Read a record.
 
     Raises:
-        OutputError: the file is missing, is not a record, or its arrays do not fit each other.
+        OutputError: the file is missing, is not a record, or its arrays have inconsistent shapes.
     """
     try:
         with np.load(path, allow_pickle=False) as content:

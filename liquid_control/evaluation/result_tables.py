@@ -1,4 +1,4 @@
-"""The tables that commands print."""
+"""Tables that commands print."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -37,9 +37,9 @@ def flights_table(
     """Return the table of single flights.
 
     Args:
-        rows: one a flight.
-        latencies: camera to command, p50 and p99 in ms, one a flight; None where not measured.
-        title: what stands above.
+        rows: one per flight.
+        latencies: camera to command, p50 and p99 in ms, one per flight; None if not measured.
+        title: of the table.
     """
     table = _table(title)
     table.add_column("flight")
@@ -65,13 +65,13 @@ def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
 
 
-def percent(share: float) -> str:
-    """Return a share in percent; 100 only if it is all, 0 only if it is nothing."""
-    if share in (0.0, 1.0):
-        return f"{100 * share:.0f} %"
-    return f"{min(max(100 * share, 0.1), 99.9):.1f} %"
+def percent(fraction: float) -> str:
+    """Return a fraction in percent; 100 % and 0 % are exact."""
+    if fraction in (0.0, 1.0):
+        return f"{100 * fraction:.0f} %"
+    return f"{min(max(100 * fraction, 0.1), 99.9):.1f} %"
 
 
 def metres(value: float) -> str:
-    """Return a length in metres, or a dash for none."""
+    """Return a length in metres, or a dash if it is not finite."""
     return f"{value:.2f} m" if isfinite(value) else "-"

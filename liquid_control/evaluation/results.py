@@ -1,7 +1,6 @@
-"""`results.json`, schema 1: rows, their summary, and all that is needed to get them again."""
+"""`results.json`, schema 1: rows, their summary, and the data needed to reproduce them."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime, timezone
@@ -12,8 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from liquid_control.errors import ConfigError, OutputError
+from liquid_control.errors import ConfigError
 from liquid_control.evaluation.campaign import FlightJob
+from liquid_control.files import atomic_write
 from liquid_control.provenance import git_revision, machine, package_versions
 from liquid_control.types import FlightResult
 
@@ -29,8 +29,8 @@ def results_document(
     """Return the content of `results.json`.
 
     Args:
-        command: the words of the command line that made the result.
-        config: the scenarios, campaigns and options that it ran with.
+        command: words of the command line.
+        config: scenarios, campaigns and options of the run.
         rows: one dataclass or mapping a flight (or measurement).
         summary: one dataclass or mapping an entry.
     """
@@ -48,25 +48,17 @@ def results_document(
 
 
 def write_results(path: Path, document: Mapping[str, Any]) -> Path:
-    """Write the document beside its place, then rename it there: never a half-written file.
+    """Write the document, atomically.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        beside.unlink(missing_ok=True) if beside.parent.is_dir() else None
-    return path
+    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+    return atomic_write(path, text, parents=True)
 
 
 def _plain(value: Any) -> Any:
-    """Return the value as JSON knows it; numbers that are not finite become null."""
+    """Return a value as plain JSON data; numbers that are not finite become None."""
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))
     if isinstance(value, BaseModel):
@@ -113,12 +105,12 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
 
 @dataclass(frozen=True, slots=True)
 class FlightRow:
-    """What one flight came to; field names are those of `results.json`, schema 1.
+    """Result of one flight; field names are those of `results.json`, schema 1.
 
     Attributes:
         min_clearance_m: infinite in a world without trees, written as null.
-        reason: `completed`, or why not, as in `FlightResult`.
-        bag: of the flight, from the results' folder; None where it was not recorded.
+        reason: `completed` or the reason of the failure, as in `FlightResult`.
+        bag: path relative to the results' folder; None if the flight was not recorded.
     """
 
     model: str
@@ -137,7 +129,7 @@ class FlightRow:
 
     @classmethod
     def of(cls, job: FlightJob, result: FlightResult, bag: str | None = None) -> "FlightRow":
-        """Put together what was asked for and what came of it."""
+        """Return the row of a job and its result."""
         return cls(
             model=job.model,
             entry=job.entry,
@@ -157,12 +149,12 @@ class FlightRow:
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
-    """All flights of one model through one entry.
+    """Statistics over the flights of one model and entry.
 
     Attributes:
-        success_rate: share of the n flights that succeeded, with Wilson's 95 % interval.
+        success_rate: fraction of the n flights that succeeded, with Wilson's 95 % interval.
         cross_track_rms_m: median over the flights; likewise the clearance and duration.
-        reasons: how often each reason ended a flight.
+        reasons: number of flights by reason.
     """
 
     model: str
@@ -183,7 +175,7 @@ class SummaryRow:
 
 
 def summarise(rows: Sequence[FlightRow]) -> list[SummaryRow]:
-    """Return one summary a model and entry, in the order in which they first come."""
+    """Return one summary per model and entry, in order of first appearance."""
     groups: dict[tuple[str, str], list[FlightRow]] = {}
     for row in rows:
         groups.setdefault((row.model, row.entry), []).append(row)

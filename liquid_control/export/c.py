@@ -1,9 +1,9 @@
-"""A controller as one C99 header, for machines without Python, with a program that tries it.
+"""Export of a controller as one C99 header with a test program, for machines without Python.
 
-Each synapse is stored with its four weights side by side, so that what the wiring leaves out takes
-neither memory nor time, and a compiler adds four maps at once. tanh is a rational function of our
-own: fitted to tanh on [-7.9, 7.9] for the least largest error by repeated weighted least squares,
-constant beyond. Evaluated in float32 it is within 3.5e-7 of tanh for every argument.
+Each existing synapse is stored with its four weights next to each other. Absent synapses take
+neither memory nor time, and a compiler can add four maps at once. tanh is a rational function,
+fitted to tanh on [-7.9, 7.9] with minimal largest error by repeated weighted least squares and
+constant outside. Evaluated in float32 it is within 3.5e-7 of tanh for every argument.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ TANH_LIMIT = 7.9
 TANH_ERROR = "3.5e-7"
 TANH_NUMERATOR = (0.999999974, 0.134444471, 0.00357169051, 2.19033252e-05, 1.52595501e-08)
 TANH_DENOMINATOR = (1.0, 0.467777693, 0.026164392, 0.000341173403, 8.53049515e-07)
-"""P and Q of x P(x^2) / Q(x^2), from the constant term up."""
+"""P and Q of x P(x^2) / Q(x^2), lowest power first."""
 
 WIDTH = 96
 
@@ -39,11 +39,11 @@ def controller_c(weights: CfCWeights, motors: MotorScaling, name: str) -> dict[s
 
     Args:
         weights: of the controller, mode `default`.
-        motors: what its outputs stand for.
-        name: of the model, for the header's first line.
+        motors: ranges of its outputs.
+        name: name of the model, for the first line of the header.
 
     Raises:
-        CellError: the weights are of another mode, or have more outputs than there are motors.
+        CellError: the weights have another mode, or their number of outputs is not that of motors.
     """
     if weights.mode is not Mode.DEFAULT:
         raise CellError(f"expected a CfC in mode 'default', got {weights.mode.value!r}")
@@ -85,13 +85,13 @@ def _facts(weights: CfCWeights, motors: MotorScaling, name: str) -> dict[str, ob
 
 
 def _synapses(weights: CfCWeights) -> tuple[list[int], list[int], NDArray[np.float32]]:
-    """Return synapses of each neuron, where each comes from, and its weights [S, 4]."""
+    """Return the number of synapses of each neuron, their source indices and weights [S, 4]."""
     wiring, counts, sources, values = weights.wiring, [], [], []
     for index, (own, layer) in enumerate(zip(wiring.slices, weights.layers, strict=True)):
         before = list(range(wiring.inputs + own.start, wiring.inputs + own.stop))
         fresh = wiring.inputs + wiring.neurons
-        heard = wiring.slices[index - 1] if index else slice(-fresh, wiring.inputs - fresh)
-        places = np.array([*range(fresh + heard.start, fresh + heard.stop), *before])
+        inputs = wiring.slices[index - 1] if index else slice(-fresh, wiring.inputs - fresh)
+        places = np.array([*range(fresh + inputs.start, fresh + inputs.stop), *before])
         for neuron in range(own.stop - own.start):
             present = np.flatnonzero(layer.weight[:, neuron].any(axis=0))
             counts.append(len(present))
@@ -101,7 +101,7 @@ def _synapses(weights: CfCWeights) -> tuple[list[int], list[int], NDArray[np.flo
 
 
 def _trial(weights: CfCWeights) -> dict[str, object]:
-    """Return a short sequence of irregular time steps and what the reference answers."""
+    """Return a short sequence of irregular time steps and the states of the reference."""
     wiring = weights.wiring
     rng = stream(0, "export.c")
     x = rng.uniform(-1, 1, (TRIAL_STEPS, wiring.inputs)).astype(np.float32)
@@ -132,7 +132,7 @@ def _digest(weights: CfCWeights) -> str:
 
 
 def _number(value: float) -> str:
-    """Return a float constant that reads back as the same float32."""
+    """Return a C constant that parses to the same float32."""
     text = f"{np.float32(value):.9g}"
     return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
 

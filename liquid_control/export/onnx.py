@@ -1,4 +1,4 @@
-"""ONNX graphs from arrays, without torch: what the flight encoder and other runtimes load."""
+"""ONNX graphs from arrays, without torch, for the flight encoder and other runtimes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from liquid_control.command.motors import MotorScaling
 from liquid_control.errors import CellError, ModelError
 from liquid_control.liquid.weights import MAPS, CfCWeights, Mode
-from liquid_control.perception.network_spec import PerceptionSpec
+from liquid_control.perception import PerceptionSpec
 
 OPSET = 17
 IR_VERSION = 8
@@ -20,7 +20,7 @@ Arrays = Mapping[str, NDArray[np.float32]]
 
 
 class _Graph:
-    """Collects nodes and constants, one value a node."""
+    """Builder of a graph; every node has one output."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -106,7 +106,7 @@ def controller_graph(weights: CfCWeights, motors: MotorScaling) -> bytes:
     `liquid_control.liquid.reference`.
 
     Raises:
-        CellError: the weights are of another mode than `default`.
+        CellError: the mode of the weights is not `default`.
     """
     if weights.mode is not Mode.DEFAULT:
         raise CellError(f"expected a CfC in mode 'default', got {weights.mode.value!r}")

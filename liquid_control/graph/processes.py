@@ -1,11 +1,13 @@
-"""Child processes that never outlive us, and that are ended kindly first."""
+"""Child processes that run nodes, end with their parent, and have a ROS domain of their own."""
 
 import ctypes
 import fcntl
+import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,14 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from liquid_control.config import project_file
 from liquid_control.errors import GraphError
+from liquid_control.stall_timer import StallTimer, cpu_time_s
 
 TERM_TIMEOUT_S = 3.0
-"""Between SIGTERM and SIGKILL when somebody waits for the end."""
+"""Between SIGTERM and SIGKILL while a user waits; counted by the rule of `stall_timer`."""
 FLUSH_TIMEOUT_S = 20.0
-"""The same after a complete flight: a busy machine still closes the bag."""
+"""The same after a complete flight, whose bag the recorder still closes."""
+POLL_PERIOD_S = 0.02
 _LEAKED = ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH")
-"""What ROS wheels leave in the environment, and what would keep a child from finding its own."""
+"""Variables that ROS wheels set for this process; a child must find its own libraries."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -31,8 +36,8 @@ class Process:
 
     Attributes:
         name: of the node, for messages.
-        child: its handle; stdout is a pipe where it was asked for.
-        log: where its stderr goes.
+        child: its handle; stdout is a pipe where that was requested.
+        log: file with its stderr.
     """
 
     name: str
@@ -46,6 +51,10 @@ class Process:
         line = (errors or lines or ["no output"])[-1]
         return line.rpartition("]: ")[2].strip()
 
+    def exit_message(self) -> str:
+        """Return its exit status and its last error line."""
+        return f"{self.name} ended with status {self.child.poll()}: {self.last_error_line()}"
+
 
 def _read(path: Path) -> str:
     try:
@@ -54,23 +63,66 @@ def _read(path: Path) -> str:
         return ""
 
 
+def node_command(
+    module: str, parameters: Mapping[str, object], parameter_file: Path | None = None
+) -> list[str]:
+    """Return the command line of a node.
+
+    Args:
+        module: Python module that runs it, such as `liquid_control.nodes.guard_node`.
+        parameters: by name; they take precedence over the file.
+        parameter_file: YAML; None for none.
+    """
+    command = [sys.executable, "-m", module, "--ros-args"]
+    if parameter_file is not None:
+        command += ["--params-file", str(parameter_file)]
+    for name, value in parameters.items():
+        command += ["-p", f"{name}:={json.dumps(value)}"]
+    return command
+
+
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return our environment for a child: without what ROS wheels leaked, with some more."""
+    """Return this process's environment for a child: without leaked variables, with `extra`."""
     leaked = _LEAKED if _LEAKED[0] in os.environ else ()
     return {key: value for key, value in os.environ.items() if key not in leaked} | dict(extra)
 
 
-def start(
-    name: str, words: Sequence[str], environment: Mapping[str, str], log: Path, heard: bool
+def ros_variables(domain: int) -> dict[str, str]:
+    """Return the environment variables of a graph that is on this machine alone.
+
+    Args:
+        domain: ROS domain.
+    """
+    profiles = str(project_file("config/fastdds.xml"))
+    return {
+        "ROS_DOMAIN_ID": str(domain),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "FASTRTPS_DEFAULT_PROFILES_FILE": profiles,
+        "FASTDDS_DEFAULT_PROFILES_FILE": profiles,
+    }
+
+
+def node_environment(domain: int) -> dict[str, str]:
+    """Return the environment of a node: this process's Python path, in a ROS domain."""
+    path = os.pathsep.join(path for path in sys.path if path)
+    return clean_environment(ros_variables(domain) | {"PYTHONPATH": path})
+
+
+def start_process(
+    name: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    pipe_stdout: bool = False,
 ) -> Process:
-    """Start a process that gets SIGTERM when we die, even by SIGKILL.
+    """Start a process that receives SIGTERM when this one dies, even by SIGKILL.
 
     Args:
         name: for messages.
-        words: the command line.
+        command: the command line.
         environment: complete.
         log: file for its stderr.
-        heard: whether its stdout is a pipe for us; else it joins the log.
+        pipe_stdout: whether its stdout is a pipe to this process; else it joins the log.
     """
     prctl = ctypes.CDLL(None).prctl
     parent = os.getpid()
@@ -82,9 +134,9 @@ def start(
 
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as errors:
-        out: int | IO[str] = subprocess.PIPE if heard else errors
+        out: int | IO[str] = subprocess.PIPE if pipe_stdout else errors
         child = subprocess.Popen(
-            list(words),
+            list(command),
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -95,57 +147,79 @@ def start(
     return Process(name, child, log)
 
 
-def end(processes: Iterable[Process], term_timeout_s: float = TERM_TIMEOUT_S) -> dict[str, int]:
-    """End processes with SIGTERM, after a while with SIGKILL; return their exit statuses."""
-    ending = list(processes)
-    for process in ending:
+def end_processes(
+    processes: Iterable[Process], term_timeout_s: float = TERM_TIMEOUT_S
+) -> dict[str, int]:
+    """End processes with SIGTERM, idle ones after a time with SIGKILL; return exit statuses.
+
+    Args:
+        processes: any that have ended already included.
+        term_timeout_s: longest idle time before SIGKILL, s.
+    """
+    children = list(processes)
+    for process in children:
         if process.child.poll() is None:
             process.child.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + term_timeout_s
-    for process in ending:
-        try:
-            process.child.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+    wait_for_end(children, term_timeout_s)
+    for process in children:
+        if process.child.poll() is None:
             process.child.kill()
-            process.child.wait()
+        process.child.wait()
         if process.child.stdout is not None:
             process.child.stdout.close()
-    return {process.name: process.child.returncode for process in ending}
+    return {process.name: process.child.returncode for process in children}
 
 
-FIRST, LAST = 1, 101
-"""Domains whose ports lie below Linux's ephemeral ones."""
+def wait_for_end(processes: Iterable[Process], limit_s: float) -> bool:
+    """Wait until processes have ended by themselves; return False if they stay idle.
+
+    Args:
+        processes: any that have ended already included.
+        limit_s: longest idle time, s.
+    """
+    pids = [process.child.pid for process in processes]
+    timer = StallTimer(limit_s, lambda: cpu_time_s(pids))
+    waiting = list(processes)
+    while waiting := [process for process in waiting if process.child.poll() is None]:
+        if timer.expired(len(waiting)):
+            return False
+        time.sleep(POLL_PERIOD_S)
+    return True
+
+
+_FIRST, _LAST = 1, 101
+"""Domains whose ports are below Linux's ephemeral ones."""
 
 
 @contextmanager
 def free_domain() -> Iterator[int]:
-    """Yield a domain that nobody uses, and keep it until the end.
+    """Yield a ROS domain that no process uses, and reserve it until the end.
 
     Raises:
-        GraphError: all are taken.
+        GraphError: all domains are in use.
     """
-    count = LAST - FIRST + 1
+    count = _LAST - _FIRST + 1
     for offset in range(count):
-        domain = FIRST + (os.getpid() + offset) % count
+        domain = _FIRST + (os.getpid() + offset) % count
         lock = os.open(_lock_file(domain), os.O_CREAT | os.O_RDWR, 0o666)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _silent(domain):
+            if _is_unused(domain):
                 yield domain
                 return
         except BlockingIOError:
             continue
         finally:
             os.close(lock)
-    raise GraphError(f"expected a free ROS domain from {FIRST} to {LAST}, all are taken")
+    raise GraphError(f"expected a free ROS domain from {_FIRST} to {_LAST}, all are in use")
 
 
 def _lock_file(domain: int) -> Path:
     return Path(tempfile.gettempdir()) / f"liquid_control-{os.getuid()}-domain-{domain}.lock"
 
 
-def _silent(domain: int) -> bool:
-    """Return whether no participant listens on the port that the first of a domain takes."""
+def _is_unused(domain: int) -> bool:
+    """Return whether no participant has bound the port that the first of a domain takes."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind(("", 7410 + 250 * domain))

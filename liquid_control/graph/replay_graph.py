@@ -1,32 +1,35 @@
-"""`liquid-control replay --live`: a bag through the real nodes, each in a process of its own."""
+"""One replay of a bag through the ROS 2 graph, and its comparison with the offline replay."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from liquid_control.bags.bag import open_bag
-from liquid_control.bags.topics import load_rules, resolve
-from liquid_control.graph.flight_graph import FlightProgress, run_graph
+from liquid_control.bags import Losses, load_rules, open_bag, read_flight, resolve
+from liquid_control.graph.node_graph import ProgressCallback, run_graph
 from liquid_control.policy import Policy, load_model
+
+if TYPE_CHECKING:
+    from liquid_control.replay.comparison import Identity
+    from liquid_control.replay.tracks import Track
 
 REPLAY = "replay_node"
 
 
 @dataclass(frozen=True)
 class ReplayPlan:
-    """What to replay through the graph and how.
+    """A replay through the graph.
 
     Attributes:
         bag: file or folder.
         model: folder.
-        out_dir: for logs and for the bag of the replay.
-        mode: lockstep or realtime.
-        rate: recorded seconds in a second, in real time.
-        record: whether to write the bag of the replay.
+        out_dir: receives `replay.mcap` and `log/`.
+        mode: `lockstep` or `realtime`.
+        rate: recorded seconds per second, in real time.
+        record: whether to write a bag of the replay.
         start_s: where to begin, s after the bag's start.
-        duration_s: how much of it, s; 0 for all.
-        presets: of topics, by name or path.
+        duration_s: how much to replay, s; 0 for all.
+        presets: topic presets, by name or path.
         flags: topic by role.
         envelope: parameters of the guard.
     """
@@ -45,12 +48,12 @@ class ReplayPlan:
 
     @property
     def bag_path(self) -> Path:
-        """The bag of the replay."""
+        """File of the replay's bag."""
         return self.out_dir / "replay.mcap"
 
     @property
     def nodes(self) -> dict[str, dict[str, object]]:
-        """Parameters of each process."""
+        """Parameters of each node."""
         policy: dict[str, object] = {"model": str(self.model.resolve()), "autostart": True}
         nodes: dict[str, dict[str, object]] = {
             "guard_node": dict(self.envelope),
@@ -71,34 +74,65 @@ class ReplayPlan:
             "topics": list(self.presets),
             "topic": [f"{role}={topic}" for role, topic in self.flags.items()],
         }
-        nodes[REPLAY] |= {name: words for name, words in lists.items() if words}
+        nodes[REPLAY] |= {name: values for name, values in lists.items() if values}
         return nodes
 
 
+@dataclass(frozen=True)
+class GraphReplay:
+    """A replay that went through the graph.
+
+    Attributes:
+        statistics: mode, frames, frames_lost, frames_late, latency_ms (p50, p99, max), jumps,
+            wall_s.
+        losses: number of unusable parts of the bag, by kind.
+        bag: file of the replay's bag; None unless recorded.
+    """
+
+    statistics: Mapping[str, Any]
+    losses: Mapping[str, int]
+    bag: Path | None
+
+
 def replay_through_graph(
-    plan: ReplayPlan, on_progress: Callable[[FlightProgress], None] | None = None
-) -> dict[str, Any]:
-    """Replay a bag through perception, controller and guard, in processes of their own.
+    plan: ReplayPlan, on_progress: ProgressCallback | None = None
+) -> GraphReplay:
+    """Replay a bag through perception, controller and guard, each in a process of its own.
 
     Args:
-        plan: what and how.
-        on_progress: hears `{"event": "progress", "position_s", "duration_s"}` some times a second.
-
-    Returns:
-        `statistics` (mode, frames, frames_lost, frames_late, latency_ms p50, p99 and max, jumps,
-        wall_s), `losses` (by kind) and `bag` (the path; None unless recorded).
+        plan: the replay.
+        on_progress: receives `{"event": "progress", "position_s", "duration_s"}` several times a
+            second.
 
     Raises:
         BagError: the bag cannot be read, or has no camera.
-        ConfigError: a preset or a role is not known.
+        ConfigError: a preset or a role is unknown.
         ModelError: the model does not load.
         GraphError: a process did not start, died, or stopped answering.
     """
     Policy(load_model(plan.model))
     resolve(open_bag(plan.bag), load_rules(plan.presets, plan.flags))
     done = run_graph(plan, on_progress)
-    return {
-        "statistics": done["statistics"],
-        "losses": done["losses"],
-        "bag": plan.bag_path if plan.record else None,
-    }
+    bag = plan.bag_path if plan.record else None
+    return GraphReplay(done["statistics"], done["losses"], bag)
+
+
+def compare_with_offline(live: GraphReplay, offline: "Track") -> "Identity":
+    """Compare the answers of the graph with those of the offline replay, bit for bit.
+
+    In real time the guard uses its own timer, so only the policy's answers are compared.
+
+    Args:
+        live: a recorded replay.
+        offline: the same bag replayed on this machine, with the same model.
+    """
+    from liquid_control.replay import RecordingCollector, replay
+    from liquid_control.replay.comparison import identity
+
+    assert live.bag is not None
+    bag, collector = open_bag(live.bag), RecordingCollector()
+    replay(read_flight(bag, resolve(bag, load_rules()), Losses()), [collector])
+    answers = collector.recorded().track
+    if live.statistics["mode"] != "lockstep":
+        answers, offline = (replace(t, guarded=t.guarded.empty()) for t in (answers, offline))
+    return identity(offline, answers)

@@ -1,7 +1,7 @@
-"""Liquid networks: wirings as data, the NumPy CfC that specifies the rest, the flight step.
+"""Liquid networks without PyTorch: wirings, weights, the reference CfC and the flight step.
 
-The torch twin for training is in `liquid.torch_cell`, which imports torch; reading ncps weights
-is in `liquid.ncps`.
+The trainable cell is `liquid_control.cores.WiredCfC`; `liquid_control.liquid.ncps_wiring` reads
+wirings and weights of ncps.
 """
 
 from liquid_control.liquid.flight_step import FlightCfC

@@ -1,4 +1,4 @@
-"""What a recurrent core accepts, checked once for every backend."""
+"""Checks of the arguments of a recurrent core, shared by every backend."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,62 +8,58 @@ from numpy.typing import NDArray
 
 from liquid_control.errors import CellError
 
+Shape = Sequence[int]
 
-def check_step(
-    inputs: int, neurons: int, x: Sequence[int], state: Sequence[int], dt: NDArray[Any]
-) -> None:
-    """Check the arguments of one step.
+
+def check_step(inputs: int, neurons: int, x: Shape, state: Shape, dt: Shape) -> None:
+    """Check the shapes of one step.
 
     Args:
         inputs: number of features that the core takes.
         neurons: size of its state.
         x: shape of the features, expected [B, inputs].
         state: shape of the state, expected [B, neurons].
-        dt: elapsed seconds, expected [B], >= 0 and finite.
+        dt: shape of the elapsed seconds, expected [B].
 
     Raises:
-        CellError: something does not fit; the message says what was expected and what came.
+        CellError: a shape does not fit; the message states the expected and the received shape.
     """
     if len(x) != 2 or x[1] != inputs:
         raise CellError(f"expected features of shape (batch, {inputs}), got {tuple(x)}")
-    _check_state(x[0], neurons, state)
-    _check_dt((x[0],), dt)
+    _check_shape("a state", state, (x[0], neurons))
+    _check_shape("dt", dt, (x[0],))
 
 
 def check_sequence(
-    inputs: int,
-    neurons: int,
-    x: Sequence[int],
-    state: Sequence[int],
-    dt: NDArray[Any],
-    mask: NDArray[Any] | None,
+    inputs: int, neurons: int, x: Shape, state: Shape, dt: Shape, mask: Shape | None
 ) -> None:
-    """Check the arguments of a sequence, as `check_step` with a time axis after the batch's.
+    """Check the shapes of a sequence: as `check_step`, with a time axis after the batch axis.
 
     Raises:
-        CellError: something does not fit; the message says what was expected and what came.
+        CellError: a shape does not fit; the message states the expected and the received shape.
     """
     if len(x) != 3 or x[2] != inputs:
         raise CellError(f"expected features of shape (batch, time, {inputs}), got {tuple(x)}")
-    _check_state(x[0], neurons, state)
-    _check_dt((x[0], x[1]), dt)
-    if mask is None:
-        return
-    if tuple(mask.shape) != (x[0], x[1]):
-        raise CellError(f"expected a mask of shape {(x[0], x[1])}, got {tuple(mask.shape)}")
-    if mask.dtype != np.bool_:
-        raise CellError(f"expected a mask of booleans, got {mask.dtype}")
+    _check_shape("a state", state, (x[0], neurons))
+    _check_shape("dt", dt, (x[0], x[1]))
+    if mask is not None:
+        _check_shape("a mask", mask, (x[0], x[1]))
 
 
-def _check_state(batch: int, neurons: int, state: Sequence[int]) -> None:
-    if tuple(state) != (batch, neurons):
-        raise CellError(f"expected a state of shape {(batch, neurons)}, got {tuple(state)}")
-
-
-def _check_dt(shape: tuple[int, ...], dt: NDArray[Any]) -> None:
-    if np.shape(dt) != shape:
-        raise CellError(f"expected dt of shape {shape}, got {np.shape(dt)}")
+def check_elapsed(dt: NDArray[Any]) -> None:
+    """Raise CellError unless all elapsed seconds are finite and >= 0."""
     valid = np.isfinite(dt) & (np.asarray(dt) >= 0.0)
     if not valid.all():
         bad = np.asarray(dt)[~valid].flat[0]
         raise CellError(f"expected dt in seconds, finite and >= 0, got {bad}")
+
+
+def check_mask_type(dtype: object, boolean: object) -> None:
+    """Raise CellError unless the dtype of a mask is the backend's boolean dtype."""
+    if dtype != boolean:
+        raise CellError(f"expected a mask of booleans, got {dtype}")
+
+
+def _check_shape(name: str, got: Shape, expected: tuple[int, ...]) -> None:
+    if tuple(got) != expected:
+        raise CellError(f"expected {name} of shape {expected}, got {tuple(got)}")

@@ -1,14 +1,14 @@
-"""One step of the wired CfC for flight: one sample, float32, as few array operations as it takes.
+"""One step of the wired CfC for flight: one sample, float32, few array operations.
 
-NumPy spends most of such a step on calls, so the step is arranged to need few of them. With
+NumPy spends most of such a step on call overhead; the step is arranged to need few calls. With
 v = time_a * dt + time_b and sigma(v) = (1 + tanh(v / 2)) / 2, twice the new state of a layer is
 
     2 h' = tanh(ff1) * (1 + tanh(-v / 2)) + tanh(ff2) * (1 + tanh(v / 2)).
 
-The four arguments of tanh are linear in [u, h, 1, dt u, dt h, dt], so one product with stacked
-weights gives them for all layers, except what a layer hears from the layer before, which is a
-product of its own. Agrees with `liquid_control.liquid.reference` to rounding; the same inputs give
-the same bits in every process of a machine.
+The four arguments of tanh are linear in [u, h, 1, dt u, dt h, dt]. One product with stacked
+weights gives them for all layers, except for the contribution of the preceding layer, which is a
+separate product. The results agree with `liquid_control.liquid.reference` to rounding; the same
+inputs give the same bits in every process on a machine.
 """
 
 from dataclasses import dataclass
@@ -28,21 +28,21 @@ MAP_ROWS = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """One layer of H neurons as views into arrays that all layers share.
+    """One layer of H neurons as views into the common arrays of all layers.
 
     Attributes:
-        arguments: [4 H], of the four tanh, and then their values.
-        targets: [2 H], the former half of `arguments`: tanh(ff1), tanh(ff2).
-        shares: [2 H], the latter half: twice 1 - s and twice s.
-        first: [H], the part of the new state that comes from ff1.
-        second: [H], from ff2.
-        doubled: [H], where twice the new state goes.
+        arguments: [4 H], arguments of the four tanh, overwritten with their values.
+        targets: [2 H], first half of `arguments`: tanh(ff1), tanh(ff2).
+        gates: [2 H], second half: twice 1 - s and twice s.
+        first: [H], contribution of ff1 to the new state.
+        second: [H], contribution of ff2.
+        doubled: [H], destination of twice the new state.
         ones: [2 H].
     """
 
     arguments: Array
     targets: Array
-    shares: Array
+    gates: Array
     first: Array
     second: Array
     doubled: Array
@@ -51,23 +51,23 @@ class Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Link:
-    """What a layer of H neurons hears from the K neurons of the layer before.
+    """Contribution of the K neurons of the preceding layer to a layer of H neurons.
 
     Attributes:
-        product: [4 H, 2 K].
-        source: [2 K], `fresh` and `timed` together.
-        fresh: [K], twice the new state of the layer before.
+        weight: [4 H, 2 K].
+        source: [2 K], `fresh` and `timed` concatenated.
+        fresh: [K], twice the new state of the preceding layer.
         timed: [K], the same times dt.
         ticks: [K], dt in time units.
-        heard: [4 H], the product.
+        product: [4 H], the product of weight and source.
     """
 
-    product: Array
+    weight: Array
     source: Array
     fresh: Array
     timed: Array
     ticks: Array
-    heard: Array
+    product: Array
 
 
 def block(arguments: Array, doubled: Array, own: slice) -> Block:
@@ -77,7 +77,7 @@ def block(arguments: Array, doubled: Array, own: slice) -> Block:
     return Block(
         arguments=mine,
         targets=mine[: 2 * size],
-        shares=mine[2 * size :],
+        gates=mine[2 * size :],
         first=mine[:size],
         second=mine[size : 2 * size],
         doubled=doubled[2 * own.start : 2 * own.start + size],
@@ -86,19 +86,19 @@ def block(arguments: Array, doubled: Array, own: slice) -> Block:
 
 
 def link(weights: CfCWeights, index: int, doubled: Array, ticks: Array) -> Link | None:
-    """Return what layer `index` hears from the layer before; None for the first layer."""
+    """Return the link of the preceding layer to layer `index`; None for the first layer."""
     if index == 0:
         return None
     before = weights.wiring.slices[index - 1]
     count = before.stop - before.start
     source = doubled[2 * before.start : 2 * before.stop]
-    product = _rows(weights.layers[index].weight[:, :, :count] * np.float32(0.5))
-    heard = np.zeros(len(product), dtype=np.float32)
-    return Link(product, source, source[:count], source[count:], ticks[:count], heard)
+    weight = _rows(weights.layers[index].weight[:, :, :count] * np.float32(0.5))
+    product = np.zeros(len(weight), dtype=np.float32)
+    return Link(weight, source, source[:count], source[count:], ticks[:count], product)
 
 
 def joint_product(weights: CfCWeights) -> Array:
-    """Return the rows of all layers by the columns of [x, state, 1] and of the same times dt."""
+    """Return the weights of all layers: columns for [x, state, 1], then for the same times dt."""
     wiring = weights.wiring
     width = wiring.inputs + wiring.neurons + 1
     blocks = []
@@ -115,7 +115,7 @@ def joint_product(weights: CfCWeights) -> Array:
 
 
 def positions(weights: CfCWeights) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where twice the new states lie in `doubled`, and twice the gates in `arguments`."""
+    """Return the indices of the new states in `doubled` and of the gates in `arguments`."""
     states, gates = [], []
     for own in weights.wiring.slices:
         size = own.stop - own.start
@@ -127,24 +127,24 @@ def positions(weights: CfCWeights) -> tuple[NDArray[np.int64], NDArray[np.int64]
 def _rows(stacked: Array) -> Array:
     """Return four maps [4, H, K] as rows [4 H, 2 K], columns for u and for dt u."""
     ff1, ff2, time_a, time_b = stacked
-    none = np.zeros_like(ff1)
+    zeros = np.zeros_like(ff1)
     now = np.concatenate([ff1, ff2, -0.5 * time_b, 0.5 * time_b])
-    timed = np.concatenate([none, none, -0.5 * time_a, 0.5 * time_a])
+    timed = np.concatenate([zeros, zeros, -0.5 * time_a, 0.5 * time_a])
     return np.ascontiguousarray(np.concatenate([now, timed], axis=1), dtype=np.float32)
 
 
 class FlightCfC:
-    """A wired CfC that steps one sample at a time.
+    """Wired CfC that steps one sample at a time.
 
-    The instance holds scratch memory and nothing else that changes: results depend on the
-    arguments only, and one instance serves one thread.
+    The instance changes only its scratch memory: results depend on the arguments alone. Each
+    thread needs its own instance.
     """
 
     def __init__(self, weights: CfCWeights) -> None:
-        """Lay out weights and scratch memory.
+        """Allocate weights and scratch memory.
 
         Raises:
-            CellError: the weights are of another mode than `default`, the one that flies.
+            CellError: the mode of the weights is not `default`, the only mode for flight.
         """
         if weights.mode is not Mode.DEFAULT:
             raise CellError(f"expected a CfC in mode 'default', got {weights.mode.value!r}")
@@ -181,7 +181,7 @@ class FlightCfC:
             x: features, float32 [I].
             state: float32 [N], neurons in the order of the wiring's layers; the last layer is the
                 output.
-            dt: elapsed seconds since the step before, >= 0.
+            dt: elapsed seconds since the previous step, >= 0.
 
         Returns:
             The new state, float32 [N], and the time gates s, float32 [N] in [0, 1].
@@ -195,14 +195,14 @@ class FlightCfC:
         self._ticks.fill(dt / self.weights.time_unit_s)
         np.multiply(self._now, self._ticks, self._timed)
         self._product.dot(self._joined, self._arguments)
-        for heard, own in self._layers:
-            if heard is not None:
-                np.multiply(heard.fresh, heard.ticks, heard.timed)
-                heard.product.dot(heard.source, heard.heard)
-                np.add(own.arguments, heard.heard, own.arguments)
+        for before, own in self._layers:
+            if before is not None:
+                np.multiply(before.fresh, before.ticks, before.timed)
+                before.weight.dot(before.source, before.product)
+                np.add(own.arguments, before.product, own.arguments)
             np.tanh(own.arguments, own.arguments)
-            np.add(own.shares, own.ones, own.shares)
-            np.multiply(own.targets, own.shares, own.targets)
+            np.add(own.gates, own.ones, own.gates)
+            np.multiply(own.targets, own.gates, own.targets)
             np.add(own.first, own.second, own.doubled)
         after, gates = self._doubled.take(self._state_at), self._arguments.take(self._gates_at)
         np.multiply(after, self._half, after)

@@ -1,10 +1,10 @@
-"""Read the weights of an ncps wired CfC into our cell, which then computes what ncps computes.
+"""Conversion of ncps wirings and the weights of wired ncps CfCs to those of this package.
 
-ncps 1.0.1 orders a wired cell's state by layers (inter, command, motor), as we do, and numbers
-the neurons of its wiring from the motor neurons on, which we do not. Its wired CfC feeds the
-neurons of a layer with all previous states of that layer, whatever recurrent synapses the wiring
-has there, and leaves the time gates unmasked: `Masking.NCPS`. Its `timespans` are in time units;
-ours are seconds over `time_unit_s`.
+ncps 1.0.1 and this package order the state of a wired cell by layers (inter, command, motor). ncps
+numbers the neurons of its wiring starting with the motor neurons; this package does not. The wired
+CfC of ncps feeds the neurons of a layer with all previous states of that layer, regardless of the
+wiring's recurrent synapses, and leaves the time gates unmasked: `Masking.NCPS`. The `timespans` of
+ncps are in time units; dt here is in seconds and is divided by `time_unit_s`.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from liquid_control.liquid.wiring import Layer, Wiring
 
 
 class NcpsWiring(Protocol):
-    """What is read of an `ncps.wirings.Wiring` that has been built."""
+    """Protocol for a built `ncps.wirings.Wiring`."""
 
     num_layers: int
     output_dim: int | None
@@ -43,10 +43,10 @@ class NcpsWiring(Protocol):
 
 
 def wiring_from_ncps(wiring: NcpsWiring) -> Wiring:
-    """Return a built ncps wiring as data, neurons in the order of its layers.
+    """Return a built ncps wiring as a `Wiring`, neurons in the order of its layers.
 
-    A layer with neurons of several roles, as in ncps's fully connected and random wirings, becomes
-    a layer for each role, the motor neurons last: these are the outputs.
+    A layer with neurons of several roles, as in the fully connected and random wirings of ncps, is
+    split into one layer per role. The motor neurons come last: they are the outputs.
 
     Raises:
         CellError: the wiring has not been built for a number of inputs, or has no outputs.
@@ -80,15 +80,15 @@ def weights_from_ncps(
     time_unit_s: float = 1.0,
     mode: Mode = Mode.DEFAULT,
 ) -> CfCWeights:
-    """Return the weights of a wired `ncps.torch.CfC` as our weights.
+    """Return the weights of a wired `ncps.torch.CfC` as `CfCWeights`.
 
     Args:
         state_dict: of the module, tensors or arrays, named `rnn_cell.layer_0.ff1.weight` and so
             on.
-        wiring: the module's, from `wiring_from_ncps` or drawn by `auto_ncp` with the same
+        wiring: wiring of the module, from `wiring_from_ncps` or from `auto_ncp` with the same
             arguments.
-        time_unit_s: seconds that one of ncps's timespans stands for.
-        mode: the module's; its weights do not tell `default` from `no_gate`.
+        time_unit_s: seconds per unit of the timespans of ncps.
+        mode: mode of the module; its weights do not distinguish `default` from `no_gate`.
 
     Raises:
         CellError: a tensor is missing or does not fit the wiring.
@@ -112,7 +112,7 @@ def maps_from_ncps(
         Weights [M, H, K], biases [M, H], and w_tau and A [2, H] in mode `pure`.
 
     Raises:
-        CellError: a tensor is missing, or there are tensors of another mode.
+        CellError: a tensor is missing, or the tensors belong to another mode.
     """
     if mode is not Mode.PURE and f"{prefix}.w_tau" in state_dict:
         raise CellError(f"expected an ncps CfC in mode {mode.value!r}, got one in mode 'pure'")

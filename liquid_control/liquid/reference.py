@@ -1,25 +1,25 @@
-"""The wired CfC in plain NumPy: the specification that every other backend is compared with.
+"""Wired CfC in plain NumPy: the specification for every other backend.
 
 One layer with input u and own previous state h is the gated closed form of Hasani et al. 2022
 (doi 10.1038/s42256-022-00556-7, arXiv 2106.13898),
 
     x(t) = sigma(-f t) * g + (1 - sigma(-f t)) * h,
 
-with g = tanh(ff1), h = tanh(ff2) and f t = time_a * t + time_b, all four linear in [u, h]:
+with g = tanh(ff1), h = tanh(ff2) and f t = time_a * t + time_b, all four maps linear in [u, h]:
 
     s  = sigma(time_a * dt / time_unit + time_b)
     h' = tanh(ff1) * (1 - s) + tanh(ff2) * s
 
-That is mode `default`. Mode `no_gate` lets the gate open the second head only,
+This is mode `default`. In mode `no_gate` the gate applies to the second head only,
 
     h' = tanh(ff1) + s * tanh(ff2)
 
-and mode `pure` is the approximate closed form of a liquid time constant neuron itself, with one
-map f = ff1, a decay w_tau and a resting value A, in the signs of ncps:
+and mode `pure` is the approximate closed form of a liquid time-constant neuron, with one map
+f = ff1, a decay w_tau and a resting value A, with the signs of ncps:
 
     h' = A - A * exp(-(|w_tau| + |f|) * dt / time_unit) * f
 
-Layers are computed in order, each from the new state of the layer before and its own previous
+Layers are computed in order, each from the new state of the preceding layer and its own previous
 state. In mode `default` a state stays in [-1, 1], in `no_gate` in [-2, 2], and in `pure`, since
 f * exp(-f * t) <= 1 / (e * t), within |A| * (1 + time_unit / (e * dt)) of zero.
 """
@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.errors import CellError
-from liquid_control.liquid.checks import check_sequence, check_step
+from liquid_control.liquid.checks import check_elapsed, check_mask_type, check_sequence, check_step
 from liquid_control.liquid.weights import CfCWeights, LayerWeights, Mode
 
 Array = NDArray[np.floating]
@@ -38,11 +38,11 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CfC:
-    """A wired closed-form continuous-time cell.
+    """Wired closed-form continuous-time cell.
 
     Attributes:
         weights: wiring, masks and maps.
-        dtype: in which to compute; float64 gives the values that others are measured against.
+        dtype: of the computation; float64 gives the reference values.
     """
 
     weights: CfCWeights
@@ -58,7 +58,7 @@ class CfC:
         Args:
             x: features [B, I].
             state: [B, N], neurons in the order of the wiring's layers.
-            dt: elapsed seconds since the step before, [B], >= 0.
+            dt: elapsed seconds since the previous step, [B], >= 0.
 
         Returns:
             Output [B, O], the last layer's part of the state, and the new state [B, N].
@@ -81,7 +81,8 @@ class CfC:
 
     def _step(self, x: Array, state: Array, dt: Array) -> tuple[Array, Array, Array]:
         wiring = self.weights.wiring
-        check_step(wiring.inputs, wiring.neurons, x.shape, state.shape, dt)
+        check_step(wiring.inputs, wiring.neurons, x.shape, state.shape, np.shape(dt))
+        check_elapsed(dt)
         elapsed = (np.asarray(dt, self.dtype) / self.dtype(self.weights.time_unit_s))[:, None]
         inputs = np.asarray(x, self.dtype)
         states, gates = [], []
@@ -95,7 +96,7 @@ class CfC:
         return inputs, np.concatenate(states, axis=1), np.concatenate(gates, axis=1)
 
     def _solve(self, maps: Array, elapsed: Array, layer: LayerWeights) -> tuple[Array, Array]:
-        """Return a layer's new state and its gates; in mode `pure` the decay in their place."""
+        """Return a layer's new state and its gates, or its decay in mode `pure`."""
         if layer.pure is not None:
             w_tau, rest = layer.pure.astype(self.dtype)
             decay = np.exp(-(np.abs(w_tau) + np.abs(maps[0])) * elapsed)
@@ -115,8 +116,8 @@ class CfC:
             x: features [B, T, I].
             state: [B, N].
             dt: elapsed seconds before each step, [B, T].
-            mask: bool [B, T]; a step that is False leaves the state as it was and outputs the last
-                layer of that unchanged state. None for all True.
+            mask: bool [B, T]; a False step leaves the state unchanged and outputs the last layer
+                of that state. None for all True.
 
         Returns:
             Outputs [B, T, O] and the state after the last step [B, N].
@@ -125,7 +126,11 @@ class CfC:
             CellError: a shape does not fit, or dt is negative or not finite.
         """
         wiring = self.weights.wiring
-        check_sequence(wiring.inputs, wiring.neurons, x.shape, state.shape, dt, mask)
+        shapes = (x.shape, state.shape, np.shape(dt), None if mask is None else mask.shape)
+        check_sequence(wiring.inputs, wiring.neurons, *shapes)
+        check_elapsed(dt)
+        if mask is not None:
+            check_mask_type(mask.dtype, np.bool_)
         outputs = np.empty((*x.shape[:2], wiring.outputs), dtype=self.dtype)
         state = np.asarray(state, self.dtype)
         for t in range(x.shape[1]):
@@ -136,5 +141,5 @@ class CfC:
 
 
 def _sigmoid(value: Array) -> Array:
-    share: Array = 0.5 * (1.0 + np.tanh(0.5 * value))
-    return share
+    result: Array = 0.5 * (1.0 + np.tanh(0.5 * value))
+    return result

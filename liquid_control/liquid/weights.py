@@ -1,4 +1,4 @@
-"""The numbers of a wired CfC, as arrays that every backend reads."""
+"""Weights of a wired CfC as NumPy arrays that every backend reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from liquid_control.errors import CellError
 from liquid_control.liquid.wiring import Wiring
 
 MAPS = ("ff1", "ff2", "time_a", "time_b")
-"""The four linear maps of a CfC layer, in the order in which they are stacked everywhere."""
+"""The four linear maps of a CfC layer, in stacking order."""
 
 
 class Mode(str, Enum):
-    """How a CfC's maps make the new state; the equations are in `liquid_control.liquid.reference`.
+    """Equation from a CfC's maps to the new state; see `liquid_control.liquid.reference`.
 
-    `DEFAULT`: a time gate between two heads. `NO_GATE`: the gate opens the second head only.
-    `PURE`: the closed-form solution of the liquid time constant network itself, with one map.
+    `DEFAULT`: a time gate between two heads. `NO_GATE`: the gate applies to the second head only.
+    `PURE`: the closed-form solution of the liquid time-constant network, with one map.
     """
 
     DEFAULT = "default"
@@ -27,18 +27,18 @@ class Mode(str, Enum):
 
     @property
     def maps(self) -> tuple[str, ...]:
-        """The linear maps of a layer, in the order in which they are stacked."""
+        """The linear maps of a layer, in stacking order."""
         return MAPS[:1] if self is Mode.PURE else MAPS
 
 
 class Masking(str, Enum):
-    """How a wiring is applied to the maps of a layer.
+    """How a wiring masks the maps of a layer.
 
     `SYNAPSES`: every map has the wiring's synapses and each neuron's own previous state, nothing
     else.
-    `LAYERS`: as ncps connects them, each neuron also with the previous states of its whole layer,
-    but in every map.
-    `NCPS`: as `LAYERS` for ff1 and ff2, while time_a and time_b see everything, as in ncps 1.0.1.
+    `LAYERS`: every map also connects each neuron with the previous states of its whole layer, as
+    ff1 and ff2 of ncps do.
+    `NCPS`: as `LAYERS` for ff1 and ff2; time_a and time_b are unmasked, as in ncps 1.0.1.
     """
 
     SYNAPSES = "synapses"
@@ -51,15 +51,15 @@ def layer_masks(
 ) -> tuple[NDArray[np.bool_], ...]:
     """Return, for each layer, the mask of its maps.
 
-    The columns are the layer's inputs (the sensory inputs, or the layer before), then the layer's
-    own previous states.
+    The columns are the layer's inputs (the sensory inputs or the preceding layer), then the
+    layer's own previous states.
 
     Returns:
         bool [M, H, K + H] for every layer, the M maps in the order of `mode.maps`, K inputs, H
         neurons.
 
     Raises:
-        CellError: a synapse joins layers that do not follow each other, so no layer can carry it.
+        CellError: a synapse joins layers that are not adjacent.
     """
     _check_synapses_fit(wiring)
     masks = []
@@ -75,10 +75,10 @@ def layer_masks(
 
 
 def weight_count(wiring: Wiring, masking: Masking, mode: Mode = Mode.DEFAULT) -> int:
-    """Return how many numbers are learned: weights and biases of all maps, w_tau and A if pure."""
+    """Return the number of parameters: weights and biases of all maps, w_tau and A if pure."""
     masks = layer_masks(wiring, masking, mode)
-    a_neuron = len(mode.maps) + (2 if mode is Mode.PURE else 0)
-    return sum(int(mask.sum()) for mask in masks) + a_neuron * wiring.neurons
+    per_neuron = len(mode.maps) + (2 if mode is Mode.PURE else 0)
+    return sum(int(mask.sum()) for mask in masks) + per_neuron * wiring.neurons
 
 
 def _own(wiring: Wiring, own: slice, masking: Masking) -> NDArray[np.bool_]:
@@ -109,15 +109,15 @@ def _check_synapses_fit(wiring: Wiring) -> None:
 Array = NDArray[np.float32]
 
 PURE_ROWS = ("w_tau", "A")
-"""What a neuron of a pure CfC has beside its map: its own decay and its resting value."""
+"""Parameters of a neuron of a pure CfC in addition to its map: decay and resting value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerWeights:
-    """The M maps of one layer, stacked in the order of `Mode.maps`: four, or one if pure.
+    """The M maps of one layer in the order of `Mode.maps`: four, or one if pure.
 
     Attributes:
-        weight: float32 [M, H, K + H], from K inputs and the H own previous states.
+        weight: float32 [M, H, K + H], for K inputs and the layer's H previous states.
         bias: float32 [M, H].
         pure: float32 [2, H], in the order of `PURE_ROWS`; None in the other modes.
     """
@@ -129,16 +129,16 @@ class LayerWeights:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CfCWeights:
-    """A wired CfC: its wiring, how it masks, its time unit, and its maps.
+    """Weights of a wired CfC with its wiring, masking, time unit and mode.
 
-    Weights outside the masks must be zero, so that no backend needs to mask again.
+    Weights outside the masks must be zero; backends do not mask again.
 
     Attributes:
-        wiring: who feeds whom.
-        masking: how the wiring is applied.
-        time_unit_s: elapsed time is divided by it before it meets the time gates, s.
+        wiring: synapses between inputs and neurons.
+        masking: how the wiring masks the maps.
+        time_unit_s: unit of elapsed time in the equations, s.
         layers: one entry for each layer of the wiring.
-        mode: how the maps make the new state.
+        mode: equation from the maps to the new state.
     """
 
     wiring: Wiring
@@ -166,7 +166,7 @@ class CfCWeights:
                 )
 
     def arrays(self) -> dict[str, Array]:
-        """Return the maps by name, as they are stored: `cfc.0.weight` and so on."""
+        """Return the maps by the names under which they are stored: `cfc.0.weight` and so on."""
         named = {}
         for index, layer in enumerate(self.layers):
             named[f"cfc.{index}.weight"] = layer.weight
@@ -184,7 +184,7 @@ class CfCWeights:
         time_unit_s: float,
         mode: Mode = Mode.DEFAULT,
     ) -> "CfCWeights":
-        """Build from what `arrays` returned.
+        """Build weights from the result of `arrays`.
 
         Raises:
             CellError: an array is missing or does not fit the wiring.
@@ -225,28 +225,28 @@ def random_weights(
     time_unit_s: float = 0.05,
     mode: Mode = Mode.DEFAULT,
 ) -> CfCWeights:
-    """Draw weights to start training from.
+    """Draw initial weights for training.
 
-    Weights have the variance 1 / fan-in, counted over the synapses there are, and biases are zero.
-    So time gates start about half open, and states depend on inputs and on their own past alike.
-    Starting from leaky neurons instead (ff1 copies the state, gates with spread time constants)
-    was tried: changes of the input from one step to the next were then hardly learned.
-    In pure mode w_tau starts between 0 and 1 and A at 1: at a w_tau of zero, where ncps starts,
-    the gradient of |w_tau| is zero, and it never learns.
+    Weights have variance 1 / fan-in, counted over the existing synapses; biases are zero. Time
+    gates then start about half open, and states depend equally on inputs and on their own past.
+    An initialisation as leaky neurons (ff1 copies the state, gates with spread time constants) was
+    tried: changes of the input from one step to the next were then hardly learned.
+    In pure mode w_tau starts between 0 and 1 and A at 1: at w_tau = 0, the initial value in ncps,
+    the gradient of |w_tau| is zero, and w_tau never changes.
 
     Args:
-        wiring: who feeds whom.
-        rng: source of the draws.
-        masking: how the wiring is applied.
-        time_unit_s: elapsed time that counts as one, best the nominal dt, s.
-        mode: how the maps make the new state.
+        wiring: synapses between inputs and neurons.
+        rng: random generator.
+        masking: how the wiring masks the maps.
+        time_unit_s: unit of elapsed time in the equations, preferably the nominal dt, s.
+        mode: equation from the maps to the new state.
     """
     masks = layer_masks(wiring, masking, mode)
-    layers = tuple(_fresh_layer(mask, rng, mode) for mask in masks)
+    layers = tuple(_random_layer(mask, rng, mode) for mask in masks)
     return CfCWeights(wiring, masking, time_unit_s, layers, mode)
 
 
-def _fresh_layer(mask: NDArray[np.bool_], rng: np.random.Generator, mode: Mode) -> LayerWeights:
+def _random_layer(mask: NDArray[np.bool_], rng: np.random.Generator, mode: Mode) -> LayerWeights:
     fan_in = np.maximum(mask.sum(axis=2, keepdims=True), 1)
     weight = np.where(mask, rng.standard_normal(mask.shape) / np.sqrt(fan_in), 0.0)
     maps = weight.astype(np.float32), np.zeros(mask.shape[:2], dtype=np.float32)

@@ -1,7 +1,7 @@
-"""Wirings as data: which neuron feeds which, with which polarity, in which layer.
+"""Wirings as data: synapses, their polarities and the layers of neurons.
 
-A wiring is drawn once by `wiring_generators`, stored with the model and never drawn
-again, so that a stored model does not depend on how a random generator draws.
+`wiring_generators` draws a wiring once; it is then stored with the model. A stored model therefore
+does not depend on the sequence of a random generator.
 """
 
 import json
@@ -22,7 +22,7 @@ _VALUES = {sign: value for value, sign in _SIGNS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Neurons of one role that are computed together.
+    """A layer of neurons with one role.
 
     Attributes:
         role: `inter`, `command`, `motor`, or another name.
@@ -35,7 +35,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wiring:
-    """Synapses between sensory inputs and neurons, neurons in the order of the layers.
+    """Synapses between sensory inputs and neurons; neurons are in the order of the layers.
 
     Attributes:
         layers: in the order in which a step computes them; the last one is the output.
@@ -86,7 +86,7 @@ class Wiring:
 
     @property
     def slices(self) -> tuple[slice, ...]:
-        """Where each layer's neurons lie in the state."""
+        """Slice of each layer's neurons in the state."""
         ends = np.cumsum([layer.size for layer in self.layers]).tolist()
         return tuple(
             slice(end - layer.size, end) for end, layer in zip(ends, self.layers, strict=True)
@@ -94,7 +94,7 @@ class Wiring:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name of every neuron: its role and its place in the layer, such as `command_3`."""
+        """Name of every neuron: its role and its index in the layer, such as `command_3`."""
         return tuple(f"{layer.role}_{i}" for layer in self.layers for i in range(layer.size))
 
     @property
@@ -108,7 +108,7 @@ class Wiring:
         return int(np.count_nonzero(self.sensory))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data for YAML or JSON; a row of synapses is a word of `+`, `-` and `.`."""
+        """Return data for YAML or JSON; a row of synapses is a string of `+`, `-` and `.`."""
         return {
             "layers": [{"role": layer.role, "size": layer.size} for layer in self.layers],
             "sensory": _rows(self.sensory),
@@ -121,7 +121,7 @@ class Wiring:
 
     @classmethod
     def from_json(cls, text: str) -> "Wiring":
-        """Build a wiring from what `to_json` returned.
+        """Build a wiring from the result of `to_json`.
 
         Raises:
             CellError: the text is not JSON, a key is missing or unknown, or a row does not fit.
@@ -134,7 +134,7 @@ class Wiring:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Wiring":
-        """Build a wiring from what `to_dict` returned.
+        """Build a wiring from the result of `to_dict`.
 
         Raises:
             CellError: a key is missing or unknown, or a row does not fit.

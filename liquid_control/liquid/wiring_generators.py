@@ -1,7 +1,12 @@
-"""Draw neural circuit policies: sparse wirings in layers inter, command, motor.
+"""Generators of wirings: neural circuit policies, fully connected and random wirings.
 
-Construction rules of Lechner et al. 2020 (doi 10.1038/s42256-020-00237-3), with the draws of ncps
-1.0.1 in its order, so that the same seed gives the same circuit.
+A neural circuit policy is a sparse wiring in the layers inter, command and motor, constructed by
+the rules of Lechner et al. 2020 (doi 10.1038/s42256-020-00237-3). Random numbers are drawn in the
+order of ncps 1.0.1; the same seed gives the same wiring as ncps.
+
+In fully connected and random wirings two of three synapses are excitatory. The motor neurons,
+which are the outputs, form the last layer. Synapses may lead in both directions between the
+layers: an LTC accepts this, a layered CfC does not.
 """
 
 import numpy as np
@@ -34,10 +39,10 @@ def ncp(
         motor: number of motor neurons, the outputs.
         sensory_fanout: synapses from each input to inter neurons.
         inter_fanout: synapses from each inter neuron to command neurons.
-        recurrent_command_synapses: draws of a synapse between command neurons; a pair that is
-            drawn twice is one synapse.
-        motor_fanin: synapses of each motor neuron from command neurons.
-        seed: of the draws.
+        recurrent_command_synapses: number of draws of a synapse between command neurons; a pair
+            that is drawn twice is one synapse.
+        motor_fanin: synapses from command neurons to each motor neuron.
+        seed: of the random generator.
 
     Raises:
         CellError: a count is below one, or a fan-out exceeds the layer it reaches.
@@ -73,7 +78,7 @@ def auto_ncp(
         units: number of neurons.
         outputs: number of motor neurons, below `units - 2`.
         sparsity_level: 0.1 (dense) to 0.9 (sparse).
-        seed: of the draws.
+        seed: of the random generator.
 
     Raises:
         CellError: the sizes or the sparsity level are out of range.
@@ -110,14 +115,14 @@ def _check_fan(name: str, fan: int, limit: int, role: str) -> None:
 
 
 def _connect(rng: np.random.RandomState, block: Synapses, fan: int) -> None:
-    """Give each row `fan` synapses to columns, then columns left out their mean share of rows."""
+    """Give each row `fan` synapses, then each column without any the mean number per column."""
     rows, columns = block.shape
     for row in range(rows):
         for column in rng.choice(columns, size=fan, replace=False):
             block[row, column] = rng.choice([-1, 1])
-    share = int(np.clip(int(rows * fan / columns), 1, rows))
+    mean = int(np.clip(int(rows * fan / columns), 1, rows))
     for column in np.flatnonzero(~block.any(axis=0)):
-        for row in rng.choice(rows, size=share, replace=False):
+        for row in rng.choice(rows, size=mean, replace=False):
             block[row, column] = rng.choice([-1, 1])
 
 
@@ -139,14 +144,14 @@ def fully_connected(
     self_connections: bool = True,
     seed: int = UNSTRUCTURED_SEED,
 ) -> Wiring:
-    """Draw the polarities of a wiring with all synapses, as `ncps.wirings.FullyConnected`.
+    """Draw a wiring with all synapses and random polarities, as `ncps.wirings.FullyConnected`.
 
     Args:
         inputs: number of sensory inputs.
         units: number of neurons.
         outputs: number of motor neurons; None for all.
-        self_connections: whether neurons feed themselves.
-        seed: of the draws.
+        self_connections: whether neurons have synapses to themselves.
+        seed: of the random generator.
 
     Raises:
         CellError: the sizes are out of range.
@@ -171,14 +176,14 @@ def random_wiring(
     sparsity_level: float = 0.0,
     seed: int = UNSTRUCTURED_SEED,
 ) -> Wiring:
-    """Draw a wiring that has each synapse with the same probability, as `ncps.wirings.Random`.
+    """Draw a wiring with randomly chosen synapses, as `ncps.wirings.Random`.
 
     Args:
         inputs: number of sensory inputs.
         units: number of neurons.
         outputs: number of motor neurons; None for all.
-        sparsity_level: share of synapses that are left out, 0 to below 1.
-        seed: of the draws.
+        sparsity_level: fraction of synapses left out, 0 to below 1.
+        seed: of the random generator.
 
     Raises:
         CellError: the sizes or the sparsity level are out of range.
@@ -205,7 +210,7 @@ def _check_sizes(inputs: int, units: int, outputs: int | None) -> int:
 def _scatter(
     rng: np.random.Generator, shape: tuple[int, int], sparsity_level: float, draws: int
 ) -> Synapses:
-    """Draw synapses; ncps draws the polarity of a sensory synapse twice and keeps the second."""
+    """Draw synapses; ncps draws the polarity of a sensory synapse twice and uses the second."""
     block = np.zeros(shape, dtype=np.int8)
     count = int(np.round(block.size * (1 - sparsity_level)))
     pairs = np.array(list(np.ndindex(*shape)))
@@ -215,7 +220,7 @@ def _scatter(
 
 
 def _motors_last(motor: int, sensory: Synapses, recurrent: Synapses) -> Wiring:
-    """Return a wiring whose first `motor` neurons, as drawn, become the last layer."""
+    """Return a wiring in which the first `motor` neurons become the last layer."""
     units = len(recurrent)
     order: NDArray[np.intp] = np.roll(np.arange(units), -motor)
     sizes = (("inter", units - motor), ("motor", motor))

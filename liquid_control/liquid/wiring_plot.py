@@ -1,6 +1,6 @@
-"""Draw a wiring: inputs on the left, layers after each other, synapses by polarity.
+"""Plot of a wiring: inputs on the left, then the layers, synapses by polarity.
 
-Imported by itself, since flying needs no matplotlib.
+No other module imports this one: flight does not need matplotlib.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,18 +22,18 @@ except ImportError as error:
 
 EXCITATORY, INHIBITORY, NEURON, INPUT = "#1f6fb4", "#d1495b", "#2f3b45", "#8a949c"
 ARROWS = {1: "-|>,head_width=1.6,head_length=3", -1: "|-|,widthA=0,widthB=2.4"}
-"""An inhibitory synapse ends in a bar, so that polarity does not hang on colour alone."""
+"""An inhibitory synapse ends in a bar: polarity is readable without colour."""
 
 HEIGHT = 1.2
 GAP = 0.8
-"""Height of a column of many neurons, and space between two groups."""
+"""Height of a column of many neurons, and distance between two groups."""
 
 Places = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Neurons that are drawn together: a column, or a ring if they feed each other."""
+    """Neurons drawn as one column, or as one ring if they are connected with each other."""
 
     name: str
     places: Places
@@ -41,15 +41,15 @@ class _Group:
 
 
 def wiring_figure(wiring: Wiring, *, title: str | None = None) -> Figure:
-    """Return a picture of a wiring.
+    """Return a figure of a wiring.
 
-    Neurons of a layer stand in a column, or in a ring where they feed each other. Excitatory
+    Neurons of a layer form a column, or a ring if they are connected with each other. Excitatory
     synapses end in an arrow, inhibitory ones in a bar; a circle at a neuron is a synapse with
     itself.
 
     Args:
-        wiring: what to draw.
-        title: above the drawing; None for the counts of neurons and synapses.
+        wiring: the wiring to draw.
+        title: None for the numbers of neurons and synapses.
     """
     groups = _layout(wiring)
     width = groups[-1].places[:, 0].max() + 0.7
@@ -80,7 +80,7 @@ def wiring_figure(wiring: Wiring, *, title: str | None = None) -> Figure:
 
 
 def _layout(wiring: Wiring) -> list[_Group]:
-    """Return where the inputs and each layer's neurons stand."""
+    """Return the positions of the inputs and of each layer's neurons."""
     groups = [_Group("inputs", _column(0.0, wiring.inputs), False)]
     left = GAP
     for layer, own in zip(wiring.layers, wiring.slices, strict=True):
@@ -133,7 +133,7 @@ def _pairs(polarity: Synapses) -> Iterator[tuple[int, int]]:
 
 
 def _draw_loops(axes: Axes, groups: Sequence[_Group], polarity: Synapses) -> None:
-    """Draw synapses of neurons with themselves as circles on the outer side of their group."""
+    """Draw synapses of neurons with themselves as circles on the outside of their group."""
     places = np.concatenate([group.places for group in groups])
     centres = np.concatenate([np.tile(g.places.mean(axis=0), (len(g.places), 1)) for g in groups])
     outward = places - centres
@@ -154,7 +154,7 @@ def _draw_loops(axes: Axes, groups: Sequence[_Group], polarity: Synapses) -> Non
 
 
 def _dot(count: int) -> float:
-    """Return the area of a neuron's dot in square points, so that columns do not clog."""
+    """Return the area of a neuron's dot in square points; dots of a column must not overlap."""
     return float(np.clip(1700.0 / max(count, 1), 14.0, 130.0))
 
 

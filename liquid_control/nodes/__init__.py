@@ -1,1 +1,1 @@
-"""ROS 2 nodes: shells that declare parameters, convert messages, call the core and publish."""
+"""ROS 2 nodes: they declare parameters, convert messages, call the library and publish."""

@@ -1,12 +1,11 @@
-"""Messages to types and back, without loss: what goes in as float64 or float32 comes out so.
+"""Lossless conversions between ROS messages and the types of this package.
 
-`msg.data` is given an `array.array("B")` and read through `np.frombuffer`: rclpy copies these at
-once, but checks a list or a NumPy array element by element (milliseconds a picture).
+`msg.data` is set to an `array.array("B")` and read through `np.frombuffer`: rclpy copies these at
+once, but checks a list or a NumPy array element by element (milliseconds per picture).
 """
 
 from array import array
 from math import atan, degrees, radians, tan
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,14 @@ from numpy.typing import NDArray
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState
 
-from liquid_control import frames, message_types
-from liquid_control.config.scenario import CameraSettings
+from liquid_control import frames
+from liquid_control.config import CameraSettings
 from liquid_control.errors import ObservationError
-from liquid_control.perception.decoding import picture_of
+from liquid_control.perception import decode_picture
 from liquid_control.types import NANOSECONDS, Command, Floats, Pixels, VehicleState
 
 NOT_MEASURED = -1.0
-NOTHING = np.zeros(3)
+_ZEROS = np.zeros(3)
 
 
 def time_message(stamp_ns: int) -> Time:
@@ -33,7 +32,7 @@ def time_message(stamp_ns: int) -> Time:
 
 
 def stamp_of(time: Time) -> int:
-    """Return a message's time in ns."""
+    """Return the time of a message in ns."""
     return int(time.sec) * NANOSECONDS + int(time.nanosec)
 
 
@@ -59,7 +58,7 @@ def image_message(image: Pixels, stamp_ns: int) -> Image:
 
 
 def image_from(message: Image) -> Pixels:
-    """Return the picture of a message, uint8 [H, W, 3], RGB; padding of rows is taken out.
+    """Return the picture of a message, uint8 [H, W, 3], RGB, without row padding.
 
     Raises:
         ObservationError: the encoding is not rgb8, or the data does not fill the picture.
@@ -77,7 +76,7 @@ def image_from(message: Image) -> Pixels:
 
 
 def features_message(features: NDArray[np.float32], stamp_ns: int) -> Image:
-    """Return features, float32 [F], as a picture of one row; stamped with the frame's stamp."""
+    """Return features, float32 [F], as an image of one row with the frame's stamp."""
     message = Image(height=1, width=len(features), encoding="32FC1", step=4 * len(features))
     message.header.stamp = time_message(stamp_ns)
     message.header.frame_id = frames.CAMERA_OPTICAL
@@ -89,7 +88,7 @@ def features_from(message: Image) -> NDArray[np.float32]:
     """Return the features of a message, float32 [F].
 
     Raises:
-        ObservationError: it is not one row of 32FC1.
+        ObservationError: the message is not one row of 32FC1.
     """
     expected = 4 * message.width
     if (message.encoding, message.height, len(message.data)) != ("32FC1", 1, expected):
@@ -109,13 +108,13 @@ def camera_info_message(camera: CameraSettings, stamp_ns: int) -> CameraInfo:
 def intrinsics_message(
     width: int, height: int, f: float, distortion: list[float], stamp_ns: int
 ) -> CameraInfo:
-    """Return the intrinsics of a camera whose optical axis goes through the picture's middle.
+    """Return the intrinsics of a camera with its principal point at the picture's centre.
 
     Args:
         width: pixels.
         height: pixels.
         f: focal length, pixels.
-        distortion: as `sensor_msgs/CameraInfo` has it: 5 coefficients, or 8.
+        distortion: coefficients of `sensor_msgs/CameraInfo`, 5 or 8.
         stamp_ns: of the picture.
     """
     cx, cy = 0.5 * (width - 1), 0.5 * (height - 1)
@@ -136,10 +135,10 @@ def focal_length_px(width: int, horizontal_fov_deg: float) -> float:
 
 
 def horizontal_fov_deg(message: CameraInfo) -> float:
-    """Return the horizontal field of view that the intrinsics give, degrees.
+    """Return the horizontal field of view of the intrinsics, degrees.
 
     Raises:
-        ObservationError: the camera is not calibrated: its focal length is not positive.
+        ObservationError: the camera is not calibrated (its focal length is not positive).
     """
     if not message.k[0] > 0.0:
         raise ObservationError(
@@ -149,7 +148,7 @@ def horizontal_fov_deg(message: CameraInfo) -> float:
 
 
 def imu_message(rate: Floats, force: Floats, stamp_ns: int) -> Imu:
-    """Return one IMU sample; orientation is not measured, as REP 145 says it with -1."""
+    """Return one IMU sample, with the orientation marked as not measured (REP 145)."""
     message = Imu()
     message.header.stamp = time_message(stamp_ns)
     message.header.frame_id = frames.BASE_LINK
@@ -167,18 +166,18 @@ def imu_from(message: Imu) -> tuple[int, tuple[float, float, float], tuple[float
 
 
 def imu_mark(stamp_ns: int) -> Imu:
-    """Return a message without a measurement: no sample up to its stamp is still to come.
+    """Return a message without a measurement: all samples up to its stamp have been published.
 
-    `sensor_msgs/Imu` has -1 as the first element of a covariance for what was not measured.
+    `sensor_msgs/Imu` marks a quantity as not measured by -1 as the first covariance element.
     """
-    message = imu_message(NOTHING, NOTHING, stamp_ns)
+    message = imu_message(_ZEROS, _ZEROS, stamp_ns)
     message.angular_velocity_covariance[0] = NOT_MEASURED
     message.linear_acceleration_covariance[0] = NOT_MEASURED
     return message
 
 
 def is_imu_mark(message: Imu) -> bool:
-    """Return whether neither angular velocity nor specific force was measured."""
+    """Return whether a message has neither angular velocity nor specific force."""
     rate, force = message.angular_velocity_covariance, message.linear_acceleration_covariance
     return bool(rate[0] == NOT_MEASURED and force[0] == NOT_MEASURED)
 
@@ -199,7 +198,7 @@ def odometry_message(truth: VehicleState, stamp_ns: int) -> Odometry:
 
 
 def command_message(command: Command, stamp_ns: int) -> TwistStamped:
-    """Return a command, in the heading frame, as a twist."""
+    """Return a command, heading frame, as a twist."""
     message = TwistStamped()
     message.header.stamp = time_message(stamp_ns)
     message.header.frame_id = frames.BASE_LINK
@@ -219,7 +218,7 @@ def command_from(message: TwistStamped) -> tuple[Command, int]:
 def neurons_message(
     names: list[str], states: NDArray[Any], gates: NDArray[Any], stamp_ns: int
 ) -> JointState:
-    """Return the network's state: position is a neuron's state, velocity its time gate."""
+    """Return the network's state: `position` is a neuron's state, `velocity` its time gate."""
     message = JointState(name=names)
     message.header.stamp = time_message(stamp_ns)
     message.position = states.tolist()
@@ -227,21 +226,16 @@ def neurons_message(
     return message
 
 
-FIELDS: dict[type, tuple[str, tuple[str, ...]]] = {
-    Image: (message_types.IMAGE, ("encoding", "height", "width", "step", "is_bigendian")),
-    CompressedImage: (message_types.COMPRESSED_IMAGE, ("format",)),
-}
-
-
 def picture_from(message: Image | CompressedImage) -> Pixels:
     """Return the picture of a message, uint8 [H, W, 3], RGB; `rgb8` without copying.
 
     Raises:
-        ObservationError: the encoding is not known, or the data is no whole picture.
+        ObservationError: the encoding is unknown, or the data is incomplete.
     """
     if isinstance(message, Image) and message.encoding == "rgb8":
         return image_from(message)
-    kind, names = FIELDS[type(message)]
-    content = {name: getattr(message, name) for name in names}
     data = np.frombuffer(message.data, np.uint8)
-    return picture_of(kind, SimpleNamespace(**content, data=data))
+    if isinstance(message, CompressedImage):
+        return decode_picture(message.format, data)
+    layout = message.height, message.width, message.step, bool(message.is_bigendian)
+    return decode_picture(message.encoding, data, *layout)

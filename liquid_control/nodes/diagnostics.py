@@ -1,4 +1,4 @@
-"""What a node says about itself once a second: counted events, and a warning when they go on."""
+"""Diagnostics of a node, once a second, and its progress as lines of JSON."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from liquid_control import topics
 from liquid_control.nodes.qos import profile
 
 PERIOD_S = 1.0
-"""Of wall time: a simulation that stands still must still be able to say so."""
+"""Of wall time: a simulation that has stopped still publishes diagnostics."""
 
 
 class Diagnostics:
@@ -23,10 +23,11 @@ class Diagnostics:
     Args:
         node: whose diagnostics.
         mode: lockstep or realtime.
-        extra: counts that are kept elsewhere, as the guard's.
+        extra: returns counts that are kept elsewhere, such as the guard's.
 
     Attributes:
-        standing: a trouble that lasts, in words; empty for none. It makes the level ERROR.
+        problem: description of a lasting problem; empty for none. It makes the level ERROR.
+        counts: events by kind.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Diagnostics:
         self.counts: Counter[str] = Counter()
         self._node = node
         self._extra = extra
-        self._said: Mapping[str, int] = {}
+        self._published: Mapping[str, int] = {}
         self._detail = ""
         self._publisher = node.create_publisher(
             DiagnosticArray, topics.DIAGNOSTICS, profile(topics.DIAGNOSTICS, mode)
@@ -58,8 +59,8 @@ class Diagnostics:
     def publish(self) -> None:
         """Publish the counts: WARN when events were counted since the last time."""
         values = {**self.counts, **self._extra()}
-        grown = sorted(key for key, value in values.items() if value > self._said.get(key, 0))
-        self._said = values
+        grown = sorted(key for key, value in values.items() if value > self._published.get(key, 0))
+        self._published = values
         status = DiagnosticStatus(
             level=self._level(grown),
             name=self._node.get_name(),
@@ -77,22 +78,22 @@ class Diagnostics:
 
 
 class ProgressLines:
-    """Events as JSON, one a line.
+    """Writes events to stdout, each as one line of JSON.
 
-    PyBullet's window writes about its graphics card to stdout, from C; from here on that goes to
-    stderr, and stdout is for events alone.
+    PyBullet's window writes information about the graphics card to stdout, from C. All other
+    output of the process is redirected to stderr.
 
     Args:
-        wanted: whether to write at all.
+        enabled: whether to write at all.
     """
 
-    def __init__(self, wanted: bool) -> None:
+    def __init__(self, enabled: bool) -> None:
         self._stream: TextIO | None = None
-        if wanted:
+        if enabled:
             self._stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
             os.dup2(2, 1)
 
-    def tell(self, event: str, **values: object) -> None:
+    def write(self, event: str, **values: object) -> None:
         """Write an event."""
         if self._stream is not None:
             print(json.dumps({"event": event, **values}), file=self._stream, flush=True)

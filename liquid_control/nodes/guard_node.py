@@ -1,4 +1,7 @@
-"""The last word before the autopilot: a process of its own, so that it outlives the network."""
+"""Guard node: holds commands to the envelope, and hovers while none arrive.
+
+It is the last node before the autopilot, in a process of its own that outlives the network's.
+"""
 
 from collections import Counter
 
@@ -11,28 +14,28 @@ from liquid_control.command import Guard, GuardEvent, GuardState
 from liquid_control.nodes import conversions
 from liquid_control.nodes.diagnostics import Diagnostics
 from liquid_control.nodes.node_settings import GuardSettings
-from liquid_control.nodes.parameters import declare, watch
+from liquid_control.nodes.parameters import declare, on_parameter_change
 from liquid_control.nodes.qos import profile
 from liquid_control.nodes.shutdown import main_of
 from liquid_control.types import HOVER
 
-USUAL = Counter({GuardEvent.CLAMPED: 1, GuardEvent.SLEWED: 1})
-"""Events of every flight: counted, but not logged."""
+NOT_LOGGED = Counter({GuardEvent.CLAMPED: 1, GuardEvent.SLEWED: 1})
+"""Events of every flight: counted only."""
 
 
 class GuardNode(Node):
-    """Admits the policy's commands and polls while none come.
+    """Admits the policy's commands, and polls while none arrive.
 
-    In lockstep every `/clock` that is later than the last output is answered with the output then
-    in force, stamped with that clock. In real time the guard polls on its own timer, and repeats
-    the command in force with the stamp of the frame it answers; hover carries its own time.
+    In lockstep every `/clock` later than the last output is answered with the output in force,
+    stamped with that time. In real time the guard polls on its own timer, and repeats the command
+    in force with the stamp of the frame that it answers; hover has the time of the poll.
     """
 
     def __init__(self) -> None:
         super().__init__(topics.GUARD)
         settings = declare(self, GuardSettings)
         self._apply(settings)
-        watch(self, GuardSettings, self._apply)
+        on_parameter_change(self, GuardSettings, self._apply)
         self._state = GuardState()
         self._sent_ns = -1
         mode = settings.mode
@@ -89,7 +92,7 @@ class GuardNode(Node):
 
     def _log(self, before: GuardState) -> None:
         self._diagnostics.problem = "hover: no fresh command" if self._state.stale else ""
-        for event in self._state.events - before.events - USUAL:
+        for event in self._state.events - before.events - NOT_LOGGED:
             number = self._state.events[event]
             self.get_logger().warning(f"{event.value}: number {number}", throttle_duration_sec=1.0)
 

@@ -1,4 +1,4 @@
-"""What launch files share: nodes with their parameter files, and how a launch ends."""
+"""Parts that the launch files share: arguments, nodes with their parameter files, shutdown."""
 
 from collections.abc import Sequence
 
@@ -19,13 +19,13 @@ from liquid_control.errors import ConfigError, GraphError
 
 YES_OR_NO = ["true", "false"]
 BACKLOG_S = "60"
-"""For a recorder to compress and write what waits, between SIGTERM and SIGKILL."""
+"""For a recorder to compress and write its backlog, between SIGTERM and SIGKILL."""
 
 
 def argument(
     name: str, default: str, description: str, choices: Sequence[str] | None = None
 ) -> DeclareLaunchArgument:
-    """Return an argument with what it is given if nothing is said."""
+    """Return an argument with its default."""
     return DeclareLaunchArgument(
         name,
         default_value=default,
@@ -35,20 +35,22 @@ def argument(
 
 
 def model_argument() -> DeclareLaunchArgument:
-    """Return the argument for the model that flies."""
+    """Return the argument for the model."""
     return argument("model", str(project_file("models") / "trail_cfc19"), "model folder")
 
 
-def given(arguments: Sequence[DeclareLaunchArgument], context: LaunchContext) -> dict[str, str]:
-    """Return the arguments as they were given."""
+def values_of(
+    arguments: Sequence[DeclareLaunchArgument], context: LaunchContext
+) -> dict[str, str]:
+    """Return the values of the arguments."""
     return {one.name: LaunchConfiguration(one.name).perform(context) for one in arguments}
 
 
 def number(name: str, text: str, kind: type[float] = float) -> float:
-    """Return an argument's number.
+    """Return an argument as a number.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not a number.
     """
     try:
         return kind(text)
@@ -57,7 +59,7 @@ def number(name: str, text: str, kind: type[float] = float) -> float:
 
 
 def node(executable: str, parameters: dict[str, object], *files: str, **options: object) -> Node:
-    """Return a node of ours: parameters go before those of the files in `config/nodes`."""
+    """Return a node of this package; parameters take precedence over files of `config/nodes`."""
     configured = [str(project_file("config/nodes") / file) for file in files]
     return Node(
         package="liquid_control",
@@ -70,12 +72,12 @@ def node(executable: str, parameters: dict[str, object], *files: str, **options:
 
 
 def recorder(parameters: dict[str, object], **options: object) -> Node:
-    """Return a recorder, with time to write what waits before it is ended by force."""
+    """Return a recorder, with time to write its backlog before it is killed."""
     return node("recorder_node", parameters, sigkill_timeout=BACKLOG_S, **options)
 
 
-def ends_together(nodes: Sequence[Node], reason: str) -> list[RegisterEventHandler]:
-    """Return what ends the launch with the first process: well if it ended well, else badly."""
+def shut_down_together(nodes: Sequence[Node], reason: str) -> list[RegisterEventHandler]:
+    """Return handlers that end the launch with the first process, with an error if it failed."""
 
     def end(event: ProcessExited, context: LaunchContext) -> list[Shutdown]:
         if context.is_shutdown:
@@ -88,7 +90,7 @@ def ends_together(nodes: Sequence[Node], reason: str) -> list[RegisterEventHandl
 
 
 def middleware() -> list[SetEnvironmentVariable]:
-    """Return what makes room for pictures in Fast DDS's shared memory, under both its names."""
+    """Return the actions that make Fast DDS's shared memory large enough for pictures."""
     profile = str(project_file("config/fastdds.xml"))
     names = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
     return [SetEnvironmentVariable(name, profile) for name in names]

@@ -1,4 +1,4 @@
-"""What perception and controller share: a model, and starting by themselves if told to."""
+"""Base of the perception and controller nodes: a lifecycle node with a model."""
 
 from collections.abc import Callable
 from functools import partial
@@ -29,9 +29,11 @@ START_DELAY_S = 0.01
 class ModelNode(LifecycleNode, Generic[S]):
     """A lifecycle node that loads a model when it is configured.
 
-    Subclasses say in `connect` what they publish and hear, and in `forget` how a flight begins.
+    Subclasses create publishers and subscriptions in `connect`, and reset their state in `reset`.
 
     Attributes:
+        settings: the parameters.
+        diagnostics: of the node.
         active: whether the node answers.
     """
 
@@ -39,9 +41,9 @@ class ModelNode(LifecycleNode, Generic[S]):
         super().__init__(name)
         self.settings: S = declare(self, model)
         self.diagnostics = Diagnostics(self, self.settings.mode)
-        self._ending = shutdown
+        self._shutdown = shutdown
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._undo: list[Callable[[], object]] = []
+        self._cleanups: list[Callable[[], object]] = []
         self.active = False
         self._starter = self.create_timer(START_DELAY_S, self._start, clock=self._steady)
         if not self.settings.autostart:
@@ -51,12 +53,12 @@ class ModelNode(LifecycleNode, Generic[S]):
         """Create publishers, subscriptions and timers, with the three methods below."""
         raise NotImplementedError
 
-    def forget(self) -> None:
-        """Begin a flight: forget the one before."""
+    def reset(self) -> None:
+        """Begin a flight with a fresh state."""
         raise NotImplementedError
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the model; refuse with one line if it does not load."""
+        """Load the model; fail with one line in the log if it does not load."""
         try:
             if not self.settings.model:
                 raise ModelError("expected a model folder in the parameter model, got nothing")
@@ -64,34 +66,34 @@ class ModelNode(LifecycleNode, Generic[S]):
         except LiquidControlError as error:
             self.get_logger().error(" ".join(str(error).split()))
             return TransitionCallbackReturn.FAILURE
-        self.forget()
+        self.reset()
         self.connect()
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin a flight."""
-        self.forget()
+        self.reset()
         self.active = True
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Answer nothing any more."""
+        """Stop answering."""
         self.active = False
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let go of the model and of everything that was created for it."""
-        for undo in self._undo:
-            undo()
-        self._undo = []
+        """Destroy everything that was created for the model."""
+        for cleanup in self._cleanups:
+            cleanup()
+        self._cleanups = []
         return super().on_cleanup(state)
 
     def publish_to(self, topic: str) -> LifecyclePublisher:
-        """Return a publisher of a topic; it is silent while the node is not active."""
+        """Return a publisher of a topic; it publishes only while the node is active."""
         publisher = self.create_lifecycle_publisher(
             CLASSES[topic], topic, profile(topic, self.settings.mode)
         )
-        self._undo.append(partial(self.destroy_lifecycle_publisher, publisher))
+        self._cleanups.append(partial(self.destroy_lifecycle_publisher, publisher))
         return publisher
 
     def subscribe_to(
@@ -101,23 +103,23 @@ class ModelNode(LifecycleNode, Generic[S]):
         name: str | None = None,
         kind: type | None = None,
     ) -> None:
-        """Subscribe to a topic, or to one that stands in for it by another name and type."""
+        """Subscribe to a topic, or to a substitute with another name and type."""
         subscription = self.create_subscription(
             kind or CLASSES[topic],
             name or topic,
             handler,
             profile(topic, self.settings.mode),
         )
-        self._undo.append(partial(self.destroy_subscription, subscription))
+        self._cleanups.append(partial(self.destroy_subscription, subscription))
 
     def every(self, period_s: float, callback: Callable[[], None]) -> Timer:
         """Return a timer on wall time."""
         timer = self.create_timer(period_s, callback, clock=self._steady)
-        self._undo.append(partial(self.destroy_timer, timer))
+        self._cleanups.append(partial(self.destroy_timer, timer))
         return timer
 
     def _start(self) -> None:
         self._starter.cancel()
-        done = TransitionCallbackReturn.SUCCESS
-        if self.trigger_configure() != done or self.trigger_activate() != done:
-            self._ending.request(2)
+        success = TransitionCallbackReturn.SUCCESS
+        if self.trigger_configure() != success or self.trigger_activate() != success:
+            self._shutdown.request(2)

@@ -1,4 +1,4 @@
-"""Message types that are known by name only: their classes, and what they are made of."""
+"""Classes and definitions of message types that are known by name."""
 
 from importlib import import_module
 
@@ -25,20 +25,20 @@ def message_class(kind: str) -> type:
 
 
 def name_of(kind: type) -> str:
-    """Return a type's name as bags and tools write it, such as `sensor_msgs/msg/Image`."""
+    """Return the name of a type in bags and tools, such as `sensor_msgs/msg/Image`."""
     package, folder = kind.__module__.split(".")[:2]
     return f"{package}/{folder}/{kind.__name__}"
 
 
 def begins_with_stamp(kind: type) -> bool:
-    """Return whether a type's first bytes are a time, by itself or in a header."""
+    """Return whether a type's first field is a time or a header."""
     return next(iter(kind.get_fields_and_field_types().values()), "") in STAMPED
 
 
 def type_definition(kind: type) -> str:
     """Return a type's definition with those of its parts, in the format `ros2msg`.
 
-    Constants and default values are not in it: a class does not tell them.
+    Constants and default values are missing: a class does not have them.
     """
     own, parts = _fields(kind)
     sections, known = [own], set()
@@ -54,28 +54,28 @@ def type_definition(kind: type) -> str:
 
 
 def _fields(kind: type) -> tuple[str, list[str]]:
-    """Return a type's fields, a line each, and the types that they are made of."""
+    """Return a type's fields, one line each, and the message types of its fields."""
     lines, parts = [], []
-    for name, spelled in kind.get_fields_and_field_types().items():
-        element, brackets = _element(spelled)
+    for name, declared in kind.get_fields_and_field_types().items():
+        element, brackets = _element(declared)
         lines.append(f"{_PRIMITIVES.get(element, element)}{brackets} {name}\n")
         if "/" in element:
             parts.append(element)
     return "".join(lines), parts
 
 
-def _element(spelled: str) -> tuple[str, str]:
-    """Return a field's type without array, and the array's brackets."""
-    bare, _, size = spelled.removesuffix("]").partition("[")
+def _element(declared: str) -> tuple[str, str]:
+    """Return the element type of a field, and the brackets of an array."""
+    bare, _, size = declared.removesuffix("]").partition("[")
     if size:
         return _string(bare), f"[{size}]"
-    if not spelled.startswith("sequence<"):
-        return _string(spelled), ""
-    inner, _, bound = spelled[len("sequence<") : -1].partition(", ")
+    if not declared.startswith("sequence<"):
+        return _string(declared), ""
+    inner, _, bound = declared[len("sequence<") : -1].partition(", ")
     return _string(inner), f"[<={bound}]" if bound else "[]"
 
 
-def _string(spelled: str) -> str:
-    """Return a bounded string as messages spell it: `string<=5` for `string<5>`."""
-    bare, _, bound = spelled.removesuffix(">").partition("<")
+def _string(declared: str) -> str:
+    """Return a bounded string as message definitions have it: `string<=5` for `string<5>`."""
+    bare, _, bound = declared.removesuffix(">").partition("<")
     return f"{bare}<={bound}" if bound else bare

@@ -1,29 +1,29 @@
-"""The parameters of every node, as models: types, ranges, defaults and descriptions."""
+"""Parameters of the nodes as settings models: types, ranges, defaults and descriptions."""
 
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from liquid_control.command.guard import Envelope
-from liquid_control.config.loading import Settings
+from liquid_control.config import Settings
 
 Mode = Literal["lockstep", "realtime"]
-_MODE = "lockstep: every tick waits for its answer; realtime: nobody waits"
+_MODE = "lockstep: every tick waits for its answer; realtime: no tick waits"
 
 
 class NodeSettings(Settings):
-    """Parameters of a node; those that are not changeable are read-only once it runs."""
+    """Parameters of a node; those not in `changeable` are read-only once it runs."""
 
     changeable: ClassVar[frozenset[str]] = frozenset()
 
 
 class ModelNodeSettings(NodeSettings):
-    """What perception and controller have in common."""
+    """Parameters that perception_node and controller_node share."""
 
     model: str = Field("", description="model folder")
     mode: Mode = Field("realtime", description=_MODE)
     autostart: bool = Field(
-        False, description="configure and activate once up, without a lifecycle manager"
+        False, description="configure and activate at the start, without a lifecycle manager"
     )
 
 
@@ -37,7 +37,10 @@ class PerceptionSettings(ModelNodeSettings):
         description="a frame waits this long for the IMU to reach its stamp, s; real time only",
     )
     camera_timeout_s: float = Field(
-        0.5, ge=0.05, le=10.0, description="no frame for this long is an event, s; real time only"
+        0.5,
+        ge=0.05,
+        le=10.0,
+        description="time without a frame that is reported, s; real time only",
     )
     transport: Literal["raw", "compressed"] = Field(
         "raw", description="raw: camera/image_raw; compressed: camera/image_raw/compressed"
@@ -58,7 +61,7 @@ class ControllerSettings(ModelNodeSettings):
 
 
 class GuardSettings(NodeSettings, Envelope):
-    """Parameters of guard_node: the envelope, which may be changed in flight, and the mode."""
+    """Parameters of guard_node: the envelope, changeable in flight, and the mode."""
 
     changeable = frozenset(Envelope.model_fields) - {"period_s"}
 
@@ -80,48 +83,54 @@ class RecorderSettings(NodeSettings):
     mode: Mode = Field("realtime", description=_MODE)
     image: Literal["raw", "png", "jpeg", "compressed"] = Field(
         "raw",
-        description="raw: as they come; png (lossless), jpeg: compressed here; compressed: as the "
-        "camera's driver publishes them on camera/image_raw/compressed",
+        description="raw: as received; png (lossless), jpeg: compressed by the recorder; "
+        "compressed: as the camera's driver publishes them on camera/image_raw/compressed",
     )
     compression: Literal["none", "lz4", "zstd"] = Field(
         "none", description="of the bag's chunks; of messages in a rosbag2 folder"
     )
-    topics: list[str] = Field([], description="other topics to record, once they are there")
-    model: str = Field("", description="model folder to tell the mark of; empty for none")
+    topics: list[str] = Field([], description="further topics to record once they are published")
+    model: str = Field("", description="model folder to record the fingerprint of; empty: none")
 
 
-class RecordingLoadSettings(NodeSettings):
-    """Parameters of recording_load."""
+class SourceSettings(NodeSettings):
+    """Parameters that simulator_node and replay_node share."""
 
-    width: int = Field(640, ge=16, le=1920, description="of pictures, pixels")
-    height: int = Field(480, ge=16, le=1080, description="of pictures, pixels")
-    seconds: float = Field(20.0, gt=0.0, le=3600.0, description="publish for this long, s")
+    mode: Mode = Field("lockstep", description=_MODE)
+    recorder: bool = Field(False, description="wait for recorder_node before the first tick")
+    progress: bool = Field(False, description="write JSON lines of progress to stdout")
+    start_timeout_s: float = Field(
+        30.0,
+        gt=0.0,
+        le=600.0,
+        description="end when the incomplete graph makes no progress for so long, s of wall time",
+    )
+    answer_timeout_s: float = Field(
+        10.0,
+        gt=0.0,
+        le=600.0,
+        description="end when a command in lockstep is missing and the graph makes no progress "
+        "for so long, s of wall time",
+    )
 
 
-class SimulatorSettings(NodeSettings):
+class SimulatorSettings(SourceSettings):
     """Parameters of simulator_node."""
 
     scenario: str = Field("trail", description="name of a scenario, or path to a .yaml")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="of every random stream")
     set: list[str] = Field([], description="scenario keys to replace, each as key=value")
-    wind: str = Field("", description="wind preset of config/presets.yaml; empty for none")
-    lighting: str = Field("", description="lighting preset of config/presets.yaml; empty for none")
+    wind: str = Field("", description="wind preset of config/presets.yaml; empty: none")
+    lighting: str = Field("", description="lighting preset of config/presets.yaml; empty: none")
     fog: str = Field("", description="fog preset of config/presets.yaml, or extinction in 1/m")
-    mode: Mode = Field("lockstep", description=_MODE)
-    rate: float = Field(1.0, gt=0.0, le=100.0, description="simulated s in a s; real time only")
+    rate: float = Field(
+        1.0, gt=0.0, le=100.0, description="simulated seconds per second; real time only"
+    )
     gui: bool = Field(False, description="show PyBullet's window")
-    recorder: bool = Field(False, description="wait for recorder_node before the first tick")
-    record_path: str = Field("", description=".npz for the flight's record; empty for none")
-    progress: bool = Field(False, description="write JSON lines of progress to stdout")
-    start_timeout_s: float = Field(
-        30.0, gt=0.0, le=600.0, description="wait this long for the graph, s of wall time"
-    )
-    answer_timeout_s: float = Field(
-        10.0, gt=0.0, le=600.0, description="wait this long for a command in lockstep, s"
-    )
+    record_path: str = Field("", description=".npz for the flight's record; empty: none")
 
 
-class ReplaySettings(NodeSettings):
+class ReplaySettings(SourceSettings):
     """Parameters of replay_node."""
 
     changeable = frozenset({"rate", "loop", "position_s"})
@@ -131,22 +140,24 @@ class ReplaySettings(NodeSettings):
         [], description="topic presets of config/topics by name, or files of that kind"
     )
     topic: list[str] = Field([], description="topics by role, each as role=/name, as camera=/cam")
-    mode: Mode = Field("lockstep", description=_MODE)
     rate: float = Field(
-        1.0, ge=0.01, le=100.0, description="recorded s in a s; real time only; may be changed"
+        1.0,
+        ge=0.01,
+        le=100.0,
+        description="recorded seconds per second; real time only; may be changed",
     )
     loop: bool = Field(False, description="begin again at the end; may be changed")
-    paused: bool = Field(False, description="begin paused; ~/pause and ~/step go on")
-    start_s: float = Field(0.0, ge=0.0, description="replay from here, s after the bag's start")
-    duration_s: float = Field(0.0, ge=0.0, description="replay so much of it, s; 0: to the end")
+    paused: bool = Field(False, description="begin paused; ~/pause and ~/step continue")
+    start_s: float = Field(0.0, ge=0.0, description="begin here, s after the bag's start")
+    duration_s: float = Field(0.0, ge=0.0, description="length to replay, s; 0: to the end")
     position_s: float = Field(
-        0.0, ge=0.0, description="where the replay is, s after the bag's start; set it to seek"
+        0.0, ge=0.0, description="position of the replay, s after the bag's start; set it to seek"
     )
     gap_s: float = Field(
         2.0,
         ge=0.5,
         le=120.0,
-        description="time that passes at a seek or a loop, s; more than the model's max_gap_s",
+        description="ROS time that passes at a seek or a loop, s; more than the model's max_gap_s",
     )
     tick_s: float = Field(
         Envelope().period_s,
@@ -155,13 +166,6 @@ class ReplaySettings(NodeSettings):
         description="time between two /clock where the bag has none, s",
     )
     wait: bool = Field(
-        True, description="begin once perception, controller and guard are there; lockstep does"
-    )
-    recorder: bool = Field(False, description="wait for recorder_node before the first frame")
-    progress: bool = Field(False, description="write JSON lines of progress to stdout")
-    start_timeout_s: float = Field(
-        30.0, gt=0.0, le=600.0, description="wait this long for the graph, s of wall time"
-    )
-    answer_timeout_s: float = Field(
-        10.0, gt=0.0, le=600.0, description="wait this long for a command in lockstep, s"
+        True,
+        description="begin once perception, controller and guard are ready; always in lockstep",
     )

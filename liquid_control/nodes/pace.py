@@ -1,198 +1,360 @@
-"""Two ways to run a flight over topics: step by step with its answers, or by the wall clock."""
+"""Two ways to run a simulated or recorded flight over topics: in lockstep or in real time."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from math import inf
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from liquid_control.nodes.sensor_output import SensorOutput
-from liquid_control.types import HOVER, Command
-from liquid_control_sim.flight import Flight, Tick
+from liquid_control.types import HOVER, NANOSECONDS, Command
 
 
 @dataclass
 class AnswerTimes:
-    """Frames that were sent and answers that came."""
+    """Times of published frames and of their answers.
+
+    Attributes:
+        sent_ns: wall time by a frame's stamp.
+        latency_ns: from frame to answer, by a frame's stamp.
+        late: number of answers that arrived after the next frame was published.
+    """
 
     sent_ns: dict[int, int] = field(default_factory=dict)
-    took_ns: dict[int, int] = field(default_factory=dict)
+    latency_ns: dict[int, int] = field(default_factory=dict)
     late: int = 0
     _newest_ns: int = -1
 
     def sent(self, stamp_ns: int, wall_ns: int) -> None:
-        """Note that a frame's picture goes out now."""
+        """Note that a frame's picture is published now."""
         self.sent_ns[stamp_ns] = wall_ns
         self._newest_ns = stamp_ns
 
     def answered(self, stamp_ns: int, wall_ns: int) -> None:
         """Note an answer; only the first to a frame counts, others are repetitions."""
-        if stamp_ns not in self.sent_ns or stamp_ns in self.took_ns:
+        if stamp_ns not in self.sent_ns or stamp_ns in self.latency_ns:
             return
-        self.took_ns[stamp_ns] = wall_ns - self.sent_ns[stamp_ns]
+        self.latency_ns[stamp_ns] = wall_ns - self.sent_ns[stamp_ns]
         self.late += stamp_ns < self._newest_ns
 
     def summary(self) -> dict[str, object]:
-        """Return counts and percentiles; latencies are None where nothing was answered.
+        """Return counts and percentiles; latencies are None without an answer.
 
-        A late answer came after the next frame had gone out; a lost frame got none.
+        A late answer arrived after the next frame was published; a lost frame had none.
         """
-        took_ms = np.array(list(self.took_ns.values())) * 1e-6
+        latency_ms = np.array(list(self.latency_ns.values())) * 1e-6
         measures = {"p50": 50.0, "p99": 99.0, "max": 100.0}
         return {
             "frames": len(self.sent_ns),
-            "frames_lost": len(self.sent_ns) - len(self.took_ns),
+            "frames_lost": len(self.sent_ns) - len(self.latency_ns),
             "frames_late": self.late,
             "latency_ms": {
-                name: float(np.percentile(took_ms, share)) if took_ms.size else None
-                for name, share in measures.items()
+                name: float(np.percentile(latency_ms, percent)) if latency_ms.size else None
+                for name, percent in measures.items()
             },
         }
 
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
-LISTEN_S = 0.01
 GRACE_S = 0.3
 """After the last tick in real time: answers that are on their way still count."""
 
 
+class PacedTick(Protocol):
+    """One instant of a flight."""
+
+    @property
+    def stamp_ns(self) -> int:
+        """ROS time."""
+        ...
+
+    @property
+    def framed(self) -> bool:
+        """Whether it has a camera frame."""
+        ...
+
+
+T = TypeVar("T", bound=PacedTick)
+T_contra = TypeVar("T_contra", bound=PacedTick, contravariant=True)
+
+
+class TickOutput(Protocol[T_contra]):
+    """Publishes ticks."""
+
+    def publish_samples(self, tick: T_contra) -> None:
+        """Publish everything that precedes the picture."""
+        ...
+
+    def publish_picture(self, tick: T_contra) -> None:
+        """Publish the camera frame, if the tick has one."""
+        ...
+
+    def publish_clock(self, stamp_ns: int) -> None:
+        """Publish ROS time."""
+        ...
+
+
+@dataclass(frozen=True)
+class TickSource(Generic[T]):
+    """A flight, tick by tick.
+
+    Attributes:
+        advance: returns the next tick; None at the end.
+        output: publishes it.
+        end: called once, at the end.
+        apply_command: receives the command in force at a tick; a recorded flight ignores it.
+        jumped: returns whether time jumped just before a tick.
+        times: of frames and answers.
+    """
+
+    advance: Callable[[], T | None]
+    output: TickOutput[T]
+    end: Callable[[], None]
+    apply_command: Callable[[Command], None] = lambda command: None
+    jumped: Callable[[T], bool] = lambda tick: False
+    times: AnswerTimes = field(default_factory=AnswerTimes)
+
+    def publish(self, tick: T) -> None:
+        """Publish a tick without its time; latency counts from just before the picture."""
+        self.output.publish_samples(tick)
+        if tick.framed:
+            self.times.sent(tick.stamp_ns, time.monotonic_ns())
+        self.output.publish_picture(tick)
+
+
 class Pace(Protocol):
-    """Runs a flight from start to end."""
+    """Runs a flight from start to end; a replay can also be paused, stepped and sought."""
+
+    @property
+    def awaited_ns(self) -> int | None:
+        """Stamp of the tick whose answer is awaited; None if no answer is."""
+        ...
 
     def start(self) -> None:
-        """Begin."""
+        """Begin: the graph is complete."""
+        ...
+
+    def pause(self, paused: bool) -> None:
+        """Stop after the current tick, or continue."""
+        ...
+
+    def step(self) -> None:
+        """Run up to the next frame, then pause."""
+        ...
+
+    def reposition(self) -> None:
+        """Handle that the source continues at another position."""
+        ...
+
+    def set_rate(self, rate: float) -> None:
+        """Continue at a rate, flight seconds per second."""
         ...
 
     def on_command(self, command: Command, stamp_ns: int) -> None:
-        """Take the guard's command."""
-        ...
-
-    def stuck_for_s(self) -> float:
-        """Return for how long an answer has been awaited, s of wall time; 0 if none is."""
+        """Handle a command of the guard."""
         ...
 
 
-Told = Callable[[Tick | None], None]
-"""Hears each tick once its command is in force, and None when the flight has ended."""
+class Lockstep(Generic[T]):
+    """Advances only when the command with the last tick's stamp has arrived.
 
+    The time of a tick with a frame is published after its answer, otherwise the guard would answer
+    the time before the frame.
 
-class Lockstep:
-    """Simulates on only when the command stamped with the last tick is there."""
+    Args:
+        source: the flight.
+        paused: whether to begin paused.
+    """
 
-    def __init__(
-        self, node: Node, flight: Flight, output: SensorOutput, times: AnswerTimes, told: Told
-    ) -> None:
-        self._flight, self._output, self._times, self._told = flight, output, times, told
-        self._tick: Tick | None = None
-        self._since_s = 0.0
+    def __init__(self, source: TickSource[T], paused: bool = False) -> None:
+        self._source = source
+        self._paused = paused
+        self._started = False
+        self._steps = 0
+        self._tick: T | None = None
+
+    @property
+    def awaited_ns(self) -> int | None:
+        """Stamp of the tick whose answer is awaited; None if no answer is."""
+        return None if self._tick is None else self._tick.stamp_ns
 
     def start(self) -> None:
-        """Begin."""
-        self._next()
+        """Begin: the graph is complete."""
+        self._started = True
+        self._continue()
 
-    def stuck_for_s(self) -> float:
-        """Return for how long an answer has been awaited, s of wall time."""
-        return 0.0 if self._tick is None else time.monotonic() - self._since_s
+    def pause(self, paused: bool) -> None:
+        """Stop once the awaited answer has arrived, or continue."""
+        self._paused, self._steps = paused, 0
+        self._continue()
+
+    def step(self) -> None:
+        """Run up to the next frame, then pause after its answer."""
+        self._paused = True
+        self._steps += 1
+        self._continue()
+
+    def reposition(self) -> None:
+        """Do nothing: an awaited answer still arrives; the next tick is at the new position."""
+
+    def set_rate(self, rate: float) -> None:
+        """Do nothing: answers set the pace."""
 
     def on_command(self, command: Command, stamp_ns: int) -> None:
-        """Obey the awaited answer and go on; anything else is not for this tick."""
-        if self._tick is None or stamp_ns != self._tick.stamp_ns:
+        """Obey the awaited answer and continue; ignore any other command."""
+        tick = self._tick
+        if tick is None or stamp_ns != tick.stamp_ns:
             return
-        self._times.answered(stamp_ns, time.monotonic_ns())
-        if self._tick.framed:
-            self._output.publish_clock(stamp_ns)
-        self._told(self._flight.obey(command))
-        self._next()
+        self._tick = None
+        self._source.times.answered(stamp_ns, time.monotonic_ns())
+        if tick.framed:
+            self._source.output.publish_clock(stamp_ns)
+        self._source.apply_command(command)
+        self._continue()
 
-    def _next(self) -> None:
-        self._tick = tick = self._flight.advance()
+    def _continue(self) -> None:
+        if not self._started or self._tick is not None or (self._paused and not self._steps):
+            return
+        self._tick = tick = self._source.advance()
         if tick is None:
-            self._told(None)
+            self._source.end()
             return
-        self._since_s = time.monotonic()
-        _publish(tick, self._output, self._times)
-        if not tick.framed:
-            self._output.publish_clock(tick.stamp_ns)
+        self._source.publish(tick)
+        if tick.framed:
+            self._steps = max(0, self._steps - 1)
+        else:
+            self._source.output.publish_clock(tick.stamp_ns)
 
 
-class RealTime:
-    """Paces itself by the wall clock; the command obeyed is the newest that is there at a tick.
+class RealTime(Generic[T]):
+    """Runs by the wall clock; the newest command at a tick is obeyed, and none is awaited.
 
-    A tick is simulated ahead and published when it is due, so that the time it takes to simulate
-    does not shift stamps against the wall clock. After a frame it first listens for the answer, a
-    few milliseconds at most: while it simulates it is deaf, and would take the answer for later
-    than it came.
+    A tick is made ahead and published when it is due, so that the time it takes to make it does
+    not shift stamps against the wall clock. A jump of time, or a long gap, is not waited for.
+
+    Args:
+        node: owner of the timer.
+        source: the flight.
+        rate: flight seconds per second.
+        paused: whether to begin paused.
+        listen_s: after a frame, do not make the next tick for so long or until the answer has
+            arrived. While a simulator computes it receives nothing, and would date the answer
+            later than it arrived. None: make the next tick at once.
+        max_gap_s: longest time between two ticks that is waited for, s of the flight.
     """
 
     def __init__(
         self,
         node: Node,
-        flight: Flight,
-        output: SensorOutput,
-        times: AnswerTimes,
-        told: Told,
+        source: TickSource[T],
         rate: float,
+        paused: bool = False,
+        listen_s: float | None = None,
+        max_gap_s: float = inf,
     ) -> None:
-        self._flight, self._output, self._times, self._told = flight, output, times, told
+        self._source = source
         self._rate = rate
+        self._paused = paused
+        self._listen_s = listen_s
+        self._max_gap_s = max_gap_s
+        self._started = self._ended = False
+        self._steps = 0
         self._command = HOVER
-        self._tick: Tick | None = None
+        self._tick: T | None = None
         self._listening_ns: int | None = None
-        self._start_s = 0.0
+        self._due: tuple[int, float] | None = None
         self._timer = node.create_timer(GRACE_S, self._on_timer, clock=STEADY, autostart=False)
 
-    def start(self) -> None:
-        """Begin."""
-        self._tick = self._flight.advance()
-        self._start_s = time.monotonic()
-        self._wait(0.0)
+    @property
+    def awaited_ns(self) -> int | None:
+        """None: no answer is awaited."""
+        return None
 
-    def stuck_for_s(self) -> float:
-        """Return 0: nobody is waited for."""
-        return 0.0
+    def start(self) -> None:
+        """Begin: the graph is complete."""
+        self._started = True
+        self._continue()
+
+    def pause(self, paused: bool) -> None:
+        """Stop, or continue."""
+        self._paused, self._steps = paused, 0
+        self._due = None
+        self._continue()
+
+    def step(self) -> None:
+        """Run up to the next frame, at once, then pause."""
+        self._paused = True
+        self._steps += 1
+        self._due = None
+        self._continue()
+
+    def reposition(self) -> None:
+        """Discard the tick that was made ahead."""
+        self._tick = None
+        self._continue()
+
+    def set_rate(self, rate: float) -> None:
+        """Continue at a rate from the last published tick on."""
+        self._rate = rate
+        if self._due is not None:
+            self._due = self._due[0], time.monotonic()
+        self._continue()
 
     def on_command(self, command: Command, stamp_ns: int) -> None:
         """Keep the newest command for the next tick."""
         self._command = command
-        self._times.answered(stamp_ns, time.monotonic_ns())
+        self._source.times.answered(stamp_ns, time.monotonic_ns())
         if stamp_ns == self._listening_ns:
-            self._simulate()
+            self._listening_ns = None
+            self._continue()
+
+    def _continue(self) -> None:
+        if self._ended or self._listening_ns is not None:
+            return
+        self._timer.cancel()
+        if not self._started or (self._paused and not self._steps):
+            return
+        if self._tick is None:
+            self._tick = self._source.advance()
+        self._ended = self._tick is None
+        self._wait(GRACE_S if self._tick is None else self._due_s(self._tick) - time.monotonic())
+
+    def _due_s(self, tick: T) -> float:
+        """Return when a tick is due, s of the monotonic clock."""
+        if self._due is None or self._steps or self._source.jumped(tick):
+            return time.monotonic()
+        stamp_ns, wall_s = self._due
+        elapsed_s = (tick.stamp_ns - stamp_ns) / NANOSECONDS
+        return time.monotonic() if elapsed_s > self._max_gap_s else wall_s + elapsed_s / self._rate
 
     def _on_timer(self) -> None:
         self._timer.cancel()
         if self._listening_ns is not None:
-            self._simulate()
-        elif self._tick is None:
-            self._told(None)
+            self._listening_ns = None
+            self._continue()
+            return
+        tick, self._tick = self._tick, None
+        if tick is None:
+            self._source.end()
+            return
+        self._publish(tick)
+        if self._listen_s is None:
+            self._continue()
         else:
-            self._sense(self._tick)
+            self._listening_ns = tick.stamp_ns
+            self._wait(self._listen_s if tick.framed else 0.0)
 
-    def _sense(self, tick: Tick) -> None:
-        _publish(tick, self._output, self._times)
-        self._output.publish_clock(tick.stamp_ns)
-        self._told(self._flight.obey(self._command))
-        self._listening_ns = tick.stamp_ns
-        self._wait(LISTEN_S if tick.framed else 0.0)
-
-    def _simulate(self) -> None:
-        self._listening_ns = None
-        self._tick = tick = self._flight.advance()
-        self._wait(GRACE_S if tick is None else self._until(tick.stamp_ns))
-
-    def _until(self, stamp_ns: int) -> float:
-        return self._start_s + stamp_ns * 1e-9 / self._rate - time.monotonic()
+    def _publish(self, tick: T) -> None:
+        self._due = tick.stamp_ns, self._due_s(tick)
+        if tick.framed:
+            self._steps = max(0, self._steps - 1)
+        self._source.publish(tick)
+        self._source.output.publish_clock(tick.stamp_ns)
+        self._source.apply_command(self._command)
 
     def _wait(self, seconds: float) -> None:
         self._timer.timer_period_ns = max(1000, round(seconds * 1e9))
         self._timer.reset()
-
-
-def _publish(tick: Tick, output: SensorOutput, times: AnswerTimes) -> None:
-    """Publish a tick; a frame's time runs from just before its picture goes out."""
-    output.publish_samples(tick)
-    if tick.framed:
-        times.sent(tick.stamp_ns, time.monotonic_ns())
-    output.publish_picture(tick)

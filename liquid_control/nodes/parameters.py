@@ -1,4 +1,4 @@
-"""Settings models as ROS parameters: declared with type, range and description, and checked."""
+"""Declare settings models as ROS parameters, with type, range and description, and check them."""
 
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -14,7 +14,7 @@ from rclpy.exceptions import ParameterUninitializedException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from liquid_control.config.loading import validate
+from liquid_control.config import validate
 from liquid_control.errors import ConfigError
 from liquid_control.nodes.node_settings import NodeSettings
 
@@ -31,7 +31,7 @@ _EVERYTHING = 1e308
 
 
 def declare(node: Node, model: type[S]) -> S:
-    """Declare every field of a model as a parameter and return the values that were given.
+    """Declare every field of a model as a parameter and return the values.
 
     Raises:
         ConfigError: a value has the wrong type or is out of range.
@@ -41,16 +41,16 @@ def declare(node: Node, model: type[S]) -> S:
     return validate(model, _values(node, model), node.get_name())
 
 
-def watch(node: Node, model: type[S], apply: Callable[[S], None]) -> None:
-    """Check changes of parameters as a whole, and hand the new settings on when they fit.
+def on_parameter_change(node: Node, model: type[S], apply: Callable[[S], None]) -> None:
+    """Check every change of parameters, and apply the new settings if they are valid.
 
-    Changes are refused, with their words, where `apply` raises a `ConfigError`.
+    A change is refused with the error's message where `apply` raises a `ConfigError`.
     """
 
     def check(changes: list[Parameter]) -> SetParametersResult:
-        ours = {p.name: p.value for p in changes if p.name in model.model_fields}
+        changed = {p.name: p.value for p in changes if p.name in model.model_fields}
         try:
-            apply(validate(model, _values(node, model) | ours, node.get_name()))
+            apply(validate(model, _values(node, model) | changed, node.get_name()))
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
@@ -65,10 +65,10 @@ def _declare_one(node: Node, name: str, field: FieldInfo, changeable: bool) -> N
     default = Parameter.Type.STRING_ARRAY if field.default == [] else field.default
     try:
         node.declare_parameter(name, default, descriptor)
-    except Exception as error:  # rclpy has one class a cause, and no base for them
+    except Exception as error:  # rclpy has a class per cause and no common base
         raise ConfigError(
             f"{node.get_name()}: {name}: expected {kind.name.lower()}{_range_text(field)} "
-            f"({field.description}), got a value that does not fit ({_one_line(error)})"
+            f"({field.description}), got an invalid value ({_one_line(error)})"
         ) from error
 
 
@@ -89,7 +89,7 @@ def _descriptor(field: FieldInfo, kind: Parameter.Type) -> ParameterDescriptor:
 
 
 def _bounds(field: FieldInfo) -> tuple[Any, Any]:
-    """Return the smallest and largest value; open ends count as closed, the model knows better."""
+    """Return the smallest and largest value; open bounds are given as closed ones."""
     low = high = None
     for constraint in field.metadata:
         low = getattr(constraint, "ge", getattr(constraint, "gt", low))

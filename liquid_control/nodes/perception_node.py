@@ -1,4 +1,4 @@
-"""Pictures and IMU samples in, features out, stamped with the frame that they come from."""
+"""Perception node: computes features of pictures and IMU samples, with the frame's stamp."""
 
 from dataclasses import replace
 
@@ -12,18 +12,17 @@ from liquid_control.nodes.conversions import picture_from
 from liquid_control.nodes.lifecycle import ModelNode
 from liquid_control.nodes.node_settings import PerceptionSettings
 from liquid_control.nodes.shutdown import Shutdown, main_of
-from liquid_control.perception.sensor_sync import SensorSync
-from liquid_control.perception.viewfinder import Viewfinder
+from liquid_control.perception import SensorSync, Viewfinder
 from liquid_control.types import Observation
 
-WATCH_PERIOD_S = 0.1
+CHECK_PERIOD_S = 0.1
 
 
 class PerceptionNode(ModelNode[PerceptionSettings]):
     """Runs `Policy.features` on every frame, once the IMU stream has reached its stamp.
 
-    A frame that cannot be used is answered with features of NaN, so that the controller hovers at
-    once instead of waiting for a frame that will not come.
+    A frame that cannot be used is answered with features of NaN. The controller then hovers at
+    once.
     """
 
     def __init__(self, shutdown: Shutdown) -> None:
@@ -39,16 +38,16 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         else:
             self.subscribe_to(topics.IMAGE, self._on_image)
         if self.settings.mode == "realtime":
-            self._patience = self.every(self.settings.imu_timeout_s, self._on_imu_timeout)
-            self._patience.cancel()
-            self.every(WATCH_PERIOD_S, self._on_watch)
+            self._imu_timer = self.every(self.settings.imu_timeout_s, self._on_imu_timeout)
+            self._imu_timer.cancel()
+            self.every(CHECK_PERIOD_S, self._check_camera)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Begin a flight."""
         self._sync = SensorSync()
         view, settings = self.policy.model.settings.camera.view, self.settings
         self._viewfinder = Viewfinder(view, settings.crop, settings.horizontal_fov_deg or None)
-        self._heard_ns: int | None = None
+        self._frame_ns: int | None = None
         self.diagnostics.problem = "no frame yet"
 
     def _on_imu(self, message: Imu) -> None:
@@ -65,11 +64,11 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         except ObservationError as error:
             self.diagnostics.count("camera_info_refused", str(error))
             return
-        self._viewfinder.calibrated(message.width, message.height, fov_deg)
+        self._viewfinder.set_camera(message.width, message.height, fov_deg)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         stamp_ns = conversions.stamp_of(message.header.stamp)
-        self._heard_ns = self._steady.now().nanoseconds
+        self._frame_ns = self._steady.now().nanoseconds
         self.diagnostics.problem = ""
         try:
             image = picture_from(message)
@@ -87,8 +86,8 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         while (observation := self._sync.take(force)) is not None:
             self._publish(observation)
         waits = self.settings.mode == "realtime" and self._sync.waiting
-        if waits and self._patience.is_canceled():
-            self._patience.reset()
+        if waits and self._imu_timer.is_canceled():
+            self._imu_timer.reset()
 
     def _publish(self, observation: Observation) -> None:
         try:
@@ -106,15 +105,15 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
             self._features.publish(conversions.features_message(nothing, stamp_ns))
 
     def _on_imu_timeout(self) -> None:
-        self._patience.cancel()
+        self._imu_timer.cancel()
         if self._sync.waiting:
             self.diagnostics.count("imu_late", "a frame did not get its IMU samples in time")
             self._process(force=True)
 
-    def _on_watch(self) -> None:
-        if self._heard_ns is None or self.diagnostics.problem or not self.active:
+    def _check_camera(self) -> None:
+        if self._frame_ns is None or self.diagnostics.problem or not self.active:
             return
-        silence_s = (self._steady.now().nanoseconds - self._heard_ns) * 1e-9
+        silence_s = (self._steady.now().nanoseconds - self._frame_ns) * 1e-9
         if silence_s > self.settings.camera_timeout_s:
             self.diagnostics.problem = "the camera stopped"
             self.diagnostics.count("camera_stopped", f"no frame for {silence_s:.2f} s")

@@ -1,4 +1,4 @@
-"""Perception and controller composed: two lifecycle nodes, one process, one executor."""
+"""Perception and controller in one process: two lifecycle nodes, one executor."""
 
 from liquid_control.nodes.controller_node import ControllerNode
 from liquid_control.nodes.perception_node import PerceptionNode

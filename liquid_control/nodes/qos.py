@@ -1,4 +1,10 @@
-"""Message class and quality of service of every topic, in lockstep and in real time."""
+"""Message class and quality of service of every topic, in lockstep and in real time.
+
+In lockstep every message is waited for and none may be lost: profiles are reliable, and deep
+enough for a recorder that lags. Answers of nodes are also kept for late subscribers, so the first
+message is not lost between two nodes that have not discovered each other yet. In real time an old
+picture is useless: images and IMU samples are best effort, as sensor drivers publish them.
+"""
 
 from rclpy.qos import (
     DurabilityPolicy,
@@ -18,7 +24,7 @@ IMAGE_DEPTH = 64
 LOCKSTEP_DEPTH = 2000
 REALTIME_DEPTH = 10
 IMU_DEPTH = 200
-"""In real time: IMU samples of most of a second, since they come in bursts from a busy machine."""
+"""In real time: IMU samples of half a second; a busy machine delivers them in bursts."""
 
 
 def _reliable(depth: int, kept: bool = False) -> QoSProfile:
@@ -56,5 +62,5 @@ PROFILES: dict[str, tuple[dict[str, QoSProfile], QoSProfile]] = {
 
 def profile(topic: str, mode: str) -> QoSProfile:
     """Return a topic's profile in a mode, `lockstep` or `realtime`."""
-    special, usual = PROFILES[mode]
-    return special.get(topic, usual)
+    special, default = PROFILES[mode]
+    return special.get(topic, default)

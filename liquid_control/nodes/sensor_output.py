@@ -1,4 +1,6 @@
-"""What a simulated vehicle's drivers publish: IMU samples, odometry, pictures, simulated time."""
+"""Publishers of a simulated vehicle's drivers: IMU, odometry, camera and simulated time."""
+
+from typing import TYPE_CHECKING
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -7,13 +9,36 @@ from liquid_control import topics
 from liquid_control.config import Scenario
 from liquid_control.nodes import conversions
 from liquid_control.nodes.qos import CLASSES, profile
-from liquid_control_sim.flight import Tick
+from liquid_control.types import ImuWindow
+
+if TYPE_CHECKING:
+    from liquid_control_sim.flight import Tick
 
 PUBLISHED = (topics.IMAGE, topics.CAMERA_INFO, topics.IMU, topics.ODOM, topics.CLOCK)
+"""Topics of the drivers, of a simulated vehicle and of a replay."""
+
+
+def driver_publishers(node: Node, mode: str) -> dict[str, Publisher]:
+    """Return the publishers of a vehicle's drivers and of ROS time, by topic."""
+    return {
+        topic: node.create_publisher(CLASSES[topic], topic, profile(topic, mode))
+        for topic in PUBLISHED
+    }
+
+
+def publish_imu(publisher: Publisher, window: ImuWindow) -> None:
+    """Publish the samples of a window, one message each."""
+    for stamp_ns, rate, force in zip(
+        window.stamps_ns.tolist(),
+        window.angular_velocity.tolist(),
+        window.linear_acceleration.tolist(),
+        strict=True,
+    ):
+        publisher.publish(conversions.imu_message(rate, force, stamp_ns))
 
 
 class SensorOutput:
-    """Publishes ticks.
+    """Publishes the ticks of a simulated flight.
 
     Attributes:
         publishers: by topic.
@@ -21,35 +46,22 @@ class SensorOutput:
 
     def __init__(self, node: Node, scenario: Scenario, mode: str) -> None:
         self._info = conversions.camera_info_message(scenario.camera, 0)
-        self.publishers: dict[str, Publisher] = {
-            topic: node.create_publisher(CLASSES[topic], topic, profile(topic, mode))
-            for topic in PUBLISHED
-        }
+        self.publishers = driver_publishers(node, mode)
 
-    def publish_samples(self, tick: Tick) -> None:
-        """Publish what came before the picture: IMU samples, odometry, the camera's intrinsics."""
-        imu = self.publishers[topics.IMU]
-        window = tick.imu
-        for stamp_ns, rate, force in zip(
-            window.stamps_ns.tolist(),
-            window.angular_velocity.tolist(),
-            window.linear_acceleration.tolist(),
-            strict=True,
-        ):
-            imu.publish(conversions.imu_message(rate, force, stamp_ns))
-        self.publishers[topics.ODOM].publish(
-            conversions.odometry_message(tick.truth, tick.stamp_ns)
-        )
+    def publish_samples(self, tick: "Tick") -> None:
+        """Publish everything that precedes the picture: IMU, odometry, the camera's intrinsics."""
+        publish_imu(self.publishers[topics.IMU], tick.imu)
+        odometry = conversions.odometry_message(tick.truth, tick.stamp_ns)
+        self.publishers[topics.ODOM].publish(odometry)
         if tick.framed:
             self._info.header.stamp = conversions.time_message(tick.stamp_ns)
             self.publishers[topics.CAMERA_INFO].publish(self._info)
 
-    def publish_picture(self, tick: Tick) -> None:
-        """Publish the frame, if one was delivered."""
+    def publish_picture(self, tick: "Tick") -> None:
+        """Publish the camera frame, if one was delivered."""
         if tick.image is not None:
-            self.publishers[topics.IMAGE].publish(
-                conversions.image_message(tick.image, tick.stamp_ns)
-            )
+            image = conversions.image_message(tick.image, tick.stamp_ns)
+            self.publishers[topics.IMAGE].publish(image)
 
     def publish_clock(self, stamp_ns: int) -> None:
         """Publish simulated time."""

@@ -1,8 +1,8 @@
-"""From start to clean end of a process: build nodes, spin, end on a signal with status 0.
+"""Life of a node's process: build nodes, spin, end on a signal with status 0.
 
-The C++ loop of `EventsExecutor` runs no Python signal handlers while it spins, and spins for ever
-once the context was shut down under it. So our own handlers only resolve a future, and the loop is
-left every `LATENCY_S` to let them run; the context is shut down last.
+The C++ loop of `EventsExecutor` runs no Python signal handlers while it spins, and it does not
+return once the context was shut down. The handlers here only resolve a future. The loop is left
+every `LATENCY_S` so that they run, and the context is shut down last.
 """
 
 import os
@@ -21,11 +21,12 @@ from rclpy.task import Future
 from liquid_control.errors import LiquidControlError
 
 LATENCY_S = 0.2
+MAX_LINGERS = 10
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Shutdown:
-    """How the process is asked to end: by a signal, or by one of its nodes."""
+    """Request to end the process, by a signal or by one of its nodes."""
 
     def __init__(self) -> None:
         self.future = Future()
@@ -33,7 +34,7 @@ class Shutdown:
         self.error: LiquidControlError | None = None
 
     def request(self, status: int = 0) -> None:
-        """End with a status once the current callback is done; the first request counts."""
+        """End with a status once the current callback has returned; the first request counts."""
         if not self.future.done():
             self.status = status
             self.future.set_result(status)
@@ -53,10 +54,10 @@ Build = Callable[[Shutdown], Sequence[Node]]
 
 
 def main_of(build: Build, linger_s: float = 0.0) -> NoReturn:
-    """Be a program: run nodes, then leave at once.
+    """Run nodes as a program, then exit without Python's teardown.
 
-    Python's own teardown of the libraries that were loaded takes longer than closing the nodes,
-    and on a busy machine too long for an end within 3 s. Nothing is open any more that needs it.
+    The teardown of the loaded libraries takes longer than closing the nodes, on a busy machine
+    too long for an end within 3 s. No open resource needs it.
     """
     status = run(build, linger_s)
     rclpy.get_default_context().destroy()
@@ -69,9 +70,10 @@ def run(build: Build, linger_s: float = 0.0) -> int:
     """Run nodes in this process until they or a signal end it; return the exit status.
 
     Args:
-        build: makes the nodes; a `LiquidControlError` that it raises becomes one line and status
-            2. A node with a `close` method is closed before its context ends.
-        linger_s: go on this long after the request to end, for messages on their way.
+        build: makes the nodes; a `LiquidControlError` that it raises is logged in one line, with
+            status 2. A node with a `close` method is closed before its context ends.
+        linger_s: continue for so long after the request to end, for messages on their way, s;
+            `MAX_LINGERS` times at most while the attribute `linger_state` of a node changes.
     """
     shutdown = Shutdown()
     for number in SIGNALS:
@@ -97,8 +99,17 @@ def _spin(nodes: Sequence[Node], shutdown: Shutdown, linger_s: float) -> None:
     while not shutdown.future.done():
         executor.spin_until_future_complete(shutdown.future, LATENCY_S)
     if linger_s > 0.0:
-        executor.spin_until_future_complete(Future(), linger_s)
+        _linger(executor, nodes, linger_s)
     executor.shutdown(0)
+
+
+def _linger(executor: EventsExecutor, nodes: Sequence[Node], linger_s: float) -> None:
+    """Receive messages on their way; a busy machine needs more than one period for them."""
+    for _ in range(MAX_LINGERS):
+        before = [getattr(node, "linger_state", None) for node in nodes]
+        executor.spin_until_future_complete(Future(), linger_s)
+        if before == [getattr(node, "linger_state", None) for node in nodes]:
+            return
 
 
 def _close(nodes: Sequence[Node]) -> None:

@@ -1,1 +1,1 @@
-"""How our pages and figures look: one style for the reports of flights and of replays."""
+"""Common style of reports, figures and videos of flights and replays."""

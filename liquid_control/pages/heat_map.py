@@ -1,4 +1,4 @@
-"""Neurons over time as heat maps: a row a neuron, motor neurons on top."""
+"""Heat maps of neurons over time: one row for each neuron, motor neurons on top."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from liquid_control.types import Floats
 _ROW_IN = 0.17
 _COLUMNS = 600
 _MOTORS = ("forward", "left", "up", "yaw rate")
-"""What the motor neurons command, in the order of `Command.values`."""
+"""Commands of the motor neurons, in the order of `Command.values`."""
 
 STATE_COLOURS = LinearSegmentedColormap.from_list(
     "state", ["#174ea6ff", "#4d8bf0bf", "#88888800", "#f0884dbf", "#b3381fff"]
 )
-"""Nothing at zero, so that the page shows through in either theme."""
+"""Transparent at zero, for light and dark pages."""
 
 GATE_COLOURS = LinearSegmentedColormap.from_list("gate", ["#7a4fc000", "#7a4fc08c", "#5b2ea6ff"])
 
@@ -30,10 +30,10 @@ class Heat:
     """One heat map.
 
     Attributes:
-        title: what stands above it.
-        values: float64 [F, N], a column a neuron.
+        title: text above the map.
+        values: float64 [F, N], one column for each neuron.
         colours: from the lower limit to the upper.
-        limits: values that have the first and the last colour.
+        limits: values of the first and the last colour.
     """
 
     title: str
@@ -43,7 +43,7 @@ class Heat:
 
     @classmethod
     def of_states(cls, title: str, values: Floats) -> "Heat":
-        """Show states: blue below zero, red above, as strong as the strongest."""
+        """Show states: blue below zero, red above, scaled to the largest magnitude."""
         reach = float(np.abs(values).max()) or 1.0
         return cls(title, values, STATE_COLOURS, (-reach, reach))
 
@@ -57,13 +57,13 @@ class Heat:
 def neurons_over_time(
     seconds: Floats, names: Sequence[str], heats: Sequence[Heat], label: str
 ) -> Timeline:
-    """Return heat maps below one another; rows from the motor neurons down to the inter neurons.
+    """Return stacked heat maps; rows from the motor neurons down to the inter neurons.
 
     Args:
         seconds: of the frames, float64 [F], s.
         names: N names, motor neurons last.
         heats: from top to bottom.
-        label: what the figure shows.
+        label: description of the figure for screen readers.
     """
     order = np.arange(len(names))[::-1]
     rows = [names[index] for index in order]
@@ -87,7 +87,7 @@ def neurons_over_time(
 def _draw(
     axes: Axes, seconds: Floats, heat: Heat, order: np.ndarray, names: list[str]
 ) -> tuple[float, float]:
-    """Draw on an even clock; frames hold until the next. Returns both ends of the clock."""
+    """Draw frames held until the next on a regular clock; return both ends of the clock."""
     start = float(seconds[0])
     end = float(seconds[-1]) + (float(np.median(np.diff(seconds))) if len(seconds) > 1 else 0.05)
     end = max(end, start + 1e-3)
@@ -113,13 +113,13 @@ def _draw(
 
 
 def _label(name: str) -> str:
-    """Return a motor neuron's command, and any other neuron's name."""
+    """Return the command of a motor neuron, or the name of another neuron."""
     kind, _, number = name.partition("_")
     return _MOTORS[int(number)] if kind == "motor" and number in "0123" else name
 
 
 def _group_edges(names: list[str]) -> list[int]:
-    """Return the rows at which a new kind of neuron begins, by the letters before the number."""
+    """Return the rows at which a new kind of neuron begins: the letters before the number."""
     kinds = [name.rstrip("0123456789").rstrip("_") for name in names]
     return [
         row

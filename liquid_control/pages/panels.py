@@ -1,4 +1,4 @@
-"""Small panels on one clock: how quantities go over time."""
+"""Small panels of quantities over a common time axis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from liquid_control.types import Floats
 _PANEL_IN = 0.95
 _LEFT, _RIGHT = 0.045, 0.995
 POINTS = 2000
-"""A line with more of them is thinned."""
+"""Largest number of points of a line; a longer line is thinned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class Line:
 
     Attributes:
         values: float64 [T].
-        colour: one of `ink`.
-        label: for the key.
+        colour: one of `style`.
+        label: in the key.
         width: points.
-        steps: whether a value holds until the next.
-        seconds: float64 [T]; None for the clock of the panels.
+        steps: whether each value is held until the next.
+        seconds: float64 [T]; None for the time axis of the panels.
     """
 
     values: Floats
@@ -41,7 +41,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One quantity; its axis shows at least the `span`, so that noise does not look like drama."""
+    """One quantity; its axis covers at least `span`, which keeps noise small."""
 
     name: str
     span: tuple[float, float]
@@ -50,12 +50,12 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A figure over time, and where in it the time axis lies.
+    """A figure over time and the position of its time axis.
 
     Attributes:
         svg: an inline SVG element.
-        left: left end of the axis, as a share of the figure's width; likewise right.
-        start_s: time at the left end, s; likewise end_s.
+        left: left end of the axis as a fraction of the figure's width; right likewise.
+        start_s: time at the left end, s; end_s likewise.
     """
 
     svg: str
@@ -74,14 +74,14 @@ def panels_over_time(
     key: bool | None = None,
     panel_in: float = _PANEL_IN,
 ) -> Timeline:
-    """Return panels below one another.
+    """Return stacked panels.
 
     Args:
-        seconds: the clock, float64 [T], s.
+        seconds: the time axis, float64 [T], s.
         panels: from top to bottom.
-        label: what the figure shows.
+        label: description of the figure for screen readers.
         zero: whether to draw a line at zero.
-        key: whether the first panel explains the lines; None for where there is a zero line.
+        key: whether the first panel has a key; None for the value of `zero`.
         panel_in: height of a panel, inches of 72 points.
     """
     end_s = max(float(seconds.max()), 1e-3)
@@ -124,20 +124,20 @@ def _draw(axes: Axes, seconds: Floats, panel: Panel) -> None:
 
 
 def thinned(values: Floats, points: int = POINTS) -> np.ndarray:
-    """Return the indices to draw: all, or least and greatest of each stretch and both ends.
+    """Return the indices to draw: all, or both ends and the extremes of each section.
 
-    So a spike of one sample is seen however long the line is.
+    A spike of one sample stays visible in a line of any length.
 
     Args:
         values: float64 [T].
-        points: about as many are kept.
+        points: approximate number of kept points.
     """
     count = len(values)
     if count <= points:
         return np.arange(count)
-    stretch = ceil(2 * count / points)
-    whole = np.nan_to_num(values[: count - count % stretch]).reshape(-1, stretch)
-    first = np.arange(len(whole)) * stretch
+    section = ceil(2 * count / points)
+    whole = np.nan_to_num(values[: count - count % section]).reshape(-1, section)
+    first = np.arange(len(whole)) * section
     kept = np.concatenate([first + whole.argmin(axis=1), first + whole.argmax(axis=1)])
     return np.unique(np.concatenate([[0], kept, [count - 1]]))
 

@@ -1,7 +1,7 @@
-"""One look for all figures, and their way into a page.
+"""Style of the figures and their conversion to inline SVG.
 
-Matplotlib knows no CSS variables. So each role has one colour that is used for nothing else, and
-in the finished SVG it is replaced by the variable of that role.
+Matplotlib does not support CSS variables. Each role has a unique colour, which the finished SVG
+replaces by the CSS variable of the role.
 """
 
 import io
@@ -70,13 +70,13 @@ WIDTH_IN = 11.0
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw with the report's style, leaving the user's own as it was."""
+    """Apply the report's Matplotlib style inside the context."""
     with mpl.rc_context(_STYLE):
         yield
 
 
 def quiet_axes(axes: Axes) -> None:
-    """Give axes a horizontal grid and nothing more."""
+    """Give axes a horizontal grid only."""
     axes.grid(axis="y")
     axes.set_axisbelow(True)
     axes.margins(x=0)
@@ -86,8 +86,8 @@ def svg(figure: Figure, label: str) -> str:
     """Return the figure as an inline SVG element that scales with the page.
 
     Args:
-        figure: what to render; its background becomes transparent.
-        label: what it shows, for readers who do not see it.
+        figure: the figure; its background becomes transparent.
+        label: description of the figure for screen readers.
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})

@@ -1,12 +1,13 @@
-"""Average a large picture over areas, exactly and fast.
+"""Shrink a picture by exact averages over areas.
 
-What a pixel of the small picture covers is summed in integers, pixels on the edges by their share.
-OpenCV's INTER_AREA does the same in float32, a value at a time. Sizes whose ratio is a small
-fraction, as 640:96 = 20:3, repeat after a few rows and columns, so that here a few operations on
-whole pictures and one small product do. Sums stay below 2^24, where float32 still counts every
-integer. They are divided once, by at most 255^2: what is not half way between two values is at
-least 1 / (2 255^2) away from it, farther than the 2^-17 that float32 rounds by below 256. So the
-result is exact, and the same on every machine, in whatever order it is summed.
+The pixels under each output pixel are summed in integers; pixels on an edge are weighted by the
+fraction covered. OpenCV's INTER_AREA computes the same in float32, one value at a time. If the
+ratio of sizes is a small fraction, such as 640:96 = 20:3, the weights repeat after a few rows and
+columns. A few operations on whole pictures and one small matrix product then suffice. Sums stay
+below 2^24, where float32 represents every integer. They are divided once, by at most 255^2: a
+value that is not half way between two integers is at least 1 / (2 255^2) away from that point,
+more than the rounding error of float32 below 256, 2^-17. So the result is exact, on every machine
+and in any summation order.
 """
 
 from functools import lru_cache
@@ -17,29 +18,29 @@ from numpy.typing import NDArray
 
 from liquid_control.types import Pixels
 
-MOST_PARTS = 12
-"""Pixels of the small picture after which the pattern must repeat."""
-LONGEST_PERIOD = 255
-"""Pixels of the large one: a sum is at most 255 of them down and across, below 2^24 in all."""
+MAX_PARTS = 12
+"""Largest period of the weights in pixels of the small picture."""
+MAX_PERIOD = 255
+"""Largest period in pixels of the large picture: a sum of 255 x 255 pixels is below 2^24."""
 
 
 def is_simple(size: int, wanted: int) -> bool:
-    """Return whether a side is shrunk by at least 2 in a ratio that `area_average` is made for.
+    """Return whether `area_average` supports the ratio of a side: at least 2, a small fraction.
 
-    Whole numbers are left to OpenCV, which has code of their own for them.
+    Integer ratios are excluded: OpenCV has special code for them.
     """
     period = gcd(size, wanted)
     parts = wanted // period
-    return size >= 2 * wanted and 1 < parts <= MOST_PARTS and size // period <= LONGEST_PERIOD
+    return size >= 2 * wanted and 1 < parts <= MAX_PARTS and size // period <= MAX_PERIOD
 
 
 def area_average(image: Pixels, width: int, height: int) -> Pixels:
-    """Return a smaller picture, each value the mean over its area, rounded half to even.
+    """Return a smaller picture; each value is the mean over its area, rounded half to even.
 
     Args:
         image: uint8 [H, W, 3].
-        width: wanted, pixels; `is_simple(W, width)`.
-        height: wanted, pixels; `is_simple(H, height)`.
+        width: output width, pixels; requires `is_simple(W, width)`.
+        height: output height, pixels; requires `is_simple(H, height)`.
 
     Returns:
         uint8 [height, width, 3].
@@ -59,7 +60,7 @@ def area_average(image: Pixels, width: int, height: int) -> Pixels:
 def _weighted(
     lines: Pixels, first: int, first_weight: int, last: int, last_weight: int, whole: int
 ) -> NDArray[np.uint16]:
-    """Return the sum over an area's rows, uint16 [P, W * 3]: whole ones count `whole`."""
+    """Return the weighted sum of an area's rows, uint16 [P, W * 3]; inner rows weigh `whole`."""
     total: NDArray[np.uint16] = lines[:, first + 1 : last].sum(axis=1, dtype=np.uint16)
     total *= np.uint16(whole)
     total += np.multiply(lines[:, first], np.uint16(first_weight), dtype=np.uint16)
@@ -69,10 +70,11 @@ def _weighted(
 
 @lru_cache(maxsize=16)
 def _parts(size: int, wanted: int) -> tuple[tuple[int, int, int, int, int], ...]:
-    """Return first and last pixel of each area of a period, their weights and that of a whole one.
+    """Return, for each area of a period, first and last pixel with weights, and the inner weight.
 
-    In units in which a pixel is q wide and an area p, for size : wanted = p : q. An area is at
-    least two pixels wide, so that its first and last are never the same.
+    Each row is (first, first weight, last, last weight, inner weight), in units in which a pixel
+    is q wide and an area p wide, for size : wanted = p : q. An area is at least two pixels wide,
+    so its first and last pixel differ.
     """
     period = gcd(size, wanted)
     p, q = size // period, wanted // period
@@ -86,7 +88,7 @@ def _parts(size: int, wanted: int) -> tuple[tuple[int, int, int, int, int], ...]
 
 @lru_cache(maxsize=16)
 def _product(size: int, wanted: int) -> NDArray[np.float32]:
-    """Return the weights of a period across, float32 [p * 3, q * 3], channels apart."""
+    """Return the column weights of a period, float32 [p * 3, q * 3]; channels do not mix."""
     period = gcd(size, wanted)
     p, q = size // period, wanted // period
     weights = np.zeros((p, q), np.float32)

@@ -1,4 +1,4 @@
-"""Fit a camera's picture to what a model was trained on, and take brightness and contrast out."""
+"""Resize pictures to the view a model was trained with, and normalise brightness and contrast."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -13,19 +13,19 @@ from liquid_control.types import Pixels
 
 FOV_TOLERANCE_DEG = 1.0
 ASPECT_TOLERANCE = 0.02
-"""Relative: 96x54 and 95x54 count as one shape, 4:3 and 16:9 do not."""
+"""Relative tolerance: 96x54 and 95x54 have the same shape, 4:3 and 16:9 do not."""
 PITCH_TOLERANCE_DEG = 3.0
 CONTRAST_FLOOR = 2.0
-"""Standard deviation, of 255, below which a picture is not amplified further."""
+"""Smallest standard deviation, on a scale of 255, by which a picture is divided."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraView:
-    """The view a model was trained with.
+    """Camera view that a model was trained with.
 
     Attributes:
-        width: pixels.
-        height: pixels.
+        width: picture width, pixels.
+        height: picture height, pixels.
         horizontal_fov_deg: horizontal field of view, degrees.
         pitch_down_deg: optical axis below the body's x axis, degrees.
     """
@@ -43,18 +43,18 @@ class CameraView:
         encoding: str = "rgb8",
         pitch_down_deg: float | None = None,
     ) -> None:
-        """Check that a camera shows what the model knows.
+        """Check that a camera matches this view.
 
         Args:
-            width: pixels.
-            height: pixels.
-            horizontal_fov_deg: degrees.
-            encoding: of its images, ROS name.
-            pitch_down_deg: degrees; None where it is not known.
+            width: picture width, pixels.
+            height: picture height, pixels.
+            horizontal_fov_deg: horizontal field of view, degrees.
+            encoding: ROS name of the encoding of its images.
+            pitch_down_deg: pitch of the camera, degrees; None if unknown.
 
         Raises:
             ObservationError: the encoding is not rgb8.
-            ModelError: shape, size, field of view or pitch are not the model's.
+            ModelError: shape, size, field of view or pitch differ from this view.
         """
         if encoding != "rgb8":
             raise ObservationError(f"expected images in encoding rgb8, got {encoding!r}")
@@ -74,19 +74,19 @@ class CameraView:
 
 
 def fit(image: Pixels, view: CameraView) -> Pixels:
-    """Return an RGB picture at the model's size, averaged over areas where it is larger.
+    """Return an RGB picture at the size of the model; a larger picture is averaged over areas.
 
     Args:
         image: uint8 [H, W, 3].
-        view: the model's.
+        view: view of the model.
 
     Raises:
-        ObservationError: the array is no uint8 RGB picture, is smaller than the model's, or has
+        ObservationError: the array is not a uint8 RGB picture, is smaller than the view, or has
             another aspect ratio.
     """
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        got = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
-        raise ObservationError(f"expected an image of uint8, got {got}")
+        received = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
+        raise ObservationError(f"expected an image of uint8, got {received}")
     if image.ndim != 3 or image.shape[2] != 3:
         raise ObservationError(f"expected an image of shape (height, width, 3), got {image.shape}")
     height, width = image.shape[:2]
@@ -100,10 +100,10 @@ def fit(image: Pixels, view: CameraView) -> Pixels:
 
 
 def standardise(image: Pixels) -> NDArray[np.float32]:
-    """Return a picture with its mean taken out and divided by its standard deviation.
+    """Return a picture minus its mean, divided by its standard deviation.
 
-    Both are taken over all pixels and channels, so that colour stays and exposure goes. A picture
-    of almost one value is not amplified: the divisor is at least `CONTRAST_FLOOR`.
+    Both are computed over all pixels and channels, which keeps colour and removes exposure. The
+    divisor is at least `CONTRAST_FLOOR`, so an almost constant picture is not amplified.
 
     Args:
         image: uint8 [H, W, 3].
@@ -118,7 +118,7 @@ def standardise(image: Pixels) -> NDArray[np.float32]:
 
 
 def moments(image: Pixels) -> tuple[float, float]:
-    """Return mean and standard deviation of all values, from exact sums of integers."""
+    """Return mean and standard deviation of all values, from exact integer sums."""
     mean = sum(cv2.sumElems(image)) / image.size
     variance = cv2.norm(image, cv2.NORM_L2SQR) / image.size - mean * mean
     return float(mean), max(float(variance), 0.0) ** 0.5

@@ -1,8 +1,8 @@
-"""The perception network in torch, for training; in flight it runs in ONNX Runtime (`encoder.py`).
+"""Perception network in torch, for training; in flight it runs in ONNX Runtime (`encoder.py`).
 
-Plain strided convolutions without normalisation layers: pictures come standardised. Training
-throughput decided the sizes: with a first stride of 3 a thread learns from three times as many
-pictures a second as with a first stride of 2, and channels-last memory is the faster layout.
+The network has plain strided convolutions and no normalisation layers: its input is standardised.
+Training throughput determined the sizes: a first stride of 3 trains on three times as many
+pictures per second and thread as a first stride of 2, and channels-last memory is faster.
 """
 
 import math
@@ -19,19 +19,19 @@ from liquid_control.seeding import stream
 
 
 class PerceptionCNN(nn.Module):
-    """Standardised pictures [B, 3, H, W] to features [B, F] in (-1, 1).
+    """Maps standardised pictures [B, 3, H, W] to features [B, F] in (-1, 1).
 
     Attributes:
         spec: layers and sizes.
     """
 
     def __init__(self, spec: PerceptionSpec | None = None, *, seed: int = 0) -> None:
-        """Build the network with fresh weights (He et al. 2015) drawn from `seed`."""
+        """Initialise the weights (He et al. 2015) from `seed`."""
         super().__init__()
         self.spec = spec or PerceptionSpec()
         rng = stream(seed, "perception.init")
         arrays = {
-            name: _fresh(shape, rng, gain=1.0 if "linear" in name else math.sqrt(2.0))
+            name: _initial(shape, rng, gain=1.0 if "linear" in name else math.sqrt(2.0))
             for name, shape in self.spec.array_shapes().items()
         }
         self.parameters_by_name = nn.ParameterDict(
@@ -57,22 +57,22 @@ class PerceptionCNN(nn.Module):
         return torch.tanh(linear)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return the weights by name, as they are stored."""
+        """Return the weights by name, in the format of model files."""
         return {
             name: self._array(name).detach().cpu().numpy().astype(np.float32)
             for name in self.spec.array_shapes()
         }
 
     def load_arrays(self, arrays: dict[str, NDArray[np.float32]]) -> None:
-        """Take weights that `arrays` returned.
+        """Load weights that `arrays` returned.
 
         Raises:
-            ModelError: one is missing or has another shape.
+            ModelError: an array is missing or has another shape.
         """
         for name, shape in self.spec.array_shapes().items():
             if name not in arrays or arrays[name].shape != shape:
-                got = arrays[name].shape if name in arrays else "nothing"
-                raise ModelError(f"{name}: expected an array of shape {shape}, got {got}")
+                received = arrays[name].shape if name in arrays else "nothing"
+                raise ModelError(f"{name}: expected an array of shape {shape}, got {received}")
             with torch.no_grad():
                 self._array(name).copy_(torch.tensor(arrays[name]))
 
@@ -85,7 +85,7 @@ def _key(name: str) -> str:
     return name.replace(".", "_")
 
 
-def _fresh(shape: tuple[int, ...], rng: np.random.Generator, gain: float) -> NDArray[np.float32]:
+def _initial(shape: tuple[int, ...], rng: np.random.Generator, gain: float) -> NDArray[np.float32]:
     if len(shape) == 1:
         return np.zeros(shape, dtype=np.float32)
     fan_in = math.prod(shape[1:])

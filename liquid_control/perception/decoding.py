@@ -1,4 +1,4 @@
-"""Pictures of any encoding as RGB: what drivers deliver is not what a policy learned from."""
+"""Decode raw and compressed pictures of any supported encoding to RGB."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,58 +10,63 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control import message_types
 from liquid_control.errors import ObservationError
 from liquid_control.types import Pixels
 
 MAX_PIXELS = 64_000_000
-"""A picture that says it has more is damaged; it would take the memory of the whole reading."""
+"""A compressed picture that declares more pixels is rejected before memory is allocated."""
 JPEG = b"\xff\xd8\xff"
 JPEG_END = b"\xff\xd9"
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_FIRST = b"IHDR"
 PNG_END = b"IEND"
-NO_FRAME = (0xC4, 0xC8, 0xCC)
-"""Markers among those of JPEG's frames that begin none."""
-PNG_FRAME = 12
-"""Bytes of a PNG chunk beside its data: length, name and checksum."""
+NOT_FRAME_MARKERS = (0xC4, 0xC8, 0xCC)
+"""Markers in the range of JPEG frame markers that do not start a frame."""
+PNG_CHUNK_OVERHEAD = 12
+"""Bytes of a PNG chunk in addition to its data: length, name and checksum."""
 
 
-def decompress(layout: str, data: NDArray[np.uint8]) -> Pixels:
+def decompress(image_format: str, data: NDArray[np.uint8]) -> Pixels:
     """Return a compressed picture, uint8 [H, W, 3], RGB.
 
-    Files hold red, green and blue by name, so that the order does not matter; except where a
-    publisher handed RGB to an encoder that takes BGR, and says so with `compressed rgb8`.
+    Files label their channels, so channel order does not matter. The exception is a publisher that
+    passes RGB to an encoder for BGR; it marks this with the format `compressed rgb8`.
 
     Args:
-        layout: `jpeg`, `png`, or as image_transport writes it: `rgb8; jpeg compressed bgr8`.
-        data: the file's bytes.
+        image_format: `jpeg`, `png`, or a format of image_transport: `rgb8; jpeg compressed bgr8`.
+        data: bytes of the file, uint8 [N].
 
     Raises:
-        ObservationError: it is no whole JPEG or PNG picture.
+        ObservationError: the data is not a complete JPEG or PNG picture.
     """
-    if "compressedDepth" in layout:
-        raise ObservationError(f"expected a picture, got depth ({layout})")
+    if "compressedDepth" in image_format:
+        raise ObservationError(f"expected a picture, got depth ({image_format})")
     width, height = _size(data.tobytes())
     if width * height > MAX_PIXELS:
-        raise ObservationError(f"expected a picture, got one that claims {width}x{height} pixels")
+        raise ObservationError(
+            f"expected a picture, got one that declares {width}x{height} pixels"
+        )
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         picture = cv2.imdecode(data, flags)
     except cv2.error as error:
-        raise ObservationError(f"a {len(data)} bytes' {layout} picture is damaged") from error
+        raise ObservationError(_damaged(image_format, data)) from error
     if picture is None:
-        raise ObservationError(f"a {len(data)} bytes' {layout} picture is damaged")
-    if "compressed rgb" in layout:
+        raise ObservationError(_damaged(image_format, data))
+    if "compressed rgb" in image_format:
         return np.asarray(picture, np.uint8)
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
+def _damaged(image_format: str, data: NDArray[np.uint8]) -> str:
+    return f"a {image_format} picture of {len(data)} bytes is damaged"
+
+
 def _size(file: bytes) -> tuple[int, int]:
-    """Return the width and height that a file claims; refuse what ends early or is none."""
+    """Return the width and height in the header of a complete JPEG or PNG file."""
     if file.startswith(JPEG):
         if not file.rstrip(b"\0").endswith(JPEG_END):
-            raise ObservationError(f"a JPEG picture of {len(file)} bytes ends in the middle")
+            raise ObservationError(f"a JPEG picture of {len(file)} bytes is truncated")
         return _jpeg_size(file)
     if file.startswith(PNG):
         return _png_size(file)
@@ -74,7 +79,7 @@ def _jpeg_size(file: bytes) -> tuple[int, int]:
     at = 2
     while at + 9 <= len(file) and file[at] == 0xFF:
         marker = file[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in NO_FRAME:
+        if 0xC0 <= marker <= 0xCF and marker not in NOT_FRAME_MARKERS:
             height, width = unpack_from(">HH", file, at + 5)
             return int(width), int(height)
         if marker == 0xFF:
@@ -85,16 +90,16 @@ def _jpeg_size(file: bytes) -> tuple[int, int]:
 
 
 def _png_size(file: bytes) -> tuple[int, int]:
-    """Return a PNG's size once every chunk is whole: decoders allocate what a chunk claims."""
+    """Return the size of a PNG after checking all chunks: decoders trust the declared lengths."""
     at, name = len(PNG), b""
     while name != PNG_END:
-        if at + PNG_FRAME > len(file):
-            raise ObservationError(f"a PNG picture of {len(file)} bytes ends in the middle")
+        if at + PNG_CHUNK_OVERHEAD > len(file):
+            raise ObservationError(f"a PNG picture of {len(file)} bytes is truncated")
         length, name = unpack_from(">I4s", file, at)
-        end = at + PNG_FRAME + length
+        end = at + PNG_CHUNK_OVERHEAD + length
         if end > len(file):
             raise ObservationError(
-                f"a PNG picture of {len(file)} bytes ends in the middle, or a chunk's length, "
+                f"a PNG picture of {len(file)} bytes is truncated, or the length of a chunk, "
                 f"{length}, is damaged"
             )
         if unpack_from(">I", file, end - 4)[0] != crc32(memoryview(file)[at + 4 : end - 4]):
@@ -111,13 +116,13 @@ Convert = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How pixels lie in a message.
+    """Memory layout of the pixels of an encoding.
 
     Attributes:
-        channels: numbers a pixel; 1 gives the converter an array [H, W].
-        convert: to uint8 [H, W, 3], RGB.
-        bytes_each: bytes a number.
-        even: whether two neighbouring columns share their colour.
+        channels: values per pixel; for 1, the converter receives an array [H, W].
+        convert: conversion to uint8 [H, W, 3], RGB.
+        bytes_each: bytes per value.
+        even: whether pairs of columns share their colour.
     """
 
     channels: int
@@ -131,7 +136,7 @@ def _by(code: int) -> Convert:
 
 
 def _sixteen_bits(pixels: Any) -> Any:
-    """Return the nearest of 256 greys: 65535 becomes 255."""
+    """Scale 16 bits to the nearest of 256 grey values: 65535 becomes 255."""
     native = pixels.astype(np.uint16, copy=False)
     return cv2.cvtColor(cv2.convertScaleAbs(native, alpha=255 / 65535), cv2.COLOR_GRAY2RGB)
 
@@ -150,54 +155,69 @@ ENCODINGS: dict[str, Encoding] = {
     "uyvy": _UYVY,
     "yuv422_yuy2": _YUYV,
     "yuyv": _YUYV,
-    # ROS names the first two rows from their first pixel, OpenCV from their second row and column.
+    # ROS names a pattern by its first two rows, OpenCV by its second row and column.
     "bayer_rggb8": Encoding(1, _by(cv2.COLOR_BayerBG2RGB)),
     "bayer_bggr8": Encoding(1, _by(cv2.COLOR_BayerRG2RGB)),
     "bayer_gbrg8": Encoding(1, _by(cv2.COLOR_BayerGR2RGB)),
     "bayer_grbg8": Encoding(1, _by(cv2.COLOR_BayerGB2RGB)),
 }
-"""By the name that `sensor_msgs/Image` gives them."""
+"""Supported encodings by their name in `sensor_msgs/Image`."""
 
 
-def picture_of(kind: str, message: Any) -> Pixels:
-    """Return a message's picture, uint8 [H, W, 3], RGB; rgb8 without copying.
+def decode_picture(
+    encoding: str,
+    data: NDArray[np.uint8],
+    height: int | None = None,
+    width: int = 0,
+    step: int = 0,
+    is_bigendian: bool = False,
+) -> Pixels:
+    """Return a raw or compressed picture, uint8 [H, W, 3], RGB; rgb8 without copying.
+
+    The arguments are the fields of `sensor_msgs/Image`, or `format` and `data` of
+    `sensor_msgs/CompressedImage`.
 
     Args:
-        kind: `sensor_msgs/msg/Image` or `sensor_msgs/msg/CompressedImage`.
-        message: its content.
+        encoding: encoding of raw pixels, a key of `ENCODINGS`; or format of a compressed picture.
+        data: bytes of the picture, uint8 [N].
+        height: number of rows of a raw picture; None for a compressed one.
+        width: number of columns of a raw picture.
+        step: bytes per row of a raw picture, padding included.
+        is_bigendian: byte order of a raw picture with values of several bytes.
 
     Raises:
-        ObservationError: the encoding is not known, the data does not fill the picture, or is no
-            picture.
+        ObservationError: the encoding is unknown, the data has the wrong size, or a compressed
+            picture is damaged.
     """
-    if kind == message_types.COMPRESSED_IMAGE:
-        return decompress(message.format, message.data)
-    return _raw(message)
+    if height is None:
+        return decompress(encoding, data)
+    return _decode_raw(encoding, data, height, width, step, is_bigendian)
 
 
-def _raw(message: Any) -> Pixels:
-    encoding = ENCODINGS.get(message.encoding.lower())
+def _decode_raw(
+    name: str, data: NDArray[np.uint8], height: int, width: int, step: int, is_bigendian: bool
+) -> Pixels:
+    encoding = ENCODINGS.get(name.lower())
     if encoding is None:
         raise ObservationError(
-            f"expected one of the encodings {', '.join(ENCODINGS)}, got {message.encoding!r}"
+            f"expected one of the encodings {', '.join(ENCODINGS)}, got {name!r}"
         )
-    height, width, step = int(message.height), int(message.width), int(message.step)
     row = width * encoding.channels * encoding.bytes_each
-    if height * width == 0 or step < row or len(message.data) != height * step:
+    if height * width == 0 or step < row or len(data) != height * step:
         raise ObservationError(
-            f"expected {height} rows of {step} bytes for {width}x{height} {message.encoding}, "
-            f"got {len(message.data)} bytes"
+            f"expected {height} rows of {step} bytes for {width}x{height} {name}, "
+            f"got {len(data)} bytes"
         )
     if encoding.even and width % 2:
-        raise ObservationError(f"expected an even width for {message.encoding}, got {width}")
-    number = np.dtype(f"{'>' if message.is_bigendian else '<'}u{encoding.bytes_each}")
-    rows = message.data.reshape(height, step)[:, :row]
+        raise ObservationError(f"expected an even width for {name}, got {width}")
+    value = np.dtype(f"{'>' if is_bigendian else '<'}u{encoding.bytes_each}")
+    rows = data.reshape(height, step)[:, :row]
     shape = (height, width, encoding.channels) if encoding.channels > 1 else (height, width)
-    pixels = rows if encoding.bytes_each == 1 else np.ascontiguousarray(rows).view(number)
+    pixels = rows if encoding.bytes_each == 1 else np.ascontiguousarray(rows).view(value)
     try:
         converted: Pixels = encoding.convert(pixels.reshape(shape))
     except cv2.error as error:
         raise ObservationError(
-            f"expected {width}x{height} {message.encoding}, OpenCV cannot use it ({error.err})"
+            f"expected {width}x{height} {name}, OpenCV cannot convert it ({error.err})"
         ) from error
     return converted

@@ -1,11 +1,11 @@
-"""The published image-space stress tests, exactly: brightness, contrast, saturation and noise.
+"""Image-space stress tests as published: brightness, contrast, saturation and noise.
 
-Chahine et al. 2023 (doi 10.1126/scirobotics.adc8892) disturb eight-bit pictures with TensorFlow's
+Chahine et al. 2023 (doi 10.1126/scirobotics.adc8892) change eight-bit pictures with TensorFlow's
 `adjust_brightness`, `adjust_contrast` and `adjust_saturation` and with Keras's `GaussianNoise`
-before a network sees them. These functions give the same values without TensorFlow: pictures are
+before they enter a network. These functions give equal values without TensorFlow: pictures are
 scaled by 1 / 255 to float32, changed, multiplied by 255.5, clipped to [0, 255] and truncated.
 
-The published strengths are in `PUBLISHED`; darkness is brightness with its sign turned.
+`PUBLISHED` lists the published strengths; darkness is brightness with the opposite sign.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control.config.scenario import DeltaSettings
+from liquid_control.config import DeltaSettings
 from liquid_control.seeding import stream
 from liquid_control.types import Pixels
 
@@ -36,13 +36,13 @@ def brightness(image: Pixels, delta: float) -> Pixels:
 
     Args:
         image: uint8 [H, W, 3], RGB.
-        delta: of full scale; negative darkens.
+        delta: constant as a fraction of full scale; negative darkens.
     """
     return np.asarray(cv2.LUT(image, _eight_bits(_LEVELS + np.float32(delta))))
 
 
 def contrast(image: Pixels, factor: float) -> Pixels:
-    """Return an image with (x - mean) * factor + mean, the mean taken over each channel.
+    """Return an image with (x - mean) * factor + mean, with the mean of each channel.
 
     Args:
         image: uint8 [H, W, 3], RGB.
@@ -57,8 +57,8 @@ def contrast(image: Pixels, factor: float) -> Pixels:
 def saturation(image: Pixels, factor: float) -> Pixels:
     """Return an image whose saturation in HSV is multiplied and clipped to 1.
 
-    With v the largest and m the smallest channel of a pixel, saturation is (v - m) / v; hue and
-    value stay where every channel x becomes v - (v - x) min(factor, v / (v - m)).
+    With v the largest and m the smallest channel of a pixel, saturation is (v - m) / v. Every
+    channel x becomes v - (v - x) min(factor, v / (v - m)), which keeps hue and value.
 
     Args:
         image: uint8 [H, W, 3], RGB.
@@ -78,15 +78,15 @@ def noise(image: Pixels, sigma: float, rng: np.random.Generator) -> NDArray[np.f
 
     Args:
         image: uint8 [H, W, 3], RGB.
-        sigma: standard deviation, of 255.
-        rng: draws the noise.
+        sigma: standard deviation, on a scale of 255.
+        rng: random generator of the noise.
     """
     drawn = rng.standard_normal(image.shape, dtype=np.float32)
     return np.asarray(image + drawn * np.float32(sigma), dtype=np.float32)
 
 
 def noisy_pixels(image: Pixels, sigma: float, rng: np.random.Generator) -> Pixels:
-    """Return `noise` clipped and rounded to uint8 [H, W, 3], as a camera message carries it."""
+    """Return `noise` clipped and rounded to uint8 [H, W, 3], as in a camera message."""
     return np.asarray(np.clip(np.rint(noise(image, sigma, rng)), 0.0, 255.0), dtype=np.uint8)
 
 
@@ -95,14 +95,14 @@ def _eight_bits(levels: NDArray[np.float32]) -> Pixels:
 
 
 PixelStep = Callable[[Pixels, int], Pixels]
-"""A picture, uint8 [H, W, 3] RGB, and its frame's number to a picture."""
+"""Maps a picture, uint8 [H, W, 3] RGB, and its frame number to a picture."""
 
 
 def published_changes(settings: DeltaSettings, seed: int) -> tuple[PixelStep, ...]:
-    """Return the image-space changes that are not at their defaults, in the settings' order.
+    """Return the image-space changes with non-default settings, in the order of the settings.
 
-    Noise is rounded and clipped to eight bits, which is what a camera message carries; each
-    frame's is drawn from the stream "delta.noise.<number>".
+    Noise is rounded and clipped to eight bits, as in a camera message. The noise of each frame is
+    drawn from the stream "delta.noise.<number>".
     """
     steps: list[PixelStep] = []
     if settings.brightness != 0.0:

@@ -1,4 +1,4 @@
-"""The perception network in flight: ONNX Runtime on one thread, the same bits in every process."""
+"""Run the perception network in ONNX Runtime on one thread, with equal bits in every process."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ OUTPUT = "features"
 
 
 class Encoder:
-    """Turns a standardised picture into features.
+    """Computes features of standardised pictures.
 
     Attributes:
         height: picture rows.
@@ -22,10 +22,11 @@ class Encoder:
     """
 
     def __init__(self, graph: bytes) -> None:
-        """Start a session on a serialised ONNX graph.
+        """Create a session for a serialised ONNX graph.
 
         Raises:
-            ModelError: it is no ONNX graph, or its input or output are not as `export` makes them.
+            ModelError: the bytes are not an ONNX graph, or inputs or outputs differ from those of
+                `export`.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1

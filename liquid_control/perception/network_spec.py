@@ -1,10 +1,10 @@
-"""The perception network as data: what its torch twin and its ONNX graph are built from."""
+"""Specification of the perception network, for building the torch module and the ONNX graph."""
 
 from typing import Any
 
 from pydantic import Field, model_validator
 
-from liquid_control.config.loading import Settings
+from liquid_control.config import Settings
 
 
 class Convolution(Settings):
@@ -16,7 +16,7 @@ class Convolution(Settings):
     padding: int = Field(ge=0, le=7, description="zeros around the picture, pixels")
 
     def reach(self, pixels: int) -> int:
-        """Return the output's size along an axis of the given size."""
+        """Return the output size along an axis of the given input size."""
         return (pixels + 2 * self.padding - self.kernel) // self.stride + 1
 
 
@@ -29,7 +29,7 @@ DEFAULT_CONVOLUTIONS = (
 
 
 class PerceptionSpec(Settings):
-    """Convolutions over a standardised RGB picture, then a linear layer and tanh."""
+    """Convolutions over a standardised RGB picture, followed by a linear layer and tanh."""
 
     height: int = Field(54, ge=8, le=1080, description="picture rows")
     width: int = Field(96, ge=8, le=1920, description="picture columns")
@@ -52,7 +52,7 @@ class PerceptionSpec(Settings):
         return self.convolutions[-1].channels, rows, columns
 
     def array_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of the network's arrays by name, as they are stored."""
+        """Return the shapes of the network's arrays by name, as in model files."""
         shapes: dict[str, tuple[int, ...]] = {}
         channels = 3
         for index, conv in enumerate(self.convolutions):

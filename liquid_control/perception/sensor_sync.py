@@ -1,7 +1,7 @@
-"""Puts frames and IMU samples together: a frame waits until the IMU stream has reached its stamp.
+"""Match frames with IMU samples: a frame waits until the IMU stream reaches its stamp.
 
-So a frame meets the same IMU window in lockstep, in real time and in process, whatever order the
-messages came in. No ROS in here.
+So a frame has the same IMU window in lockstep, in real time and in process, whatever the order of
+arrival. This module does not use ROS.
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ import numpy as np
 from liquid_control.types import ImuWindow, Observation, Pixels
 
 RESTART_NS = 1_000_000_000
-"""A stamp that goes back farther than this begins the stream anew: its source was restarted."""
+"""A stamp that goes back by at least this restarts the stream: its source was restarted."""
 SAMPLES_KEPT = 8192
 FRAMES_KEPT = 4
 
@@ -21,11 +21,11 @@ Vector = tuple[float, float, float]
 
 @dataclass
 class SensorSync:
-    """Frames and samples that wait for each other.
+    """Queues of frames and IMU samples that wait for each other.
 
     Attributes:
         imu_ns: stamp of the newest IMU sample.
-        reached_ns: stamp up to which all samples are said to have come; None if nobody says so.
+        reached_ns: stamp up to which the source marked the IMU stream as complete; else None.
         frame_ns: stamp of the newest frame.
     """
 
@@ -38,7 +38,7 @@ class SensorSync:
     _frames: deque[tuple[int, Pixels]] = field(default_factory=deque)
 
     def add_sample(self, stamp_ns: int, rate: Vector, force: Vector) -> str | None:
-        """Take an IMU sample; return an event if it was dropped or began the stream anew."""
+        """Add an IMU sample; return an event name if it was dropped or restarted the stream."""
         event = None
         if self.imu_ns is not None and stamp_ns <= self.imu_ns:
             event = "imu_stamp_backwards"
@@ -51,11 +51,11 @@ class SensorSync:
         return event
 
     def reach(self, stamp_ns: int) -> None:
-        """Take the word of a replay that no sample up to a stamp is still to come."""
+        """Mark the IMU stream as complete up to a stamp, as a replay does."""
         self.reached_ns = stamp_ns
 
     def add_frame(self, stamp_ns: int, image: Pixels) -> str | None:
-        """Take a frame; return an event's name if one was dropped or began the stream anew."""
+        """Add a frame; return an event name if a frame was dropped or it restarted the stream."""
         event = None
         if self.frame_ns is not None and stamp_ns <= self.frame_ns:
             event = "frame_stamp_backwards"
@@ -71,11 +71,11 @@ class SensorSync:
 
     @property
     def waiting(self) -> bool:
-        """Whether a frame waits."""
+        """Whether a frame is waiting."""
         return bool(self._frames)
 
     def take(self, force: bool = False) -> Observation | None:
-        """Return the oldest frame with its window once the IMU has reached it, or if forced."""
+        """Return the oldest frame with its window once the IMU reaches its stamp, or if forced."""
         if not self._frames:
             return None
         stamp_ns, image = self._frames[0]

@@ -1,4 +1,4 @@
-"""What a camera shows of the model's view: nothing else reaches the network."""
+"""Crop pictures of a camera to the view that a model was trained with."""
 
 from dataclasses import dataclass
 from math import atan, degrees, isfinite, radians, tan
@@ -10,15 +10,15 @@ from liquid_control.types import Pixels
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """The central part of a camera's picture.
+    """Central part of a camera's picture.
 
     Attributes:
-        width: of the camera's picture, pixels.
-        height: of the camera's picture, pixels.
+        width: width of the camera's picture, pixels.
+        height: height of the camera's picture, pixels.
         left: first column of the part.
         top: first row of the part.
-        part_width: columns of the part.
-        part_height: rows of the part.
+        part_width: number of columns of the part.
+        part_height: number of rows of the part.
     """
 
     width: int
@@ -34,20 +34,20 @@ class Framing:
     ) -> "Framing":
         """Find the part of a camera's picture that shows the model's view.
 
-        A pinhole camera sees the half angle a at f tan(a) pixels from the centre, so the part is
-        `width * tan(model / 2) / tan(camera / 2)` columns wide, and as high as the model's aspect
-        ratio asks for. Where the field of view is not known, it is taken to be the model's: the
-        part is as large as the model's shape allows.
+        A pinhole camera maps the half angle a to f tan(a) pixels from the centre, so the part is
+        `width * tan(model / 2) / tan(camera / 2)` columns wide; its height follows from the
+        model's aspect ratio. An unknown field of view is assumed to be the model's: the part is
+        then as large as the model's shape allows.
 
         Args:
-            view: the model's.
-            width: pixels.
-            height: pixels.
-            horizontal_fov_deg: the camera's, degrees; None where it is not known.
+            view: view of the model.
+            width: width of the picture, pixels.
+            height: height of the picture, pixels.
+            horizontal_fov_deg: field of view of the camera, degrees; None if unknown.
 
         Raises:
-            ObservationError: the picture has fewer pixels than the model needs, or no size.
-            ModelError: the camera sees less than the model's camera does.
+            ObservationError: the picture has fewer pixels than the model needs, or no pixels.
+            ModelError: the field of view of the camera is smaller than the model's.
         """
         if width < 1 or height < 1:
             raise ObservationError(f"expected a picture with pixels, got {width}x{height}")
@@ -66,14 +66,14 @@ class Framing:
         return cls(width, height, left, top, part_width, part_height)
 
     def crop(self, image: Pixels) -> Pixels:
-        """Return the part, a view into the picture, uint8 [part_height, part_width, 3].
+        """Return the part as a view into the picture, uint8 [part_height, part_width, 3].
 
         Raises:
-            ObservationError: the picture is not of the camera's size.
+            ObservationError: the picture has another size than the camera.
         """
         if image.shape[:2] != (self.height, self.width):
-            got = "x".join(str(size) for size in image.shape[1::-1])
-            raise ObservationError(f"expected {self.width}x{self.height} pixels, got {got}")
+            received = "x".join(str(size) for size in image.shape[1::-1])
+            raise ObservationError(f"expected {self.width}x{self.height} pixels, got {received}")
         rows = slice(self.top, self.top + self.part_height)
         return image[rows, self.left : self.left + self.part_width]
 
@@ -94,28 +94,32 @@ def _part_width(view: CameraView, width: int, fov_deg: float | None) -> int:
 
 
 def _all_rows(view: CameraView, width: int, height: int, part_width: int) -> int:
-    """Return all rows where they just suffice, or say what the camera lacks."""
-    wanted = part_width * view.height / view.width
-    if wanted <= height * (1.0 + ASPECT_TOLERANCE):
+    """Return all rows if they suffice within the tolerance.
+
+    Raises:
+        ModelError: the camera has too few rows.
+    """
+    needed = part_width * view.height / view.width
+    if needed <= height * (1.0 + ASPECT_TOLERANCE):
         return height
-    seen = degrees(2.0 * atan(tan(radians(view.horizontal_fov_deg / 2)) * height / wanted))
+    covered = degrees(2.0 * atan(tan(radians(view.horizontal_fov_deg / 2)) * height / needed))
     raise ModelError(
-        f"the model expects {wanted:.0f} rows in the shape of its {view.width}x{view.height}, got "
-        f"a {width}x{height} camera: its rows suffice for a field of view of {seen:.0f} degrees, "
+        f"the model expects {needed:.0f} rows in the shape of its {view.width}x{view.height}, got "
+        f"a {width}x{height} camera: its rows cover a field of view of {covered:.0f} degrees, "
         f"the model has {view.horizontal_fov_deg:g}"
     )
 
 
 class Viewfinder:
-    """Frames pictures of a camera whose field of view becomes known, or not.
+    """Crops pictures of a camera whose field of view may become known later.
 
-    A picture of another shape than the model's is cut only where the field of view is known:
-    which part of it the model knows would else be a guess.
+    A picture of another shape than the model's is cropped only if the field of view is known;
+    otherwise the matching part would be a guess.
 
     Args:
-        view: the model's.
-        crop: whether pictures may be cut; else they must show the model's view as they are.
-        horizontal_fov_deg: the camera's, degrees; it goes before what `calibrated` is told.
+        view: view of the model.
+        crop: whether pictures may be cropped; otherwise they must show exactly the model's view.
+        horizontal_fov_deg: field of view of the camera, degrees; overrides `set_camera`.
     """
 
     def __init__(
@@ -124,29 +128,29 @@ class Viewfinder:
         self._view = view
         self._crop = crop
         self._given_deg = horizontal_fov_deg
-        self._told: tuple[int, int, float] | None = None
+        self._camera: tuple[int, int, float] | None = None
         self._framing: Framing | None = None
 
-    def calibrated(self, width: int, height: int, horizontal_fov_deg: float) -> None:
-        """Learn the camera's picture size, pixels, and field of view, degrees."""
-        told = width, height, horizontal_fov_deg
-        if told != self._told:
-            self._told, self._framing = told, None
+    def set_camera(self, width: int, height: int, horizontal_fov_deg: float) -> None:
+        """Set the picture size, pixels, and field of view, degrees, of the camera."""
+        camera = width, height, horizontal_fov_deg
+        if camera != self._camera:
+            self._camera, self._framing = camera, None
 
     def frame(self, image: Pixels) -> Pixels:
-        """Return the part of a picture that shows the model's view, itself where all of it does.
+        """Return the part of a picture that shows the model's view, possibly the whole picture.
 
         Raises:
-            ObservationError: the picture is too small, or what it shows is not known.
-            ModelError: the camera shows less than the model's view, or more and may not be cut.
+            ObservationError: the picture is too small, or its field of view is needed but unknown.
+            ModelError: the camera shows less than the model's view, or more if `crop` is False.
         """
         height, width = image.shape[:2]
         framing = self._framing
         if framing is None or (framing.width, framing.height) != (width, height):
-            self._framing = framing = self._framed(width, height)
+            self._framing = framing = self._find_framing(width, height)
         return framing.crop(image)
 
-    def _framed(self, width: int, height: int) -> Framing:
+    def _find_framing(self, width: int, height: int) -> Framing:
         fov_deg = self._fov_deg(width, height)
         if not self._crop:
             known_deg = self._view.horizontal_fov_deg if fov_deg is None else fov_deg
@@ -156,25 +160,25 @@ class Viewfinder:
         if fov_deg is None and not _is_like((width, height), shape):
             raise ObservationError(
                 f"expected pictures in the shape of {shape[0]}x{shape[1]}, got {width}x{height}; "
-                "to cut them needs camera_info or the camera's field of view (perception_node: "
+                "cropping needs camera_info or the camera's field of view (perception_node: "
                 "horizontal_fov_deg; bags: --topic camera=/name,DEGREES)"
             )
         return Framing.of(self._view, width, height, fov_deg)
 
     def _fov_deg(self, width: int, height: int) -> float | None:
-        if self._given_deg is not None or self._told is None:
+        if self._given_deg is not None or self._camera is None:
             return self._given_deg
-        told_width, told_height, fov_deg = self._told
-        if not _is_like((width, height), (told_width, told_height)):
+        camera_width, camera_height, fov_deg = self._camera
+        if not _is_like((width, height), (camera_width, camera_height)):
             raise ObservationError(
-                f"camera_info tells of {told_width}x{told_height} pixels, got pictures of another "
+                f"camera_info has {camera_width}x{camera_height} pixels, got pictures of another "
                 f"shape, {width}x{height}"
             )
         return fov_deg
 
 
 def _is_like(size: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Return whether two sizes have about the same shape; one without pixels has none."""
+    """Return whether two sizes have about the same aspect ratio; False if one has no pixels."""
     if min(*size, *other) < 1:
         return False
     return abs(size[0] * other[1] / (size[1] * other[0]) - 1.0) <= ASPECT_TOLERANCE

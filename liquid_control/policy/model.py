@@ -1,13 +1,12 @@
-"""Model folders: what training ships and flight loads.
+"""Model folders: written by training, loaded by policies.
 
-A folder holds `model.yaml` (what the model is, with checksums), `weights.npz` (every array),
-`perception.onnx` and `controller.onnx` (graphs made from the arrays) and `README.md` (the card).
+A folder holds `model.yaml` (settings and checksums), `weights.npz` (every array),
+`perception.onnx` and `controller.onnx` (graphs made from the arrays) and `README.md` (the model
+card).
 """
 
 import hashlib
 import io
-import os
-import shutil
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from liquid_control.config.loading import load_yaml, validate
+from liquid_control.config import load_yaml, validate
 from liquid_control.errors import CellError, ConfigError, ModelError, OutputError
+from liquid_control.files import atomic_folder
 from liquid_control.liquid.weights import CfCWeights
 from liquid_control.policy.model_settings import SCHEMA, ModelSettings
 
@@ -34,13 +34,13 @@ Arrays = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A model in memory, checked.
+    """A model in memory, validated.
 
     Attributes:
-        path: the folder it came from.
-        settings: `model.yaml`.
+        path: the folder that it was loaded from.
+        settings: content of `model.yaml`.
         weights: of the controller.
-        arrays: all arrays of `weights.npz` by name, the perception network's among them.
+        arrays: all arrays of `weights.npz` by name, including the perception network's.
         perception: `perception.onnx`, serialised.
     """
 
@@ -60,8 +60,8 @@ def load_model(path: Path | str) -> Model:
     """Load a model folder.
 
     Raises:
-        ModelError: the folder or a file is missing, damaged, of an unknown schema, or its parts do
-            not fit together.
+        ModelError: the folder or a file is missing, damaged or of an unknown schema, or the parts
+            do not fit together.
     """
     folder = Path(path)
     settings = _load_settings(folder)
@@ -95,8 +95,8 @@ def _load_settings(folder: Path) -> ModelSettings:
 
 def _missing(folder: Path) -> str:
     what = f"has no {MODEL_YAML}" if folder.is_dir() else "does not exist"
-    beside = sorted(found.parent.name for found in folder.parent.glob(f"*/{MODEL_YAML}"))
-    models = ", ".join(beside) if beside else "none"
+    siblings = sorted(found.parent.name for found in folder.parent.glob(f"*/{MODEL_YAML}"))
+    models = ", ".join(siblings) if siblings else "none"
     return f"model folder {folder} {what}; models in {folder.parent}: {models}"
 
 
@@ -132,11 +132,11 @@ def save_model(
     graphs: Mapping[str, bytes],
     card: str,
 ) -> None:
-    """Write a model folder beside `path`, then rename it there; an older model there is replaced.
+    """Write a model folder atomically; an older model at `path` is replaced.
 
     Args:
-        path: the folder to make.
-        settings: what the model is; its checksums are filled in here.
+        path: the folder to write.
+        settings: the model's settings; the checksums are filled in here.
         arrays: `CfCWeights.arrays()` and the perception network's, float32.
         graphs: `perception.onnx` and `controller.onnx`, serialised, as
             `liquid_control.export.model_graphs` makes them.
@@ -154,32 +154,7 @@ def save_model(
     )
     content[MODEL_YAML] = _yaml(settings)
     content[CARD] = card.encode()
-    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        for name, data in content.items():
-            (partial / name).write_bytes(data)
-        _replace(folder, partial)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _replace(folder: Path, partial: Path) -> None:
-    if not folder.exists():
-        partial.rename(folder)
-        return
-    aside = partial.with_name(f"{partial.name}.old")
-    folder.rename(aside)
-    try:
-        partial.rename(folder)
-    except OSError:
-        aside.rename(folder)
-        raise
-    shutil.rmtree(aside)
+    atomic_folder(folder, content)
 
 
 def _archive(arrays: Arrays) -> bytes:

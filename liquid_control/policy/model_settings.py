@@ -1,16 +1,15 @@
-"""What `model.yaml` holds: everything about a model except its numbers."""
+"""Schema of `model.yaml`: the settings of a model, without its weights."""
 
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from liquid_control.command.motors import MOTORS, MotorScaling
-from liquid_control.config.loading import Settings
+from liquid_control.config import Settings
 from liquid_control.errors import CellError
 from liquid_control.liquid.weights import Masking
 from liquid_control.liquid.wiring import Wiring
-from liquid_control.perception.camera_view import CameraView
-from liquid_control.perception.network_spec import PerceptionSpec
+from liquid_control.perception import CameraView, PerceptionSpec
 
 SCHEMA = 1
 
@@ -27,12 +26,12 @@ class ModelCamera(Settings):
 
     @property
     def view(self) -> CameraView:
-        """The same, as perception takes it."""
+        """The camera as a `CameraView`."""
         return CameraView(self.width, self.height, self.horizontal_fov_deg, self.pitch_down_deg)
 
 
 class ModelFeatures(Settings):
-    """What the controller's inputs are made of, in this order."""
+    """Numbers of the controller's inputs by source, in this order."""
 
     image: int = Field(28, ge=1, le=1024, description="features of the picture")
     imu: Literal[6] = Field(6, description="features of the IMU window")
@@ -44,7 +43,7 @@ class ModelFeatures(Settings):
 
 
 class ModelSettings(Settings):
-    """A model: camera, perception network, wiring, time, motors, and where it comes from."""
+    """Settings of a model: camera, perception network, wiring, time, motors and provenance."""
 
     version: Literal[1] = Field(1, alias="schema", description="version of this layout")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="the model's name")
@@ -92,5 +91,5 @@ class ModelSettings(Settings):
 
     @property
     def circuit(self) -> Wiring:
-        """The wiring, built from its plain form."""
+        """The wiring, built from `wiring`."""
         return Wiring.from_dict(self.wiring)

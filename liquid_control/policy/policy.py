@@ -1,7 +1,7 @@
-"""The policy: observation to command, the one path that flies, is evaluated and is replayed.
+"""The policy: from an observation to a command, in flight, in evaluation and in replay.
 
 `features` runs in the perception node and `act` in the controller node; `step` runs both in one
-process. What passes between them is float32, so that both ways give the same bits.
+process. Features and states are float32, so both ways give the same bits.
 """
 
 from dataclasses import dataclass
@@ -12,23 +12,21 @@ from numpy.typing import NDArray
 
 from liquid_control.errors import ModelError, ObservationError
 from liquid_control.liquid.flight_step import FlightCfC
-from liquid_control.perception.camera_view import fit, standardise
-from liquid_control.perception.encoder import Encoder
-from liquid_control.perception.imu_features import imu_features
+from liquid_control.perception import Encoder, fit, imu_features, standardise
 from liquid_control.policy.model import Model
-from liquid_control.types import Command, Observation
+from liquid_control.types import Command, ImuWindow, Observation, Pixels
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
-    """What the controller answers to one frame.
+    """The controller's output for one frame.
 
     Attributes:
-        command: to be guarded and obeyed.
+        command: the command, before the guard.
         state: the new state, float32 [N], in (-1, 1).
-        gates: the time gates, float32 [N] in [0, 1]: the share of ff2 in each neuron's state.
+        gates: the time gates, float32 [N] in [0, 1]: the fraction of ff2 in each neuron's state.
     """
 
     command: Command
@@ -37,10 +35,10 @@ class Decision:
 
 
 class Policy:
-    """A loaded model that answers observations.
+    """A loaded model that computes commands from observations; it keeps no state.
 
     Attributes:
-        model: what it was built from.
+        model: the model.
     """
 
     def __init__(self, model: Model) -> None:
@@ -84,7 +82,7 @@ class Policy:
         """Check a camera's picture size, view and encoding against the model's, before flight.
 
         Raises:
-            ModelError: the view is another than the model's.
+            ModelError: the size or the view differs from the model's.
             ObservationError: the encoding is not rgb8.
         """
         self._view.check_camera(width, height, horizontal_fov_deg, encoding, pitch_down_deg)
@@ -94,21 +92,37 @@ class Policy:
         return self._cell.init_state()
 
     def features(self, observation: Observation) -> Array:
-        """Return what the controller hears of one observation, float32 [F].
+        """Return the controller's input for one observation, float32 [F].
 
         Raises:
             ObservationError: the image or the IMU samples do not fit.
         """
-        picture = standardise(fit(observation.image, self._view))
-        return np.concatenate([self._encoder.encode(picture), imu_features(observation.imu)])
+        return self.features_of_fitted(fit(observation.image, self._view), observation.imu)
+
+    def features_of_fitted(self, picture: Pixels, imu: ImuWindow) -> Array:
+        """Return the controller's input for a picture that is already fitted, float32 [F].
+
+        Args:
+            picture: uint8 [H, W, 3] RGB of the model's size, from `perception.camera_view.fit`.
+            imu: the samples since the previous frame.
+
+        Raises:
+            ObservationError: the picture or the IMU samples do not fit.
+        """
+        expected = (self._view.height, self._view.width, 3)
+        if picture.shape != expected or picture.dtype != np.uint8:
+            raise ObservationError(
+                f"expected a fitted picture uint8 {expected}, got {picture.dtype} {picture.shape}"
+            )
+        return np.concatenate([self._encoder.encode(standardise(picture)), imu_features(imu)])
 
     def act(self, features: Array, state: Array, dt: float) -> Decision:
-        """Answer features.
+        """Return the decision on features.
 
         Args:
             features: float32 [F], from `features`.
             state: float32 [N].
-            dt: elapsed seconds since the frame answered before, from `FrameClock`.
+            dt: seconds since the previous answered frame, from `FrameClock`.
 
         Raises:
             ObservationError: a feature is NaN or infinite.
@@ -120,6 +134,6 @@ class Policy:
         return Decision(self._settings.motors.command(after[self._motors]), after, gates)
 
     def step(self, observation: Observation, state: Array, dt: float) -> tuple[Command, Array]:
-        """Answer an observation: `features`, then `act`; returns the command and the new state."""
+        """Return command and new state for an observation: `features`, then `act`."""
         decision = self.act(self.features(observation), state, dt)
         return decision.command, decision.state

@@ -1,19 +1,25 @@
-"""From frame stamps to elapsed time, the same in flight, in process and in replay."""
+"""Recurrent state, frame clock and refusal rules of a policy, the same wherever it runs."""
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Protocol
 
-from liquid_control.errors import ObservationError
+import numpy as np
+
+from liquid_control.errors import LiquidControlError, ObservationError
+from liquid_control.policy.policy import Array, Decision, Policy
 from liquid_control.types import NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Elapsed:
-    """What passed before a frame.
+    """The time before a frame.
 
     Attributes:
-        dt_s: for the policy, s.
-        fresh: whether the policy must start from a fresh state: at the first frame, after a jump.
-        stamp_ns: the frame's stamp: the state of the clock for the next one.
+        dt_s: the dt for the policy, s.
+        fresh: whether the policy must start from a fresh state: at the first frame and after a
+            jump of the stamps.
+        stamp_ns: the frame's stamp: the state of the clock for the next frame.
     """
 
     dt_s: float
@@ -23,27 +29,30 @@ class Elapsed:
 
 @dataclass(frozen=True, slots=True)
 class FrameClock:
-    """Turns the stamps of the frames that were processed into dt.
+    """Turns the stamps of consecutive frames into dt.
 
     Attributes:
-        nominal_dt_s: dt of a frame that has no frame before it, s.
-        max_gap_s: frames farther apart have nothing to do with each other, s.
+        nominal_dt_s: dt of a frame without a predecessor, s.
+        max_gap_s: largest difference of consecutive stamps, in either direction, s. A larger one
+            is a jump, and the frame after it has no predecessor.
     """
 
     nominal_dt_s: float
     max_gap_s: float = 1.0
 
     def elapsed(self, stamp_ns: int, previous_ns: int | None) -> Elapsed:
-        """Return what passed since the previous frame.
+        """Return the time since the previous frame.
 
         Args:
             stamp_ns: the frame's stamp.
-            previous_ns: the stamp of the frame processed before, None at the start.
+            previous_ns: the stamp of the previous frame; None at the start.
 
         Raises:
-            ObservationError: the stamp is not later than the previous one.
+            ObservationError: the stamp is not later than the previous one, and at most
+                `max_gap_s` before it.
         """
-        if previous_ns is None:
+        gap_ns = round(self.max_gap_s * NANOSECONDS)
+        if previous_ns is None or stamp_ns < previous_ns - gap_ns:
             return Elapsed(self.nominal_dt_s, True, stamp_ns)
         if stamp_ns <= previous_ns:
             raise ObservationError(
@@ -53,3 +62,73 @@ class FrameClock:
         if dt_s > self.max_gap_s:
             return Elapsed(self.nominal_dt_s, True, stamp_ns)
         return Elapsed(dt_s, False, stamp_ns)
+
+
+class Controller(Protocol):
+    """Computes a decision from features; `Policy` is one."""
+
+    def init_state(self) -> Array:
+        """Return the state at the start of a flight, float32 [N]."""
+        ...
+
+    def act(self, features: Array, state: Array, dt: float) -> Decision:
+        """Return the decision on features, float32 [F], after dt seconds from a state [N]."""
+        ...
+
+
+class PolicySession:
+    """A controller over consecutive frames, with its recurrent state and its clock.
+
+    The first frame starts from a fresh state with the model's nominal dt. So does a frame whose
+    stamp is more than the model's `max_gap_s` after or before the previous one. A refused frame
+    leaves state and clock unchanged.
+
+    Args:
+        policy: the model's policy.
+        controller: computes the decisions; None for the policy itself.
+
+    Attributes:
+        stamp_ns: stamp of the last answered frame; None before the first.
+        fresh_starts: number of fresh states after the first.
+        refusals: number of refused frames by reason.
+    """
+
+    def __init__(self, policy: Policy, controller: Controller | None = None) -> None:
+        settings = policy.model.settings
+        self.stamp_ns: int | None = None
+        self.fresh_starts = 0
+        self.refusals: Counter[str] = Counter()
+        self._controller: Controller = policy if controller is None else controller
+        self._clock = FrameClock(settings.nominal_dt_s, settings.max_gap_s)
+        self._state = self._controller.init_state()
+
+    def answer(self, features: Array, stamp_ns: int) -> Decision:
+        """Return the decision on a frame and advance state and clock.
+
+        Args:
+            features: float32 [F], from `Policy.features`.
+            stamp_ns: the frame's stamp.
+
+        Raises:
+            ObservationError: a feature is NaN or infinite, or the stamp does not advance.
+            CellError: the features have another shape.
+        """
+        try:
+            return self._advance(features, stamp_ns)
+        except LiquidControlError as error:
+            self.refuse(error)
+            raise
+
+    def refuse(self, error: LiquidControlError) -> None:
+        """Count a frame that cannot be used, such as one without features."""
+        self.refusals[str(error) or type(error).__name__] += 1
+
+    def _advance(self, features: Array, stamp_ns: int) -> Decision:
+        if not np.isfinite(features).all():
+            raise ObservationError("expected finite features, got NaN: the frame was not usable")
+        elapsed = self._clock.elapsed(stamp_ns, self.stamp_ns)
+        state = self._controller.init_state() if elapsed.fresh else self._state
+        decision = self._controller.act(features, state, elapsed.dt_s)
+        self.fresh_starts += elapsed.fresh and self.stamp_ns is not None
+        self._state, self.stamp_ns = decision.state, elapsed.stamp_ns
+        return decision

@@ -1,36 +1,48 @@
-"""Two rows of commands beside each other, paired by stamp, and how far they are apart."""
+"""Comparison of replayed commands with others: pairs by stamp, errors by axis, worst frames."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.replay.tracks import Series, Stamps, Track
-from liquid_control.types import Floats
+from liquid_control.types import NANOSECONDS, Floats
 
 AXES = ("forward", "left", "up", "yaw")
-"""Names of `Command.values`, as options and reports call them."""
+"""Names of `Command.values` in options and reports."""
 UNITS = ("m/s", "m/s", "m/s", "rad/s")
-SINGLE = 1e-12
-"""A standard deviation below is that of a constant, which correlates with nothing."""
+CONSTANT_BELOW = 1e-12
+"""Standard deviation up to which values are constant and have no correlation."""
+MACHINE_TOLERANCE = 1e-6
+"""Largest difference, m/s or rad/s, of commands that two machines compute from one recording.
+
+Replays on one machine are equal bit for bit. On another processor ONNX Runtime and BLAS select
+other kernels, which add in another order. Measured on the shipped model and the flight in
+test/golden: 2.4e-7 between an Intel and an AMD processor, 1.2e-7 between kernels for SSE4.2, AVX
+and AVX2 (emulated), unfused graphs (`ORT_DISABLE_ALL`) and `OPENBLAS_CORETYPE=Nehalem`.
+"""
+WORST_FRAME_DISTANCE_NS = NANOSECONDS
+"""Least distance of two worst frames."""
 
 Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CommandPairs:
-    """Which rows of two series belong together.
+    """Pairs of rows of two series.
 
     Attributes:
-        ours: indices into the first series [P], rising.
-        theirs: indices into the second [P].
-        by_stamp: how many have one stamp.
-        by_time: how many are each other's nearest within half a frame.
-        without: how many of the first have no partner.
+        replayed: indices into the replayed series [P], ascending.
+        other: indices into the other series [P].
+        by_stamp: number of pairs with equal stamps.
+        by_time: number of pairs that are mutually nearest within half a frame.
+        without: number of replayed rows without a partner.
     """
 
-    ours: Indices
-    theirs: Indices
+    replayed: Indices
+    other: Indices
     by_stamp: int
     by_time: int
     without: int
@@ -38,14 +50,14 @@ class CommandPairs:
 
 @dataclass(frozen=True, slots=True)
 class AxisError:
-    """How two commands differ along an axis, m/s or rad/s; ours less theirs.
+    """Difference of two commands along an axis, replayed less other, m/s or rad/s.
 
     Attributes:
-        mae: mean of the magnitude.
-        rmse: root of the mean square.
-        bias: mean.
-        maximum: largest magnitude.
-        maximum_stamp_ns: where that is, the frame's stamp.
+        mae: mean absolute difference.
+        rmse: root mean squared difference.
+        bias: mean difference.
+        maximum: largest absolute difference.
+        maximum_stamp_ns: stamp of the frame with the largest difference.
         correlation: Pearson's; None where one of the two is constant.
     """
 
@@ -59,36 +71,43 @@ class AxisError:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """Commands beside each other, a row a pair.
+    """Paired commands, one row a pair.
 
     Attributes:
-        what: whose commands, `policy` or `guarded`.
-        stamp_ns: int64 [P], ours.
-        ours: float64 [P, 4].
-        theirs: float64 [P, 4].
-        pairing: how they were found.
-        axes: by name; empty without pairs.
+        what: `policy` or `guarded`.
+        stamp_ns: int64 [P], of the replayed rows.
+        replayed: float64 [P, 4].
+        other: float64 [P, 4].
+        pairing: the pairs.
+        axes: errors by axis; empty without pairs.
     """
 
     what: str
     stamp_ns: Stamps
-    ours: Floats
-    theirs: Floats
+    replayed: Floats
+    other: Floats
     pairing: CommandPairs
     axes: dict[str, AxisError]
 
     @property
     def difference(self) -> Floats:
-        """Ours less theirs, float64 [P, 4]."""
-        return np.asarray(self.ours - self.theirs, np.float64)
+        """Replayed less other, float64 [P, 4]."""
+        return np.asarray(self.replayed - self.other, np.float64)
+
+    @property
+    def maximum(self) -> float:
+        """Largest absolute difference, m/s or rad/s; infinite where a row has no partner."""
+        if self.pairing.without or not self.axes:
+            return inf
+        return max(error.maximum for error in self.axes.values())
 
 
-def compare(what: str, ours: Series, theirs: Series) -> Comparison:
-    """Pair two series of commands and measure how they differ; rows that are not finite do not."""
-    ours, theirs = _finite(ours), _finite(theirs)
-    pairing = pair(ours.stamp_ns, theirs.stamp_ns)
-    stamps = ours.stamp_ns[pairing.ours]
-    left, right = ours.values[pairing.ours], theirs.values[pairing.theirs]
+def compare(what: str, replayed: Series, other: Series) -> Comparison:
+    """Pair two series of commands and measure their difference; non-finite rows are dropped."""
+    replayed, other = _finite(replayed), _finite(other)
+    pairing = pair(replayed.stamp_ns, other.stamp_ns)
+    stamps = replayed.stamp_ns[pairing.replayed]
+    left, right = replayed.values[pairing.replayed], other.values[pairing.other]
     axes = {}
     if len(stamps):
         axes = {
@@ -98,22 +117,22 @@ def compare(what: str, ours: Series, theirs: Series) -> Comparison:
     return Comparison(what, stamps, left, right, pairing, axes)
 
 
-def pair(ours: Stamps, theirs: Stamps) -> CommandPairs:
-    """Pair rows by equal stamp, what is left by nearest time within half a frame of ours.
+def pair(replayed: Stamps, other: Stamps) -> CommandPairs:
+    """Pair rows by equal stamp, the remaining ones by nearest time within half a replayed frame.
 
-    A row is used once. Where a stamp comes several times, as a guard repeats a command with the
-    stamp of its frame, the first counts.
+    Each row is used once. Of several rows with one stamp the first counts: a guard repeats a
+    command with the stamp of its frame.
     """
-    first_ours, first_theirs = _first(ours), _first(theirs)
-    _, mine, other = np.intersect1d(
-        ours[first_ours], theirs[first_theirs], assume_unique=True, return_indices=True
+    first_replayed, first_other = _first(replayed), _first(other)
+    _, one, two = np.intersect1d(
+        replayed[first_replayed], other[first_other], assume_unique=True, return_indices=True
     )
-    mine, other = first_ours[mine], first_theirs[other]
-    near_mine, near_other = _nearest(ours, theirs, mine, other)
-    both = np.concatenate([mine, near_mine]), np.concatenate([other, near_other])
+    one, two = first_replayed[one], first_other[two]
+    near_one, near_two = _nearest(replayed, other, one, two)
+    both = np.concatenate([one, near_one]), np.concatenate([two, near_two])
     order = np.argsort(both[0], kind="stable")
     return CommandPairs(
-        both[0][order], both[1][order], len(mine), len(near_mine), len(ours) - len(order)
+        both[0][order], both[1][order], len(one), len(near_one), len(replayed) - len(order)
     )
 
 
@@ -122,20 +141,19 @@ def _first(stamps: Stamps) -> Indices:
 
 
 def _nearest(
-    ours: Stamps, theirs: Stamps, used_ours: Indices, used_theirs: Indices
+    replayed: Stamps, other: Stamps, used_replayed: Indices, used_other: Indices
 ) -> tuple[Indices, Indices]:
-    """Return pairs of unused rows that are each other's nearest, within half a frame."""
-    nothing = np.empty(0, np.intp), np.empty(0, np.intp)
-    mine = np.setdiff1d(np.arange(len(ours)), used_ours)
-    other = np.setdiff1d(np.arange(len(theirs)), used_theirs)
-    if not len(mine) or not len(other) or len(ours) < 2:
-        return nothing
-    reach_ns = np.median(np.abs(np.diff(ours))) / 2
-    there, back = _closest(ours[mine], theirs[other]), _closest(theirs[other], ours[mine])
-    mutual = back[there] == np.arange(len(mine))
-    close = np.abs(ours[mine] - theirs[other][there]) <= reach_ns
+    """Return pairs of unused rows that are mutually nearest, within half a frame."""
+    one = np.setdiff1d(np.arange(len(replayed)), used_replayed)
+    two = np.setdiff1d(np.arange(len(other)), used_other)
+    if not len(one) or not len(two) or len(replayed) < 2:
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    reach_ns = np.median(np.abs(np.diff(replayed))) / 2
+    there, back = _closest(replayed[one], other[two]), _closest(other[two], replayed[one])
+    mutual = back[there] == np.arange(len(one))
+    close = np.abs(replayed[one] - other[two][there]) <= reach_ns
     keep = mutual & close
-    return mine[keep], other[there[keep]]
+    return one[keep], two[there[keep]]
 
 
 def _closest(wanted: Stamps, among: Stamps) -> Indices:
@@ -152,8 +170,8 @@ def _finite(series: Series) -> Series:
     return Series(series.stamp_ns[keep], series.values[keep], series.log_ns[keep])
 
 
-def _axis_error(stamps: Stamps, ours: Floats, theirs: Floats) -> AxisError:
-    difference = ours - theirs
+def _axis_error(stamps: Stamps, replayed: Floats, other: Floats) -> AxisError:
+    difference = replayed - other
     worst = int(np.argmax(np.abs(difference)))
     return AxisError(
         mae=float(np.abs(difference).mean()),
@@ -161,16 +179,78 @@ def _axis_error(stamps: Stamps, ours: Floats, theirs: Floats) -> AxisError:
         bias=float(difference.mean()),
         maximum=float(np.abs(difference[worst])),
         maximum_stamp_ns=int(stamps[worst]),
-        correlation=correlation(ours, theirs),
+        correlation=correlation(replayed, other),
     )
 
 
 def correlation(one: Floats, other: Floats) -> float | None:
-    """Return Pearson's correlation of two rows, or None where one of them is constant."""
-    if one.std() <= SINGLE or other.std() <= SINGLE:
+    """Return Pearson's correlation of two rows; None where one of them is constant."""
+    if one.std() <= CONSTANT_BELOW or other.std() <= CONSTANT_BELOW:
         return None
     value = np.mean((one - one.mean()) * (other - other.mean())) / (one.std() * other.std())
     return float(np.clip(value, -1.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class WorstFrame:
+    """A frame of the report: one of the largest differences, or one of an even selection.
+
+    Attributes:
+        stamp_ns: the frame's stamp.
+        axis: the axis with the largest difference for its scale; None without a difference.
+        difference: along that axis, replayed less other, m/s or rad/s.
+        replayed: the replayed command, as `Command.values`.
+        other: the other command; None where there is none.
+    """
+
+    stamp_ns: int
+    axis: str | None
+    difference: float
+    replayed: tuple[float, ...]
+    other: tuple[float, ...] | None
+
+
+def worst_frames(
+    comparison: Comparison, scales: Sequence[float], count: int = 8
+) -> tuple[WorstFrame, ...]:
+    """Return the frames with the largest differences, worst first, at least a second apart.
+
+    Args:
+        comparison: the commands.
+        scales: differences of equal weight on each axis, such as the ranges of the motors.
+        count: largest number of frames; frames without a difference are not returned.
+    """
+    scaled = np.abs(comparison.difference) / np.asarray(scales)
+    worst = scaled.max(axis=1) if len(scaled) else np.empty(0)
+    chosen: list[int] = []
+    for index in np.argsort(-worst, kind="stable").tolist():
+        if worst[index] == 0.0 or len(chosen) == count:
+            break
+        stamp = comparison.stamp_ns[index]
+        distances = (abs(stamp - comparison.stamp_ns[other]) for other in chosen)
+        if all(distance >= WORST_FRAME_DISTANCE_NS for distance in distances):
+            chosen.append(index)
+    return tuple(_worst_frame(comparison, index, int(scaled[index].argmax())) for index in chosen)
+
+
+def spread_frames(policy: Series, count: int = 8) -> tuple[WorstFrame, ...]:
+    """Return an even selection of the frames, for a replay without differences."""
+    frames = len(policy)
+    at = np.unique(np.linspace(0, max(frames - 1, 0), min(count, frames)).round().astype(int))
+    return tuple(
+        WorstFrame(int(policy.stamp_ns[row]), None, 0.0, tuple(policy.values[row].tolist()), None)
+        for row in at.tolist()
+    )
+
+
+def _worst_frame(comparison: Comparison, index: int, column: int) -> WorstFrame:
+    return WorstFrame(
+        stamp_ns=int(comparison.stamp_ns[index]),
+        axis=AXES[column],
+        difference=float(comparison.difference[index, column]),
+        replayed=tuple(comparison.replayed[index].tolist()),
+        other=tuple(comparison.other[index].tolist()),
+    )
 
 
 PARTS = ("policy", "guarded", "features", "states", "gates")
@@ -178,13 +258,13 @@ PARTS = ("policy", "guarded", "features", "states", "gates")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The verdict.
+    """Result of a comparison of two tracks bit for bit.
 
     Attributes:
-        identical: whether all that the other side has is equal, bit for bit, and neither side has
-            rows that the other lacks; None where the other side has no command.
-        compared: the parts that the other side has.
-        first: the first difference in a line; empty where there is none.
+        identical: whether all parts that the other track has are equal bit for bit, with the same
+            stamps; None where the other track has no command.
+        compared: the parts that the other track has.
+        first: description of the first difference, one line; empty without one.
     """
 
     identical: bool | None
@@ -192,32 +272,32 @@ class Identity:
     first: str
 
 
-def identity(ours: Track, theirs: Track) -> Identity:
-    """Compare what the other side has."""
-    compared = tuple(part for part in PARTS if len(getattr(theirs, part)))
+def identity(replayed: Track, other: Track) -> Identity:
+    """Compare two tracks bit for bit, in the parts that the other track has."""
+    compared = tuple(part for part in PARTS if len(getattr(other, part)))
     if not {"policy", "guarded"} & set(compared):
         return Identity(None, compared, "")
     for part in compared:
-        reason = _difference(getattr(ours, part), getattr(theirs, part))
+        reason = _difference(getattr(replayed, part), getattr(other, part))
         if reason:
             return Identity(False, compared, f"{part}: {reason}")
     return Identity(True, compared, "")
 
 
-def _difference(ours: Series, theirs: Series) -> str:
-    """Return the first difference of two series in words, empty where there is none."""
-    if ours.values.shape[1:] != theirs.values.shape[1:]:
-        return f"rows of {ours.values.shape[1]} against {theirs.values.shape[1]} values"
-    stamps, mine = np.unique(ours.stamp_ns, return_index=True)
-    others, yours = np.unique(theirs.stamp_ns, return_index=True)
+def _difference(replayed: Series, other: Series) -> str:
+    """Return a description of the first difference of two series; empty without one."""
+    if replayed.values.shape[1:] != other.values.shape[1:]:
+        return f"rows of {replayed.values.shape[1]} against {other.values.shape[1]} values"
+    stamps, mine = np.unique(replayed.stamp_ns, return_index=True)
+    others, yours = np.unique(other.stamp_ns, return_index=True)
     alone = np.setxor1d(stamps, others)
     if len(alone):
         side = "replayed" if alone[0] in stamps else "recorded"
         return f"{len(alone)} stamps on one side only, first {int(alone[0])} ns, {side}"
-    one = np.asarray(ours.values[mine], np.float64).view(np.int64)
-    other = np.asarray(theirs.values[yours], np.float64).view(np.int64)
-    rows = np.flatnonzero((one != other).any(axis=1))
+    one = np.asarray(replayed.values[mine], np.float64).view(np.int64)
+    two = np.asarray(other.values[yours], np.float64).view(np.int64)
+    rows = np.flatnonzero((one != two).any(axis=1))
     if not len(rows):
         return ""
-    apart = np.abs(ours.values[mine].astype(np.float64) - theirs.values[yours])[rows].max()
+    apart = np.abs(replayed.values[mine].astype(np.float64) - other.values[yours])[rows].max()
     return f"{len(rows)} rows differ, first at {int(stamps[rows[0]])} ns, by {apart:.3g} at most"

@@ -1,39 +1,36 @@
-"""How far a flight's pictures are from those that the model learned from."""
+"""Distribution shift: statistics of a flight's pictures against those of the training data."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from liquid_control.bags.events import Event, FrameEvent
-from liquid_control.perception.picture_statistics import (
-    DESCRIPTIONS,
-    STATISTICS,
-    PictureDistribution,
-    picture_statistics,
-)
+from liquid_control.bags import Event, FrameEvent
+from liquid_control.perception import PictureDistribution, picture_statistics
+from liquid_control.perception.picture_distribution import DESCRIPTIONS, STATISTICS
 from liquid_control.replay.feature_extractor import FeatureExtractor
 from liquid_control.replay.tracks import Rows, Series
 from liquid_control.types import Floats
 
 
 class PictureStatisticsCollector:
-    """Hears frames and keeps the statistics of what the network was shown.
+    """Collects the statistics of the pictures that the network receives.
 
     Args:
-        perceiver: the player's; it looks at each frame once.
+        extractor: the player's; it fits each frame once.
     """
 
     def __init__(self, extractor: FeatureExtractor) -> None:
-        self._perceiver = extractor
+        self._extractor = extractor
         self._rows = Rows("statistics", np.float64, len(STATISTICS))
 
     def consume(self, event: Event) -> None:
-        """Take a frame."""
-        if isinstance(event, FrameEvent):
-            frame_features = self._perceiver.perceive(event)
-            if frame_features is not None and frame_features.picture is not None:
-                stamp_ns = event.observation.stamp_ns
-                self._rows.add(stamp_ns, picture_statistics(frame_features.picture))
+        """Process an event; only frames matter."""
+        if not isinstance(event, FrameEvent):
+            return
+        frame_features = self._extractor.extract(event)
+        if frame_features is not None and frame_features.picture is not None:
+            statistics = picture_statistics(frame_features.picture)
+            self._rows.add(event.observation.stamp_ns, statistics)
 
     def series(self) -> Series:
         """Return the statistics, float64 [F, S]."""
@@ -42,17 +39,17 @@ class PictureStatisticsCollector:
 
 @dataclass(frozen=True, slots=True)
 class DistributionShift:
-    """One statistic of a flight's pictures against those learned from.
+    """One statistic of a flight's pictures against the training data.
 
     Attributes:
         name: of the statistic.
-        description: what it is, with its unit.
-        learned_mean: over the pictures learned from.
+        description: meaning and unit.
+        learned_mean: mean over the training pictures.
         learned_deviation: their standard deviation.
-        learned_p1: 1 % of them are below; learned_p99 likewise.
-        mean: over this flight.
+        learned_p1: their 1st percentile; learned_p99 likewise.
+        mean: mean over this flight.
         shift: mean less learned mean, in learned standard deviations.
-        outside: share of this flight's frames beyond the 1st or 99th percentile.
+        outside: fraction of this flight's frames beyond the 1st or 99th percentile.
         distance: 1-Wasserstein distance of the two distributions, in learned deviations.
     """
 
@@ -69,7 +66,7 @@ class DistributionShift:
 
 
 def picture_shift(values: Floats, learned: PictureDistribution) -> tuple[DistributionShift, ...]:
-    """Compare a flight's statistics, float64 [F, S], F at least 1, with those learned from."""
+    """Compare a flight's statistics, float64 [F, S], F at least 1, with the training data's."""
     low, high = learned.quantiles[1], learned.quantiles[-2]
     outside = ((values < low) | (values > high)).mean(axis=0)
     deviation = np.maximum(learned.deviation, 1e-6)

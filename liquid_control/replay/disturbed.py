@@ -1,114 +1,35 @@
-"""Disturbed replay: how far a disturbance of the camera would have moved a policy's commands.
+"""Disturbed replay: how far camera disturbances move a policy's commands.
 
-A recorded flight goes once through each model undisturbed, and once for each disturbance and
-severity, all in one pass over the bag: decoding costs more than a small policy, and what a variant
-has to remember (the policy's state, a few frames, sums) does not grow with the bag. Commands are
-compared with the same model's undisturbed ones, not with the recorded ones, so that what is
-measured is the disturbance alone. It is an open loop: the vehicle does not go where the moved
-commands would have taken it.
+A recorded flight is replayed through each model undisturbed and once for each disturbance and
+severity, in one pass over the bag: decoding costs more than a small policy, and the memory of a
+variant (the policy's state, a few frames, sums) does not grow with the bag. The commands are
+compared with the same model's undisturbed ones, not with the recorded ones. The difference
+measures the disturbance alone. It is an open loop: the vehicle does not follow the moved commands.
 
-Pictures are changed at the model's size and field of view. There a severity is what it is in the
-simulator, whose camera has that size; noise on each pixel of a larger picture would be averaged
-away by the fitting.
+Pictures are changed at the model's size and field of view. There a severity equals that of the
+simulator, whose camera has that size. Fitting a larger picture would average its noise away.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import cos, sin
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from liquid_control.bags.events import CameraInfoEvent, Event, FrameEvent
-from liquid_control.config.scenario import DeltaSettings
+from liquid_control.bags import CameraInfoEvent, Event, FrameEvent
+from liquid_control.config import DeltaSettings
 from liquid_control.interfaces import PictureChange
-from liquid_control.perception.camera_view import CameraView
+from liquid_control.perception import CameraView
 from liquid_control.perception.deltas import published_changes
-from liquid_control.policy import Policy
+from liquid_control.policy import Policy, PolicySession
 from liquid_control.replay.comparison import AXES
-from liquid_control.replay.feature_extractor import FeatureExtractor, FrameFeatures
-from liquid_control.replay.open_loop import MAX_HOLD_S, ORIGIN, PlanarPose
-from liquid_control.replay.player import Answerer
-from liquid_control.types import HOVER, NANOSECONDS, Command, Floats, Pixels
+from liquid_control.replay.feature_extractor import FeatureExtractor
+from liquid_control.replay.open_loop import Movement
+from liquid_control.replay.player import answer
+from liquid_control.types import HOVER, NANOSECONDS, Command, Floats, Observation, Pixels
 
-
-def flown_on(pose: PlanarPose, command: Command, dt_s: float) -> PlanarPose:
-    """Return where a held command leads: one step of `path.integrate`.
-
-    Args:
-        pose: where it begins.
-        command: of the heading frame.
-        dt_s: how long it is held, s.
-    """
-    half = 0.5 * command.yaw_rate_radps * dt_s
-    chord_s = dt_s * (sin(half) / half if half != 0.0 else 1.0)
-    along, across = cos(pose.heading_rad + half), sin(pose.heading_rad + half)
-    return PlanarPose(
-        pose.x + chord_s * (command.forward_mps * along - command.left_mps * across),
-        pose.y + chord_s * (command.forward_mps * across + command.left_mps * along),
-        pose.z + dt_s * command.up_mps,
-        pose.heading_rad + 2.0 * half,
-    )
-
-
-def _zeros() -> Floats:
-    return np.zeros(4)
-
-
-@dataclass
-class Movement:
-    """What is known of two series of commands, compared at each frame.
-
-    Attributes:
-        frames: compared.
-        largest: float64 [4], largest difference, as `Command.values`.
-    """
-
-    frames: int = 0
-    largest: Floats = field(default_factory=_zeros)
-    _absolute: Floats = field(default_factory=_zeros)
-    _squared: Floats = field(default_factory=_zeros)
-    _places: tuple[PlanarPose, PlanarPose] = (ORIGIN, ORIGIN)
-    _held: tuple[Command, Command] | None = None
-
-    def add(self, one: Command, other: Command, dt_s: float) -> Floats:
-        """Take both commands at a frame; return their difference, float64 [4].
-
-        Args:
-            one: from this frame on.
-            other: likewise.
-            dt_s: since the frame before, for which the commands of that frame were in force, s.
-        """
-        if self._held is not None and dt_s <= MAX_HOLD_S:
-            first, second = zip(self._places, self._held, strict=True)
-            self._places = flown_on(*first, dt_s), flown_on(*second, dt_s)
-        self._held = one, other
-        moved = np.subtract(other.values, one.values)
-        size = np.abs(moved)
-        self.frames += 1
-        self._absolute += size
-        self._squared += moved * moved
-        self.largest = np.maximum(self.largest, size)
-        return np.asarray(moved)
-
-    @property
-    def mae(self) -> Floats:
-        """Mean absolute difference, float64 [4]."""
-        return self._absolute / max(self.frames, 1)
-
-    @property
-    def rmse(self) -> Floats:
-        """Root of the mean squared difference, float64 [4]."""
-        return np.asarray(np.sqrt(self._squared / max(self.frames, 1)))
-
-    @property
-    def final_position_l1_m(self) -> float:
-        """L1 distance of the places that both series of commands lead to, m.
-
-        The published open-loop metric with right rotation, as `path.PathDistance.final_l1_m`.
-        """
-        one, other = self._places
-        return abs(one.x - other.x) + abs(one.y - other.y) + abs(one.z - other.z)
+_STRONGEST = 3
+"""Number of rows in `DisturbedResult.summary`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +39,7 @@ class Variant:
     Attributes:
         disturbance: its name.
         severity: from 1.
-        strength: the scenario keys that it stands for, and their values.
+        strength: the scenario keys of this severity and their values.
         make: returns a new change of pictures for a model's view.
     """
 
@@ -135,7 +56,8 @@ class Example:
     Attributes:
         disturbance: its name.
         stamp_ns: of the frame.
-        movement: how far its worst severity moved the command there, as `DisturbedRow.movement`.
+        movement: the largest movement of the command over the severities, as
+            `DisturbedRow.movement`.
         pictures: by severity from 0, undisturbed; None where the frame was not delivered.
     """
 
@@ -147,7 +69,7 @@ class Example:
 
 @dataclass
 class Examples:
-    """Remembers the frame at which each disturbance moved a command most, and no other."""
+    """Keeps, for each disturbance, the frame at which it moved a command most."""
 
     _best: dict[str, Example] = field(default_factory=dict)
     _frame: dict[str, Example] = field(default_factory=dict)
@@ -160,7 +82,7 @@ class Examples:
         stamp_ns: int,
         picture: Pixels | None,
     ) -> None:
-        """Take what a variant made of the frame that goes by."""
+        """Add a variant's picture of the current frame."""
         before = self._frame.get(disturbance)
         pictures = before.pictures if before is not None else {}
         pictures[severity] = picture
@@ -168,34 +90,34 @@ class Examples:
         self._frame[disturbance] = Example(disturbance, stamp_ns, most, pictures)
 
     def end_of_frame(self, undisturbed: Pixels) -> None:
-        """Keep the frame for the disturbances that it shows better than any before."""
+        """Keep the current frame for the disturbances that it moved more than any before."""
         for name, example in self._frame.items():
             best = self._best.get(name)
             if best is None or example.movement > best.movement:
-                shown = {0: undisturbed, **dict(sorted(example.pictures.items()))}
-                self._best[name] = Example(name, example.stamp_ns, example.movement, shown)
+                pictures = {0: undisturbed, **dict(sorted(example.pictures.items()))}
+                self._best[name] = Example(name, example.stamp_ns, example.movement, pictures)
         self._frame.clear()
 
-    def chosen(self) -> list[Example]:
-        """Return the frames that were kept, in the order in which disturbances were offered."""
-        return list(self._best.values())
+    def chosen(self) -> tuple[Example, ...]:
+        """Return the kept frames, in the order in which the disturbances were offered."""
+        return tuple(self._best.values())
 
 
 @dataclass(frozen=True, slots=True)
 class DisturbedRow:
-    """How far one variant moved one model's commands.
+    """Movement of one model's commands by one variant.
 
     Attributes:
         model: its label.
         disturbance: name.
         severity: from 1.
         strength: scenario keys and their values.
-        frames: compared; where a frame was not delivered, with the command still in force.
-        lost: frames of these that were not delivered.
+        frames: number of compared frames; an undelivered frame counts with the command in force.
+        lost: number of these frames that were not delivered.
         mae: float64 [4], mean absolute difference, as `Command.values`.
-        rmse: float64 [4], root of the mean squared difference.
+        rmse: float64 [4], root mean squared difference.
         largest: float64 [4].
-        movement: `rmse` as a share of each motor's range, its root mean square over the motors.
+        movement: root mean square over the motors of `rmse` as a fraction of each motor's range.
         final_position_l1_m: of the integrated final positions, m.
     """
 
@@ -228,17 +150,46 @@ class DisturbedRow:
         }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DisturbedResult:
+    """Result of a disturbed replay.
+
+    Attributes:
+        rows: one for each model and variant, model by model.
+        examples: for each disturbance, the frame at which it moved the first model most.
+        left_out: requested disturbances that cannot be applied, with the reason, a line each.
+    """
+
+    rows: tuple[DisturbedRow, ...]
+    examples: tuple[Example, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """Return the variants that moved the first model's commands most, in one line."""
+        first = [row for row in self.rows if row.model == self.rows[0].model]
+        most = sorted(first, key=lambda row: -row.movement)[:_STRONGEST]
+        parts = (
+            f"{row.disturbance}={row.severity} by {100.0 * row.movement:.1f} %" for row in most
+        )
+        return f"moved most, of the motors' range: {', '.join(parts)}"
+
+
 class DisturbedReplay:
-    """Hears a bag's events and plays its frames to every model in every variant.
+    """Replays a bag's frames through every model in every variant.
 
     Args:
-        perceivers: undisturbed ones by the models' labels; they may be shared with players.
-        variants: what to change, in the order of the rows.
+        extractors: undisturbed, by the models' labels; they may be shared with players.
+        variants: the changes, in the order of the rows.
+        left_out: lines for `DisturbedResult.left_out`.
     """
 
     def __init__(
-        self, extractors: Mapping[str, FeatureExtractor], variants: Sequence[Variant]
+        self,
+        extractors: Mapping[str, FeatureExtractor],
+        variants: Sequence[Variant],
+        left_out: Sequence[str] = (),
     ) -> None:
+        self._left_out = tuple(left_out)
         self._examples = Examples()
         self._models = [
             _Model(label, extractor, variants, None if number else self._examples)
@@ -246,20 +197,17 @@ class DisturbedReplay:
         ]
 
     def consume(self, event: Event) -> None:
-        """Take an event; only frames and calibrations matter."""
+        """Process an event; only frames and calibrations matter."""
         for model in self._models:
             if isinstance(event, FrameEvent):
-                model.see(event)
+                model.compare(event)
             elif isinstance(event, CameraInfoEvent):
-                model.calibrated(event)
+                model.set_camera(event)
 
-    def rows(self) -> list[DisturbedRow]:
-        """Return a row for each model and variant, model by model."""
-        return [row for model in self._models for row in model.rows()]
-
-    def examples(self) -> list[Example]:
-        """Return, for each disturbance, the frame at which it moved the first model most."""
-        return self._examples.chosen()
+    def result(self) -> DisturbedResult:
+        """Return the result after the last event."""
+        rows = tuple(row for model in self._models for row in model.rows())
+        return DisturbedResult(rows, self._examples.chosen(), self._left_out)
 
 
 class _Model:
@@ -274,44 +222,44 @@ class _Model:
     ) -> None:
         policy = extractor.policy
         self._label = label
-        self._perceiver = extractor
-        self._answerer = Answerer(policy)
+        self._extractor = extractor
+        self._session = PolicySession(policy)
         self._range = 2.0 * policy.model.settings.motors.scales.astype(np.float64)
         self._runs = [_Run(policy, variant) for variant in variants]
         self._examples = examples
         self._stamp_ns: int | None = None
 
-    def calibrated(self, calibration: CameraInfoEvent) -> None:
-        self._perceiver.calibrated(calibration)
+    def set_camera(self, camera: CameraInfoEvent) -> None:
+        self._extractor.set_camera(camera)
 
-    def see(self, seen: FrameEvent) -> None:
-        """Compare all variants at a frame; one that no model could use says nothing."""
-        stamp_ns = seen.observation.stamp_ns
-        frame_features = self._perceiver.perceive(seen)
+    def compare(self, frame: FrameEvent) -> None:
+        """Compare all variants at a frame, unless the undisturbed model refuses the frame."""
+        observation = frame.observation
+        frame_features = self._extractor.extract(frame)
         if frame_features is None or frame_features.picture is None:
             return
-        decision = self._answerer.answer(frame_features, stamp_ns)
+        decision = answer(self._session, frame_features, observation.stamp_ns)
         if decision is None:
             return
-        elapsed_ns = 0 if self._stamp_ns is None else max(stamp_ns - self._stamp_ns, 0)
+        stamp_ns, previous_ns = observation.stamp_ns, self._stamp_ns
+        dt_s = 0.0 if previous_ns is None else max(stamp_ns - previous_ns, 0) / NANOSECONDS
         self._stamp_ns = stamp_ns
-        fitted = replace(seen, observation=replace(seen.observation, image=frame_features.picture))
         for run in self._runs:
-            moved = run.compare(fitted, decision.command, elapsed_ns / NANOSECONDS)
+            moved = run.compare(frame_features.picture, observation, decision.command, dt_s)
             if self._examples is not None:
-                share = self._share(np.abs(moved))
+                movement = self._of_range(np.abs(moved))
                 variant = run.variant
                 self._examples.offer(
-                    variant.disturbance, variant.severity, share, stamp_ns, run.picture
+                    variant.disturbance, variant.severity, movement, stamp_ns, run.picture
                 )
         if self._examples is not None:
             self._examples.end_of_frame(frame_features.picture)
 
     def rows(self) -> list[DisturbedRow]:
-        return [run.row(self._label, self._share(run.movement.rmse)) for run in self._runs]
+        return [run.row(self._label, self._of_range(run.movement.rmse)) for run in self._runs]
 
-    def _share(self, values: Floats) -> float:
-        """Return values [4], each as a share of its motor's range, as root mean square."""
+    def _of_range(self, values: Floats) -> float:
+        """Return the root mean square of values [4] as fractions of the motors' ranges."""
         return float(np.sqrt(np.mean((values / self._range) ** 2)))
 
 
@@ -328,24 +276,23 @@ class _Run:
 
     def __post_init__(self) -> None:
         view = self.policy.model.settings.camera.view
-        self._perceiver = FeatureExtractor(self.policy, self.variant.make(view))
-        self._answerer = Answerer(self.policy)
+        self._extractor = FeatureExtractor(self.policy, self.variant.make(view))
+        self._session = PolicySession(self.policy)
 
-    def compare(self, fitted: FrameEvent, undisturbed: Command, dt_s: float) -> Floats:
-        """Take a frame at the model's size; return how far the command moved, float64 [4]."""
-        frame_features = self._perceiver.perceive(fitted)
+    def compare(
+        self, picture: Pixels, observation: Observation, undisturbed: Command, dt_s: float
+    ) -> Floats:
+        """Process a fitted picture; return the movement of the command, float64 [4]."""
+        frame_features = self._extractor.extract_fitted(picture, observation)
         self.picture = None if frame_features is None else frame_features.picture
         if frame_features is None:
             self._lost += 1
         else:
-            self._command = self._answer(frame_features, fitted.observation.stamp_ns)
+            decision = answer(self._session, frame_features, observation.stamp_ns)
+            self._command = HOVER if decision is None else decision.command
         return self.movement.add(undisturbed, self._command, dt_s)
 
-    def _answer(self, frame_features: FrameFeatures, stamp_ns: int) -> Command:
-        decision = self._answerer.answer(frame_features, stamp_ns)
-        return HOVER if decision is None else decision.command
-
-    def row(self, label: str, share: float) -> DisturbedRow:
+    def row(self, label: str, movement: float) -> DisturbedRow:
         moved = self.movement
         return DisturbedRow(
             label,
@@ -357,7 +304,7 @@ class _Run:
             moved.mae,
             moved.rmse,
             moved.largest,
-            share,
+            movement,
             moved.final_position_l1_m,
         )
 
@@ -365,10 +312,10 @@ class _Run:
 class PublishedChange:
     """A `PictureChange` of brightness, contrast, saturation and noise.
 
-    A frame's noise is drawn from the stream "delta.noise.<number>", as in the simulator.
+    The noise of a frame is drawn from the stream "delta.noise.<number>", as in the simulator.
 
     Args:
-        settings: how strong; at their defaults nothing is changed.
+        settings: the strengths; the defaults change nothing.
         seed: of the noise.
     """
 

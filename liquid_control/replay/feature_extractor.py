@@ -1,27 +1,33 @@
-"""From a recorded frame to features, as the perception node does it, once a frame for all."""
+"""Features and pictures of recorded frames, computed once a frame for all consumers."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_control.bags.bag import Bag
 from liquid_control.bags.events import CameraInfoEvent, FrameEvent
+from liquid_control.bags.flight_events import read_flight
+from liquid_control.bags.losses import Losses
+from liquid_control.bags.topics import Role, TopicMap
 from liquid_control.errors import LiquidControlError
 from liquid_control.interfaces import PictureChange
-from liquid_control.perception.camera_view import fit
-from liquid_control.perception.viewfinder import Viewfinder
+from liquid_control.perception import Viewfinder, fit
 from liquid_control.policy import Policy
-from liquid_control.types import ImuWindow, Pixels
+from liquid_control.replay.tracks import Series
+from liquid_control.types import NANOSECONDS, ImuWindow, Observation, Pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameFeatures:
-    """What came of a frame.
+    """Picture and features of one frame.
 
     Attributes:
-        picture: at the model's size, as the network is shown it; None where it could not be used.
-        features: float32 [F]; None where they could not be made.
-        error: why not; None where they could.
+        picture: of the model's size, as the network receives it; None where the recorded picture
+            cannot be used.
+        features: float32 [F]; None where they cannot be computed.
+        error: the reason; None where there are features.
     """
 
     picture: Pixels | None
@@ -30,66 +36,146 @@ class FrameFeatures:
 
 
 class FeatureExtractor:
-    """Frames a recorded picture as the model's camera would, and runs the perception network.
+    """Crops and fits recorded pictures to the model's view and runs the perception network.
 
-    Players of one model share a perceiver: a frame is then looked at once.
+    Several consumers of one model share an extractor. Each frame is then fitted and encoded once.
 
     Args:
-        policy: the model's.
-        change: made to every picture at the model's size; None for none. New for each replay.
+        policy: the model's policy.
+        change: applied to every picture at the model's size; None for unchanged pictures. Each
+            replay needs a new one.
     """
 
     def __init__(self, policy: Policy, change: PictureChange | None = None) -> None:
         self.policy = policy
         self._change = change
         self._view = policy.model.settings.camera.view
-        self._finder = Viewfinder(self._view)
+        self._viewfinder = Viewfinder(self._view)
         self._last: tuple[FrameEvent, FrameFeatures | None] | None = None
-        self._number = 0
-        self._left_over: list[ImuWindow] = []
+        self._count = 0
+        self._undelivered: list[ImuWindow] = []
 
-    def calibrated(self, calibration: CameraInfoEvent) -> None:
-        """Learn the camera's field of view."""
-        self._finder.calibrated(
-            calibration.width, calibration.height, calibration.horizontal_fov_deg
-        )
+    def set_camera(self, camera: CameraInfoEvent) -> None:
+        """Set the camera's picture size and field of view."""
+        self._viewfinder.set_camera(camera.width, camera.height, camera.horizontal_fov_deg)
 
-    def perceive(self, seen: FrameEvent) -> FrameFeatures | None:
-        """Return what came of a frame; None where the change of pictures does not deliver it."""
-        if self._last is None or self._last[0] is not seen:
-            self._last = seen, self._look(seen)
-        return self._last[1]
-
-    def framed(self, image: Pixels) -> Pixels:
-        """Return the part of a recorded picture that the model's camera would show, a view.
+    def crop(self, image: Pixels) -> Pixels:
+        """Return the part of a recorded picture inside the model's view, without a copy.
 
         Raises:
-            LiquidControlError: the camera shows less than the model needs, or nobody knows what.
+            LiquidControlError: the camera shows less than the model's view, or its field of view
+                is not known.
         """
-        return self._finder.frame(image)
+        return self._viewfinder.frame(image)
 
-    def _look(self, seen: FrameEvent) -> FrameFeatures | None:
-        observation, number = seen.observation, self._number
-        self._number += 1
-        picture: Pixels | None = None
+    def extract(self, frame: FrameEvent) -> FrameFeatures | None:
+        """Return a frame's features; None where the change of pictures does not deliver it."""
+        if self._last is None or self._last[0] is not frame:
+            self._last = frame, self._extract(frame.observation)
+        return self._last[1]
+
+    def extract_fitted(self, picture: Pixels, observation: Observation) -> FrameFeatures | None:
+        """Return a frame's features from its picture as another extractor fitted it.
+
+        Args:
+            picture: uint8 [H, W, 3] RGB of the model's size.
+            observation: stamp and IMU samples of the frame.
+        """
+        index, changed = self._count, picture
+        self._count += 1
         try:
-            picture = fit(self.framed(observation.image), self._view)
             if self._change is not None:
-                picture = self._change(picture, observation.stamp_ns, number)
-            if picture is None:
-                self._left_over.append(observation.imu)
-                return None
-            features = self.policy.features(
-                replace(observation, image=picture, imu=self._window(observation.imu))
-            )
+                delivered = self._change(picture, observation.stamp_ns, index)
+                if delivered is None:
+                    self._undelivered.append(observation.imu)
+                    return None
+                changed = delivered
+            features = self.policy.features_of_fitted(changed, self._window(observation.imu))
         except LiquidControlError as error:
-            return FrameFeatures(picture, None, error)
-        return FrameFeatures(picture, features, None)
+            return FrameFeatures(changed, None, error)
+        return FrameFeatures(changed, features, None)
 
-    def _window(self, own: ImuWindow) -> ImuWindow:
-        """Return a frame's samples after those of the frames before it that were not delivered."""
-        if not self._left_over:
-            return own
-        window = ImuWindow.joined([*self._left_over, own])
-        self._left_over.clear()
+    def _extract(self, observation: Observation) -> FrameFeatures | None:
+        try:
+            picture = fit(self.crop(observation.image), self._view)
+        except LiquidControlError as error:
+            self._count += 1
+            return FrameFeatures(None, None, error)
+        return self.extract_fitted(picture, observation)
+
+    def _window(self, imu: ImuWindow) -> ImuWindow:
+        """Return a frame's samples after those of the undelivered frames before it."""
+        if not self._undelivered:
+            return imu
+        window = ImuWindow.joined([*self._undelivered, imu])
+        self._undelivered.clear()
         return window
+
+
+_MARGIN_NS = 2 * NANOSECONDS
+"""Log time before a frame at which reading begins, to include the camera's calibration."""
+_SEEK_DISTANCE_NS = 10 * NANOSECONDS
+"""Log time between two frames from which seeking is faster than reading on."""
+
+
+def frame_pictures(
+    bag: Bag, topics: TopicMap, policy: Policy, start_ns: int | None = None
+) -> Iterator[tuple[int, Pixels]]:
+    """Yield log time and picture of every frame: the part inside the model's view.
+
+    Args:
+        bag: the recording.
+        topics: topics by role.
+        policy: of the model.
+        start_ns: log time to begin at; None for the beginning.
+    """
+    extractor = FeatureExtractor(policy)
+    roles = (Role.CAMERA, Role.CAMERA_INFO)
+    cameras = TopicMap({role: topics.sources[role] for role in roles if role in topics.sources})
+    for event in read_flight(bag, cameras, Losses(), start_ns):
+        if isinstance(event, CameraInfoEvent):
+            extractor.set_camera(event)
+        elif isinstance(event, FrameEvent):
+            try:
+                picture = extractor.crop(event.observation.image)
+            except LiquidControlError:
+                continue
+            yield event.log_ns, picture
+
+
+def pictures_at(
+    bag: Bag, topics: TopicMap, policy: Policy, frames: Series, stamps_ns: set[int]
+) -> dict[int, Pixels]:
+    """Return copies of some frames' pictures by stamp; frames that are not found are left out.
+
+    Args:
+        bag: the recording.
+        topics: topics by role.
+        policy: of the model.
+        frames: stamps and log times of all frames.
+        stamps_ns: of the requested frames.
+    """
+    wanted = {
+        int(log_ns): int(stamp_ns)
+        for stamp_ns, log_ns in zip(frames.stamp_ns, frames.log_ns, strict=True)
+        if int(stamp_ns) in stamps_ns
+    }
+    found: dict[int, Pixels] = {}
+    for group in _groups(sorted(wanted)):
+        for log_ns, picture in frame_pictures(bag, topics, policy, group[0] - _MARGIN_NS):
+            if log_ns in wanted:
+                found.setdefault(wanted[log_ns], np.array(picture))
+            if log_ns >= group[-1]:
+                break
+    return found
+
+
+def _groups(logs_ns: list[int]) -> list[list[int]]:
+    """Split log times where seeking is faster than reading on."""
+    groups: list[list[int]] = []
+    for log_ns in logs_ns:
+        if groups and log_ns - groups[-1][-1] < _SEEK_DISTANCE_NS:
+            groups[-1].append(log_ns)
+        else:
+            groups.append([log_ns])
+    return groups

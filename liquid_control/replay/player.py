@@ -1,85 +1,32 @@
-"""Plays a bag's events to a policy, with the stamps' own dt: what the nodes do, without ROS."""
+"""Offline replay of a bag's events through a policy and its guard, without ROS."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from liquid_control.bags.events import CameraInfoEvent, ClockEvent, Event, FrameEvent
+from liquid_control.bags import CameraInfoEvent, ClockEvent, Event, FrameEvent
 from liquid_control.command import Guard, GuardState
 from liquid_control.errors import LiquidControlError, ObservationError
-from liquid_control.policy import Decision, FrameClock, Policy
-from liquid_control.replay.backends import BACKENDS, Controller
+from liquid_control.policy import Controller, Decision, PolicySession
 from liquid_control.replay.feature_extractor import FeatureExtractor, FrameFeatures
 from liquid_control.replay.tracks import Replayed, Rows, Series, Track
 from liquid_control.types import HOVER, NANOSECONDS, Command
 
 
-class Answerer:
-    """A policy's state and clock over one flight; what it answers is kept by others.
-
-    A frame that cannot be used leaves state and clock as they were.
-
-    Args:
-        policy: the model's.
-        controller: answers features; None for the one that flies.
-
-    Attributes:
-        fresh: how often it began from a fresh state after the first.
-        refused: how many frames it could not use, by reason.
-    """
-
-    def __init__(self, policy: Policy, controller: Controller | None = None) -> None:
-        settings = policy.model.settings
-        self.fresh = 0
-        self.refused: Counter[str] = Counter()
-        self._controller = controller or BACKENDS["flight"](policy)
-        self._clock = FrameClock(settings.nominal_dt_s, settings.max_gap_s)
-        self._state = self._controller.init_state()
-        self._previous_ns: int | None = None
-
-    def answer(self, frame_features: FrameFeatures, stamp_ns: int) -> Decision | None:
-        """Return what is decided on a frame; None where it cannot be used, which is hover."""
-        try:
-            return self._decide(frame_features, stamp_ns)
-        except LiquidControlError as error:
-            self.refused[type(error).__name__ if not str(error) else str(error)] += 1
-            return None
-
-    def _decide(self, frame_features: FrameFeatures, stamp_ns: int) -> Decision:
-        if frame_features.features is None:
-            raise frame_features.error or ObservationError("the frame was not usable")
-        if not np.isfinite(frame_features.features).all():
-            raise ObservationError("expected finite features, got NaN: the frame was not usable")
-        previous_ns = self._previous(stamp_ns)
-        elapsed = self._clock.elapsed(stamp_ns, previous_ns)
-        self.fresh += elapsed.fresh and self._previous_ns is not None
-        state = self._controller.init_state() if elapsed.fresh else self._state
-        decision = self._controller.act(frame_features.features, state, elapsed.dt_s)
-        self._state, self._previous_ns = decision.state, elapsed.stamp_ns
-        return decision
-
-    def _previous(self, stamp_ns: int) -> int | None:
-        """Return the stamp before, or None where stamps went back so far that they begin anew."""
-        gap_ns = round(self._clock.max_gap_s * NANOSECONDS)
-        if self._previous_ns is not None and stamp_ns < self._previous_ns - gap_ns:
-            return None
-        return self._previous_ns
-
-
 class ReplayGuard:
-    """Guards a replay's commands and keeps what came out.
+    """Applies a guard to replayed commands and collects its outputs.
 
-    In lockstep it answers every `/clock` later than its last output, as the node does. A clock is
-    held until something later is heard: the bag may have filed it before the frame of its stamp,
-    which the flight answered first.
-    In real time it polls between two frames as often as the node's timer, on the frames' clock.
+    In lockstep the guard answers every `/clock` later than its last output, as the node does. A
+    clock is held until a later event, because a bag may store it before the frame of the same
+    stamp, which the flight answered first.
+    In real time the guard is polled between two frames with the period of the node's timer, on
+    the clock of the frames.
 
     Args:
-        guard: holds the envelope.
-        lockstep: None to take it from the first frame: only a lockstep flight's is filed under
-            its own stamp.
+        guard: with the envelope.
+        lockstep: None to derive it from the first frame: only a lockstep flight stores frames
+            under their own stamps.
     """
 
     def __init__(self, guard: Guard, lockstep: bool | None = None) -> None:
@@ -92,13 +39,13 @@ class ReplayGuard:
         self._out = Rows("values", np.float64, 4)
 
     def clock(self, stamp_ns: int) -> None:
-        """Hear a `/clock`."""
+        """Process a `/clock`."""
         if self.lockstep is not False:
             self._answer_clocks(stamp_ns)
             self._clocks.append(stamp_ns)
 
     def admit(self, command: Command, stamp_ns: int, log_ns: int) -> None:
-        """Take the policy's answer to a frame."""
+        """Process the policy's command for a frame."""
         if self.lockstep is None:
             self.lockstep = log_ns == stamp_ns
         if self.lockstep:
@@ -111,13 +58,13 @@ class ReplayGuard:
             self._send(stamp_ns)
 
     def outputs(self) -> Series:
-        """Return what came out, float64 [T, 4]; the flight is over."""
+        """Return the guarded commands after the last event, float64 [T, 4]."""
         if self.lockstep is not False and self._clocks:
             self._answer_clocks(self._clocks[-1] + 1)
         return self._out.series()
 
     def _answer_clocks(self, before_ns: int) -> None:
-        """Answer the clocks that are held and earlier than an instant; later ones stay."""
+        """Answer the held clocks before an instant; later ones stay held."""
         if self.lockstep is None:
             return
         held, self._clocks = self._clocks, [c for c in self._clocks if c >= before_ns]
@@ -145,33 +92,45 @@ class ReplayGuard:
 
 
 class EventConsumer(Protocol):
-    """Hears a bag's events in order."""
+    """Receives a bag's events in order."""
 
     def consume(self, event: Event) -> None:
-        """Take one."""
+        """Process an event."""
         ...
 
 
 def replay(events: Iterable[Event], consumers: Sequence[EventConsumer]) -> None:
-    """Play events to players, tapes and whoever else listens, one pass for all."""
-    hearers = [listener.consume for listener in consumers]
+    """Pass events to all consumers in a single pass."""
+    methods = [consumer.consume for consumer in consumers]
     for event in events:
-        for consume in hearers:
+        for consume in methods:
             consume(event)
 
 
-class Player:
-    """One policy over one flight.
+def answer(
+    session: PolicySession, frame_features: FrameFeatures, stamp_ns: int
+) -> Decision | None:
+    """Return a session's decision on a frame; None where it refuses the frame."""
+    if frame_features.features is None:
+        session.refuse(frame_features.error or ObservationError("the frame was not usable"))
+        return None
+    try:
+        return session.answer(frame_features.features, stamp_ns)
+    except LiquidControlError:
+        return None
 
-    A frame that cannot be used is answered with hover and leaves state and clock as they were, as
-    the nodes do it.
+
+class Player:
+    """Replays one flight through one policy.
+
+    A refused frame is answered with hover and leaves state and clock unchanged, as in the nodes.
 
     Args:
-        perceiver: makes the features; may be shared with players of the same model.
-        controller: answers them; None for the one that flies.
-        guard: after the policy.
-        lockstep: whether the guard goes by `/clock`; None to take it from the first frame.
-        label: the player's name.
+        extractor: computes the features; players of one model may share it.
+        controller: computes the decisions; None for the policy itself.
+        guard: applied after the policy.
+        lockstep: whether the guard follows `/clock`; None to derive it from the first frame.
+        label: name of the player's track.
     """
 
     def __init__(
@@ -184,8 +143,8 @@ class Player:
         label: str = "replayed",
     ) -> None:
         self.label = label
-        self._perceiver = extractor
-        self._answerer = Answerer(extractor.policy, controller)
+        self._extractor = extractor
+        self._session = PolicySession(extractor.policy, controller)
         self._guard = ReplayGuard(guard or Guard(), lockstep)
         self._frames = self._withheld = 0
         self._commands = Rows("values", np.float64, 4)
@@ -194,16 +153,16 @@ class Player:
         self._gates = Rows("time gates", np.float32)
 
     def consume(self, event: Event) -> None:
-        """Take an event; only frames, calibrations and clocks matter."""
+        """Process an event; only frames, calibrations and clocks matter."""
         if isinstance(event, FrameEvent):
             self._on_frame(event)
         elif isinstance(event, ClockEvent):
             self._guard.clock(event.stamp_ns)
         elif isinstance(event, CameraInfoEvent):
-            self._perceiver.calibrated(event)
+            self._extractor.set_camera(event)
 
     def replayed(self) -> Replayed:
-        """Return what was answered; the flight is over."""
+        """Return the replayed flight after the last event."""
         track = Track(
             self.label,
             self._commands.series(),
@@ -211,36 +170,34 @@ class Player:
             self._features.series(),
             self._states.series(),
             self._gates.series(),
-            self._perceiver.policy.neuron_names,
+            self._extractor.policy.neuron_names,
         )
         return Replayed(
             track,
             self._frames,
-            self._answerer.refused,
+            self._session.refusals,
             self._withheld,
-            self._answerer.fresh,
+            self._session.fresh_starts,
             self._guard.state.events,
             bool(self._guard.lockstep),
         )
 
-    def _on_frame(self, seen: FrameEvent) -> None:
+    def _on_frame(self, frame: FrameEvent) -> None:
         self._frames += 1
-        frame_features = self._perceiver.perceive(seen)
+        frame_features = self._extractor.extract(frame)
         if frame_features is None:
             self._withheld += 1
             return
-        stamp_ns = seen.observation.stamp_ns
+        stamp_ns = frame.observation.stamp_ns
         command = self._answer(frame_features, stamp_ns)
         self._commands.add(stamp_ns, command.values)
-        self._guard.admit(command, stamp_ns, seen.log_ns)
+        self._guard.admit(command, stamp_ns, frame.log_ns)
 
     def _answer(self, frame_features: FrameFeatures, stamp_ns: int) -> Command:
-        decision = self._answerer.answer(frame_features, stamp_ns)
-        if decision is None:
+        decision = answer(self._session, frame_features, stamp_ns)
+        if decision is None or frame_features.features is None:
             return HOVER
-        self._features.add(
-            stamp_ns, frame_features.features if frame_features.features is not None else ()
-        )
+        self._features.add(stamp_ns, frame_features.features)
         self._states.add(stamp_ns, decision.state)
         self._gates.add(stamp_ns, decision.gates)
         return decision.command

@@ -1,4 +1,4 @@
-"""Commands over time: replayed on recorded, and what lies between them."""
+"""Figures of a replay: commands, differences, intervals, neurons, paths and picture shift."""
 
 from dataclasses import dataclass
 from math import atan2, cos, sin
@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from liquid_control.pages import style
 from liquid_control.pages.heat_map import Heat, neurons_over_time
 from liquid_control.pages.panels import Line, Panel, Timeline, panels_over_time
-from liquid_control.replay.backends import BACKENDS
+from liquid_control.policy import BACKENDS
 from liquid_control.replay.comparison import AXES, UNITS, Comparison, pair
 from liquid_control.replay.distribution_shift import DistributionShift
+from liquid_control.replay.request import RECORDED
 from liquid_control.replay.result import ReplayResult
 from liquid_control.replay.timing import GAP_FACTOR, Intervals
 from liquid_control.types import Floats
@@ -21,24 +22,24 @@ _SPANS = ((0.0, 2.0), (-0.5, 0.5), (-0.5, 0.5), (-0.5, 0.5))
 _NAMES = ("forward, m/s", "left, m/s", "up, m/s", "yaw rate, rad/s, left positive")
 
 
-def command_figure(judgement: ReplayResult) -> Timeline:
-    """Return the replayed commands, and those that they are compared with below them."""
-    main, track = judgement.main, judgement.replayed.track
+def command_figure(result: ReplayResult) -> Timeline:
+    """Return the replayed commands over time, drawn over the commands of the comparison."""
+    main, track = result.main, result.replayed.track
     stamps = track.policy.stamp_ns if main is None else main.stamp_ns
-    ours = track.policy.values if main is None else main.ours
+    replayed = track.policy.values if main is None else main.replayed
     panels = []
     for column, (name, span) in enumerate(zip(_NAMES, _SPANS, strict=True)):
-        lines = [Line(ours[:, column], style.BLUE, "replayed", 1.3, steps=True)]
-        if main is not None and judgement.other is not None:
-            other = judgement.other.label
-            lines.insert(0, Line(main.theirs[:, column], style.ORANGE, other, 2.6, steps=True))
+        lines = [Line(replayed[:, column], style.BLUE, "replayed", 1.3, steps=True)]
+        if main is not None and result.other is not None:
+            other = result.other.label
+            lines.insert(0, Line(main.other[:, column], style.ORANGE, other, 2.6, steps=True))
         panels.append(Panel(name, span, tuple(lines)))
-    seconds = judgement.seconds(stamps)
+    seconds = result.seconds(stamps)
     return panels_over_time(seconds, panels, "Commands over time", zero=True, panel_in=1.2)
 
 
-def difference_figure(judgement: ReplayResult, main: Comparison) -> Timeline | None:
-    """Return replayed less the other on each axis, or None where nothing differs."""
+def difference_figure(result: ReplayResult, main: Comparison) -> Timeline | None:
+    """Return replayed less other on each axis; None without a difference."""
     difference = main.difference
     if not difference.any():
         return None
@@ -47,12 +48,12 @@ def difference_figure(judgement: ReplayResult, main: Comparison) -> Timeline | N
         reach = max(1.1 * float(np.abs(difference[:, column]).max()), 1e-9)
         line = Line(difference[:, column], style.PURPLE, name, 1.2, steps=True)
         panels.append(Panel(f"{name}, {unit}", (-reach, reach), (line,)))
-    seconds = judgement.seconds(main.stamp_ns)
+    seconds = result.seconds(main.stamp_ns)
     return panels_over_time(seconds, panels, "Differences over time", zero=True, key=False)
 
 
 def interval_figure(intervals: Intervals) -> str | None:
-    """Return the histogram as SVG, or None where there are no intervals to show."""
+    """Return the histogram as SVG; None without intervals."""
     if not intervals.counts or intervals.median_s is None:
         return None
     edges = 1000.0 * np.array(intervals.edges_s)
@@ -89,45 +90,41 @@ def interval_figure(intervals: Intervals) -> str | None:
         return style.svg(figure, "Histogram of the intervals between frames")
 
 
-RECORDED = "recorded"
-"""What a recorded track is called."""
-
-
-def neuron_figure(judgement: ReplayResult) -> Timeline | None:
-    """Return states and gates as heat maps, and a third one where states differ."""
-    track = judgement.replayed.track
+def neuron_figure(result: ReplayResult) -> Timeline | None:
+    """Return heat maps of states, gates and, where there is one, the difference of the states."""
+    track = result.replayed.track
     if not len(track.states):
         return None
     states = track.states.values.astype(np.float64)
     gates = track.gates.values.astype(np.float64)
     heats = [
         Heat.of_states("state", states),
-        Heat.of_gates("time gate: 0 where a neuron stays, 1 where it has settled", gates),
+        Heat.of_gates("time gate: 0 keeps the state, 1 settles it", gates),
     ]
-    difference = _difference(judgement)
+    difference = _difference(result)
     if difference is not None and np.any(difference):
-        heats.append(Heat.of_states("state, replayed less the other", difference))
-    seconds = judgement.seconds(track.states.stamp_ns)
+        heats.append(Heat.of_states("state, replayed less other", difference))
+    seconds = result.seconds(track.states.stamp_ns)
     order = np.argsort(seconds, kind="stable")
     heats = [Heat(h.title, h.values[order], h.colours, h.limits) for h in heats]
-    label = "The neurons over time"
+    label = "Neurons over time"
     return neurons_over_time(seconds[order], track.neuron_names, heats, label)
 
 
-def _difference(judgement: ReplayResult) -> Floats | None:
-    """Return how the states differ, float64 [F, N], zero where the other has none.
+def _difference(result: ReplayResult) -> Floats | None:
+    """Return the difference of the states, float64 [F, N], zero where the other track has none.
 
-    None where they are another model's: neurons of two trainings have nothing but names in common.
+    None where the other track is another model's: its neurons share only their names.
     """
-    ours, other = judgement.replayed.track.states, judgement.other
+    replayed, other = result.replayed.track.states, result.other
     if other is None or other.label not in (RECORDED, *BACKENDS):
         return None
-    theirs = other.states
-    if not len(theirs) or theirs.values.shape[1] != ours.values.shape[1]:
+    states = other.states
+    if not len(states) or states.values.shape[1] != replayed.values.shape[1]:
         return None
-    pairing = pair(ours.stamp_ns, theirs.stamp_ns)
-    difference = np.zeros(ours.values.shape)
-    difference[pairing.ours] = ours.values[pairing.ours] - theirs.values[pairing.theirs]
+    pairs = pair(replayed.stamp_ns, states.stamp_ns)
+    difference = np.zeros(replayed.values.shape)
+    difference[pairs.replayed] = replayed.values[pairs.replayed] - states.values[pairs.other]
     return difference
 
 
@@ -137,7 +134,7 @@ _SCALES_M = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """One path: points [P, 2] as turned, colour, width in points, dashes and gaps."""
+    """One path: rotated points [P, 2], colour, width in points, dashes and gaps."""
 
     name: str
     points: Floats
@@ -146,17 +143,17 @@ class _Drawn:
     dashes: tuple[float, ...] = ()
 
 
-def path_figure(judgement: ReplayResult) -> str:
-    """Return the map as SVG: turned so that it runs from left to right."""
-    path = judgement.path
-    reference = path.ours if path.odometry is None else path.odometry
+def path_figure(result: ReplayResult) -> str:
+    """Return the map as SVG, rotated so that the path runs from left to right."""
+    path = result.path
+    reference = path.replayed if path.odometry is None else path.odometry
     turn = _turn(reference)
-    drawn = [_Drawn("replayed", _seen(path.ours, turn), style.BLUE, 1.6)]
-    if path.theirs is not None and judgement.other is not None:
-        other = judgement.other.label
-        drawn.insert(0, _Drawn(other, _seen(path.theirs, turn), style.ORANGE, 3.2))
+    drawn = [_Drawn("replayed", _on_map(path.replayed, turn), style.BLUE, 1.6)]
+    if path.other is not None and result.other is not None:
+        other = result.other.label
+        drawn.insert(0, _Drawn(other, _on_map(path.other, turn), style.ORANGE, 3.2))
     if path.odometry is not None:
-        drawn.insert(0, _Drawn("odometry", _seen(path.odometry, turn), style.MUTED, 1.6, (4, 3)))
+        drawn.insert(0, _Drawn("odometry", _on_map(path.odometry, turn), style.MUTED, 1.6, (4, 3)))
     low, high = _bounds(np.concatenate([line.points for line in drawn]))
     height_in = float(np.clip(style.WIDTH_IN * (high[1] - low[1]) / (high[0] - low[0]), 1.6, 6.0))
     with style.drawing():
@@ -180,26 +177,26 @@ def path_figure(judgement: ReplayResult) -> str:
 
 
 def _turn(path: Floats) -> Floats:
-    """Return the rotation [2, 2] that lays the line from start to end along x."""
+    """Return the rotation [2, 2] of the line from start to end onto the x axis."""
     chord = path[-1, :2] - path[0, :2]
     angle = -atan2(float(chord[1]), float(chord[0]))
     return np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
 
 
-def _seen(path: Floats, turn: Floats) -> Floats:
+def _on_map(path: Floats, turn: Floats) -> Floats:
     keep = np.unique(np.linspace(0, len(path) - 1, min(len(path), _POINTS)).astype(int))
     return np.asarray(path[keep, :2] @ turn.T, np.float64)
 
 
 def _bounds(points: Floats) -> tuple[Floats, Floats]:
-    """Return the corners of the map; a path without length gets a metre around it."""
+    """Return the corners of the map, with a margin, also for a path without length."""
     low, high = points.min(axis=0), points.max(axis=0)
     beyond = 0.04 * max(float((high - low).max()), 1.0) + 0.3
     return low - beyond, high + beyond
 
 
 def _scale(axes: Axes, low: Floats, high: Floats) -> None:
-    """Draw a bar of a round length, about a tenth of the map."""
+    """Draw a scale bar of a round length, about a tenth of the map."""
     wanted = 0.12 * float(high[0] - low[0])
     length = min(_SCALES_M, key=lambda scale: abs(scale - wanted))
     left, y = float(low[0]) + 0.01 * float(high[0] - low[0]), float(low[1])
@@ -217,14 +214,14 @@ def _scale(axes: Axes, low: Floats, high: Floats) -> None:
 
 _ROW_IN = 0.3
 _OUTSIDE = 0.05
-"""Share of frames outside 98 % of what was learned from, above which a row is told in red."""
+"""Fraction of frames outside 98 % of the training pictures, above which a row is red."""
 
 
 def shift_figure(shifts: tuple[DistributionShift, ...], values: Floats) -> str:
     """Return the figure as SVG.
 
     Args:
-        shifts: one a statistic.
+        shifts: one for each statistic.
         values: float64 [F, S], of the flight's pictures.
     """
     low, high = np.percentile(values, (1, 99), axis=0)
@@ -251,6 +248,6 @@ def shift_figure(shifts: tuple[DistributionShift, ...], values: Floats) -> str:
         axes.axvline(0.0, color=style.MUTED, linewidth=0.8)
         axes.set_yticks(range(len(shifts)), [shift.name for shift in shifts])
         axes.set_ylim(len(shifts) - 0.4, -0.6)
-        axes.set_xlabel("standard deviations of the pictures learned from", loc="right")
+        axes.set_xlabel("standard deviations of the training pictures", loc="right")
         axes.spines["bottom"].set_visible(False)
-        return style.svg(figure, "Statistics of the pictures against those learned from")
+        return style.svg(figure, "Statistics of the pictures against the training pictures")

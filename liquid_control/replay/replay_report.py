@@ -1,4 +1,4 @@
-"""A replay's page: `report.html`, one self-contained file."""
+"""Report of a replay: `report.html`, one self-contained page."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from markupsafe import Markup
 
-from liquid_control.pages.page import picture_address, render, write_whole
+from liquid_control.files import atomic_write
+from liquid_control.pages.page import picture_address, render
 from liquid_control.pages.panels import Timeline
-from liquid_control.replay.comparison import AXES, UNITS
-from liquid_control.replay.output_files import About
+from liquid_control.replay.comparison import AXES, UNITS, WorstFrame
 from liquid_control.replay.replay_figures import (
     command_figure,
     difference_figure,
@@ -20,99 +20,97 @@ from liquid_control.replay.replay_figures import (
     path_figure,
     shift_figure,
 )
+from liquid_control.replay.request import ReplayMetadata
 from liquid_control.replay.result import ReplayResult, verdict
-from liquid_control.replay.severity_curves import DisturbedSection
+from liquid_control.replay.severity_curves import disturbed_section
 from liquid_control.replay.timing import Percentiles
-from liquid_control.replay.worst_frames import WorstFrame
 from liquid_control.types import Pixels
 
 WIDEST = 640
 SMALL = 200
-"""Pictures up to this wide are kept without loss."""
+"""Largest width of pictures that are stored without loss, pixels."""
 QUALITY = 85
 GAPS_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """A moment as the template shows it."""
+class _ShownFrame:
+    """A frame with its picture and values for the template."""
 
     source: str
     seconds: float
-    moment: WorstFrame
+    frame: WorstFrame
     rows: tuple[tuple[str, str, str, str], ...]
-    why: str
+    largest: str
 
 
 def write_report(
-    path: Path,
-    about: About,
-    judgement: ReplayResult,
-    pictures: Mapping[int, Pixels],
-    disturbed: DisturbedSection | None = None,
+    path: Path, metadata: ReplayMetadata, result: ReplayResult, pictures: Mapping[int, Pixels]
 ) -> Path:
-    """Write the page, whole.
+    """Write the report.
 
     Args:
-        path: where to.
-        about: what was replayed with what.
-        judgement: how it came out.
-        pictures: of the moments, by stamp, uint8 [H, W, 3] RGB; one that is missing is left out.
-        disturbed: what a disturbed replay of the same bag has to show, if there was one.
+        path: the file.
+        metadata: of the replay.
+        result: the replay.
+        pictures: of the worst frames, by stamp, uint8 [H, W, 3] RGB; a frame without a picture is
+            left out.
 
     Raises:
-        OutputError: the folder cannot be written to.
+        OutputError: the file cannot be written.
     """
-    main = judgement.main
+    main = result.main
     context = {
-        "title": about.bag["files"][0]["name"],
-        "about": about,
-        "judgement": judgement,
-        "verdict": verdict(judgement),
-        "same": judgement.identity,
-        "moments": _moments(judgement, pictures),
-        "comparisons": [c for c in (judgement.policy, judgement.guarded) if c is not None],
+        "title": metadata.bag["files"][0]["name"],
+        "metadata": metadata,
+        "result": result,
+        "verdict": verdict(result),
+        "same": result.identity,
+        "worst_frames": _shown_frames(result, pictures),
+        "comparisons": [c for c in (result.policy, result.guarded) if c is not None],
         "axes": tuple(zip(AXES, UNITS, strict=True)),
-        "commands": command_figure(judgement),
-        "differences": None if main is None else difference_figure(judgement, main),
-        "path": Markup(path_figure(judgement)),
-        "histogram": _markup(interval_figure(judgement.intervals)),
-        "gaps": (*judgement.intervals.jumps, *judgement.intervals.gaps)[:GAPS_SHOWN],
-        "neurons": neuron_figure(judgement),
-        "shift": _shift(judgement),
-        "disturbed": disturbed,
-        "other": None if judgement.other is None else judgement.other.label,
+        "commands": command_figure(result),
+        "differences": None if main is None else difference_figure(result, main),
+        "path": Markup(path_figure(result)),
+        "histogram": _markup(interval_figure(result.intervals)),
+        "gaps": (*result.intervals.jumps, *result.intervals.gaps)[:GAPS_SHOWN],
+        "neurons": neuron_figure(result),
+        "shift": _shift(result),
+        "disturbed": None
+        if result.disturbed is None
+        else disturbed_section(result.disturbed, result.start_ns),
+        "other": None if result.other is None else result.other.label,
     }
     filters: dict[str, Callable[..., str]] = {
         "timeline": _timeline,
-        "seconds": _seconds(judgement),
+        "seconds": _seconds(result),
         "ms": _ms,
     }
     page = render("liquid_control.replay", "replay.html", context, filters)
-    return write_whole(path, page)
+    return atomic_write(path, page)
 
 
 def _markup(svg: str | None) -> Markup | None:
     return None if svg is None else Markup(svg)
 
 
-def _shift(judgement: ReplayResult) -> Markup | None:
-    if judgement.shift is None or judgement.statistics is None:
+def _shift(result: ReplayResult) -> Markup | None:
+    if result.shift is None or result.statistics is None:
         return None
-    return Markup(shift_figure(judgement.shift, judgement.statistics.values))
+    return Markup(shift_figure(result.shift, result.statistics.values))
 
 
 def _timeline(figure: Timeline) -> Markup:
-    """Return a figure over time with the line that marks an instant laid over it."""
+    """Return a figure over time with an overlaid line that marks an instant."""
     return Markup(
         '<div class="timeline" data-left="{:.5f}" data-right="{:.5f}" data-start="{:.6f}" '
         'data-end="{:.6f}">{}<i></i></div>'
     ).format(figure.left, figure.right, figure.start_s, figure.end_s, Markup(figure.svg))
 
 
-def _seconds(judgement: ReplayResult) -> Callable[[int], str]:
+def _seconds(result: ReplayResult) -> Callable[[int], str]:
     def seconds(stamp_ns: int) -> str:
-        return f"{float(judgement.seconds(np.array(stamp_ns))):.2f} s"
+        return f"{float(result.seconds(np.array(stamp_ns))):.2f} s"
 
     return seconds
 
@@ -123,13 +121,13 @@ def _ms(value: Percentiles | None) -> str:
     return " / ".join(f"{1000 * part:.1f}" for part in (value.p50_s, value.p90_s, value.p99_s))
 
 
-def _moments(judgement: ReplayResult, pictures: Mapping[int, Pixels]) -> tuple[_Shown, ...]:
+def _shown_frames(result: ReplayResult, pictures: Mapping[int, Pixels]) -> tuple[_ShownFrame, ...]:
     shown = []
-    for moment in judgement.worst_frames:
-        if moment.stamp_ns in pictures:
-            seconds = float(judgement.seconds(np.array(moment.stamp_ns)))
-            source = _address(pictures[moment.stamp_ns])
-            shown.append(_Shown(source, seconds, moment, _rows(moment), _why(moment)))
+    for frame in result.worst_frames:
+        if frame.stamp_ns in pictures:
+            seconds = float(result.seconds(np.array(frame.stamp_ns)))
+            source = _address(pictures[frame.stamp_ns])
+            shown.append(_ShownFrame(source, seconds, frame, _rows(frame), _largest(frame)))
     return tuple(shown)
 
 
@@ -142,20 +140,21 @@ def _address(image: Pixels) -> str:
     return picture_address(image, None if width <= SMALL else QUALITY)
 
 
-def _rows(moment: WorstFrame) -> tuple[tuple[str, str, str, str], ...]:
-    theirs = moment.theirs or (None,) * len(AXES)
+def _rows(frame: WorstFrame) -> tuple[tuple[str, str, str, str], ...]:
+    compared = frame.other or (None,) * len(AXES)
     return tuple(
         (
             f"{name}, {unit}",
-            f"{ours:+.3f}",
+            f"{replayed:+.3f}",
             "-" if other is None else f"{other:+.3f}",
-            "-" if other is None else f"{ours - other:+.3g}",
+            "-" if other is None else f"{replayed - other:+.3g}",
         )
-        for name, unit, ours, other in zip(AXES, UNITS, moment.ours, theirs, strict=True)
+        for name, unit, replayed, other in zip(AXES, UNITS, frame.replayed, compared, strict=True)
     )
 
 
-def _why(moment: WorstFrame) -> str:
-    if moment.axis is None:
+def _largest(frame: WorstFrame) -> str:
+    """Return the largest difference with its axis; empty without one."""
+    if frame.axis is None:
         return ""
-    return f"{moment.axis} {moment.difference:+.3g} {UNITS[AXES.index(moment.axis)]}"
+    return f"{frame.axis} {frame.difference:+.3g} {UNITS[AXES.index(frame.axis)]}"

@@ -1,4 +1,4 @@
-"""`replay.mp4`: what the camera saw, and both commands beside it."""
+"""Video of a replay: the camera's pictures with both commands and the neurons."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from liquid_control.pages.video_file import fit_picture, write_movie
-from liquid_control.pages.video_style import (
+from liquid_control.pages.video import (
     BLUE,
     FAINT,
     HEIGHT,
@@ -18,6 +17,8 @@ from liquid_control.pages.video_style import (
     ORANGE,
     PAGE,
     PANEL_WIDTH,
+    encode_video,
+    fit_picture,
     font,
 )
 from liquid_control.replay.comparison import AXES, UNITS
@@ -28,37 +29,37 @@ _TOP, _ROW = 96, 78
 _FULL = (4.0, 2.5, 1.5, 2.0)
 """Full scale of each bar, m/s and rad/s."""
 _MIRRORED = (1, 3)
-"""Commands to the left are positive: their bars grow to the left."""
+"""Axes whose positive direction is left: their bars grow to the left."""
 _NEURONS_TOP = 440
 _LONGEST_NS = NANOSECONDS
-"""A picture is held no longer: a jump of the clock does not stop the film."""
+"""Longest time that a picture is shown; a clock jump does not stop the video."""
 RATES = (5, 60)
 
 
 def write_replay_video(
-    path: Path, title: str, judgement: ReplayResult, pictures: Iterable[tuple[int, Pixels]]
+    path: Path, title: str, result: ReplayResult, pictures: Iterable[tuple[int, Pixels]]
 ) -> Path:
-    """Write the replay in the bag's own time.
+    """Write the replay in the time of the bag.
 
     Args:
-        path: where to, ending in .mp4.
-        title: what is written above the gauges.
-        judgement: the commands.
+        path: the file, ending in .mp4.
+        title: text above the gauges.
+        result: the replay.
         pictures: log time and picture of the frames, in order.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    rate = int(np.clip(round(judgement.intervals.rate_hz or 20.0), *RATES))
-    return write_movie(path, rate, _film(title, judgement, pictures, NANOSECONDS // rate))
+    rate = int(np.clip(round(result.intervals.rate_hz or 20.0), *RATES))
+    return encode_video(path, rate, _frames(title, result, pictures, NANOSECONDS // rate))
 
 
-def _film(
-    title: str, judgement: ReplayResult, pictures: Iterable[tuple[int, Pixels]], period_ns: int
+def _frames(
+    title: str, result: ReplayResult, pictures: Iterable[tuple[int, Pixels]], period_ns: int
 ) -> Iterator[Pixels]:
-    """Yield evenly timed pictures from frames that come when they come."""
-    painter = _Painter(title, judgement)
-    frames = judgement.recorded.frames
+    """Yield pictures at a constant rate from irregular frames."""
+    painter = _Painter(title, result)
+    frames = result.recorded.frames
     stamps = dict(zip(frames.log_ns.tolist(), frames.stamp_ns.tolist(), strict=True))
     shown: Pixels | None = None
     due_ns = last_ns = 0
@@ -77,32 +78,32 @@ def _film(
 
 
 class _Painter:
-    """Paints the pictures; what does not change is painted once."""
+    """Paints the pictures on a background that is painted once."""
 
-    def __init__(self, title: str, judgement: ReplayResult) -> None:
-        track, main = judgement.replayed.track, judgement.main
-        self._seconds = judgement.seconds
-        self._other = "" if judgement.other is None else judgement.other.label
-        self._ours = _by_stamp(track.policy.stamp_ns, track.policy.values)
+    def __init__(self, title: str, result: ReplayResult) -> None:
+        track, main = result.replayed.track, result.main
+        self._seconds = result.seconds
+        self._other = "" if result.other is None else result.other.label
+        self._replayed = _by_stamp(track.policy.stamp_ns, track.policy.values)
         if main is not None:
-            self._ours |= _by_stamp(main.stamp_ns, main.ours)
-        self._theirs = {} if main is None else _by_stamp(main.stamp_ns, main.theirs)
+            self._replayed |= _by_stamp(main.stamp_ns, main.replayed)
+        self._compared = {} if main is None else _by_stamp(main.stamp_ns, main.other)
         self._states = _by_stamp(track.states.stamp_ns, track.states.values)
         self._blank = self._backdrop(title)
 
     def paint(self, stamp_ns: int, picture: Pixels) -> Pixels:
         """Return a frame with its gauges, uint8 [540, 1280, 3] RGB."""
         panel = self._blank.copy()
-        ours, theirs = self._ours.get(stamp_ns), self._theirs.get(stamp_ns)
-        _bars(panel, ours, 0, BLUE)
-        _bars(panel, theirs, 1, ORANGE)
+        replayed, compared = self._replayed.get(stamp_ns), self._compared.get(stamp_ns)
+        _bars(panel, replayed, 0, BLUE)
+        _bars(panel, compared, 1, ORANGE)
         if (states := self._states.get(stamp_ns)) is not None:
             _cells(panel, states)
         image = Image.fromarray(panel)
         draw = ImageDraw.Draw(image)
         seconds = float(self._seconds(np.array(stamp_ns)))
         draw.text((PANEL_WIDTH - MARGIN, 21), f"{seconds:.2f} s", MUTED, font(13), anchor="ra")
-        for values, line in ((ours, 0), (theirs, 1)):
+        for values, line in ((replayed, 0), (compared, 1)):
             for row, value in enumerate(() if values is None else values.tolist()):
                 at = (PANEL_WIDTH - MARGIN, _TOP + _ROW * row + 21 + 19 * line)
                 colour = BLUE if line == 0 else ORANGE
@@ -134,8 +135,8 @@ def _bars(panel: Pixels, values: Floats | None, line: int, colour: tuple[int, ..
     middle = (left + right) // 2
     for row, (value, full) in enumerate(zip(values.tolist(), _FULL, strict=True)):
         y = _TOP + _ROW * row + 29 + 19 * line
-        share = float(np.clip(value / full, -1.0, 1.0)) * (-1 if row in _MIRRORED else 1)
-        end = middle + round(share * (right - left) / 2)
+        deflection = float(np.clip(value / full, -1.0, 1.0)) * (-1 if row in _MIRRORED else 1)
+        end = middle + round(deflection * (right - left) / 2)
         cv2.rectangle(panel, (left, y - 4), (right, y + 4), FAINT, -1)
         cv2.rectangle(panel, (min(middle, end), y - 4), (max(middle, end), y + 4), colour, -1)
         cv2.line(panel, (middle, y - 7), (middle, y + 7), MUTED, 1)

@@ -1,4 +1,4 @@
-"""All that a replay is judged by, put together once for the JSON, the page and the verdict."""
+"""Result of a replay: comparison, paths, timing and pictures, with limits and verdict."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from liquid_control.errors import BagError
-from liquid_control.replay.comparison import AXES, UNITS, Comparison, Identity, compare, identity
+from liquid_control.replay.comparison import (
+    AXES,
+    MACHINE_TOLERANCE,
+    UNITS,
+    Comparison,
+    Identity,
+    WorstFrame,
+    compare,
+    identity,
+    spread_frames,
+    worst_frames,
+)
 from liquid_control.replay.distribution_shift import DistributionShift
+from liquid_control.replay.disturbed import DisturbedResult
 from liquid_control.replay.open_loop import OpenLoop, open_loop
 from liquid_control.replay.timing import (
     JUMP_S,
@@ -17,29 +29,32 @@ from liquid_control.replay.timing import (
     recorded_latency,
 )
 from liquid_control.replay.tracks import Recorded, Replayed, Series, Stamps, Track
-from liquid_control.replay.worst_frames import WorstFrame, spread_moments, worst_moments
+from liquid_control.stopwatch import Timing
 from liquid_control.types import NANOSECONDS, Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReplayResult:
-    """A replay beside what it is compared with.
+    """A replayed flight and its comparison with the recording or with another replay.
 
     Attributes:
-        replayed: the flight as the policy would have flown it.
-        recorded: the flight as it was recorded.
-        other: what the replay is compared with: what was recorded, or another replay; None for
-            nothing.
-        policy: the policies' commands beside each other; None where the other has none.
-        guarded: likewise the guards'.
-        identity: whether both are the same, bit for bit.
-        moments: the worst of `main`, worst first; without differences, some spread over the
-            flight.
-        path: where the commands lead.
+        replayed: the replayed flight.
+        recorded: the recorded flight.
+        other: the track of the comparison: the recorded one or another replay's; None without a
+            comparison.
+        policy: comparison of the policies' commands; None where the other has none.
+        guarded: comparison of the guarded commands; None likewise.
+        identity: whether both tracks are equal bit for bit.
+        worst_frames: the worst frames of `main`, worst first; without differences an even
+            selection of the frames.
+        path: open-loop paths of the commands.
         intervals: between the frames.
         latency: of the recorded flight.
-        shift: of the pictures; None where the model does not say what it learned from.
+        shift: of the pictures; None where the model has no statistics of its training data.
         statistics: of each picture, float64 [F, S]; None likewise.
+        disturbed: result of the disturbed replay; None without one.
+        losses: parts of the bag that could not be used, a line a kind.
+        timing: of the pass over the bag; None where it was not measured.
     """
 
     replayed: Replayed
@@ -52,24 +67,33 @@ class ReplayResult:
     path: OpenLoop
     intervals: Intervals
     latency: Latency
-    shift: tuple[DistributionShift, ...] | None
-    statistics: Series | None
+    shift: tuple[DistributionShift, ...] | None = None
+    statistics: Series | None = None
+    disturbed: DisturbedResult | None = None
+    losses: tuple[str, ...] = ()
+    timing: Timing | None = None
 
     @property
     def main(self) -> Comparison | None:
-        """The comparison that counts: of policies where both have commands, else of guards."""
+        """The main comparison: of policies where both have commands, else of guards."""
         return self.policy or self.guarded
 
     @property
     def start_ns(self) -> int:
-        """The first frame's stamp, which times in reports are counted from."""
+        """The first frame's stamp, the origin of times in reports."""
         return int(self.recorded.frames.stamp_ns[0])
 
-    def seconds(self, stamp_ns: Stamps) -> Floats:
-        """Return stamps as seconds of the flight, float64, same shape.
+    @property
+    def length_s(self) -> float:
+        """Time from the first frame's log time to the last one's, s."""
+        logs = self.recorded.frames.log_ns
+        return float(logs[-1] - logs[0]) * 1e-9
 
-        Where the clock jumped, time goes on: an interval between frames counts a second at most,
-        and none if it goes back.
+    def seconds(self, stamp_ns: Stamps) -> Floats:
+        """Return stamps as seconds since the first frame, float64, same shape.
+
+        Clock jumps do not appear: an interval between frames counts a second at most, and nothing
+        where it is negative.
         """
         frames = self.recorded.frames.stamp_ns
         if not self.intervals.jumps:
@@ -82,26 +106,33 @@ class ReplayResult:
         return np.asarray((elapsed[at] + since) / NANOSECONDS, np.float64)
 
 
-def judge(
+def compare_tracks(
     replayed: Replayed,
     recorded: Recorded,
     other: Track | None,
     scales: tuple[float, ...],
+    *,
     shift: tuple[DistributionShift, ...] | None = None,
     statistics: Series | None = None,
+    disturbed: DisturbedResult | None = None,
+    losses: tuple[str, ...] = (),
+    timing: Timing | None = None,
 ) -> ReplayResult:
-    """Compare a replay.
+    """Compare a replayed flight with another track.
 
     Args:
-        replayed: what the policy answered, at least one frame.
-        recorded: what the bag has.
-        other: what to compare with; None for nothing.
-        scales: what counts as much on each axis, such as the ranges of the motors.
-        shift: of the pictures, where that is known.
-        statistics: of each picture, where they were taken.
+        replayed: the replayed flight, at least one frame.
+        recorded: the recorded flight.
+        other: the track to compare with; None for no comparison.
+        scales: differences of equal weight on each axis, such as the ranges of the motors.
+        shift: see `ReplayResult`, as the arguments below.
+        statistics: of each picture.
+        disturbed: result of the disturbed replay.
+        losses: parts of the bag that could not be used.
+        timing: of the pass over the bag.
 
     Raises:
-        BagError: no command of the other is at a frame of the replay.
+        BagError: no command of the other track is at a frame of the replay.
     """
     policy = guarded = None
     same = Identity(None, (), "")
@@ -114,41 +145,38 @@ def judge(
                 f"no command of {other.label} is within half a frame of a frame that was replayed"
             )
     main = policy or guarded
+    worst = () if main is None else worst_frames(main, scales)
     return ReplayResult(
-        replayed,
-        recorded,
-        other,
-        policy,
-        guarded,
-        same,
-        _moments(main, replayed.track.policy, scales),
-        open_loop(main, replayed.track, recorded.poses),
-        frame_intervals(recorded.frames.stamp_ns),
-        recorded_latency(recorded),
-        shift,
-        statistics,
+        replayed=replayed,
+        recorded=recorded,
+        other=other,
+        policy=policy,
+        guarded=guarded,
+        identity=same,
+        worst_frames=worst or spread_frames(replayed.track.policy),
+        path=open_loop(main, replayed.track, recorded.poses),
+        intervals=frame_intervals(recorded.frames.stamp_ns),
+        latency=recorded_latency(recorded),
+        shift=shift,
+        statistics=statistics,
+        disturbed=disturbed,
+        losses=losses,
+        timing=timing,
     )
 
 
-def _compared(what: str, ours: Series, theirs: Series) -> Comparison | None:
-    comparison = compare(what, ours, theirs)
+def _compared(what: str, replayed: Series, other: Series) -> Comparison | None:
+    comparison = compare(what, replayed, other)
     return comparison if len(comparison.stamp_ns) else None
 
 
-def _moments(
-    main: Comparison | None, policy: Series, scales: tuple[float, ...]
-) -> tuple[WorstFrame, ...]:
-    worst = () if main is None else worst_moments(main, scales)
-    return worst or spread_moments(policy)
-
-
-def exceeded(judgement: ReplayResult, limits: Mapping[str, float]) -> list[str]:
+def exceeded(result: ReplayResult, limits: Mapping[str, float]) -> list[str]:
     """Return a clause for each axis whose RMSE is above its limit; an axis not named is free.
 
     Raises:
-        BagError: there is nothing that the replay was compared with.
+        BagError: the replay was not compared with anything.
     """
-    main = judgement.main
+    main = result.main
     if limits and main is None:
         raise BagError("--max-rmse: expected recorded commands to compare with, the bag has none")
     if main is None:
@@ -160,22 +188,27 @@ def exceeded(judgement: ReplayResult, limits: Mapping[str, float]) -> list[str]:
     ]
 
 
-def verdict(judgement: ReplayResult) -> str:
-    """Return how the replay came out, in a line."""
-    main, same = judgement.main, judgement.identity
-    if main is None or judgement.other is None:
-        return "there is nothing to compare with: what would have been commanded is shown"
-    whose = f"{judgement.other.label}'s" if judgement.other.label != "recorded" else "the recorded"
+def verdict(result: ReplayResult) -> str:
+    """Return the outcome of the comparison in one line."""
+    main, same = result.main, result.identity
+    if main is None or result.other is None:
+        return "there is nothing to compare with: the replayed commands are shown"
+    whose = f"{result.other.label}'s" if result.other.label != "recorded" else "the recorded"
     if same.identical:
         return f"identical to {whose} {_listed(same.compared)}, bit for bit"
+    what = "policy commands" if main.what == "policy" else "guarded commands"
+    if main.maximum <= MACHINE_TOLERANCE:
+        return (
+            f"differs from {whose} {what} by at most {main.maximum:.2g}, within the "
+            f"{MACHINE_TOLERANCE:g} of replays on different processors"
+        )
     parts = (
         f"{name} {main.axes[name].rmse:.3g} {unit}" for name, unit in zip(AXES, UNITS, strict=True)
     )
-    what = "policy commands" if main.what == "policy" else "guarded commands"
     return f"differs from {whose} {what} by RMSE " + ", ".join(parts)
 
 
-_WORDS = {
+_NAMES = {
     "policy": "policy commands",
     "guarded": "guarded commands",
     "features": "features",
@@ -185,5 +218,5 @@ _WORDS = {
 
 
 def _listed(parts: tuple[str, ...]) -> str:
-    words = [_WORDS[part] for part in parts]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    names = [_NAMES[part] for part in parts]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,4 +1,4 @@
-"""Disturbed replay for the report: curves over severity, rows, and the pictures behind them."""
+"""Report section of a disturbed replay: curves over severity, rows and example pictures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from liquid_control.pages import style
 from liquid_control.pages.page import picture_address
-from liquid_control.replay.disturbed import DisturbedReplay, DisturbedRow, Example
+from liquid_control.replay.disturbed import DisturbedResult, DisturbedRow, Example
 from liquid_control.types import NANOSECONDS, Floats
 
 _COLUMNS = 6
@@ -29,17 +29,17 @@ _COLOURS = (
 _DASHES = ("-", "--", ":")
 _TICKS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _LEAST_SPAN = 0.02
-"""The axis shows at least this, so that nearly nothing does not look like much."""
+"""Least span of the axis, which keeps negligible movements small."""
 CAPTION = (
-    "How far each disturbance of the camera moves a model's commands from the same model's "
-    "undisturbed ones, by severity. The measure is the root mean square of the change over all "
-    "frames, as a share of each motor's range (forward, left, up, yaw rate), then over the four. "
-    "The vehicle goes where it was recorded to go: what the moved commands would lead to is not "
-    "seen here. What moves them most comes first; the scale is that of the square root, so that "
-    "small movements are seen beside large ones."
+    "Movement of a model's commands by each camera disturbance, against the same model's "
+    "undisturbed commands, by severity. The measure is the root mean square of the change over "
+    "all frames, as a fraction of each motor's range (forward, left, up, yaw rate), then over the "
+    "four. The replay is an open loop: the vehicle follows its recorded path, and the effect of "
+    "the moved commands on the path is not included. The strongest disturbance comes first. The "
+    "axis has a square-root scale, which keeps small movements visible next to large ones."
 )
 EXAMPLES_CAPTION = (
-    "The frame of each disturbance at which it moved the first model's command most, from "
+    "For each disturbance the frame at which it moved the first model's command most, from "
     "undisturbed (0) to the highest severity, at the model's size."
 )
 
@@ -50,8 +50,8 @@ class ExampleRow:
 
     Attributes:
         disturbance: its name.
-        seconds: when in the recording, s.
-        movement: how far the command moved there, of the motors' ranges.
+        seconds: time in the recording, s.
+        movement: movement of the command, as a fraction of the motors' ranges.
         pictures: severity and the picture's data address, None where the frame was not delivered.
     """
 
@@ -63,15 +63,15 @@ class ExampleRow:
 
 @dataclass(frozen=True, slots=True)
 class DisturbedSection:
-    """What a report shows of a disturbed replay.
+    """Report section of a disturbed replay.
 
     Attributes:
-        svg: the curves, an inline SVG element.
-        rows: those of `replay.json`.
+        svg: the curves, an inline SVG element; empty without rows.
+        rows: as in `replay.json`.
         examples: a row of pictures for each disturbance.
-        left_out: disturbances that were asked for and cannot be applied, and why, a line each.
-        caption: what the curves show.
-        examples_caption: what the pictures show.
+        left_out: requested disturbances that cannot be applied, with the reason, a line each.
+        caption: of the curves.
+        examples_caption: of the pictures.
     """
 
     svg: str
@@ -82,24 +82,20 @@ class DisturbedSection:
     examples_caption: str = EXAMPLES_CAPTION
 
 
-def disturbed_section(
-    replay: DisturbedReplay, start_ns: int, left_out: Sequence[str] = ()
-) -> DisturbedSection:
-    """Return what a report shows of a disturbed replay; the flight is over.
+def disturbed_section(result: DisturbedResult, start_ns: int) -> DisturbedSection:
+    """Return the report section of a disturbed replay.
 
     Args:
-        replay: that has heard all events.
+        result: of the disturbed replay.
         start_ns: stamp of the first frame.
-        left_out: lines on what cannot be applied.
     """
-    rows = replay.rows()
-    order = by_movement(rows)
-    examples = sorted(replay.examples(), key=lambda example: order.index(example.disturbance))
+    order = by_movement(result.rows)
+    examples = sorted(result.examples, key=lambda example: order.index(example.disturbance))
     return DisturbedSection(
-        severity_curves(rows) if rows else "",
-        tuple(row.to_dict() for row in rows),
+        severity_curves(result.rows) if result.rows else "",
+        tuple(row.to_dict() for row in result.rows),
         tuple(_example_row(example, start_ns) for example in examples),
-        tuple(left_out),
+        result.left_out,
     )
 
 
@@ -113,7 +109,7 @@ def _example_row(example: Example, start_ns: int) -> ExampleRow:
 
 
 def by_movement(rows: Sequence[DisturbedRow]) -> list[str]:
-    """Return the disturbances, the one that moved any model's commands most first."""
+    """Return the disturbances by their largest movement of any model's commands, largest first."""
     most: dict[str, float] = {}
     for row in rows:
         most[row.disturbance] = max(row.movement, most.get(row.disturbance, 0.0))
@@ -121,7 +117,7 @@ def by_movement(rows: Sequence[DisturbedRow]) -> list[str]:
 
 
 def severity_curves(rows: Sequence[DisturbedRow]) -> str:
-    """Return a small panel for each disturbance, a line for each model, as SVG."""
+    """Return a small panel for each disturbance with a line for each model, as SVG."""
     names = by_movement(rows)
     models = list(dict.fromkeys(row.model for row in rows))
     columns, lines = min(_COLUMNS, len(names)), ceil(len(names) / _COLUMNS)
@@ -137,7 +133,7 @@ def severity_curves(rows: Sequence[DisturbedRow]) -> str:
         for axes, name in zip(grid.flat, names, strict=False):
             _draw(axes, name, rows, models)
         for index, axes in enumerate(grid.flat):
-            axes.set_yscale("function", functions=(_root, np.square))
+            axes.set_yscale("function", functions=(_square_root, np.square))
             axes.set_ylim(0.0, top)
             axes.set_yticks([tick for tick in _TICKS if tick <= top])
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -147,12 +143,12 @@ def severity_curves(rows: Sequence[DisturbedRow]) -> str:
         return style.svg(figure, "Movement of the commands over the severity of disturbances")
 
 
-def _root(values: Floats) -> Floats:
+def _square_root(values: Floats) -> Floats:
     return np.sqrt(np.maximum(values, 0.0))
 
 
 def _line(number: int) -> dict[str, Any]:
-    """Return how a model's line looks."""
+    """Return the style of a model's line."""
     return {
         "color": _COLOURS[number % len(_COLOURS)],
         "linestyle": _DASHES[number // len(_COLOURS) % len(_DASHES)],

@@ -1,4 +1,4 @@
-"""How regularly frames came: histogram, jitter, gaps and jumps of the clock."""
+"""Timing of a recording: intervals between frames, gaps, clock jumps and recorded latency."""
 
 from dataclasses import dataclass
 
@@ -10,18 +10,18 @@ from liquid_control.types import NANOSECONDS
 GAP_FACTOR = 1.5
 """A gap is an interval longer than this many medians."""
 JUMP_S = 1.0
-"""A longer interval, or a negative one, is a jump of the clock."""
+"""A longer interval or a negative one is a jump of the clock, s."""
 BINS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """An interval in which frames are missing, or the clock jumped.
+    """An interval with missing frames or a clock jump.
 
     Attributes:
         stamp_ns: of the frame before it.
-        seconds: how long it is; negative where the clock went back.
-        missing: about how many frames would have been in it.
+        seconds: its length; negative where the clock went back.
+        missing: estimated number of missing frames.
     """
 
     stamp_ns: int
@@ -35,14 +35,14 @@ class Intervals:
 
     Attributes:
         count: number of intervals.
-        rate_hz: frames a second: one over the mean interval, jumps left out.
-        median_s: s; likewise least_s and most_s.
-        jitter_p50_s: median distance of an interval from the median one, s.
-        jitter_p99_s: 99th percentile of it, s.
-        edges_s: ends of the histogram's bins, s; the last bin also has all that is longer.
-        counts: intervals in each bin.
+        rate_hz: frames a second: one over the mean interval, without jumps.
+        median_s: median interval, s; least_s and most_s likewise.
+        jitter_p50_s: median absolute deviation from the median interval, s.
+        jitter_p99_s: 99th percentile of that deviation, s.
+        edges_s: edges of the histogram's bins, s; the last bin includes longer intervals.
+        counts: number of intervals in each bin.
         gaps: intervals longer than 1.5 medians.
-        jumps: intervals that go back, or are longer than a second.
+        jumps: negative intervals and intervals longer than a second.
     """
 
     count: int
@@ -59,24 +59,24 @@ class Intervals:
 
 
 def frame_intervals(stamp_ns: Stamps) -> Intervals:
-    """Measure the intervals between frames, in the order in which they came."""
+    """Measure the intervals between frames in order of arrival."""
     steps = np.diff(stamp_ns)
-    usual = steps[(steps > 0) & (steps <= JUMP_S * NANOSECONDS)]
-    if not len(usual):
+    regular = steps[(steps > 0) & (steps <= JUMP_S * NANOSECONDS)]
+    if not len(regular):
         jumps = _gaps(stamp_ns, np.arange(len(steps)), None)
         return Intervals(len(steps), None, None, None, None, None, None, (), (), (), jumps)
-    median = float(np.median(usual))
+    median = float(np.median(regular))
     jumped = (steps <= 0) | (steps > JUMP_S * NANOSECONDS)
     late = (steps > GAP_FACTOR * median) & ~jumped
-    p50, p99 = np.percentile(np.abs(usual - median), (50, 99)) / NANOSECONDS
-    top = max(2.0 * median, float(np.percentile(usual, 99)) * 1.05)
-    counts, edges = np.histogram(np.minimum(usual, top), bins=BINS, range=(0.0, top))
+    p50, p99 = np.percentile(np.abs(regular - median), (50, 99)) / NANOSECONDS
+    top = max(2.0 * median, float(np.percentile(regular, 99)) * 1.05)
+    counts, edges = np.histogram(np.minimum(regular, top), bins=BINS, range=(0.0, top))
     return Intervals(
         count=len(steps),
-        rate_hz=float(NANOSECONDS / usual.mean()),
+        rate_hz=float(NANOSECONDS / regular.mean()),
         median_s=median / NANOSECONDS,
-        least_s=float(usual.min()) / NANOSECONDS,
-        most_s=float(usual.max()) / NANOSECONDS,
+        least_s=float(regular.min()) / NANOSECONDS,
+        most_s=float(regular.max()) / NANOSECONDS,
         jitter_p50_s=float(p50),
         jitter_p99_s=float(p99),
         edges_s=tuple((edges / NANOSECONDS).tolist()),
@@ -97,7 +97,7 @@ def _gaps(stamp_ns: Stamps, at: np.ndarray, median: float | None) -> tuple[Gap, 
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Of some durations, s."""
+    """Percentiles of durations, s."""
 
     count: int
     p50_s: float
@@ -108,15 +108,15 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """When things were filed; None where the bag does not tell.
+    """Recorded latencies from log times; None where the bag does not contain them.
 
     Attributes:
-        frame_to_policy: from the filing of a frame to that of the policy's answer to it.
-        frame_to_command: likewise to the first command of the guard with the frame's stamp.
-        stamp_to_policy: from the frame's own stamp to the filing of the answer: right where camera
-            and recorder have one clock.
-        stamp_to_frame: from the frame's own stamp to its filing.
-        note: why there is nothing, in a line; empty where there is something.
+        frame_to_policy: from a frame's log time to that of the policy's answer.
+        frame_to_command: to that of the guard's first command with the frame's stamp.
+        stamp_to_policy: from the frame's stamp to the answer's log time; valid where camera and
+            recorder share a clock.
+        stamp_to_frame: from the frame's stamp to its log time.
+        note: why latencies are missing, one line; empty where they are complete.
     """
 
     frame_to_policy: Percentiles | None
@@ -127,7 +127,7 @@ class Latency:
 
 
 def recorded_latency(recorded: Recorded) -> Latency:
-    """Measure what the recorder saw."""
+    """Measure latencies from the recorder's log times."""
     frames = recorded.frames
     if not len(frames):
         return Latency(None, None, None, None, "no frames were recorded")
@@ -146,10 +146,10 @@ def recorded_latency(recorded: Recorded) -> Latency:
 
 
 def _matched(frames: Series, answers: Series) -> tuple[Stamps, Stamps]:
-    """Return, ns, answer's filing less the frame's stamp and less the frame's filing."""
+    """Return the answers' log times less the frames' stamps and less their log times, ns."""
     _, at, by = np.intersect1d(frames.stamp_ns, answers.stamp_ns, return_indices=True)
-    filed = answers.log_ns[by]
-    return filed - frames.stamp_ns[at], filed - frames.log_ns[at]
+    logged = answers.log_ns[by]
+    return logged - frames.stamp_ns[at], logged - frames.log_ns[at]
 
 
 def _percentiles(durations_ns: Stamps) -> Percentiles | None:

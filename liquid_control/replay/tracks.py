@@ -1,4 +1,4 @@
-"""What a replay answers and what a bag recorded, in the same terms, so that they compare."""
+"""Tracks of replayed and recorded flights in one form, so that they can be compared."""
 
 from array import array
 from collections import Counter
@@ -8,17 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from liquid_control.bags.events import (
-    CameraInfoEvent,
-    ClockEvent,
-    CommandEvent,
-    CommandSource,
-    Event,
-    FeaturesEvent,
-    FrameEvent,
-    NeuronsEvent,
-    OdometryEvent,
-)
+from liquid_control.bags import events
 from liquid_control.command import GuardEvent
 from liquid_control.errors import BagError
 from liquid_control.frames import heading_of
@@ -28,12 +18,12 @@ Stamps = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """Rows by stamp.
+    """Rows of values with stamps.
 
     Attributes:
-        stamp_ns: int64 [N], in the order in which they came.
+        stamp_ns: int64 [N], in order of arrival.
         values: [N, W].
-        log_ns: int64 [N], when each was filed; for what was replayed, the stamps.
+        log_ns: int64 [N], log times; for replayed rows the stamps.
     """
 
     stamp_ns: Stamps
@@ -43,18 +33,18 @@ class Series:
     def __len__(self) -> int:
         return len(self.stamp_ns)
 
-    def none(self) -> "Series":
-        """Return a series of the same kind without rows."""
+    def empty(self) -> "Series":
+        """Return a series of the same width and type without rows."""
         return Series(self.stamp_ns[:0], self.values[:0], self.log_ns[:0])
 
 
 class Rows:
-    """A series that grows: as compact as its numbers, however long the bag.
+    """A growing series, stored compactly for long bags.
 
     Args:
-        what: is collected, for the message when the width changes.
+        what: name of the values, for error messages.
         dtype: of the values.
-        width: of a row; None for that of the first.
+        width: of a row; None for the width of the first row.
     """
 
     def __init__(self, what: str, dtype: DTypeLike, width: int | None = None) -> None:
@@ -68,7 +58,7 @@ class Rows:
         """Append a row.
 
         Raises:
-            BagError: it has another width than the rows before.
+            BagError: its width differs from that of the rows before.
         """
         row = np.asarray(values, self._dtype)
         if self._width is None:
@@ -83,7 +73,7 @@ class Rows:
         self._bytes += row.tobytes()
 
     def series(self) -> Series:
-        """Return what came so far."""
+        """Return the rows so far."""
         stamps, logs = (np.array(column, np.int64) for column in (self._stamps, self._logs))
         shape = len(stamps), self._width or 0
         return Series(stamps, np.frombuffer(bytes(self._bytes), self._dtype).reshape(shape), logs)
@@ -91,12 +81,12 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """What a policy and its guard did over a flight; empty series where nothing is known.
+    """Outputs of a policy and its guard over a flight; a part that is not known is empty.
 
     Attributes:
-        label: whose it is.
-        policy: float64 [F, 4], as `Command.values`, a row a frame.
-        guarded: float64 [T, 4], what the autopilot was, or would have been, told.
+        label: name of the track in reports.
+        policy: float64 [F, 4], as `Command.values`, one row a frame.
+        guarded: float64 [T, 4], the commands after the guard.
         features: float32 [F, I].
         states: [F, N], the neurons.
         gates: [F, N], their time gates.
@@ -117,13 +107,13 @@ class Replayed:
     """A flight as a policy would have flown it.
 
     Attributes:
-        track: what it answered; features, states and gates of the frames it could use.
-        frames: how many it was given.
-        refused: how many of them it could not use and answered with hover, by reason.
-        withheld: how many a change of pictures did not deliver.
-        fresh: how often it began from a fresh state after the first.
-        guard_events: what its guard had to mend.
-        lockstep: whether the guard went by `/clock`.
+        track: the policy's outputs; features, states and gates of the answered frames.
+        frames: number of frames.
+        refused: number of refused frames, answered with hover, by reason.
+        withheld: number of frames that a change of pictures did not deliver.
+        fresh: number of fresh starts after the first.
+        guard_events: number of the guard's interventions by kind.
+        lockstep: whether the guard followed `/clock`.
     """
 
     track: Track
@@ -141,66 +131,66 @@ class Recorded:
 
     Attributes:
         track: commands, features and neurons.
-        frames: a row a frame, of no values: stamps, and when they were filed.
+        frames: stamps and log times of the frames, without values.
         poses: float64 [M, 4], x, y, z in m, map, and heading in rad.
-        calibration: the camera's, as told last; None where it was not.
+        calibration: the camera's last calibration; None without one.
         clocks: number of `/clock` messages.
     """
 
     track: Track
     frames: Series
     poses: Series
-    calibration: CameraInfoEvent | None = None
+    calibration: events.CameraInfoEvent | None = None
     clocks: int = field(default=0)
 
 
 class RecordingCollector:
-    """Hears a bag's events and remembers their numbers."""
+    """Collects the recorded commands, features, neurons, poses and frame times of a bag."""
 
     def __init__(self) -> None:
         self._frames = Rows("values", np.float64, 0)
         self._commands = {
-            CommandSource.POLICY: Rows("values", np.float64, 4),
-            CommandSource.GUARD: Rows("values", np.float64, 4),
+            events.CommandSource.POLICY: Rows("values", np.float64, 4),
+            events.CommandSource.GUARD: Rows("values", np.float64, 4),
         }
         self._poses = Rows("values", np.float64, 4)
         self._features = Rows("features", np.float32)
         self._states = Rows("neurons", np.float64)
         self._gates = Rows("time gates", np.float64)
         self._names: tuple[str, ...] = ()
-        self._calibration: CameraInfoEvent | None = None
+        self._calibration: events.CameraInfoEvent | None = None
         self._clocks = 0
 
-    def consume(self, event: Event) -> None:
-        """Remember an event.
+    def consume(self, event: events.Event) -> None:
+        """Collect an event.
 
         Raises:
             BagError: the number of features or neurons changes.
         """
         match event:
-            case FrameEvent(observation, log_ns):
+            case events.FrameEvent(observation, log_ns):
                 self._frames.add(observation.stamp_ns, (), log_ns)
-            case CommandEvent(speaker, command, stamp_ns, log_ns):
-                self._commands[speaker].add(stamp_ns, command.values, log_ns)
-            case OdometryEvent(stamp_ns, state):
+            case events.CommandEvent(source, command, stamp_ns, log_ns):
+                self._commands[source].add(stamp_ns, command.values, log_ns)
+            case events.OdometryEvent(stamp_ns, state):
                 self._poses.add(stamp_ns, (*state.position, heading_of(state.quaternion)))
-            case FeaturesEvent(stamp_ns, features):
+            case events.FeaturesEvent(stamp_ns, features):
                 self._features.add(stamp_ns, features)
-            case NeuronsEvent(stamp_ns, names, states, gates):
+            case events.NeuronsEvent(stamp_ns, names, states, gates):
                 self._names = names
                 self._states.add(stamp_ns, states)
                 self._gates.add(stamp_ns, gates)
-            case CameraInfoEvent():
+            case events.CameraInfoEvent():
                 self._calibration = event
-            case ClockEvent():
+            case events.ClockEvent():
                 self._clocks += 1
 
     def recorded(self) -> Recorded:
-        """Return what was heard so far."""
+        """Return the flight so far."""
         track = Track(
             "recorded",
-            self._commands[CommandSource.POLICY].series(),
-            self._commands[CommandSource.GUARD].series(),
+            self._commands[events.CommandSource.POLICY].series(),
+            self._commands[events.CommandSource.GUARD].series(),
             self._features.series(),
             self._states.series(),
             self._gates.series(),

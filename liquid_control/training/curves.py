@@ -1,4 +1,4 @@
-"""Loss and flight results over a run, as a table and a picture beside the model."""
+"""Loss and flight results over a run, as `curves.csv` and `curves.png` of the model."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liquid_control.errors import OutputError
-from liquid_control.files import write_text, write_whole
+from liquid_control.files import atomic_write
 from liquid_control.training.validation import Score
 
 CURVES_FILE = "curves.csv"
@@ -15,13 +15,14 @@ CURVES_FILE = "curves.csv"
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """The loss at one moment.
+    """The loss at one optimiser step.
 
     Attributes:
         round: 0 for cloning, then the DAgger round.
         step: optimiser steps since the run began.
-        loss: mean since the point before, on windows to learn from.
-        held_out: the averaged weights' loss on flights kept out; at the end of a round only.
+        loss: mean training loss since the last point.
+        validation: loss of the averaged weights on the flights held out for validation; at the
+            end of a round only.
     """
 
     round: int
@@ -38,11 +39,11 @@ def write_curves(folder: Path, curve: Sequence[CurvePoint]) -> None:
     for point in curve:
         validation = "" if point.validation is None else f"{point.validation:.6f}"
         table.writerow([point.round, point.step, f"{point.loss:.6f}", validation])
-    write_text(folder / CURVES_FILE, text.getvalue())
+    atomic_write(folder / CURVES_FILE, text.getvalue(), parents=True)
 
 
 def read_curves(folder: Path) -> list[CurvePoint]:
-    """Read what `write_curves` wrote.
+    """Read `curves.csv`.
 
     Raises:
         OutputError: the file is missing or damaged.
@@ -64,7 +65,7 @@ def read_curves(folder: Path) -> list[CurvePoint]:
 
 
 def write_picture(folder: Path, curve: Sequence[CurvePoint], scores: Mapping[int, Score]) -> None:
-    """Draw `curves.png`, where matplotlib is installed; without scores the losses alone."""
+    """Draw `curves.png` if matplotlib is installed; without scores, the losses only."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
@@ -72,9 +73,9 @@ def write_picture(folder: Path, curve: Sequence[CurvePoint], scores: Mapping[int
     panels = 2 if scores else 1
     figure = Figure(figsize=(4.5 * panels, 3.4), layout="constrained")
     loss, *others = figure.subplots(1, panels, squeeze=False)[0]
-    loss.semilogy([p.step for p in curve], [p.loss for p in curve], lw=0.8, label="learned from")
+    loss.semilogy([p.step for p in curve], [p.loss for p in curve], lw=0.8, label="training")
     kept = [(p.step, p.validation) for p in curve if p.validation is not None]
-    loss.semilogy(*zip(*kept, strict=True), "o", ms=4, label="kept out")
+    loss.semilogy(*zip(*kept, strict=True), "o", ms=4, label="validation")
     loss.set(xlabel="optimiser step", ylabel="loss", title="Offline")
     loss.legend()
     rounds = sorted(scores)
@@ -82,6 +83,6 @@ def write_picture(folder: Path, curve: Sequence[CurvePoint], scores: Mapping[int
         flights.plot(rounds, [100 * scores[r].success_rate for r in rounds], "o-")
         flights.set(xlabel="round", ylabel="flights that succeed, %", title="Closed loop")
         flights.set(ylim=(-2.0, 102.0), xticks=rounds)
-    write_whole(
-        folder / "curves.png", lambda partial: figure.savefig(partial, format="png", dpi=110)
-    )
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
+    atomic_write(folder / "curves.png", picture.getvalue(), parents=True)

@@ -1,8 +1,8 @@
-"""The pilot of a data flight: somebody flies, the expert labels every frame, all is recorded.
+"""Data flights: the expert or the learner flies, the expert labels every frame.
 
-This is dataset aggregation (Ross et al. 2011, arXiv 1011.0686). Pilots are chosen for segments of
-a second or two rather than frame by frame, so that the learner's own mistakes have time to grow
-into states that the expert must label.
+This is dataset aggregation, DAgger (Ross et al. 2011, arXiv 1011.0686). The pilot is drawn for
+segments of a second or two rather than for single frames. The learner's mistakes then have time
+to grow into states that the expert labels.
 """
 
 from collections.abc import Callable
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.config import Scenario, load_scenario
-from liquid_control.config.random_overrides import draw_overrides
+from liquid_control.config.overrides import draw_overrides
 from liquid_control.errors import OutputError
 from liquid_control.interfaces import Flyer, Pilot, World
-from liquid_control.perception.imu_features import imu_features
+from liquid_control.perception import imu_features
 from liquid_control.policy import Policy, PolicyPilot, load_model
 from liquid_control.seeding import stream
 from liquid_control.training.dataset import TrainingFlight, write_flight
@@ -38,10 +38,10 @@ from liquid_control.types import (
 
 @dataclass(frozen=True, slots=True)
 class SegmentDraws:
-    """Numbers drawn once a segment of time, looked up by stamp: they do not depend on frame rate.
+    """Random numbers per segment of time, looked up by stamp and so independent of frame rate.
 
     Attributes:
-        values: float64 [S, N], a row a segment; beyond the last row they begin again.
+        values: float64 [S, N], a row per segment; they repeat after the last row.
         segment_ns: length of a segment.
     """
 
@@ -49,12 +49,12 @@ class SegmentDraws:
     segment_ns: int
 
     def at(self, elapsed_ns: int) -> Floats:
-        """Return the row in force at a time since the flight's start, float64 [N]."""
+        """Return the row at a time since the flight's start, float64 [N]."""
         row: Floats = self.values[(elapsed_ns // self.segment_ns) % len(self.values)]
         return row
 
     def phase(self, elapsed_ns: int) -> float:
-        """Return how much of the present segment is over, in [0, 1)."""
+        """Return the phase within the current segment, in [0, 1)."""
         return (elapsed_ns % self.segment_ns) / self.segment_ns
 
 
@@ -62,7 +62,7 @@ _SEGMENTS = 512
 
 
 class PushDisturbance:
-    """Smooth pushes on a command: half a sine wave a segment, of random height and direction."""
+    """Smooth pushes on a command: half a sine wave per segment, of random height and direction."""
 
     def __init__(self, settings: DisturbanceSettings, seed: int) -> None:
         generator = stream(seed, "training.disturbance")
@@ -81,13 +81,13 @@ class PushDisturbance:
 
 
 class PushedPilot:
-    """Flies a pilot's commands pushed, and shows them clean: a `Demonstrator`.
+    """Flies a pilot's commands with pushes added and shows them without: a `Demonstrator`.
 
-    Pushed off its way it shows how to come back, which a pilot that is never off cannot teach.
+    The pushes lead to recoveries, which an undisturbed pilot never shows.
 
     Attributes:
-        name: the pilot's with `:pushed` behind it.
-        shown: the pilot's own answer to the last frame.
+        name: the pilot's, with `:pushed` appended.
+        shown: the pilot's own command for the last frame.
     """
 
     def __init__(self, pilot: Pilot, settings: DisturbanceSettings) -> None:
@@ -105,7 +105,7 @@ class PushedPilot:
         self._pilot.start(world)
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
-        """Answer one frame with the pilot's command, pushed."""
+        """Return the pilot's command for a frame, with the push added."""
         if self._pushes is None:
             raise RuntimeError("PushedPilot.command was called before start(world)")
         if self._first_ns is None:
@@ -116,7 +116,7 @@ class PushedPilot:
 
 @dataclass(slots=True)
 class FrameLog:
-    """What a data flight has seen so far, a row a delivered frame."""
+    """Data of a flight so far, a row per delivered frame."""
 
     stamps_ns: list[int] = field(default_factory=list)
     images: list[NDArray[np.uint8]] = field(default_factory=list)
@@ -126,7 +126,7 @@ class FrameLog:
 
 
 class DataPilot:
-    """Flies the expert or the learner by segments and logs each frame with the expert's answer."""
+    """Flies the expert or the learner by segments; logs each frame with the expert's command."""
 
     def __init__(
         self,
@@ -142,30 +142,30 @@ class DataPilot:
         self._expert = expert
         self._learner = learner
         self._disturbance = disturbance
-        self._share = beta
+        self._beta = beta
         uniforms = stream(seed, "training.pilot").uniform(size=(_SEGMENTS, 1))
         self._draws = SegmentDraws(uniforms, round(segment_s * NANOSECONDS))
 
     def start(self, world: World) -> None:
-        """Prepare both pilots for a flight and forget the frames of the one before."""
+        """Prepare both pilots for a flight and discard the frames of the flight before."""
         self.log = FrameLog()
         self._expert.start(world)
         if self._learner is not None:
             self._learner.start(world)
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
-        """Answer one frame; both pilots see it, so that each keeps its memory of the flight."""
+        """Return the command for a frame; both pilots receive it, since both have a memory."""
         label = self._expert.command(observation, truth)
         own = None if self._learner is None else self._learner.command(observation, truth)
         if not self.log.stamps_ns:
             self._first_ns = observation.stamp_ns
         elapsed_ns = observation.stamp_ns - self._first_ns
-        expert_flies = own is None or float(self._draws.at(elapsed_ns)[0]) < self._share
-        self._note(observation, label, expert_flies)
+        expert_flies = own is None or float(self._draws.at(elapsed_ns)[0]) < self._beta
+        self._log_frame(observation, label, expert_flies)
         flown = label if expert_flies or own is None else own
         return flown if self._disturbance is None else self._disturbance.apply(flown, elapsed_ns)
 
-    def _note(self, observation: Observation, label: Command, by_expert: bool) -> None:
+    def _log_frame(self, observation: Observation, label: Command, by_expert: bool) -> None:
         self.log.stamps_ns.append(observation.stamp_ns)
         self.log.images.append(observation.image)
         self.log.imu.append(imu_features(observation.imu))
@@ -176,6 +176,11 @@ class DataPilot:
 TRAINING_SEEDS = 100_000_000
 VALIDATION_SEEDS = 300_000_000
 FINAL_SEEDS = 500_000_000
+"""First seeds of training, validation and final flights.
+
+They are far from the seeds of campaigns, so no forest is both trained on and reported. Plans are a
+function of the settings: a run that was killed plans the same flights again.
+"""
 _SEEDS_A_RUN = 200_000
 _SEEDS_A_ROUND = 2_000
 _RUNS = 1_000
@@ -183,15 +188,15 @@ _RUNS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class FlightPlan:
-    """One flight to be flown for data.
+    """Plan of one data flight.
 
     Attributes:
         round: 0 for cloning, then the DAgger round.
         index: within the round.
         seed: of the flight.
-        scenario: what it takes place in.
-        expert_share: share of the time that the expert flies.
-        disturbed: whether the expert's commands are pushed.
+        scenario: of the flight.
+        beta: fraction of the time that the expert flies.
+        disturbed: whether pushes are added to the expert's commands.
     """
 
     round: int
@@ -203,7 +208,7 @@ class FlightPlan:
 
     @property
     def name(self) -> str:
-        """What the flight's file is called, without suffix."""
+        """Name of the flight's file, without suffix."""
         return f"round_{self.round:02d}/flight_{self.index:04d}"
 
 
@@ -231,23 +236,23 @@ def _flight_plan(settings: TrainingSettings, round_: int, index: int, beta: floa
     )
 
 
-def _beta_of_round(shares: tuple[float, ...], round_: int) -> float:
-    return 1.0 if round_ == 0 else shares[min(round_, len(shares)) - 1]
+def _beta_of_round(betas: tuple[float, ...], round_: int) -> float:
+    return 1.0 if round_ == 0 else betas[min(round_, len(betas)) - 1]
 
 
 def validation_seed(settings: TrainingSettings, index: int, final: bool) -> int:
-    """Return the seed of a validation flight; all rounds fly the same ones, `final` others."""
+    """Return the seed of a validation flight; all rounds use the same seeds, `final` others."""
     start = FINAL_SEEDS if final else VALIDATION_SEEDS
     return start + (settings.seed % _RUNS) * _SEEDS_A_RUN + index
 
 
 @dataclass(frozen=True, slots=True)
 class Actors:
-    """Who flies where, as the command line puts it together; all of it can be pickled.
+    """Simulator and expert of a run; picklable.
 
     Attributes:
-        flyer: flies a scenario.
-        expert: makes the privileged pilot.
+        flyer: flies a scenario, such as `liquid_control_sim.fly`.
+        expert: makes the privileged pilot, such as `liquid_control_sim.Expert`.
     """
 
     flyer: Flyer
@@ -256,14 +261,14 @@ class Actors:
 
 @dataclass(frozen=True, slots=True)
 class DataJob:
-    """One flight to fly and to write.
+    """One data flight, as a job that writes its file.
 
     Attributes:
-        plan: what to fly.
-        crew: who flies.
+        plan: of the flight.
+        actors: simulator and expert.
         settings: of the segments and the disturbance.
         learner: model folder of the learner; None in the cloning round.
-        path: where the flight goes.
+        path: of the flight's file.
     """
 
     plan: FlightPlan

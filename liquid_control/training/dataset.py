@@ -1,4 +1,4 @@
-"""All flights in memory, as one array a quantity, with the hash that names them together."""
+"""Training flights on disk and in memory: one array per quantity, with a hash of all flights."""
 
 import hashlib
 import json
@@ -12,24 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.errors import OutputError
-from liquid_control.files import write_whole
+from liquid_control.files import atomic_write
 from liquid_control.perception.camera_view import CONTRAST_FLOOR, moments
-from liquid_control.perception.picture_statistics import PictureDistribution, picture_statistics
+from liquid_control.perception.picture_distribution import PictureDistribution, picture_statistics
 from liquid_control.types import NANOSECONDS, FlightResult
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingFlight:
-    """One flight as data, a row a delivered frame.
+    """One flight as data, a row per delivered frame.
 
     Attributes:
         stamps_ns: int64 [T], increasing.
         images: uint8 [T, H, W, 3], RGB.
-        imu: float32 [T, F], the IMU features that the policy would have had.
-        labels: float32 [T, 4], what is to be learned, as `Command.values`: the expert's command,
-            or what a bag holds.
+        imu: float32 [T, F], IMU features as the policy receives them.
+        labels: float32 [T, 4], commands to learn, as `Command.values`: the expert's, or those of
+            a bag.
         by_expert: bool [T], whether the expert flew at that frame.
-        result: how the flight ended; None for a piece of a recorded one.
+        result: of the flight; None for a piece of a recorded one.
     """
 
     stamps_ns: NDArray[np.int64]
@@ -58,7 +58,7 @@ class TrainingFlight:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything in the flight; it does not depend on how the file is packed."""
+        """SHA-256 of the arrays and the result; it does not depend on the file format."""
         hasher = hashlib.sha256()
         for array in (self.stamps_ns, self.images, self.imu, self.labels, self.by_expert):
             hasher.update(f"{array.dtype.str}{array.shape}".encode())
@@ -72,9 +72,9 @@ def _plain(result: FlightResult | None) -> dict[str, Any] | None:
 
 
 def write_flight(path: Path, flight: TrainingFlight) -> None:
-    """Write a flight beside its place and move it there, so that no half file is ever seen."""
+    """Write a flight, atomically."""
     head = json.dumps({"result": _plain(flight.result), "sha256": flight.digest})
-    write_whole(path, lambda partial: _save(partial, head, flight))
+    atomic_write(path, lambda partial: _save(partial, head, flight), parents=True)
 
 
 def _save(path: Path, head: str, flight: TrainingFlight) -> None:
@@ -91,7 +91,7 @@ def _save(path: Path, head: str, flight: TrainingFlight) -> None:
 
 
 def frame_count(path: Path) -> int:
-    """Return how many frames a flight's file has, without reading its images."""
+    """Return the number of frames in a flight's file, without reading its images."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             return len(archive["stamps_ns"])
@@ -130,17 +130,17 @@ def _damaged(path: Path, error: Exception) -> OutputError:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Flights one after the other.
+    """Concatenated flights.
 
     Attributes:
         images: uint8 [N, H, W, 3], RGB.
         means: float32 [N], mean of each picture.
-        scales: float32 [N], what standardises a picture once its mean is taken out.
+        scales: float32 [N], factor that standardises a picture after its mean is subtracted.
         imu: float32 [N, F], features of the IMU.
         labels: float32 [N, 4], the expert's command, as `Command.values`.
         elapsed_s: float32 [N], time since the frame before in the same flight.
-        starts: int64 [K + 1], where each flight, or piece of one, begins; the last entry is N.
-        origins: int64 [K], which flight each is a piece of: one's pieces are kept together.
+        starts: int64 [K + 1], first row of each flight or piece of a flight; the last entry is N.
+        origins: int64 [K], index of the flight of each piece; a split keeps its pieces together.
         sha256: of the flights' own hashes, in order.
     """
 
@@ -156,37 +156,37 @@ class Dataset:
 
     @property
     def pieces(self) -> int:
-        """How many rows `origins` has."""
+        """Number of pieces."""
         return len(self.origins)
 
     @property
     def flights(self) -> int:
-        """How many flights there are."""
+        """Number of flights."""
         return len(np.unique(self.origins))
 
     @property
     def frames(self) -> int:
-        """How many frames there are."""
+        """Number of frames."""
         return len(self.labels)
 
     @property
     def durations_s(self) -> NDArray[np.float64]:
-        """How long each flight or piece lasts, float64 [K]."""
+        """Duration of each flight or piece, s, float64 [K]."""
         return np.add.reduceat(self.elapsed_s.astype(np.float64), self.starts[:-1])
 
 
 def load_dataset(
     paths: Sequence[Path], nominal_s: float, origins: Sequence[int] | None = None
 ) -> Dataset:
-    """Read flights in the given order into arrays that are allocated once.
+    """Read flights in the given order into arrays.
 
     Args:
         paths: of the flights' files, at least one.
         nominal_s: elapsed time of each flight's first frame.
-        origins: which flight each file is a piece of; each is one of its own if None.
+        origins: index of the flight that each file is a piece of; None if each file is a flight.
 
     Raises:
-        OutputError: a file is damaged, or its images have another shape than the others.
+        OutputError: a file is damaged, or its images differ in shape from the others.
     """
     starts = np.cumsum([0, *(frame_count(path) for path in paths)]).astype(np.int64)
     first, _ = read_flight(paths[0])
@@ -232,7 +232,7 @@ def picture_distribution(paths: Sequence[Path], source: str) -> PictureDistribut
 
     Args:
         paths: of the flights' files, at least one.
-        source: where they come from, in a line.
+        source: of the pictures, in one line.
 
     Raises:
         OutputError: a file is damaged.

@@ -2,10 +2,11 @@
 
 import copy
 import math
+import pickle
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from liquid_control.errors import OutputError
+from liquid_control.files import atomic_write
 from liquid_control.training.curves import CurvePoint
 from liquid_control.training.dataset import Dataset
 from liquid_control.training.network import PolicyNetwork
-from liquid_control.training.run_folder import load_checkpoint, save_checkpoint
 from liquid_control.training.training_settings import LearnerSettings
 from liquid_control.training.windows import Batch, Windows, cut, draw_windows, split_flights
 
@@ -29,16 +31,16 @@ _MEASURE_STEPS = 256
 
 @dataclass
 class Learner:
-    """A network in training, with its averaged twin, which is the one that flies.
+    """A network in training and the moving average of its weights, which flies.
 
     Attributes:
-        network: what the optimiser moves.
-        average: exponential moving average of its weights.
+        network: optimised network.
+        average: network with the exponential moving average of the weights.
         settings: of the optimisation.
         seed: of the batches.
-        round: of the last round begun; -1 before the first.
-        step: optimiser steps made in that round.
-        total: optimiser steps made in all.
+        round: the last round begun; -1 before the first.
+        step: optimiser steps in that round.
+        total: optimiser steps in all rounds.
         curve: losses so far.
     """
 
@@ -53,8 +55,8 @@ class Learner:
     def __post_init__(self) -> None:
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self._optimiser = self._new_optimiser()
-        # Two threads with half the windows each: torch's own threads wait for each other in every
-        # small operation and stall as soon as another process wants a core.
+        # Each thread runs a part of the windows: torch's own threads synchronise in every small
+        # operation and stall as soon as another process uses a core.
         self._threads = ThreadPoolExecutor(
             self.settings.threads, initializer=torch.set_num_threads, initargs=(1,)
         )
@@ -69,7 +71,7 @@ class Learner:
         return torch.optim.AdamW(groups, weight_decay=self.settings.weight_decay)
 
     def begin(self, round_: int) -> None:
-        """Start a round from the present weights, unless it was begun before."""
+        """Start a round from the current weights, unless it was begun before."""
         if self.round == round_:
             return
         self.round, self.step = round_, 0
@@ -78,13 +80,13 @@ class Learner:
     def learn(
         self, dataset: Dataset, steps: int, folder: Path, on_step: Callable[[float], None]
     ) -> None:
-        """Go on with the round that was begun, up to `steps` optimiser steps; then measure.
+        """Continue the round up to `steps` optimiser steps, then measure the validation loss.
 
         Args:
             dataset: all flights so far.
             steps: optimiser steps of the round.
-            folder: where checkpoints go.
-            on_step: told of each step's loss.
+            folder: of checkpoints.
+            on_step: receives the loss of each step.
         """
         torch.set_num_threads(1)
         train = split_flights(dataset.origins, self.settings.held_out).train
@@ -104,22 +106,22 @@ class Learner:
                 saved_s = time.monotonic()
         self.save(folder)
 
-    def _advance(self, dataset: Dataset, windows: Windows, share: float) -> float:
-        """Make one optimiser step; the windows are shared out over threads of one core each."""
+    def _advance(self, dataset: Dataset, windows: Windows, scale: float) -> float:
+        """Make one optimiser step; the windows are split over threads of one core each."""
         for group in self._optimiser.param_groups:
-            group["lr"] = group["peak"] * share
+            group["lr"] = group["peak"] * scale
         parts = windows.parts(self.settings.threads)
         results = list(self._threads.map(partial(self._gradients, dataset), parts))
         counted = sum(result.counted for result in results)
-        for parameter, *shares in zip(
+        for parameter, *parts_of_sum in zip(
             self.network.parameters(), *(result.gradients for result in results), strict=True
         ):
-            parameter.grad = sum(shares[1:], start=shares[0]) / counted
+            parameter.grad = sum(parts_of_sum[1:], start=parts_of_sum[0]) / counted
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self._optimiser.step()
         self.step += 1
         self.total += 1
-        self._follow()
+        self._update_average()
         return sum(result.error for result in results) / counted
 
     def _gradients(self, dataset: Dataset, windows: Windows) -> "_Gradients":
@@ -130,8 +132,8 @@ class Learner:
         gradients = torch.autograd.grad(error, list(self.network.parameters()))
         return _Gradients(gradients, float(error.detach()), max(1, int(batch.counted.sum())))
 
-    def _follow(self) -> None:
-        """Move the average; early on it forgets faster, so as not to keep the random start."""
+    def _update_average(self) -> None:
+        """Update the average; its decay is smaller early on, to forget the initial weights."""
         decay = min(self.settings.average_decay, self.total / (self.total + 10.0))
         with torch.no_grad():
             pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
@@ -150,7 +152,7 @@ class Learner:
 
     @torch.no_grad()
     def validation_loss(self, dataset: Dataset) -> float:
-        """Return the averaged weights' loss over whole flights that were kept out."""
+        """Return the loss of the averaged weights over the flights held out for validation."""
         flights = split_flights(dataset.origins, self.settings.held_out).validation
         total = frames = 0.0
         for flight in flights:
@@ -178,7 +180,7 @@ class Learner:
         save_checkpoint(folder, state, self.curve)
 
     def restore(self, folder: Path) -> bool:
-        """Take up the checkpoint in a folder; return whether there was one."""
+        """Load the checkpoint in a folder; return whether one exists."""
         loaded = load_checkpoint(folder)
         if loaded is None:
             return False
@@ -192,7 +194,7 @@ class Learner:
 
 @dataclass(frozen=True, slots=True)
 class _Gradients:
-    """What one thread found: gradients of the summed error, the sum, and its number of steps."""
+    """Result of one thread: gradients of the summed error, the sum, and its number of steps."""
 
     gradients: tuple[Tensor, ...]
     error: float
@@ -200,9 +202,36 @@ class _Gradients:
 
 
 def lr_scale(step: int, steps: int) -> float:
-    """Return the share of the peak learning rate: a short rise, then half a cosine."""
+    """Return the fraction of the peak learning rate: a linear warm-up, then half a cosine."""
     rise = max(1, round(_WARM_UP * steps))
     if step < rise:
         return (step + 1) / rise
     fallen = (step - rise) / max(1, steps - rise)
     return _LAST_RATE + (1.0 - _LAST_RATE) * 0.5 * (1.0 + math.cos(math.pi * fallen))
+
+
+CHECKPOINT_FILE = "learner.pt"
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any], curve: list[CurvePoint]) -> None:
+    """Write the learner's state, atomically."""
+    content = {**state, "curve": [astuple(point) for point in curve]}
+    atomic_write(
+        folder / CHECKPOINT_FILE, lambda partial: torch.save(content, partial), parents=True
+    )
+
+
+def load_checkpoint(folder: Path) -> tuple[dict[str, Any], list[CurvePoint]] | None:
+    """Read what `save_checkpoint` wrote; None if there is no checkpoint.
+
+    Raises:
+        OutputError: the file is damaged.
+    """
+    path = folder / CHECKPOINT_FILE
+    if not path.exists():
+        return None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return content, [CurvePoint(*point) for point in content.pop("curve")]
+    except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.PickleError) as error:
+        raise OutputError(f"{path}: is not a checkpoint that training wrote ({error})") from error

@@ -1,10 +1,10 @@
-"""The model card: what the model is, how it was made, how it flew, what it is not for."""
+"""The model card: description, training data, flight results, limits and provenance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from liquid_control.config.random_overrides import Spread
+from liquid_control.config.overrides import Spread
 from liquid_control.provenance import git_revision, machine, package_versions
 from liquid_control.training.bags.job import BagSummary
 from liquid_control.training.bags.summary import bag_lines
@@ -23,9 +23,10 @@ def model_card(
 
     Args:
         settings: of the run.
-        made: what `provenance` returned.
-        score: of the final flights, on seeds that no choice was made on; None without any.
-        parameters: weights of the encoder and the cell together.
+        made: from `provenance`.
+        score: of the final flights, on seeds that were not used to choose the model; None without
+            final flights.
+        parameters: number of weights of encoder and cell.
     """
     return "\n".join(
         [
@@ -75,8 +76,8 @@ def _trained_on(settings: TrainingSettings, made: Mapping[str, Any]) -> list[str
     recorded = ["## Trained on", "", *bag_lines(settings.bags, bags), ""]
     if not settings.flights.cloning and not made["round"]:
         return recorded
-    beside = f"With simulated flights beside them {total} flights in all"
-    return [*recorded, *_flown(settings, made, beside), ""]
+    both = f"With simulated flights {total} flights in all"
+    return [*recorded, *_flown(settings, made, both), ""]
 
 
 def _flown(settings: TrainingSettings, made: Mapping[str, Any], what: str) -> list[str]:
@@ -84,7 +85,7 @@ def _flown(settings: TrainingSettings, made: Mapping[str, Any], what: str) -> li
         f"{what}, scenario `{settings.scenario}`: "
         f"{settings.flights.cloning} flown by the disturbed expert, then {made['round']} DAgger "
         f"round(s) of {settings.flights.dagger}; labels are the privileged expert's commands. "
-        "Drawn anew for every flight:",
+        "Drawn for every flight:",
         "",
         "| key | from | to | share of flights |",
         "|---|---|---|---|",
@@ -98,12 +99,12 @@ def _spread_row(key: str, spread: Spread) -> str:
 
 def _results(settings: TrainingSettings, score: Score | None) -> list[str]:
     if score is None:
-        told = "None: validation was switched off. **This model has never flown.**"
-        return ["## Flights after training", "", told, ""]
+        none = "None: validation was switched off. **This model has never flown.**"
+        return ["## Flights after training", "", none, ""]
     return [
         "## Flights after training",
         "",
-        "Closed loop, in forests that were used neither to learn nor to choose the checkpoint.",
+        "Closed loop, in forests that were not used for training or to choose the checkpoint.",
         "",
         "| condition | set | succeeded | cross-track RMS, m | failures |",
         "|---|---|---|---|---|",
@@ -124,17 +125,17 @@ def _result_row(settings: TrainingSettings, row: ConditionScore) -> str:
 
 def _limits(settings: TrainingSettings, made: Mapping[str, Any], score: Score | None) -> list[str]:
     scenario = settings.base_scenario()
-    seen = "Simulation only. It has not flown a real vehicle and has seen no real picture."
-    taught = (
-        f"It keeps the altitude and speed it was taught, {scenario.altitude_m:g} m and "
-        f"{scenario.cruise_mps:g} m/s, and knows no other task than following the trail."
+    origin = "Simulation only. It was trained on no real picture and has flown no real vehicle."
+    task = (
+        f"It keeps the altitude and speed of its training flights, {scenario.altitude_m:g} m and "
+        f"{scenario.cruise_mps:g} m/s, and follows trails only."
     )
     if made.get("bags"):
-        seen = "It has not flown a real vehicle. What it has seen is what its bags hold."
-        taught = "It does what its bags show, and knows no other task, altitude or speed."
-    few = "Few flights a condition stand in the table; `liquid-control evaluate` gives intervals."
-    fits = "It fits the camera above; other sizes and fields of view are resampled or refused."
-    lines = [seen, taught, fits, *([few] if score is not None else [])]
+        origin = "It has flown no real vehicle. Its training pictures are those of its bags."
+        task = "It reproduces its bags and was trained for no other task, altitude or speed."
+    few = "The table has few flights per condition; `liquid-control evaluate` gives intervals."
+    camera = "It needs the camera above; other sizes and fields of view are resampled or refused."
+    lines = [origin, task, camera, *([few] if score is not None else [])]
     return ["## Limits", "", *(f"- {line}" for line in lines), ""]
 
 
@@ -150,7 +151,7 @@ def _provenance(made: Mapping[str, Any]) -> list[str]:
         f"cores, {made['machine']['architecture']}",
         f"- Versions: {versions}",
         "- `model.yaml` holds all settings; `curves.csv` and `curves.png` the losses; "
-        "`pictures.json` how the pictures it learned from are spread.",
+        "`pictures.json` the statistics of the training pictures.",
         "",
     ]
 
@@ -183,6 +184,6 @@ def provenance(
 
 
 def _plain(bag: BagSummary) -> dict[str, Any]:
-    """Return what became of a bag, empty entries left out; lists as YAML knows them."""
+    """Return the summary of a bag as plain data, without empty entries."""
     content = asdict(bag) | {"pieces": list(bag.pieces), "losses": list(bag.losses)}
     return {name: value for name, value in content.items() if value or name == "frames"}

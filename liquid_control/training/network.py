@@ -1,21 +1,20 @@
-"""The whole policy in torch, from pictures and IMU features to motor values, as it flies."""
+"""The policy as a torch module, from pictures and IMU features to motor values."""
 
 import torch
 from torch import Tensor, nn
 
 from liquid_control.command.motors import MotorScaling
 from liquid_control.config import Scenario
-from liquid_control.cores.wired_cfc import TorchCfC
+from liquid_control.cores import WiredCfC
 from liquid_control.liquid.wiring_generators import auto_ncp
+from liquid_control.perception import IMU_FEATURES, PerceptionSpec
 from liquid_control.perception.cnn import PerceptionCNN
-from liquid_control.perception.imu_features import FEATURES as IMU_FEATURES
-from liquid_control.perception.network_spec import PerceptionSpec
 from liquid_control.training.training_settings import NetworkSettings
 from liquid_control.training.windows import Batch
 
 MOTOR_NEURONS = 4
 TARGET_LIMIT = 0.97
-"""Largest magnitude of a motor target: the neurons reach one only asymptotically."""
+"""Largest magnitude of a motor target: the neurons reach 1 only asymptotically."""
 
 
 class PolicyNetwork(nn.Module):
@@ -24,10 +23,10 @@ class PolicyNetwork(nn.Module):
     Attributes:
         encoder: pictures to features.
         cell: features to motor neurons, over time.
-        motors: what the motor neurons stand for.
+        motors: range of each motor neuron.
     """
 
-    def __init__(self, encoder: PerceptionCNN, cell: TorchCfC, motors: MotorScaling) -> None:
+    def __init__(self, encoder: PerceptionCNN, cell: WiredCfC, motors: MotorScaling) -> None:
         super().__init__()
         self.encoder = encoder
         self.cell = cell
@@ -35,17 +34,17 @@ class PolicyNetwork(nn.Module):
 
     @classmethod
     def fresh(cls, settings: NetworkSettings, scenario: Scenario, seed: int) -> "PolicyNetwork":
-        """Return a network with weights to start from, for a scenario's camera."""
+        """Return a network with initial weights for a scenario's camera."""
         camera = scenario.camera
         spec = PerceptionSpec(height=camera.height, width=camera.width, features=settings.features)
         wiring = auto_ncp(
             settings.features + IMU_FEATURES, settings.neurons, MOTOR_NEURONS, settings.sparsity
         )
-        cell = TorchCfC.fresh(wiring, seed=seed, time_unit_s=1.0 / camera.rate_hz)
+        cell = WiredCfC(wiring, seed=seed, time_unit_s=1.0 / camera.rate_hz)
         return cls(PerceptionCNN(spec, seed=seed), cell, settings.motors)
 
     def sequence(self, batch: Batch, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Run windows through.
+        """Run the network over windows.
 
         Args:
             batch: B windows of L steps.
@@ -60,8 +59,8 @@ class PolicyNetwork(nn.Module):
             torch.from_numpy(batch.means).flatten(),
             torch.from_numpy(batch.scales).flatten(),
         )
-        seen = self.encoder(pictures).unflatten(0, (windows, steps))
-        features = torch.cat([seen, torch.from_numpy(batch.imu)], dim=-1)
+        encoded = self.encoder(pictures).unflatten(0, (windows, steps))
+        features = torch.cat([encoded, torch.from_numpy(batch.imu)], dim=-1)
         elapsed = torch.from_numpy(batch.elapsed_s)
         outputs, after = self.cell.sequence(
             features, state, elapsed, torch.from_numpy(batch.valid)
@@ -69,12 +68,12 @@ class PolicyNetwork(nn.Module):
         return outputs, after
 
     def motor_values(self, labels: Tensor) -> Tensor:
-        """Return commands [..., 4] as motor values, held to what the neurons can reach."""
+        """Return commands [..., 4] as motor values, limited to the neurons' range."""
         return torch.from_numpy(self.motors.motors(labels.numpy(), TARGET_LIMIT))
 
 
 def standardise(images: Tensor, means: Tensor, scales: Tensor) -> Tensor:
-    """Take mean and contrast out of pictures, as `perception.image.standardise` does.
+    """Normalise mean and contrast of pictures, as `perception.image.standardise` does.
 
     Args:
         images: uint8 [B, H, W, 3].

@@ -1,4 +1,4 @@
-"""From weights to model folders: candidates that are validated, and the one that is shipped."""
+"""Model folders: the candidate of each round, and the published model of a run."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ GraphMaker = Callable[[ModelSettings, Arrays], dict[str, bytes]]
 def save_candidate(
     path: Path, network: PolicyNetwork, settings: TrainingSettings, graphs: GraphMaker
 ) -> None:
-    """Write a network as a model folder that flies, without a card worth reading."""
+    """Write a network as a model folder with a placeholder card."""
     described = _describe(network, settings)
     arrays = {**network.encoder.arrays(), **network.cell.weights().arrays()}
     card = f"# {settings.name}\n\nA candidate of a training run, not yet chosen.\n"
@@ -69,9 +69,9 @@ def publish(
         folder: of the run.
         settings: of the run.
         progress: of the run.
-        score: of the final flights; None where there were none.
-        graphs: makes ONNX graphs of weights.
-        bags: what became of each bag that was learned from.
+        score: of the final flights; None without final flights.
+        graphs: makes the ONNX graphs of a model.
+        bags: summary of each bag that was read.
 
     Returns:
         The model folder.
@@ -89,7 +89,7 @@ def publish(
 
 
 def parameter_count(model: Model) -> int:
-    """Return how many weights a model has; those that the wiring leaves out are no weights."""
+    """Return the number of weights of a model, without those that the wiring masks."""
     shapes = model.settings.perception.array_shapes()
     encoder = sum(model.arrays[name].size for name in shapes)
     return encoder + weight_count(model.settings.circuit, model.settings.masking)

@@ -1,8 +1,8 @@
-"""A training run from the first expert flight or bag to the model folder, a step at a time.
+"""A training run as resumable steps, from the first expert flight or bag to the model folder.
 
-The steps are data: `read` where there are bags, then `fly 0`, `learn 0`, `validate 0`, `fly 1` and
-so on, then `publish`. Each is written down when it is over, and each can be begun again: flights
-and results that have a file are kept, and the learner goes on from its checkpoint.
+The steps are `read` if there are bags, then `fly 0`, `learn 0`, `validate 0`, `fly 1` and so on,
+then `publish`. Each finished step is recorded, and an interrupted step can be repeated: flights
+and results that have a file are kept, and the learner continues from its checkpoint.
 """
 
 import time
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from liquid_control.progress import Reporter
 from liquid_control.training.bags.sources import BagData
-from liquid_control.training.bags.summary import bag_jobs, bag_pieces, bag_summaries, told
+from liquid_control.training.bags.summary import bag_jobs, bag_pieces, bag_summaries, summary_lines
 from liquid_control.training.curves import write_curves
 from liquid_control.training.data_pilots import Actors, DataJob, round_plans
 from liquid_control.training.dataset import load_dataset, picture_distribution
@@ -31,13 +31,13 @@ class Training:
     """One run in its folder.
 
     Attributes:
-        settings: what decides it.
-        folder: where everything lies.
-        crew: flyer and expert; None where nothing is to be flown.
-        progress: the steps that are over.
-        graphs: makes ONNX graphs of weights.
-        data: bags to learn from; None without.
-        reporter: shows what happens.
+        settings: of the run.
+        folder: of the run.
+        actors: simulator and expert; None if the run does not fly.
+        progress: the finished steps.
+        graphs: makes the ONNX graphs of a model.
+        data: bags to learn from; None without bags.
+        reporter: shows the progress.
     """
 
     settings: TrainingSettings
@@ -49,7 +49,7 @@ class Training:
     reporter: Reporter = field(default_factory=Reporter)
 
     def run(self) -> None:
-        """Do all steps that are not over yet."""
+        """Run all steps that are not finished."""
         if self.data is not None:
             self._step("read", partial(self._read, self.data))
         for round_ in range(self.settings.flights.rounds + 1):
@@ -69,7 +69,7 @@ class Training:
         self.progress.save(self.folder.root)
 
     def _affordable(self, round_: int) -> bool:
-        """Whether a round like the one before, and the final flights, still fit into the time."""
+        """Whether a round like the last one and the final flights fit into the time budget."""
         done = self.progress.done
         if f"fly {round_}" in done or round_ == 0:
             return True
@@ -77,27 +77,27 @@ class Training:
             return False
         last = {kind: done[f"{kind} {round_ - 1}"] for kind in ("fly", "learn", "validate")}
         validation = self.settings.validation
-        share = validation.final_flights / max(1, validation.flights)
-        needed = sum(last.values()) + share * last["validate"]
+        ratio = validation.final_flights / max(1, validation.flights)
+        needed = sum(last.values()) + ratio * last["validate"]
         if self.progress.elapsed_s + needed <= self.settings.time_budget_s:
             return True
-        self.reporter.say(
-            f"round {round_} would end after the time budget of "
-            f"{self.settings.time_budget_s:.0f} s: publishing the best so far"
+        self.reporter.log(
+            f"round {round_} would exceed the time budget of "
+            f"{self.settings.time_budget_s:.0f} s: publishing the best candidate so far"
         )
         return False
 
     def _read(self, data: BagData) -> None:
         self._run_jobs("reading bags", bag_jobs(self.settings, self.folder, data))
-        for line in told(bag_summaries(self.folder, data)):
-            self.reporter.say(line)
+        for line in summary_lines(bag_summaries(self.folder, data)):
+            self.reporter.log(line)
 
     def _fly(self, round_: int) -> None:
         learner = self.folder.candidate(round_ - 1) if round_ else None
         jobs = [
             DataJob(
                 plan,
-                self._flying_crew,
+                self._flying_actors,
                 self.settings.flights,
                 learner,
                 self.folder.flight(plan.name),
@@ -108,13 +108,13 @@ class Training:
             self._run_jobs(f"round {round_}: flights for data", jobs)
 
     @property
-    def _flying_crew(self) -> Actors:
+    def _flying_actors(self) -> Actors:
         if self.actors is None:
-            raise RuntimeError("Training without a crew has flights to fly")
+            raise RuntimeError("expected actors: this run has flights to fly")
         return self.actors
 
     def _dataset(self, round_: int) -> list[tuple[Path, int]]:
-        """Return the files that a round learns from, each with the number of its flight."""
+        """Return the files that a round learns from, each with the index of its flight."""
         pieces = bag_pieces(self.folder, self.data)
         plans = [plan for r in range(round_ + 1) for plan in round_plans(self.settings, r)]
         bags = len(self.data.sources) if self.data else 0
@@ -136,9 +136,9 @@ class Training:
         self.progress = self.progress.learned(
             round_, DatasetFacts(dataset.sha256, dataset.flights, dataset.frames)
         )
-        self.reporter.say(
+        self.reporter.log(
             f"round {round_}: {dataset.frames} frames of {dataset.flights} flights, "
-            f"loss {learner.curve[-1].loss:.4f}, on flights kept out "
+            f"loss {learner.curve[-1].loss:.4f}, validation loss "
             f"{learner.curve[-1].validation:.4f}"
         )
 
@@ -160,14 +160,14 @@ class Training:
     def _score(self, title: str, name: str, round_: int, final: bool) -> Score:
         jobs = validation_jobs(
             self.settings,
-            self._flying_crew,
+            self._flying_actors,
             self.folder.candidate(round_),
             self.folder.validation(name),
             final,
         )
         self._run_jobs(title, jobs)
         score = read_score(jobs)
-        self.reporter.say(f"{title}: {describe(score)}")
+        self.reporter.log(f"{title}: {describe(score)}")
         return score
 
     def _run_jobs(self, title: str, jobs: Sequence[Job]) -> None:
@@ -187,7 +187,7 @@ class Training:
         path = publish(self.folder, self.settings, self.progress, score, self.graphs, summaries)
         facts = self.progress.datasets[best]
         source = f"all {facts.frames} pictures of its {facts.flights} flights"
-        paths = [flown for flown, _ in self._dataset(best)]
+        paths = [flight for flight, _ in self._dataset(best)]
         picture_distribution(paths, source).save(path)
 
 

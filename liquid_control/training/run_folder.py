@@ -1,17 +1,13 @@
-"""The folder of a training run: what lies where, and the settings that it was begun with."""
+"""The folder of a training run: its layout, its settings and its progress."""
 
 import json
-import pickle
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from liquid_control.errors import ConfigError, OutputError
-from liquid_control.files import write_text, write_whole
-from liquid_control.training.curves import CurvePoint
+from liquid_control.files import atomic_write
 from liquid_control.training.training_settings import TrainingSettings
 from liquid_control.training.validation import ConditionScore, Score
 
@@ -20,12 +16,12 @@ PROGRESS_FILE = "progress.json"
 
 @dataclass(frozen=True, slots=True)
 class DatasetFacts:
-    """What a dataset was, without it.
+    """Facts about the dataset of a round.
 
     Attributes:
-        sha256: of all its flights.
-        flights: how many.
-        frames: how many.
+        sha256: of all flights.
+        flights: number of flights.
+        frames: number of frames.
     """
 
     sha256: str
@@ -35,15 +31,15 @@ class DatasetFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """Steps that are over, and what they gave.
+    """Finished steps and their results.
 
     Attributes:
-        command: the command line that began the run.
-        began: UTC time at which it did, ISO 8601.
-        revision: of the source then, None outside a clone.
-        done: seconds that each finished step took, by its name, in order.
-        scores: how the candidate of each round flew.
-        datasets: what the learner of each round learned from.
+        command: command line that began the run.
+        began: UTC time of the begin, ISO 8601.
+        revision: of the source at the begin; None outside a clone.
+        done: duration of each finished step in s, by its name, in order.
+        scores: closed-loop results of each round's candidate.
+        datasets: facts about the dataset of each round.
     """
 
     command: str
@@ -55,18 +51,18 @@ class RunProgress:
 
     @property
     def elapsed_s(self) -> float:
-        """Time of all finished steps; steps that were killed and begun again count once."""
+        """Time of all finished steps, s; a repeated step counts once."""
         return sum(self.done.values())
 
     @property
     def best_round(self) -> int:
-        """The round whose candidate flew best; of equals, or where none flew, the later one."""
+        """The round with the best candidate; among equals, or without flights, the latest."""
         if not self.scores:
             return max(self.datasets)
         return max(self.scores, key=lambda round_: (*self.scores[round_].rank, round_))
 
     def finished(self, step: str, seconds: float) -> "RunProgress":
-        """Return the progress with one step more."""
+        """Return the progress with a further finished step."""
         return replace(self, done={**self.done, step: round(seconds, 2)})
 
     def scored(self, round_: int, score: Score) -> "RunProgress":
@@ -74,19 +70,19 @@ class RunProgress:
         return replace(self, scores={**self.scores, round_: score})
 
     def learned(self, round_: int, facts: DatasetFacts) -> "RunProgress":
-        """Return the progress with what a round's learner learned from."""
+        """Return the progress with the facts about a round's dataset."""
         return replace(self, datasets={**self.datasets, round_: facts})
 
     def save(self, folder: Path) -> None:
-        """Write the file, whole."""
-        write_text(folder / PROGRESS_FILE, json.dumps(asdict(self), indent=1))
+        """Write `progress.json`, atomically."""
+        atomic_write(folder / PROGRESS_FILE, json.dumps(asdict(self), indent=1), parents=True)
 
 
 def load_progress(folder: Path) -> RunProgress:
-    """Read what `save` wrote.
+    """Read `progress.json`.
 
     Raises:
-        OutputError: there is no such file, or it is damaged.
+        OutputError: the file is missing or damaged.
     """
     path = folder / PROGRESS_FILE
     try:
@@ -116,18 +112,18 @@ def _score(content: Mapping[str, Any]) -> Score:
 SETTINGS_FILE = "settings.json"
 
 FREE_KEYS = frozenset({"jobs", "restart_every", "time_budget_s", "learner.save_every_s"})
-"""Keys that a resumed run may change: how fast it goes and when it must be over."""
+"""Keys that a resumed run may change; they affect its speed and duration only."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Where everything of one run lies."""
+    """Paths in the folder of one run."""
 
     root: Path
 
     @property
     def begun(self) -> bool:
-        """Whether a run was begun here."""
+        """Whether the folder holds a run."""
         return (self.root / PROGRESS_FILE).exists()
 
     def flight(self, name: str) -> Path:
@@ -135,7 +131,7 @@ class RunFolder:
         return self.root / "dataset" / f"{name}.npz"
 
     def bag(self, key: str) -> Path:
-        """Return the summary of a bag that was read."""
+        """Return the summary file of a bag."""
         return self.root / "dataset" / "bags" / f"{key}.json"
 
     def candidate(self, round_: int) -> Path:
@@ -147,26 +143,26 @@ class RunFolder:
         return self.root / "validation" / name
 
     def check_unused(self) -> None:
-        """Refuse to begin where a run was begun before.
+        """Check that the folder holds no run.
 
         Raises:
-            OutputError: there is one.
+            OutputError: it holds one.
         """
         if self.begun:
             raise OutputError(
-                f"{self.root} already holds a training run; pass --resume to go on with it, "
+                f"{self.root} already holds a training run; pass --resume to continue it, "
                 "or another --out"
             )
 
     def keep_settings(self, settings: TrainingSettings) -> None:
-        """Write the settings that the run begins with."""
-        write_text(self.root / SETTINGS_FILE, settings.model_dump_json(indent=1))
+        """Write the settings of the run."""
+        atomic_write(self.root / SETTINGS_FILE, settings.model_dump_json(indent=1), parents=True)
 
     def check_settings(self, settings: TrainingSettings) -> None:
-        """Refuse to go on with other settings than the run was begun with.
+        """Check that the run was begun with the same settings.
 
         Raises:
-            ConfigError: a setting that decides the result has changed.
+            ConfigError: a setting that affects the result has changed.
             OutputError: the stored settings cannot be read.
         """
         path = self.root / SETTINGS_FILE
@@ -185,14 +181,14 @@ class RunFolder:
 
 
 def newest_run(runs: Path, name: str) -> RunFolder:
-    """Return the run of that model that was begun last.
+    """Return the newest run of a model.
 
     Args:
         runs: folder of runs, whose names begin with their UTC time.
         name: of the model.
 
     Raises:
-        OutputError: there is none.
+        OutputError: no run of that model exists.
     """
     for root in sorted(runs.glob("*-train"), reverse=True):
         try:
@@ -212,28 +208,3 @@ def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
-
-
-CHECKPOINT_FILE = "learner.pt"
-
-
-def save_checkpoint(folder: Path, state: dict[str, Any], curve: list[CurvePoint]) -> None:
-    """Write the learner's state, whole."""
-    content = {**state, "curve": [astuple(point) for point in curve]}
-    write_whole(folder / CHECKPOINT_FILE, lambda partial: torch.save(content, partial))
-
-
-def load_checkpoint(folder: Path) -> tuple[dict[str, Any], list[CurvePoint]] | None:
-    """Read what `save_checkpoint` wrote; None where there is nothing yet.
-
-    Raises:
-        OutputError: the file is damaged.
-    """
-    path = folder / CHECKPOINT_FILE
-    if not path.exists():
-        return None
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return content, [CurvePoint(*point) for point in content.pop("curve")]
-    except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.PickleError) as error:
-        raise OutputError(f"{path}: is not a checkpoint that training wrote ({error})") from error

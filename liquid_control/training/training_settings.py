@@ -1,6 +1,6 @@
-"""Everything that a training run is decided by: the keys of `config/train/*.yaml`.
+"""Settings of a training run: the keys of `config/train/*.yaml`.
 
-The file, its seed and the code revision make the run; nothing else may.
+A run depends on these settings and the code revision only.
 """
 
 from enum import Enum
@@ -11,13 +11,13 @@ from pydantic import Field, field_validator, model_validator
 
 from liquid_control.command.motors import MotorScaling
 from liquid_control.config import Scenario, Settings, load_scenario, load_yaml, validate
-from liquid_control.config.random_overrides import Spread, check_keys
+from liquid_control.config.overrides import Spread, check_keys
 from liquid_control.errors import ConfigError
-from liquid_control.perception.camera_view import CONTRAST_FLOOR
+from liquid_control.perception import CONTRAST_FLOOR
 
 
 class BagLabel(str, Enum):
-    """What of a bag is learned."""
+    """Quantity of a bag that is the label."""
 
     POLICY_COMMAND = "policy_command"
     COMMAND = "command"
@@ -25,45 +25,46 @@ class BagLabel(str, Enum):
 
 
 class BagSettings(Settings):
-    """What is learned of a bag, and which of its frames."""
+    """Labels and frame filters of bags."""
 
     label: BagLabel = Field(
         BagLabel.POLICY_COMMAND,
-        description="policy_command: what the pilot asked for; command: what the guard or "
-        "autopilot was told; odometry: the measured velocity and yaw rate",
+        description="policy_command: the pilot's command; command: the command sent to guard or "
+        "autopilot; odometry: the measured velocity and yaw rate",
     )
     lookahead_s: float = Field(
-        0.0, ge=0.0, le=2.0, description="the label is taken so long after the frame, s"
+        0.0, ge=0.0, le=2.0, description="time from the frame to its label, s"
     )
     max_label_age_s: float = Field(
         0.1,
         ge=0.0,
         le=5.0,
-        description="a label of the frame's stamp is taken as it is; else it is interpolated "
-        "between the one before and the one after, each this near at most, or the only one is, s",
+        description="a label with the frame's stamp is used as it is; otherwise the labels before "
+        "and after are interpolated, or the only one of them is used, up to this age, s",
     )
     rate_hz: float | None = Field(
         None,
         gt=0.0,
         le=200.0,
-        description="empty: frames as irregular as they were recorded; else the nearest frame of "
-        "each period, each frame once, with the label interpolated at the period's time, Hz",
+        description="empty: frames at their recorded, irregular times; otherwise the nearest "
+        "frame of each period, with the label interpolated at the time of the period, Hz",
     )
     min_speed_mps: float = Field(
-        0.2, ge=0.0, le=20.0, description="slower is hovering; 0 keeps everything, m/s"
+        0.2,
+        ge=0.0,
+        le=20.0,
+        description="slower frames are hovering; 0 keeps all frames, m/s",
     )
-    hover_s: float = Field(3.0, ge=0.0, le=600.0, description="hovering for longer is left out, s")
+    hover_s: float = Field(3.0, ge=0.0, le=600.0, description="longer hovering is left out, s")
     min_contrast: float = Field(
         CONTRAST_FLOOR,
         ge=0.0,
         le=255.0,
         description="pictures with a smaller standard deviation are left out, of 255",
     )
-    keep_frozen: bool = Field(
-        False, description="keep pictures that equal the one before, value by value"
-    )
+    keep_frozen: bool = Field(False, description="keep pictures that are equal to the one before")
     max_gap_s: float = Field(
-        1.0, gt=0.0, le=60.0, description="frames farther apart begin another piece, s"
+        1.0, gt=0.0, le=60.0, description="a longer gap between frames begins another piece, s"
     )
     min_frames: int = Field(
         16, ge=1, le=100_000, description="pieces with fewer frames are left out"
@@ -71,9 +72,9 @@ class BagSettings(Settings):
 
 
 class DisturbanceSettings(Settings):
-    """Pushes on the expert's commands, so that the data holds recoveries; labels stay clean."""
+    """Pushes on the expert's commands, which lead to recoveries; labels are not changed."""
 
-    share: float = Field(0.5, ge=0.0, le=1.0, description="share of the time with a push")
+    share: float = Field(0.5, ge=0.0, le=1.0, description="fraction of the time with a push")
     segment_s: float = Field(1.0, gt=0.1, le=10.0, description="length of a push, s")
     forward_mps: float = Field(0.4, ge=0.0, le=3.0, description="standard deviation, m/s")
     left_mps: float = Field(0.8, ge=0.0, le=3.0, description="standard deviation, m/s")
@@ -82,38 +83,42 @@ class DisturbanceSettings(Settings):
 
 
 class FlightSettings(Settings):
-    """Which flights are flown for data, and who flies them."""
+    """Data flights and their pilots."""
 
     cloning: int = Field(
-        48, ge=0, le=2000, description="flights of the disturbed expert; with bags, beside them"
+        48,
+        ge=0,
+        le=2000,
+        description="flights of the disturbed expert; with bags, in addition to them",
     )
     dagger: int = Field(32, ge=0, le=2000, description="flights of each DAgger round")
     rounds: int = Field(4, ge=0, le=50, description="DAgger rounds")
     expert_share: tuple[float, ...] = Field(
         (0.5, 0.25, 0.1, 0.0),
-        description="share of the time that the expert flies, a round each; the last is kept on",
+        description="fraction of the time that the expert flies (DAgger's beta), one per round; "
+        "the last is used for further rounds",
     )
     segment_s: float = Field(
-        1.5, gt=0.0, le=30.0, description="time from one choice of pilot to the next, s"
+        1.5, gt=0.0, le=30.0, description="time between two draws of the pilot, s"
     )
     disturbance: DisturbanceSettings = DisturbanceSettings()
 
     @field_validator("expert_share")
     @classmethod
-    def _shares(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+    def _check_betas(cls, values: tuple[float, ...]) -> tuple[float, ...]:
         if not values or not all(0.0 <= value <= 1.0 for value in values):
-            raise ValueError("must hold at least one share, each between 0 and 1")
+            raise ValueError("must hold at least one value, each between 0 and 1")
         return values
 
 
 class NetworkSettings(Settings):
-    """The policy's size."""
+    """Size of the policy."""
 
-    features: int = Field(28, ge=4, le=256, description="image features that the encoder gives")
+    features: int = Field(28, ge=4, le=256, description="image features of the encoder")
     neurons: int = Field(
-        19, ge=8, le=256, description="neurons of the cell, 4 motor ones included"
+        19, ge=8, le=256, description="neurons of the cell, 4 motor neurons included"
     )
-    sparsity: float = Field(0.5, ge=0.1, le=0.9, description="share of synapses left out")
+    sparsity: float = Field(0.5, ge=0.1, le=0.9, description="fraction of synapses left out")
     motors: MotorScaling = MotorScaling()
 
 
@@ -125,25 +130,25 @@ class LearnerSettings(Settings):
     windows: int = Field(12, ge=1, le=256, description="windows in a batch")
     window_steps: int = Field(40, ge=4, le=512, description="frames in a window")
     burn_in_steps: int = Field(
-        6, ge=0, le=256, description="first frames of a window that do not count"
+        6, ge=0, le=256, description="first frames of a window, which do not count"
     )
     encoder_rate: float = Field(1e-3, gt=0.0, le=0.1, description="peak learning rate of the CNN")
     cell_rate: float = Field(4e-3, gt=0.0, le=0.1, description="peak learning rate of the cell")
     weight_decay: float = Field(1e-4, ge=0.0, le=1.0, description="AdamW's decoupled decay")
     clip: float = Field(1.0, gt=0.0, le=100.0, description="largest norm of the gradient")
     average_decay: float = Field(
-        0.995, ge=0.0, lt=1.0, description="decay of the averaged weights, which are flown"
+        0.995, ge=0.0, lt=1.0, description="decay of the averaged weights, which fly"
     )
     huber_delta: float = Field(
-        0.3, gt=0.0, le=10.0, description="where the loss turns linear, in motor ranges"
+        0.3, gt=0.0, le=10.0, description="error above which the loss is linear, in motor ranges"
     )
     weights: tuple[float, float, float, float] = Field(
         (1.0, 2.0, 1.0, 2.0), description="of forward, left, up and yaw rate in the loss"
     )
     held_out: int = Field(
-        20, ge=2, description="every so many-th flight only measures the offline loss"
+        20, ge=2, description="every held_out-th flight only measures the offline loss"
     )
-    threads: int = Field(2, ge=1, le=64, description="torch threads, while nothing else runs")
+    threads: int = Field(2, ge=1, le=64, description="torch threads of the learner")
     save_every_s: float = Field(60.0, gt=0.0, description="time between two checkpoints, s")
 
     @model_validator(mode="after")
@@ -160,19 +165,19 @@ class ValidationSettings(Settings):
         6,
         ge=0,
         le=1000,
-        description="flights a condition, after each round; 0 takes the last round as it is",
+        description="flights per condition after each round; 0 chooses the last round",
     )
     final_flights: int = Field(
         12,
         ge=0,
         le=1000,
-        description="flights a condition of the chosen model, on fresh seeds; with 0 it is "
-        "published without having flown",
+        description="flights per condition of the chosen model, on further seeds; with 0 the "
+        "model is published without flights",
     )
     conditions: dict[str, dict[str, Any]] = Field(
         {"calm": {}},
         min_length=1,
-        description="name of each condition and the scenario keys it sets",
+        description="names of conditions and the scenario keys that each sets",
     )
 
 
@@ -183,7 +188,7 @@ class TrainingSettings(Settings):
         min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_\-]+$", description="of the model"
     )
     description: str = Field("", description="one sentence for the model card")
-    seed: int = Field(0, ge=0, description="of everything that is drawn")
+    seed: int = Field(0, ge=0, description="of all random numbers")
     scenario: str = Field("trail", description="scenario to fly, by name or path")
     overrides: dict[str, Any] = Field({}, description="scenario keys set in every flight")
     randomise: dict[str, Spread] = Field({}, description="scenario keys drawn for every flight")
@@ -192,28 +197,30 @@ class TrainingSettings(Settings):
     network: NetworkSettings = NetworkSettings()
     learner: LearnerSettings = LearnerSettings()
     validation: ValidationSettings = ValidationSettings()
-    jobs: int = Field(2, ge=1, le=64, description="flights flown at the same time")
+    jobs: int = Field(2, ge=1, le=64, description="flights at a time")
     restart_every: int = Field(
-        25, ge=1, description="flights after which a worker process is renewed, for its memory"
+        25,
+        ge=1,
+        description="flights after which a worker process is replaced, for its memory",
     )
     time_budget_s: float = Field(
         3300.0,
         gt=0.0,
-        description="no further DAgger round begins that would end after this, s",
+        description="a DAgger round that would end after this time does not begin, s",
     )
 
     @property
     def flies(self) -> bool:
-        """Whether the run needs a simulator at all."""
+        """Whether the run needs a simulator."""
         flights, validation = self.flights, self.validation
         flown = flights.cloning + flights.rounds * flights.dagger
         return flown + validation.flights + validation.final_flights > 0
 
     def check_data(self, bags: int) -> None:
-        """Check that there is something to learn from.
+        """Check that there is data to learn from.
 
         Args:
-            bags: how many are given.
+            bags: number of bags.
 
         Raises:
             ConfigError: there is neither a bag nor a flight of the expert.
@@ -233,13 +240,13 @@ class TrainingSettings(Settings):
         return load_scenario(self.scenario, {**self.overrides, **self.validation.conditions[name]})
 
 
-def load_training(path: Path) -> TrainingSettings:
+def load_training(path: Path | str) -> TrainingSettings:
     """Read a training file and check it against the scenario that it randomises.
 
     Raises:
         ConfigError: a key is unknown, or a value is of the wrong type or out of range.
     """
-    settings = validate(TrainingSettings, load_yaml(path), str(path))
+    settings = validate(TrainingSettings, load_yaml(Path(path)), str(path))
     check_keys(settings.randomise, str(path))
     for key, spread in settings.randomise.items():
         for value in (spread.low, spread.high):
@@ -250,7 +257,7 @@ def load_training(path: Path) -> TrainingSettings:
 
 
 def _alone(key: str, value: float) -> dict[str, float]:
-    """Set one key; a gust needs a mean below it, so the mean is calmed beside it."""
+    """Return overrides for one key; a gust or mean of wind needs the other at zero."""
     calm = {"wind.mean_mps": 0.0} if key == "wind.gust_mps" else {}
     still = {"wind.gust_mps": 0.0} if key == "wind.mean_mps" else {}
     return {**calm, **still, key: value}

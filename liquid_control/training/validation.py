@@ -1,7 +1,7 @@
-"""Closed-loop flights of a candidate model: the only thing that ranks one.
+"""Closed-loop validation flights, which rank the candidate models.
 
-Offline loss does not: of the published flight policies, the ones with the lowest loss flew worst
-(Chahine et al. 2023).
+Offline loss does not rank them: of the published flight policies, those with the lowest loss flew
+worst (Chahine et al. 2023).
 """
 
 import json
@@ -12,7 +12,7 @@ from statistics import fmean
 
 from liquid_control.config import Scenario
 from liquid_control.errors import OutputError
-from liquid_control.files import write_text
+from liquid_control.files import atomic_write
 from liquid_control.policy import Policy, PolicyPilot, load_model
 from liquid_control.training.data_pilots import Actors, validation_seed
 from liquid_control.training.training_settings import TrainingSettings
@@ -24,11 +24,11 @@ class ConditionScore:
     """Results of one condition.
 
     Attributes:
-        condition: its name; `all` for all together.
-        flights: how many.
-        successes: how many of them succeeded.
-        cross_track_rms_m: mean over the flights of their cross-track RMS.
-        reasons: how the others ended, with counts.
+        condition: its name.
+        flights: number of flights.
+        successes: number of flights that succeeded.
+        cross_track_rms_m: mean of the flights' cross-track RMS.
+        reasons: number of failed flights by reason.
     """
 
     condition: str
@@ -40,29 +40,29 @@ class ConditionScore:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How a candidate flew: a row a condition."""
+    """Results of a candidate, a row per condition."""
 
     rows: tuple[ConditionScore, ...]
 
     @property
     def success_rate(self) -> float:
-        """Share of all flights that succeeded."""
+        """Fraction of all flights that succeeded."""
         return sum(row.successes for row in self.rows) / sum(row.flights for row in self.rows)
 
     @property
     def cross_track_rms_m(self) -> float:
-        """Mean of the cross-track RMS over all flights, the failed ones included."""
+        """Mean of the cross-track RMS over all flights, failed ones included."""
         total = sum(row.cross_track_rms_m * row.flights for row in self.rows)
         return total / sum(row.flights for row in self.rows)
 
     @property
     def rank(self) -> tuple[float, float]:
-        """Larger is better: success first, then staying near the trail's centre."""
+        """Sort key, larger is better: success rate, then distance from the trail's centre."""
         return self.success_rate, -self.cross_track_rms_m
 
 
 def score_flights(results: Mapping[str, Sequence[FlightResult]]) -> Score:
-    """Return the score of flights, given by condition."""
+    """Return the score of flights by condition."""
     return Score(tuple(_row(name, flights) for name, flights in results.items()))
 
 
@@ -82,7 +82,7 @@ def _row(condition: str, flights: Sequence[FlightResult]) -> ConditionScore:
 
 @dataclass(frozen=True, slots=True)
 class ValidationJob:
-    """One flight of a candidate, whose result goes into a file."""
+    """One flight of a candidate, as a job that writes its result."""
 
     scenario: Scenario
     seed: int
@@ -96,13 +96,13 @@ class ValidationJob:
         pilot = PolicyPilot(Policy(load_model(self.model)))
         record = self.actors.flyer(self.scenario, self.seed, pilot)
         row = {"condition": self.condition, "seed": self.seed, **asdict(record.result)}
-        write_text(self.path, json.dumps(row))
+        atomic_write(self.path, json.dumps(row), parents=True)
 
 
 def validation_jobs(
     settings: TrainingSettings, actors: Actors, model: Path, folder: Path, final: bool
 ) -> list[ValidationJob]:
-    """Return the flights that judge a model; every candidate flies the same."""
+    """Return the validation flights of a model; they are the same for every candidate."""
     count = settings.validation.final_flights if final else settings.validation.flights
     jobs = []
     for order, name in enumerate(settings.validation.conditions):
@@ -115,7 +115,7 @@ def validation_jobs(
 
 
 def read_score(jobs: Sequence[ValidationJob]) -> Score:
-    """Read what the flights of a validation left.
+    """Return the score of finished validation jobs.
 
     Raises:
         OutputError: a result is damaged.

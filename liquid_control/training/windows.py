@@ -1,7 +1,6 @@
 """Batches of windows cut from flights, a function of seed and step only.
 
-That makes the position in training one number: a run that was killed goes on with the batches it
-would have had.
+The step number is the whole state of the sampling, so a resumed run draws the same batches.
 """
 
 from dataclasses import dataclass
@@ -14,20 +13,20 @@ from liquid_control.training.dataset import Dataset
 from liquid_control.training.training_settings import LearnerSettings
 
 MIRRORED_LABELS = np.array([1.0, -1.0, 1.0, -1.0], np.float32)
-"""Signs of (forward, left, up, yaw rate) seen in a mirror."""
+"""Signs of (forward, left, up, yaw rate) in a mirrored picture."""
 
 MIRRORED_IMU = np.array([-1.0, 1.0, -1.0, 1.0, -1.0, 1.0], np.float32)
-"""Signs of the IMU features in a mirror: rates are axial (x and z turn), accelerations are not."""
+"""Signs of the IMU features when mirrored: rates are axial vectors, accelerations are not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Which rows of a dataset are learned from side by side.
+    """Rows of a dataset that form a batch.
 
     Attributes:
-        first: int64 [B], the first row of each window.
-        end: int64 [B], the row where its flight ends.
-        mirrored: bool [B], whether left and right change places.
+        first: int64 [B], first row of each window.
+        end: int64 [B], end of its flight.
+        mirrored: bool [B], whether left and right are swapped.
     """
 
     first: NDArray[np.int64]
@@ -35,24 +34,24 @@ class Windows:
     mirrored: NDArray[np.bool_]
 
     def parts(self, count: int) -> "list[Windows]":
-        """Return the windows in so many parts of nearly equal size, fewer if there are fewer."""
+        """Return the windows in at most `count` parts of nearly equal size."""
         bounds = np.array_split(np.arange(len(self.first)), min(count, len(self.first)))
         return [Windows(self.first[i], self.end[i], self.mirrored[i]) for i in bounds]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Windows of L steps, cut out.
+    """The data of windows of L steps.
 
     Attributes:
         images: uint8 [B, L, H, W, 3].
         means: float32 [B, L], mean of each picture.
-        scales: float32 [B, L], what to multiply each picture with after the mean is taken out.
+        scales: float32 [B, L], factor for each picture after its mean is subtracted.
         imu: float32 [B, L, F].
         elapsed_s: float32 [B, L].
         labels: float32 [B, L, 4].
-        valid: bool [B, L], False after a flight's end.
-        counted: bool [B, L], the steps whose error counts.
+        valid: bool [B, L], False after the end of the flight.
+        counted: bool [B, L], steps that count in the loss.
     """
 
     images: NDArray[np.uint8]
@@ -67,11 +66,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which flights teach and which only measure.
+    """Indices of the flights, or pieces of flights, for training and validation.
 
     Attributes:
-        train: indices of flights or pieces of them.
-        held_out: the same; of the last of every so many flights.
+        train: int64, of those to learn from.
+        validation: int64, of those that only measure the loss.
     """
 
     train: NDArray[np.int64]
@@ -79,11 +78,11 @@ class Split:
 
 
 def split_flights(origins: NDArray[np.int64], every: int) -> Split:
-    """Keep every so many-th flight out; the only flight there is both teaches and measures.
+    """Hold out every `every`-th flight for validation; a single flight is used for both.
 
     Args:
-        origins: int64 [K], which flight each row is a piece of; pieces of one go the same way.
-        every: so many.
+        origins: int64 [K], flight of each piece; the pieces of a flight stay together.
+        every: number of flights of which the last is held out.
     """
     _, flights = np.unique(origins, return_inverse=True)
     last = int(flights.max())
@@ -99,8 +98,9 @@ def draw_windows(
 ) -> Windows:
     """Draw the windows of one optimiser step.
 
-    Flights are drawn by their duration, not by their frames: one flown at 40 Hz counts as much as
-    one at 10 Hz. Half of the windows are mirrored; somewhat more than chance begin with a flight.
+    Flights are drawn in proportion to their duration, not to their number of frames: a flight at
+    40 Hz counts as much as one at 10 Hz. Half of the windows are mirrored. The start of a flight
+    is drawn more often than other rows.
     """
     generator = stream(seed, f"training.batch.{step}")
     durations = dataset.durations_s[flights]
@@ -116,8 +116,8 @@ def draw_windows(
 def cut(dataset: Dataset, windows: Windows, steps: int, burn_in_steps: int) -> Batch:
     """Cut windows out of a dataset.
 
-    The first steps of a window do not count, except where a flight begins: there a zero state is
-    what the policy really has.
+    The first steps of a window do not count, except at the start of a flight, where the zero
+    state is the policy's real state.
     """
     rows = windows.first[:, None] + np.arange(steps)
     valid = rows < windows.end[:, None]

@@ -1,10 +1,10 @@
-"""Functions compiled to machine code by Numba, and kept between runs.
+"""Compilation of functions to machine code by Numba, with a cache between runs.
 
-- Nothing is compiled with fast mathematics, so that sums are added in the order written and a seed
-  gives the same flight and the same picture on every machine.
-- Numba notices a change in the file of a function only, not in those that it calls into. So a
-  room's machine code lies in a folder named after the sources of all its files, and the folders
-  of older sources are removed.
+- Fast math is never enabled: sums are evaluated in the order written, and a seed gives the same
+  flight and the same picture on every machine.
+- Numba detects changes in the file of a function only, not in the files of the functions it calls.
+  The machine code of a package is therefore cached in a folder named after the hash of all its
+  sources; folders of older sources are removed.
 """
 
 import hashlib
@@ -20,10 +20,14 @@ from liquid_control.errors import DependencyError, OutputError
 
 
 def cache_folder() -> Path:
-    """Return the folder, made if it is missing.
+    """Return the cache folder of this project; create it if it does not exist.
+
+    It holds painted textures and compiled code: `$XDG_CACHE_HOME/liquid_control`, by default
+    `~/.cache/liquid_control`, or the system's temporary folder where that is not writable.
+    Deleting it costs time, nothing else.
 
     Raises:
-        OutputError: neither the cache nor the temporary folder is writable.
+        OutputError: neither the user's cache folder nor the temporary folder is writable.
     """
     base = os.environ.get("XDG_CACHE_HOME", "")
     home = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
@@ -38,13 +42,13 @@ def cache_folder() -> Path:
             continue
         if os.access(place, os.W_OK | os.X_OK):
             return place
-    raise OutputError(f"no folder for the cache is writable: tried {places[0]} and {places[1]}")
+    raise OutputError(f"expected a writable cache folder, tried {places[0]} and {places[1]}")
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 KEEP = 3
-"""Versions of a room's machine code that are kept."""
+"""Number of versions of a package's machine code in the cache."""
 
 try:
     _NUMBA: Any = importlib.import_module("numba")
@@ -55,48 +59,50 @@ except ImportError as error:
 
 
 class Compiler:
-    """Compiles the functions of one room.
+    """Decorator that compiles the functions of one package.
 
     Args:
-        name: of the room.
-        folder: with its sources.
-        options: for `numba.njit`.
+        name: name of the package.
+        folder: folder of its sources.
+        options: arguments of `numba.njit`.
     """
 
     def __init__(self, name: str, folder: Path, **options: object) -> None:
         self._options = options
-        self._kept = _kept(name, folder)
+        self._cache = _code_folder(name, folder)
 
     def __call__(self, function: Function) -> Function:
-        """Compile a function at its first call, or load it from where it is kept."""
-        before, _NUMBA.config.CACHE_DIR = _NUMBA.config.CACHE_DIR, self._kept
+        """Compile a function at its first call, or load it from the cache."""
+        previous, _NUMBA.config.CACHE_DIR = _NUMBA.config.CACHE_DIR, self._cache
         try:
-            made: Function = _NUMBA.njit(cache=self._kept is not None, **self._options)(function)
+            compiled: Function = _NUMBA.njit(cache=self._cache is not None, **self._options)(
+                function
+            )
         finally:
-            _NUMBA.config.CACHE_DIR = before
-        return made
+            _NUMBA.config.CACHE_DIR = previous
+        return compiled
 
     @property
-    def is_kept(self) -> bool:
-        """Whether machine code of these sources is kept from an earlier run."""
-        return self._kept is not None and any(Path(self._kept).rglob("*.nbi"))
+    def is_cached(self) -> bool:
+        """Whether the cache contains machine code of these sources."""
+        return self._cache is not None and any(Path(self._cache).rglob("*.nbi"))
 
     def inlined(self, function: Function) -> Function:
-        """Compile a function into each of its callers: for what runs for each pixel."""
-        made: Function = _NUMBA.njit(inline="always", **self._options)(function)
-        return made
+        """Compile a function into each of its callers, for code that runs per pixel."""
+        compiled: Function = _NUMBA.njit(inline="always", **self._options)(function)
+        return compiled
 
 
-def _kept(name: str, folder: Path) -> str | None:
-    """Return the folder for a room's machine code; None where nothing can be kept."""
+def _code_folder(name: str, folder: Path) -> str | None:
+    """Return the folder for the machine code of a package; None if no folder is writable."""
     sources = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
     try:
-        kept = cache_folder() / "compiled" / f"{name}-{hashlib.sha256(sources).hexdigest()[:16]}"
-        kept.mkdir(parents=True, exist_ok=True)
-        versions = sorted(kept.parent.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime)
+        code = cache_folder() / "compiled" / f"{name}-{hashlib.sha256(sources).hexdigest()[:16]}"
+        code.mkdir(parents=True, exist_ok=True)
+        versions = sorted(code.parent.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime)
     except (OutputError, OSError):
         return None
     for old in versions[:-KEEP]:
-        if old != kept:
+        if old != code:
             shutil.rmtree(old, ignore_errors=True)
-    return str(kept)
+    return str(code)

@@ -1,22 +1,25 @@
-"""Lays pictures out in rows with captions, and writes them as one PNG, pixel for pixel."""
+"""Contact sheets: pictures of flights in rows with captions, written as one PNG."""
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from liquid_control.config import load_scenario
-from liquid_control.config.descriptions import about, value_of
-from liquid_control.config.disturbances import HIGHEST_SEVERITY, Disturbance, disturbances
-from liquid_control.config.scenario import TaskKind
+from liquid_control.config import TaskKind, load_scenario
+from liquid_control.config.disturbances import (
+    HIGHEST_SEVERITY,
+    Disturbance,
+    disturbances,
+    value_of,
+)
+from liquid_control.config.scenario import about
 from liquid_control.errors import LiquidControlError
+from liquid_control.files import atomic_write
 from liquid_control.interfaces import FlightProgress
-from liquid_control.process_pool import one_thread_each, start_pool, undisturbed
+from liquid_control.process_pool import WorkerError, run_tasks
 from liquid_control.progress import progress_bar
 from liquid_control.types import NANOSECONDS, Pixels
 
@@ -26,20 +29,20 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 288, 162
 SIZE = {"camera.width": WIDTH, "camera.height": HEIGHT}
-"""Larger than what policies see, so that an eye can judge."""
+"""Size of the pictures, larger than the input of policies."""
 
 MOMENT_S = 2.0
 JOURNEY_S = (0.0, 2.0, 4.0, 6.0, 9.0, 12.0)
 LIT = {"light.sun_azimuth_deg": 150.0}
-"""The sun behind and aside, so that all rows but those that move it are lit alike."""
+"""Sun behind and to the side: the same light in all rows whose disturbance does not move it."""
 
 SHOWN_AT_ITS_MOMENT = {"blackout": {"camera.blackout_from_s": MOMENT_S - 0.2}}
-"""What happens at a time that is drawn, moved to where the picture is taken."""
+"""Disturbances at a random time, moved to the time of the picture."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One flight of the expert and the moments at which it is shown."""
+    """One flight of the expert, the times of its pictures, and a caption for each."""
 
     scenario: str
     settings: dict[str, Any]
@@ -50,7 +53,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class SheetRow:
-    """What stands at the left, and the flights whose pictures follow."""
+    """Row of a sheet: name and description, and the flights whose pictures it shows."""
 
     name: str
     about: str
@@ -59,7 +62,7 @@ class SheetRow:
 
 @dataclass(frozen=True)
 class Sheet:
-    """One PNG."""
+    """Contents of one PNG file."""
 
     name: str
     title: str
@@ -67,7 +70,7 @@ class Sheet:
 
 
 def scenario_sheet(names: Sequence[str], seed: int) -> Sheet:
-    """Return a row a scenario, and for the plain trail one a difficulty, along the flight."""
+    """Return a sheet with a row per scenario, and a row per difficulty for the trail."""
     rows = [row for name in names for row in _scenario_rows(name, seed)]
     return Sheet("scenarios", f"scenarios along the expert's flight, seed {seed}", tuple(rows))
 
@@ -87,7 +90,7 @@ def _scenario_rows(name: str, seed: int) -> list[SheetRow]:
 
 
 def disturbance_sheets(names: Sequence[str], seed: int) -> list[Sheet]:
-    """Return a sheet a group: a row a disturbance, its severities from left to right."""
+    """Return a sheet per group, with a row per disturbance and a column per severity."""
     groups: dict[str, list[SheetRow]] = {}
     for name in names:
         groups.setdefault(disturbances()[name].group, []).append(_disturbance_row(name, seed))
@@ -115,7 +118,7 @@ def _disturbance_row(name: str, seed: int) -> SheetRow:
 
 
 def _varied(disturbance: Disturbance, keys: dict[str, Any]) -> str:
-    """Return the values that a severity varies, in words."""
+    """Format the values that differ between severities."""
     varied = [key for key, values in disturbance.keys.items() if isinstance(values, list)]
     return ", ".join(value_of(keys[key]) for key in varied if key in keys)
 
@@ -125,11 +128,11 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Picture:
-    """The last frame that had arrived at a moment.
+    """Last frame that arrived before a given time.
 
     Attributes:
-        image: uint8 [H, W, 3] RGB; None if no frame had arrived.
-        ended: why the flight had ended before; empty if it had not.
+        image: uint8 [H, W, 3] RGB; None if no frame arrived.
+        ended: reason and time of an earlier end of the flight; empty if it had not ended.
     """
 
     image: Pixels | None
@@ -137,7 +140,7 @@ class Picture:
 
 
 def cell_key(cell: Cell) -> Key:
-    """Return what makes two cells show the same flight."""
+    """Return the key of a cell's flight; cells with equal keys show the same pictures."""
     return (
         cell.scenario,
         tuple(sorted(cell.settings.items(), key=str)),
@@ -147,44 +150,45 @@ def cell_key(cell: Cell) -> Key:
 
 
 def take_pictures(cells: Sequence[Cell], jobs: int) -> Mapping[Key, Sequence[Picture]]:
-    """Return the pictures of every cell by `cell_key`; what is alike is flown once.
+    """Fly the cells and return their pictures by `cell_key`; equal cells are flown once.
+
+    Args:
+        cells: the flights.
+        jobs: number of processes.
 
     Raises:
-        LiquidControlError: a worker died, or met an error that it could name.
+        LiquidControlError: a worker process died, or raised a `LiquidControlError`.
     """
-    wanted = {cell_key(cell): cell for cell in cells}
-    taken: dict[Key, Sequence[Picture]] = {}
-    with start_pool(jobs) as pool:
-        try:
-            with undisturbed(), one_thread_each():
-                asked = {pool.submit(_fly, cell): key for key, cell in wanted.items()}
-            with progress_bar("flying", len(asked), log_step=len(asked)) as bar:
-                for done in as_completed(asked):
-                    taken[asked[done]] = done.result()
-                    bar.advance()
-        except BrokenProcessPool as error:
-            raise LiquidControlError("a worker died while taking pictures") from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return taken
+    distinct = {cell_key(cell): cell for cell in cells}
+    try:
+        with progress_bar("flying", len(distinct), log_step=len(distinct)) as bar:
+            pictures = run_tasks(
+                list(distinct.values()), _flyer, jobs, lambda index, result: bar.advance()
+            )
+    except WorkerError as error:
+        raise LiquidControlError("a worker died while taking pictures") from error
+    return dict(zip(distinct, pictures, strict=True))
+
+
+def _flyer() -> Callable[[Cell], list[Picture]]:
+    return _fly
 
 
 def _fly(cell: Cell) -> list[Picture]:
-    """Fly the expert up to the last moment and return what had arrived at each."""
+    """Fly the expert up to the last time and return a picture for each time."""
     from liquid_control_sim import Expert, fly
 
     scenario = load_scenario(cell.scenario, cell.settings)
     last_s = cell.moments_s[-1] + 1.0 / scenario.camera.rate_hz
     scenario = scenario.model_copy(update={"time_limit_s": last_s})
-    seen = _Seen(cell.moments_s)
-    record = fly(scenario, cell.seed, Expert(), seen)
+    collector = _FrameCollector(cell.moments_s)
+    record = fly(scenario, cell.seed, Expert(), collector)
     reason = record.result.reason.replace("_", " ")
-    return seen.pictures(f"{reason} at {record.result.duration_s:.1f} s")
+    return collector.pictures(f"{reason} at {record.result.duration_s:.1f} s")
 
 
-class _Seen:
-    """Watches a flight and keeps the frames of some moments."""
+class _FrameCollector:
+    """Observer of a flight that keeps the frames at given times."""
 
     def __init__(self, moments_s: Sequence[float]) -> None:
         self._due_ns = [round(moment * NANOSECONDS) for moment in moments_s]
@@ -200,14 +204,14 @@ class _Seen:
             self._kept.append(self._latest)
 
     def pictures(self, ended: str) -> list[Picture]:
-        """Return a picture a moment; those after the end show the end and say why."""
+        """Return a picture per time; times after the end have the last frame and `ended`."""
         missing = len(self._due_ns) - len(self._kept)
         return [Picture(image) for image in self._kept] + [Picture(self._latest, ended)] * missing
 
 
 DPI = 100
 GAP, MARGIN, LABEL, TITLE, CAPTION = 8, 16, 244, 48, 24
-"""Pixels between pictures, around all, of the row's name, of the title and of a caption."""
+"""Pixels between pictures, around the sheet, of the row's name, of the title and of a caption."""
 
 INK, FAINT, PAPER = "#1c2023", "#5d656b", "#ffffff"
 
@@ -227,10 +231,7 @@ def write_sheet(path: Path, sheet: Sheet, pictures: Mapping[Key, Sequence[Pictur
     for index, (row, cells) in enumerate(zip(sheet.rows, shown, strict=True)):
         top = height - MARGIN - TITLE - index * (HEIGHT + CAPTION + GAP)
         _draw_row(figure, top, row, cells)
-    beside = path.with_suffix(".part")
-    figure.savefig(beside, format="png")
-    beside.replace(path)
-    return path
+    return atomic_write(path, lambda partial: figure.savefig(partial, format="png"))
 
 
 def _row_pictures(
@@ -249,12 +250,12 @@ def _draw_row(
         left = MARGIN + LABEL + column * (WIDTH + GAP)
         image = _fitted(picture.image)
         figure.figimage(image[::-1], left, top - HEIGHT, origin="lower")
-        words = f"{caption}   {picture.ended}" if picture.ended else caption
-        _write(figure, left, top - HEIGHT - 4, words, size=10)
+        text = f"{caption}   {picture.ended}" if picture.ended else caption
+        _write(figure, left, top - HEIGHT - 4, text, size=10)
 
 
 def _fitted(image: Pixels | None) -> Pixels:
-    """Return the picture, or a grey one where there is none."""
+    """Return the picture, or a grey one without a picture."""
     return np.full((HEIGHT, WIDTH, 3), 128, np.uint8) if image is None else image
 
 
@@ -262,17 +263,17 @@ def _write(
     figure: "Figure",
     left: float,
     top: float,
-    words: str,
+    text: str,
     size: float,
     weight: str = "normal",
     colour: str = INK,
 ) -> None:
-    """Write words with their upper left corner at a place in pixels."""
+    """Write text with its upper left corner at a position in pixels."""
     width, height = figure.get_size_inches() * DPI
     figure.text(
         left / width,
         top / height,
-        words,
+        text,
         size=size,
         weight=weight,
         color=colour,

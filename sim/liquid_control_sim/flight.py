@@ -1,4 +1,4 @@
-"""One flight, control tick by control tick: in process, or with pilot and guard across ROS."""
+"""A flight by control ticks: `fly` runs it in one process; a ROS 2 node drives `Flight`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from liquid_control.command.guard import Envelope, Guard, GuardState
-from liquid_control.config.scenario import Scenario
+from liquid_control.config import Scenario
 from liquid_control.interfaces import FlightProgress, Pilot
 from liquid_control.seeding import stream
 from liquid_control.types import (
@@ -21,26 +21,25 @@ from liquid_control.types import (
     VehicleState,
 )
 from liquid_control_sim.schedule import Schedule, stamp_of
-from liquid_control_sim.tasks.completion import make_task
-from liquid_control_sim.tasks.rules import TaskStatus
+from liquid_control_sim.tasks.completion import TaskStatus, make_task
 from liquid_control_sim.world import SimulatedWorld
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What is known at one control tick.
+    """Data of a flight at one control tick; implements `interfaces.FlightProgress`.
 
     Attributes:
         stamp_ns: simulated time.
-        frame_due: whether the camera took a frame now; it may have been lost on its way.
-        observation: what the pilot gets, with the IMU samples since the last frame that it got;
-            None where no frame was due or it was lost.
-        imu: the samples since the control tick before.
-        truth: the vehicle's true state.
+        frame_due: whether the camera took a frame, delivered or lost.
+        observation: input of the pilot, with the IMU samples since the last delivered frame; None
+            where no frame was due or the frame was lost.
+        imu: IMU samples since the control tick before.
+        truth: true state of the vehicle.
         wind: float64 [3], m/s, map, at the vehicle.
-        standing: the judge's view.
+        status: status of the task.
         framed: whether a frame was delivered.
-        command: what came into force at this tick, once `Flight.obey` was told.
+        command: command in force from this tick on, once `Flight.apply_command` was called.
     """
 
     stamp_ns: int
@@ -65,24 +64,24 @@ class Tick:
 
     @property
     def cross_track_m(self) -> float:
-        """Signed distance from the trail's centre, left positive."""
+        """Signed distance from the centre of the trail, left positive."""
         return self.status.cross_track_m
 
     @property
     def clearance_m(self) -> float:
-        """Distance from hull to nearest trunk."""
+        """Distance from the hull to the nearest obstacle."""
         return self.status.clearance_m
 
 
 @dataclass
 class Flight:
-    """A flight in progress: call `advance`, then `obey`, until `advance` returns None.
+    """A flight in progress: call `advance`, then `apply_command`, until `advance` returns None.
 
     Args:
-        scenario: what to fly in.
-        seed: of every random stream.
+        scenario: scenario of the flight.
+        seed: seed of all random streams.
         guard_period_s: time between control ticks without a frame.
-        gui: show PyBullet's window.
+        gui: whether to show PyBullet's window.
     """
 
     scenario: Scenario
@@ -90,7 +89,7 @@ class Flight:
     guard_period_s: float = Envelope().period_s
     gui: bool = False
     _ticks: list[Tick] = field(default_factory=list)
-    _standing: TaskStatus = field(default_factory=TaskStatus)
+    _status: TaskStatus = field(default_factory=TaskStatus)
     _command: Command = HOVER
     _next_frame: int = 0
 
@@ -112,25 +111,25 @@ class Flight:
         self.world.close()
 
     def advance(self) -> Tick | None:
-        """Simulate up to the next control tick; None once the flight has ended."""
-        if self._standing.reason is not None:
+        """Simulate up to the next control tick; return None once the flight has ended."""
+        if self._status.reason is not None:
             return None
         if self._ticks:
             due = self._schedule.next_control_tick(self.world.tick, self._next_frame)
             while self.world.tick < due:
                 self.world.step(self._command)
         tick = self._observe()
-        self._standing = tick.status
+        self._status = tick.status
         self._ticks.append(tick)
         return tick
 
-    def obey(self, command: Command) -> Tick:
-        """Put a command into force until the next control tick; return the tick with it."""
+    def apply_command(self, command: Command) -> Tick:
+        """Apply a command until the next control tick; return the tick with it."""
         self._command = command
-        self._ticks[-1] = told = replace(self._ticks[-1], command=command)
-        # Pictures are for pilots and watchers; a record of every one would not fit in memory.
-        self._ticks[-1] = replace(told, observation=None, imu=ImuWindow.empty())
-        return told
+        self._ticks[-1] = applied = replace(self._ticks[-1], command=command)
+        # Images are dropped here, since those of a whole flight would not fit in memory.
+        self._ticks[-1] = replace(applied, observation=None, imu=ImuWindow.empty())
+        return applied
 
     def _observe(self) -> Tick:
         stamp_ns = stamp_of(self.world.tick)
@@ -146,7 +145,7 @@ class Flight:
             imu,
             truth,
             self.world.wind,
-            self._task.judge(self._standing, stamp_ns, truth, self._command),
+            self._task.evaluate(self._status, stamp_ns, truth, self._command),
             framed=observation is not None,
         )
 
@@ -160,7 +159,7 @@ class Flight:
         return Observation(stamp_ns, image, window, self.world.take_range(truth))
 
     def record(self) -> FlightRecord:
-        """Return the flight so far, a row per control tick."""
+        """Return the record of the flight so far, one row per control tick."""
         ticks = self._ticks
         return FlightRecord(
             stamp_ns=np.array([tick.stamp_ns for tick in ticks], dtype=np.int64),
@@ -178,11 +177,11 @@ class Flight:
 
     def _result(self) -> FlightResult:
         across = np.array([tick.cross_track_m for tick in self._ticks])
-        reason = self._standing.reason or "timeout"
+        reason = self._status.reason or "timeout"
         return FlightResult(
             success=reason == "completed",
             reason=reason,
-            distance_m=min(self._standing.progress_m, self._task.length_m),
+            distance_m=min(self._status.progress_m, self._task.length_m),
             cross_track_rms_m=float(np.sqrt(np.mean(across**2))),
             min_clearance_m=min(tick.clearance_m for tick in self._ticks),
             duration_s=self._ticks[-1].stamp_ns / 1e9,
@@ -199,14 +198,14 @@ def fly(
     """Fly one scenario from start to end in this process.
 
     Args:
-        scenario: what to fly in.
-        seed: of every random stream; the same seed gives the same flight.
-        pilot: answers every delivered frame.
-        watch: called after each control tick.
-        guard: stands between pilot and autopilot; the default envelope if None.
+        scenario: scenario of the flight.
+        seed: seed of all random streams; the same seed gives the same flight.
+        pilot: pilot that answers every delivered frame.
+        watch: callback after each control tick.
+        guard: guard between pilot and autopilot; one with the default envelope if None.
 
     Returns:
-        The record, a row per control tick.
+        The record, one row per control tick.
     """
     guard = guard or Guard()
     state = GuardState()
@@ -216,9 +215,9 @@ def fly(
             if tick.observation is None:
                 state = guard.poll(tick.stamp_ns, state)
             else:
-                answer = pilot.command(tick.observation, tick.truth)
-                state = guard.admit(answer, tick.stamp_ns, state)
-            told = flight.obey(state.output)
+                command = pilot.command(tick.observation, tick.truth)
+                state = guard.admit(command, tick.stamp_ns, state)
+            applied = flight.apply_command(state.output)
             if watch is not None:
-                watch(told)
+                watch(applied)
         return flight.record()

@@ -1,4 +1,4 @@
-"""When things are due, in physics ticks: exact stamps at any camera rate."""
+"""Schedule of camera frames and guard polls in physics ticks, with exact stamps."""
 
 from liquid_control.types import NANOSECONDS
 
@@ -13,8 +13,9 @@ def stamp_of(tick: int) -> int:
 class Schedule:
     """Physics ticks of camera frames and of guard polls.
 
-    A frame is taken at the physics tick nearest to its due time: at a rate that does not divide
-    240 Hz, frames lie a tick nearer or farther apart, and their stamps say so.
+    A frame is taken at the physics tick nearest to its due time. At a camera rate that does not
+    divide 240 Hz, the interval between frames varies by one tick; the stamps are those of the
+    ticks.
     """
 
     def __init__(self, camera_hz: float, guard_period_s: float) -> None:

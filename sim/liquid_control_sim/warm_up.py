@@ -1,34 +1,34 @@
-"""Compiles what the simulator compiles ahead of the first flight, or finds it compiled."""
+"""Compilation of the simulator ahead of the first flight."""
 
 from collections.abc import Callable
 
-from liquid_control.config.scenario import Scenario
+from liquid_control.config import Scenario
 from liquid_control.types import HOVER
 from liquid_control_sim.dynamics.vectors import compiled as dynamics
-from liquid_control_sim.picture.streaks import compiled as picture
-from liquid_control_sim.render.kernels.jit import compiled as render
+from liquid_control_sim.picture.precipitation import compiled as picture
+from liquid_control_sim.render.kernels.kernel_types import compiled as render
 from liquid_control_sim.world import SimulatedWorld
 
-_EVERYTHING = {
+_SCENARIO = {
     "trail": {"length_m": 6.0},
     "forest": {"trees": 1},
     "light": {"shadow_hardness": 1.0},
     "rain": {"rate_mmph": 10.0},
     "camera": {"width": 16, "height": 16},
 }
-"""A small world in which every compiled function is called."""
+"""Scenario of a small world in which every compiled function is called."""
 
 
-def warm_up(tell: Callable[[str], None] | None = None) -> None:
-    """Step through a small world and take a picture of it, so that everything is compiled.
+def warm_up(report: Callable[[str], None] | None = None) -> None:
+    """Compile all functions of the simulator: step a small world and take a picture of it.
 
     Args:
-        tell: is called with one line before what takes long, and not at all where machine code is
-            kept from an earlier run.
+        report: called with one line before a compilation; not called if the cache contains the
+            machine code.
     """
-    if tell is not None and not all(room.is_kept for room in (dynamics, picture, render)):
-        tell("compiling the simulator, about 20 s, once")
-    world = SimulatedWorld(Scenario.model_validate(_EVERYTHING), 0)
+    if report is not None and not all(part.is_cached for part in (dynamics, picture, render)):
+        report("compiling the simulator, about 20 s, once")
+    world = SimulatedWorld(Scenario.model_validate(_SCENARIO), 0)
     try:
         world.step(HOVER)
         world.take_picture(0)

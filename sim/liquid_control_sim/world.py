@@ -1,20 +1,20 @@
-"""One seeded world: quadrotor, forest, wind, light and sensors around a PyBullet client."""
+"""Seeded world of one flight: quadrotor, forest, wind, light and sensors in a PyBullet client."""
 
 from collections import deque
 
 import numpy as np
-import pybullet
 
-from liquid_control.config.scenario import Backend, Scenario
+from liquid_control.config import Scenario
+from liquid_control.config.scenario import Backend
 from liquid_control.types import Command, Floats, ImuWindow, Pixels, VehicleState
-from liquid_control_sim.air.air import Air
+from liquid_control_sim.air.wind import Air
 from liquid_control_sim.dynamics.aviary import Aviary
 from liquid_control_sim.dynamics.faults import draw_faults
-from liquid_control_sim.dynamics.quadrotor import Quadrotor
+from liquid_control_sim.dynamics.quadrotor import Quadrotor, VehicleBase
 from liquid_control_sim.dynamics.vehicle import load_vehicle
-from liquid_control_sim.dynamics.vehicle_base import VehicleBase
 from liquid_control_sim.picture.forward_camera import Camera
 from liquid_control_sim.place.forest import generate_forest
+from liquid_control_sim.quiet_bullet import pybullet
 from liquid_control_sim.render.scene import Scene
 from liquid_control_sim.render.window import show_forest
 from liquid_control_sim.schedule import PHYSICS_HZ, stamp_of
@@ -24,12 +24,12 @@ from liquid_control_sim.tasks.start import draw_start
 
 
 class SimulatedWorld:
-    """The world that one flight takes place in; an `interfaces.World` for experts.
+    """World of one flight; implements `interfaces.World` for experts.
 
     Args:
-        scenario: what it is made of.
-        seed: of every random stream.
-        gui: show PyBullet's window.
+        scenario: scenario of the world.
+        seed: seed of all random streams.
+        gui: whether to show PyBullet's window.
     """
 
     def __init__(self, scenario: Scenario, seed: int, gui: bool = False) -> None:
@@ -54,9 +54,9 @@ class SimulatedWorld:
         self._imu = Imu(scenario.imu, seed)
         self._range = RangeSensor(scenario.range, seed, self.ground)
         self._samples: list[tuple[int, Floats, Floats]] = []
-        late = round(scenario.camera.latency_s * PHYSICS_HZ)
-        self._seen: deque[tuple[VehicleState, int, Floats]] = deque(maxlen=late + 1)
-        self._look()
+        latency = round(scenario.camera.latency_s * PHYSICS_HZ)
+        self._history: deque[tuple[VehicleState, int, Floats]] = deque(maxlen=latency + 1)
+        self._sample_state()
 
     def _build(self, start: tuple[Floats, float], seed: int) -> VehicleBase:
         scenario, vehicle = self.scenario, self.vehicle
@@ -72,13 +72,13 @@ class SimulatedWorld:
             pybullet.disconnect(self._client)
 
     def step(self, command: Command) -> None:
-        """Advance by one physics tick with a command in force."""
+        """Advance by one physics tick under a command."""
         self._quadrotor.step(command, self.wind, self._air.thrust_gain(self.truth.position))
         self.tick += 1
-        self._look()
+        self._sample_state()
 
     def take_imu(self) -> ImuWindow:
-        """Return the IMU samples since the last call; the first holds one, of the start."""
+        """Return the IMU samples since the last call; the first call returns one sample."""
         stamps, rates, forces = zip(*self._samples, strict=True) if self._samples else ((), (), ())
         self._samples = []
         return ImuWindow(
@@ -88,24 +88,24 @@ class SimulatedWorld:
         )
 
     def take_picture(self, index: int) -> Pixels:
-        """Return a frame, uint8 [H, W, 3] RGB, as old as `camera.latency_s`.
+        """Return a frame, uint8 [H, W, 3] RGB, of `camera.latency_s` before now.
 
-        A driver that stamps on arrival knows nothing of the latency, nor do the stamps here.
+        Stamps do not include the latency, like those of a driver that stamps on arrival.
 
         Args:
-            index: number of the frame in the flight, which picks its noise.
+            index: number of the frame in the flight, which determines its noise.
         """
-        state, tick, wind = self._seen[0]
+        state, tick, wind = self._history[0]
         return self._camera.capture(state, index, tick / PHYSICS_HZ, wind)
 
     def take_range(self, truth: VehicleState) -> float | None:
-        """Return the height that the range sensor reads, m, if there is a sensor and a reading."""
+        """Return the reading of the range sensor, m; None without a sensor or a reading."""
         return self._range.measure(truth)
 
-    def _look(self) -> None:
-        """Read the vehicle's state, the air around it and the IMU after a physics tick."""
+    def _sample_state(self) -> None:
+        """Sample state, wind and IMU after a physics tick."""
         self.truth: VehicleState = self._quadrotor.state
         self.wind: Floats = self._air.wind(self.tick, self.truth.position)
-        self._seen.append((self.truth, self.tick, self.wind))
+        self._history.append((self.truth, self.tick, self.wind))
         reading = self._imu.sample(self.truth.angular_velocity, self._quadrotor.specific_force)
         self._samples.append((stamp_of(self.tick), *reading))

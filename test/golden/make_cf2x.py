@@ -1,11 +1,11 @@
-"""Write cf2x_ctrl_aviary.npz: how gym-pybullet-drones flies its `cf2x` at given rotor speeds.
+"""Write cf2x_ctrl_aviary.npz: flights of `cf2x` in gym-pybullet-drones at given rotor speeds.
 
     python test/golden/make_cf2x.py
 
-Needs gym-pybullet-drones (written with its version 2.1.0, pybullet 3.2.7). It runs that
-package's `CtrlAviary` (CF2X, Physics.PYB, physics and control at 240 Hz, no GUI), sets the
-seeded rotor speeds of `manoeuvres` as actions, and keeps what its observation says after every
-step. Write it anew only when that package changes its physics.
+Requires gym-pybullet-drones (written with version 2.1.0, pybullet 3.2.7). The script runs its
+`CtrlAviary` (CF2X, Physics.PYB, physics and control at 240 Hz, no GUI) with the seeded rotor
+speeds of `manoeuvres` as actions and records the observation after every step. Rewrite the file
+only when that package changes its physics.
 """
 
 from pathlib import Path
@@ -21,18 +21,18 @@ PATH = Path(__file__).parent / "cf2x_ctrl_aviary.npz"
 STEPS = 480
 """Two seconds."""
 START = (0.3, -0.2, 20.0)
-"""m: high, so that nothing touches their ground."""
+"""m: high above the ground plane of that package."""
 HOVER_RPM = 14468.429
-"""Their `HOVER_RPM`, rounded."""
+"""`HOVER_RPM` of that package, rounded."""
 HOLD = 24
-"""Steps for which the speeds of a manoeuvre hold."""
+"""Number of steps with constant speeds in a manoeuvre."""
 
 
 def manoeuvres() -> Floats:
-    """Return rotor speeds, float64 [5, STEPS, 4], RPM, in their order of rotors.
+    """Return rotor speeds, float64 [5, STEPS, 4], RPM, in the rotor order of that package.
 
-    Hover; a climb; a slow spin; and two draws of differential thrust whose sums of impulses are
-    zero, so that the vehicle tips, comes back and moves on.
+    Hover, a climb, a slow spin, and two draws of differential thrust with a zero sum of impulses:
+    the vehicle tilts, tilts back and keeps moving.
     """
     rng = stream(27, "golden.cf2x")
     rpm = np.full((5, STEPS, 4), HOVER_RPM)
@@ -57,9 +57,9 @@ def fly(rpm: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         user_debug_gui=False,
     )
     aviary.reset(seed=0)
-    seen = np.array([aviary.step(speeds[np.newaxis])[0][0] for speeds in rpm])
+    rows = np.array([aviary.step(speeds[np.newaxis])[0][0] for speeds in rpm])
     aviary.close()
-    return seen[:, :3], seen[:, 3:7], seen[:, 10:13], seen[:, 13:16]
+    return rows[:, :3], rows[:, 3:7], rows[:, 10:13], rows[:, 13:16]
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""Write cfc19.npz, the golden sequence that every backend of the CfC is compared with.
+"""Write cfc19.npz: the reference sequence for all backends of the CfC.
 
     python test/golden/make_cfc19.py
 
-It holds the weights of an untrained 19-neuron CfC, 500 steps of inputs with irregular dt, and the
-states and gates that the NumPy reference computes from them in float64. Write it anew only when
-the cell's equations are changed on purpose.
+The file holds the weights of an untrained 19-neuron CfC, 500 steps of inputs with irregular dt,
+and the states and gates of the NumPy reference in float64. Rewrite it only when the equations of
+the cell change on purpose.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from liquid_control.seeding import stream
 PATH = Path(__file__).parent / "cfc19.npz"
 STEPS = 500
 LEVELS = 127
-"""Inputs are stored as int8 and mean x / 127, to keep the file small and exact."""
+"""Inputs are stored as int8 with the value x / 127, which is small and exact."""
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""Write deltas.npz: what TensorFlow makes of a picture under the published stress tests.
+"""Write deltas.npz: results of TensorFlow for an image under the published stress tests.
 
-Run once with TensorFlow 2.21 (`pip install tensorflow-cpu`), from the repository's root:
-`python test/golden/make_deltas.py`. The picture holds random colours, greys, black, white and
-fully saturated pixels.
+Run once with TensorFlow 2.21 (`pip install tensorflow-cpu`) from the root of the repository:
+`python test/golden/make_deltas.py`. The image holds random colours, greys, black, white and fully
+saturated pixels.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from liquid_control.perception.deltas import PUBLISHED
 
 
 def main() -> None:
-    """Write the picture and, by name and strength, TensorFlow's results."""
+    """Write the image and the results of TensorFlow by name and strength."""
     rng = np.random.default_rng(2023)
     image = rng.integers(0, 256, (27, 48, 3)).astype(np.uint8)
     image[0] = np.arange(48, dtype=np.uint8)[:, None] * 5
@@ -20,7 +20,7 @@ def main() -> None:
     image[1, 2:4] = [[255, 0, 0], [0, 7, 250]]
     changes = {
         "brightness": tf.image.adjust_brightness,
-        "darkness": lambda picture, delta: tf.image.adjust_brightness(picture, -delta),
+        "darkness": lambda image, delta: tf.image.adjust_brightness(image, -delta),
         "contrast": tf.image.adjust_contrast,
         "saturation": tf.image.adjust_saturation,
     }

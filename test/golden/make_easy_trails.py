@@ -1,10 +1,9 @@
-"""Write easy_trails.npz: forests up to difficulty 1, and what the expert answers in them.
+"""Write easy_trails.npz: forests up to difficulty 1 and commands of the expert in them.
 
     python test/golden/make_easy_trails.py
 
-Models that were trained on these forests are judged in them, so they must never change. The file
-was written before trails went beyond difficulty 1; write it anew only when easy forests are
-changed on purpose.
+Models that were trained in these forests are evaluated in them, so they must not change. Rewrite
+the file only when easy forests change on purpose.
 """
 
 from pathlib import Path
@@ -13,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control.config.scenario import Scenario, TrailSettings
+from liquid_control.config import Scenario, TrailSettings
 from liquid_control.frames import quaternion_from_euler
 from liquid_control.types import VehicleState
 from liquid_control_sim import Expert
@@ -25,10 +24,10 @@ CASES = ((0.0, 0), (0.3, 10001), (0.7, 5), (1.0, 7))
 
 
 def forest_arrays(forest: Forest) -> dict[str, NDArray[np.float64]]:
-    """Return all that a forest is made of, as arrays by name."""
+    """Return the data of a forest as arrays by name."""
     palette = forest.palette
     colours = (palette.trail, palette.trail_dark, palette.floor, palette.floor_dark)
-    more = (palette.floor_light, palette.litter, (palette.litter_share,), palette.leaves)
+    more = (palette.floor_light, palette.litter, (palette.litter_fraction,), palette.leaves)
     return {
         "headings": forest.trail.headings,
         "trunks": forest.trunks,
@@ -39,7 +38,7 @@ def forest_arrays(forest: Forest) -> dict[str, NDArray[np.float64]]:
 
 
 def poses(forest: Forest) -> NDArray[np.float64]:
-    """Return [60, 4], positions about the trail and headings, m and rad."""
+    """Return [60, 4]: positions near the trail, m, and headings, rad."""
     rng = np.random.default_rng(1)
     rows = []
     for along in range(60):
@@ -51,7 +50,7 @@ def poses(forest: Forest) -> NDArray[np.float64]:
 
 
 def expert_commands(forest: Forest, scenario: Scenario, at: NDArray[np.float64]) -> list[tuple]:
-    """Return what the expert answers, one pose after another."""
+    """Return the commands of the expert for a sequence of poses."""
     expert = Expert()
     expert.start(
         SimpleNamespace(
@@ -71,7 +70,7 @@ def expert_commands(forest: Forest, scenario: Scenario, at: NDArray[np.float64])
 
 
 def main() -> None:
-    """Draw the forests, ask the expert, write the file."""
+    """Generate the forests, compute the commands and write the file."""
     arrays = {}
     for difficulty, seed in CASES:
         scenario = Scenario(trail=TrailSettings(difficulty=difficulty))

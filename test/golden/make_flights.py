@@ -1,10 +1,10 @@
-"""Write flights.json: what seeded flights of the expert come to, to be flown again elsewhere.
+"""Write flights.json: reference results of seeded flights of the expert.
 
     python test/golden/make_flights.py
 
-Each flight is kept as the sha256 of its record, rounded to a millionth of its units, and as its
-position once a second, which says where it left its way when the hash differs. Write it anew only
-when flights are changed on purpose, and say so in the CHANGELOG.
+Each flight is stored as the sha256 of its record, rounded to a millionth of its units, and as its
+position once a second, which locates a deviation when the hash differs. Rewrite the file only when
+flights change on purpose, and state it in the CHANGELOG.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from liquid_control_sim.tasks.experts import Expert
 
 PATH = Path(__file__).parent / "flights.json"
 SMALL = {"camera.width": 16, "camera.height": 16}
-"""The expert looks at no picture."""
+"""The expert does not use images."""
 FLIGHTS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "calm": ("trail", 1, {"trail.length_m": 30.0}),
     "gusts": (
@@ -49,7 +49,7 @@ FIELDS = ("position", "quaternion", "velocity", "command", "wind", "progress_m",
 
 
 def digest(record: FlightRecord) -> str:
-    """Return the sha256 of stamps and rounded values; +0 and -0 are the same."""
+    """Return the sha256 of stamps and rounded values; +0 and -0 are equal."""
     total = hashlib.sha256(record.stamp_ns.astype("<i8").tobytes())
     for name in FIELDS:
         rounded = np.round(np.asarray(getattr(record, name)) * 1e6)
@@ -58,7 +58,7 @@ def digest(record: FlightRecord) -> str:
 
 
 def flown(name: str) -> dict[str, Any]:
-    """Fly one of `FLIGHTS` and return what is kept of it."""
+    """Fly one of `FLIGHTS` and return its stored form."""
     scenario, seed, changes = FLIGHTS[name]
     record = fly(load_scenario(scenario, SMALL | changes), seed, Expert())
     seconds = np.searchsorted(record.stamp_ns, np.arange(0, record.stamp_ns[-1] + 1, 10**9))
@@ -70,7 +70,7 @@ def flown(name: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Fly them all and write the file."""
+    """Fly all and write the file."""
     PATH.write_text(json.dumps({name: flown(name) for name in FLIGHTS}, indent=1) + "\n")
 
 

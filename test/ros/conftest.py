@@ -1,38 +1,47 @@
-"""Real nodes in real processes, each test in a ROS domain of its own."""
+"""Fixtures that run real nodes in processes, in ROS domains of their own."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from liquid_control.config import project_file
 from liquid_control.export import model_graphs
-from liquid_control.graph.processes import Process, clean_environment, free_domain, start
+from liquid_control.graph import GraphFlight, GraphPlan, fly_through_graph
+from liquid_control.graph.processes import (
+    Process,
+    free_domain,
+    node_command,
+    node_environment,
+    ros_variables,
+    start_process,
+    wait_for_end,
+)
 from liquid_control.liquid import auto_ncp, random_weights
 from liquid_control.perception.cnn import PerceptionCNN
 from liquid_control.policy import ModelSettings, save_model
+from liquid_control.stall_timer import StallTimer, cpu_time_s
 from liquid_control_sim.warm_up import warm_up
 
-TIMEOUT_S = 60.0
-"""For whatever must happen some time: the machine may be busy."""
+LIMIT_S = 30.0
+"""A wait fails without any progress for so long, by the rule of `stall_timer`."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled() -> None:
-    """Compile the simulator before nodes have to be there in time."""
+    """Compile the simulator once, so that not every node does it."""
     warm_up()
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory) -> Path:
-    """Return a small model with random weights: it steers, if nowhere in particular."""
+    """Return a small model with random weights; its commands are not zero."""
     settings = ModelSettings(name="random", wiring=auto_ncp(34, 19, 4).to_dict())
     weights = random_weights(settings.circuit, np.random.default_rng(0))
     arrays = {**weights.arrays(), **PerceptionCNN(seed=1).arrays()}
@@ -41,47 +50,93 @@ def model(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.fixture
-def domain(monkeypatch) -> Iterator[int]:
-    with free_domain() as number:
-        monkeypatch.setenv("ROS_DOMAIN_ID", str(number))
-        monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-        profiles = str(project_file("config/fastdds.xml"))
-        monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", profiles)
-        monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", profiles)
-        yield number
+SEED = 3
+PLAIN = ("time_limit_s=3",)
+HARD = (
+    "time_limit_s=3",
+    "camera.rate_hz=30",
+    "camera.drop_rate=0.4",
+    "wind.mean_mps=4",
+    "wind.gust_mps=6",
+)
+"""With seed 3 there are gaps between frames after which the guard hovers."""
+FLIGHTS: dict[str, dict[str, Any]] = {
+    "plain": {"overrides": PLAIN},
+    "hard": {"overrides": HARD},
+    "hard, composed": {"overrides": HARD, "composed": True},
+    "hard, PNG": {"overrides": HARD, "image": "png", "compression": "zstd"},
+}
 
 
-@pytest.fixture
-def launch(domain, tmp_path) -> Iterator[Callable[..., Process]]:
-    """Start nodes; those that still run at the end of the test are killed."""
-    started: list[Process] = []
+class Flown(NamedTuple):
+    """A flight through the graph with its progress events."""
 
-    def launch_node(
-        name: str, heard: bool = False, file: Path | None = None, **parameters: object
+    flight: GraphFlight
+    events: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def flown(model, tmp_path_factory) -> Callable[[str], Flown]:
+    """Return a function that flies one of `FLIGHTS` in lockstep, once a session."""
+    flights: dict[str, Flown] = {}
+
+    def fly_once(name: str) -> Flown:
+        if name not in flights:
+            events: list[dict[str, Any]] = []
+            folder = tmp_path_factory.mktemp("flight")
+            plan = GraphPlan("trail", SEED, model, folder, **FLIGHTS[name])
+            flights[name] = Flown(fly_through_graph(plan, events.append), events)
+        return flights[name]
+
+    return fly_once
+
+
+class Launcher:
+    """Starts nodes in a ROS domain; kills those that still run at the end.
+
+    Calling it starts `liquid_control.nodes.<name>`, or a module with dots in its name.
+    """
+
+    def __init__(self, domain: int, folder: Path) -> None:
+        self.processes: list[Process] = []
+        self._domain = domain
+        self._folder = folder
+
+    def __call__(
+        self,
+        name: str,
+        pipe_stdout: bool = False,
+        file: Path | None = None,
+        without: tuple[str, ...] = (),
+        wrapper: tuple[str, ...] = (),
+        **parameters: object,
     ) -> Process:
-        words = [sys.executable, "-m", f"liquid_control.nodes.{name}", "--ros-args"]
-        words += ["--params-file", str(file)] if file else []
-        for key, value in parameters.items():
-            words += ["-p", f"{key}:={json.dumps(value)}"]
-        environment = clean_environment({"PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
-        log = tmp_path / f"{name}-{len(started)}.log"
-        started.append(start(name, words, environment, log, heard))
-        return started[-1]
+        module = name if "." in name else f"liquid_control.nodes.{name}"
+        command = node_command(module, parameters, file)
+        environment = node_environment(self._domain)
+        for variable in without:
+            del environment[variable]
+        log = self._folder / f"{name}-{len(self.processes)}.log"
+        command = [command[0], *wrapper, *command[2 if wrapper else 1 :]]
+        self.processes.append(start_process(name, command, environment, log, pipe_stdout))
+        return self.processes[-1]
 
-    yield launch_node
-    for process in started:
-        if process.child.poll() is None:
-            process.child.kill()
-        process.child.wait()
-        if process.child.stdout:
-            process.child.stdout.close()
+    def cpu_time_s(self) -> float:
+        return cpu_time_s(process.child.pid for process in self.processes)
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.child.poll() is None:
+                process.child.kill()
+            process.child.wait()
+            if process.child.stdout:
+                process.child.stdout.close()
 
 
 class Probe:
-    """A node of the test's own: it publishes, listens and asks."""
+    """A node of the test: it publishes, subscribes and calls services."""
 
-    def __init__(self, domain: int) -> None:
+    def __init__(self, domain: int, work_s: Callable[[], float] = lambda: 0.0) -> None:
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
 
@@ -91,19 +146,21 @@ class Probe:
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
         self._publishers: dict[str, object] = {}
+        self._clients: dict[str, object] = {}
+        self._work_s = work_s
 
     def listen(self, topic: str, mode: str) -> list:
-        """Return a list that grows by what comes on a topic, each with the time it came at, s."""
+        """Return a list that grows by a topic's messages, as (time of arrival in s, message)."""
         from liquid_control.nodes.qos import CLASSES, profile
 
-        heard: list = []
+        received: list = []
         self.node.create_subscription(
             CLASSES[topic],
             topic,
-            lambda message: heard.append((time.time(), message)),
+            lambda message: received.append((time.time(), message)),
             profile(topic, mode),
         )
-        return heard
+        return received
 
     def advertise(self, topic: str, mode: str) -> None:
         from liquid_control.nodes.qos import CLASSES, profile
@@ -115,8 +172,8 @@ class Probe:
     def publish(self, topic: str, message: object) -> None:
         self._publishers[topic].publish(message)
 
-    def matched(self, *names: str) -> bool:
-        """Return whether every topic that the probe advertises is heard."""
+    def matched(self) -> bool:
+        """Return whether every topic that the probe advertises has a subscriber."""
         return all(p.get_subscription_count() > 0 for p in self._publishers.values())
 
     def spin(self, seconds: float) -> None:
@@ -124,23 +181,29 @@ class Probe:
         while (left := end - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left)
 
-    def until(self, condition: Callable[[], object], what: str, timeout_s: float = TIMEOUT_S):
-        end = time.monotonic() + timeout_s
+    def until(self, condition: Callable[[], object], description: str):
+        """Spin until a condition holds; return its value."""
+        timer = StallTimer(LIMIT_S, self._work_s)
         while not (result := condition()):
-            assert time.monotonic() < end, f"waited {timeout_s} s for {what}"
+            assert not timer.expired(), f"waited for {description}: no progress for {LIMIT_S:g} s"
             self._executor.spin_once(timeout_sec=0.02)
         return result
 
     def call(self, kind: type, service: str, request: object):
-        client = self.node.create_client(kind, service)
-        self.until(client.service_is_ready, service)
-        future = client.call_async(request)
-        self.until(future.done, f"an answer of {service}")
-        return future.result()
+        from liquid_control.nodes.service_calls import ServiceCalls
 
-    def events(self, heard: list, name: str) -> dict[str, int]:
-        """Return a node's counted events, as its newest diagnostics tell them."""
-        for _, message in reversed(heard):
+        if service not in self._clients:
+            self._clients[service] = self.node.create_client(kind, service)
+        client = self._clients[service]
+        self.until(client.service_is_ready, service)
+        calls, responses = ServiceCalls(), []
+        calls.send(service, client, request, responses.append)
+        self.until(lambda: calls.repeat_overdue() or responses, f"a response of {service}")
+        return responses[0]
+
+    def events(self, diagnostics: list, name: str) -> dict[str, int]:
+        """Return a node's counted events from its newest diagnostics."""
+        for _, message in reversed(diagnostics):
             if message.status[0].name == name:
                 return {pair.key: int(pair.value) for pair in message.status[0].values}
         return {}
@@ -151,17 +214,108 @@ class Probe:
         self.context.shutdown()
 
 
-@pytest.fixture
-def probe(domain) -> Iterator[Probe]:
-    probe = Probe(domain)
-    yield probe
-    probe.close()
+@contextmanager
+def ros_domain() -> Iterator[int]:
+    """Reserve a ROS domain, and set this process's environment to it."""
+    with free_domain() as number, pytest.MonkeyPatch.context() as patch:
+        for name, value in ros_variables(number).items():
+            patch.setenv(name, value)
+        yield number
 
 
-def ends(process: Process, timeout_s: float = TIMEOUT_S) -> int:
-    """Wait for a process to end by itself; return its status."""
+@contextmanager
+def running_nodes(domain: int, folder: Path) -> Iterator[Launcher]:
+    launcher = Launcher(domain, folder)
     try:
-        return process.child.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        process.child.send_signal(signal.SIGABRT)
-        raise
+        yield launcher
+    finally:
+        launcher.close()
+
+
+@contextmanager
+def running_probe(domain: int, launcher: Launcher) -> Iterator[Probe]:
+    probe = Probe(domain, launcher.cpu_time_s)
+    try:
+        yield probe
+    finally:
+        probe.close()
+
+
+@pytest.fixture
+def domain() -> Iterator[int]:
+    with ros_domain() as number:
+        yield number
+
+
+@pytest.fixture
+def launch(domain, tmp_path) -> Iterator[Launcher]:
+    with running_nodes(domain, tmp_path) as launcher:
+        yield launcher
+
+
+@pytest.fixture
+def probe(domain, launch) -> Iterator[Probe]:
+    with running_probe(domain, launch) as probe:
+        yield probe
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory) -> Iterator[tuple[Launcher, Probe]]:
+    """Return a launcher and a probe that all tests of a module share."""
+    folder = tmp_path_factory.mktemp("shared")
+    with (
+        ros_domain() as number,
+        running_nodes(number, folder) as launcher,
+        running_probe(number, launcher) as probe,
+    ):
+        yield launcher, probe
+
+
+def exit_status(process: Process) -> int:
+    """Wait for a process to end by itself; return its status."""
+    assert wait_for_end([process], LIMIT_S), f"{process.name}: no progress for {LIMIT_S:g} s"
+    return process.child.returncode
+
+
+def error_line(process: Process) -> str:
+    """Wait for a process to fail with status 2 and one line in its log; return the line."""
+    assert exit_status(process) == 2
+    lines = [line for line in process.log.read_text().splitlines() if "[ERROR]" in line]
+    assert len(lines) == 1
+    return lines[0]
+
+
+STARTS = """
+import importlib, json, sys
+from liquid_control.graph.processes import node_command
+from liquid_control.nodes.shutdown import run
+module = importlib.import_module(f"liquid_control.nodes.{sys.argv[1]}")
+module.main_of = lambda build: print("START", run(build), file=sys.stderr, flush=True)
+for parameters in json.loads(sys.argv[2]):
+    sys.argv = ["node", *node_command("", parameters)[3:]]
+    module.main()
+"""
+
+
+def failed_starts(node: str, parameters: list[dict[str, object]]) -> list[tuple[int, list[str]]]:
+    """Run a node with one set of parameters after another, in one process.
+
+    Args:
+        node: module in `liquid_control.nodes`.
+        parameters: the sets; with each the node must end by itself.
+
+    Returns:
+        Exit status and error lines of each run.
+    """
+    command = [sys.executable, "-c", STARTS, node, json.dumps(parameters)]
+    with ros_domain() as domain:
+        environment = node_environment(domain)
+        done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, check=True)
+    results, errors = [], []
+    for line in done.stderr.decode().splitlines():
+        if line.startswith("START "):
+            results.append((int(line.split()[1]), errors))
+            errors = []
+        elif "[ERROR]" in line:
+            errors.append(line)
+    return results

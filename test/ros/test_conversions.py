@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
-from liquid_control.config.scenario import CameraSettings
+from liquid_control.config import CameraSettings
 from liquid_control.errors import ObservationError
 from liquid_control.frames import quaternion_from_euler
 from liquid_control.nodes import conversions
@@ -65,7 +65,7 @@ def test_other_encodings_come_as_the_picture_that_they_show():
     compressed = CompressedImage(format="rgb8; png compressed bgr8", data=png.tobytes())
     np.testing.assert_array_equal(picture_from(compressed), image)
     compressed.data = png.tobytes()[:40]
-    with pytest.raises(ObservationError, match="ends in the middle"):
+    with pytest.raises(ObservationError, match="is truncated"):
         picture_from(compressed)
 
 

@@ -1,4 +1,4 @@
-"""The launch files under ROS's own launch, where that is installed."""
+"""The launch files, run by ROS's launch where it is installed."""
 
 import os
 import re
@@ -15,8 +15,9 @@ from lifecycle_msgs.srv import GetState
 from liquid_control import topics
 from liquid_control.bags import read_bag
 from liquid_control.config import project_file
-from liquid_control.graph.flight_graph import fly_through_graph
-from liquid_control.graph.processes import clean_environment
+from liquid_control.graph.processes import Process, clean_environment
+
+from .conftest import LIMIT_S, exit_status
 
 pytest.importorskip("launch_ros")
 
@@ -28,28 +29,27 @@ from launch import LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 source = PythonLaunchDescriptionSource(sys.argv[1])
-given = [tuple(word.split(":=", 1)) for word in sys.argv[2:]]
+arguments = [tuple(word.split(":=", 1)) for word in sys.argv[2:]]
 service = LaunchService(argv=sys.argv[2:])
 service.include_launch_description(
-    LaunchDescription([IncludeLaunchDescription(source, launch_arguments=given)])
+    LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments)])
 )
 sys.exit(service.run())
 """
-TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")
-def flight(model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("flight")
-    return fly_through_graph("trail", 3, ["time_limit_s=1.5"], model, folder)["bag"]
+def flight(flown):
+    return flown("plain").flight.bag
 
 
 class Launched:
-    """A launch file that runs, in a folder of its own, over nodes as an installation has them."""
+    """A launch file that runs in a folder of its own, with the nodes as they are installed."""
 
-    def __init__(self, folder: Path, file: str, *words: str) -> None:
+    def __init__(self, folder: Path, file: str, *arguments: str) -> None:
         self.folder = folder
-        self._log = (folder / "launch.log").open("w+")
+        self._path = folder / "launch.log"
+        self._log = self._path.open("w+")
         environment = clean_environment(
             {
                 "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
@@ -59,7 +59,7 @@ class Launched:
         )
         path = str(project_file(f"launch/{file}"))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", RUN, path, *words],
+            [sys.executable, "-c", RUN, path, *arguments],
             cwd=folder,
             env=environment,
             stdout=self._log,
@@ -67,15 +67,16 @@ class Launched:
             start_new_session=True,
         )
 
-    def ends(self) -> tuple[int, str]:
-        return self.process.wait(TIMEOUT_S), self.said()
+    def exit_status(self) -> tuple[int, str]:
+        """Wait for the end; return the status and the log."""
+        return exit_status(Process("launch", self.process, self._path)), self.log()
 
-    def said(self) -> str:
-        return (self.folder / "launch.log").read_text()
+    def log(self) -> str:
+        return self._path.read_text()
 
     def pid(self, name: str, number: int = 0) -> int | None:
-        """Return the process id of a node, of the first or of one started later."""
-        found = re.findall(rf"\[{name}-\d+\]: process started with pid \[(\d+)\]", self.said())
+        """Return the process id of a node: of its first process, or of a later one."""
+        found = re.findall(rf"\[{name}-\d+\]: process started with pid \[(\d+)\]", self.log())
         return int(found[number]) if len(found) > number else None
 
     def close(self) -> None:
@@ -86,7 +87,7 @@ class Launched:
 
 
 def _installed(prefix: Path) -> Path:
-    """Make the folders in which launch looks for our executables."""
+    """Create the folders in which launch looks for this package's executables."""
     index = prefix / "share/ament_index/resource_index/packages"
     programs = prefix / "lib/liquid_control"
     for folder in (index, programs):
@@ -108,8 +109,8 @@ PIPELINE = (topics.PERCEPTION, topics.CONTROLLER, topics.GUARD)
 def launched(domain, tmp_path):
     started: list[Launched] = []
 
-    def start(file: str, *words: str) -> Launched:
-        started.append(Launched(tmp_path, file, *words))
+    def start(file: str, *arguments: str) -> Launched:
+        started.append(Launched(tmp_path, file, *arguments))
         return started[-1]
 
     yield start
@@ -117,30 +118,30 @@ def launched(domain, tmp_path):
         one.close()
 
 
-def test_a_bag_is_replayed_to_its_end_and_the_launch_ends_well(launched, flight, model, tmp_path):
-    words = (f"bag:={flight}", f"model:={model}", f"record:={tmp_path}/again.mcap")
-    status, said = launched("replay.launch.py", *words).ends()
-    assert status == 0, said
+def test_a_bag_is_replayed_to_its_end_and_the_launch_succeeds(launched, flight, model, tmp_path):
+    arguments = (f"bag:={flight}", f"model:={model}", f"record:={tmp_path}/again.mcap")
+    status, log = launched("replay.launch.py", *arguments).exit_status()
+    assert status == 0, log
     flown, replayed = read_bag(flight).commands, read_bag(tmp_path / "again.mcap").commands
     np.testing.assert_array_equal(replayed.stamp_ns, flown.stamp_ns)
     np.testing.assert_array_equal(replayed.values, flown.values)
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("arguments", "reason"),
     [
         ((), "expected a bag, as bag:=flight.mcap"),
         (("bag:=nothing.mcap",), "nothing.mcap"),
         (("bag:=nothing.mcap", "rate:=fast"), "rate: expected a number"),
     ],
 )
-def test_a_replay_that_cannot_be_ends_the_launch_badly(launched, words, reason):
-    status, said = launched("replay.launch.py", *words).ends()
+def test_a_replay_that_cannot_start_fails_the_launch(launched, arguments, reason):
+    status, log = launched("replay.launch.py", *arguments).exit_status()
     assert status != 0
-    assert reason in said
+    assert reason in log
 
 
-def test_a_flight_starts_inactive_and_outlives_recorder_and_guard(
+def test_a_flight_starts_inactive_and_survives_the_death_of_recorder_and_guard(
     launched, probe, model, tmp_path
 ):
     flight = launched(
@@ -161,11 +162,11 @@ def test_a_flight_starts_inactive_and_outlives_recorder_and_guard(
     probe.spin(1.5)
     assert flight.process.poll() is None
     flight.process.send_signal(signal.SIGINT)
-    status, said = flight.ends()
-    assert status == 0, said
+    status, log = flight.exit_status()
+    assert status == 0, log
     assert first.read_bytes() == before
     assert (tmp_path / "flown-2.mcap").stat().st_size > 1000
-    deadline = time.monotonic() + TIMEOUT_S
+    deadline = time.monotonic() + LIMIT_S
     while any(Path(f"/proc/{flight.pid(name, n)}").exists() for name in PIPELINE for n in (0, 1)):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Perception and controller, composed, with a camera and an IMU that misbehave."""
+"""Perception and controller in one process, with a camera and an IMU that misbehave."""
 
 import math
 import time
@@ -11,13 +11,13 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from sensor_msgs.msg import CompressedImage
 
 from liquid_control import topics
-from liquid_control.config.scenario import CameraSettings
+from liquid_control.config import CameraSettings
 from liquid_control.nodes import conversions
 from liquid_control.nodes.qos import profile
 from liquid_control.policy import Policy, load_model
 from liquid_control.types import HOVER, ImuWindow, Observation
 
-from .conftest import ends
+from .conftest import exit_status
 
 pytestmark = pytest.mark.ros
 
@@ -27,26 +27,24 @@ REST = ((0.0, 0.0, 0.0), (0.0, 0.0, 9.81))
 
 
 class Sensors:
-    """A camera and an IMU on the wall clock; `picture` and `sample` may be replaced."""
+    """A camera and an IMU on the wall clock; a test may replace image, encoding and force."""
 
     def __init__(self, probe) -> None:
         self.probe = probe
         self.image = np.random.default_rng(0).integers(0, 256, (54, 96, 3), dtype=np.uint8)
         self.encoding = "rgb8"
         self.force = REST[1]
-        for topic in (topics.IMU, topics.IMAGE, topics.CAMERA_INFO):
-            probe.advertise(topic, MODE)
 
-    def sense(self, stamp_ns: int | None = None, imu_ns: int | None = None) -> int:
+    def publish(self, stamp_ns: int | None = None, imu_ns: int | None = None) -> int:
         """Publish IMU samples up to a stamp, then a frame with it; return the stamp."""
         now_ns = time.time_ns() if stamp_ns is None else stamp_ns
-        self.sense_imu(now_ns if imu_ns is None else imu_ns)
+        self.publish_imu(now_ns if imu_ns is None else imu_ns)
         image = conversions.image_message(self.image, now_ns)
         image.encoding = self.encoding
         self.probe.publish(topics.IMAGE, image)
         return now_ns
 
-    def sense_imu(self, until_ns: int | None = None) -> int:
+    def publish_imu(self, until_ns: int | None = None) -> int:
         """Publish IMU samples up to a stamp; return it."""
         until_ns = time.time_ns() if until_ns is None else until_ns
         for back in range(9, -1, -1):
@@ -55,9 +53,15 @@ class Sensors:
         return until_ns
 
 
-def test_compressed_pictures_give_the_features_of_what_they_show(probe, launch, model):
+def advertise(probe) -> None:
+    for topic in (topics.IMU, topics.IMAGE, topics.CAMERA_INFO):
+        probe.advertise(topic, MODE)
+
+
+def test_compressed_pictures_give_the_features_of_their_pixels(probe, launch, model):
+    advertise(probe)
     sensors = Sensors(probe)
-    heard = probe.listen(topics.FEATURES, MODE)
+    received = probe.listen(topics.FEATURES, MODE)
     compressed = probe.node.create_publisher(
         CompressedImage, topics.COMPRESSED, profile(topics.IMAGE, MODE)
     )
@@ -65,156 +69,197 @@ def test_compressed_pictures_give_the_features_of_what_they_show(probe, launch, 
     _, png = cv2.imencode(".png", sensors.image[:, :, ::-1])
     message = CompressedImage(format="rgb8; png compressed bgr8", data=png.tobytes())
 
-    def sense() -> bool:
-        stamp_ns = sensors.sense_imu()
+    def publish() -> bool:
+        stamp_ns = sensors.publish_imu()
         message.header.stamp = conversions.time_message(stamp_ns)
         compressed.publish(message)
         probe.spin(PERIOD_S)
-        return bool(heard)
+        return bool(received)
 
-    probe.until(sense, "features")
+    probe.until(publish, "features")
     observation = Observation(0, sensors.image, ImuWindow.empty())
     picture = Policy(load_model(model)).features(observation)[:28]
-    np.testing.assert_array_equal(conversions.features_from(heard[-1][1])[:28], picture)
+    np.testing.assert_array_equal(conversions.features_from(received[-1][1])[:28], picture)
+
+
+class Nodes:
+    """The shared pair of nodes with their commands, features and diagnostics."""
+
+    def __init__(self, probe) -> None:
+        self.probe = probe
+        advertise(probe)
+        self.commands = probe.listen(topics.POLICY_COMMAND, MODE)
+        self.features = probe.listen(topics.FEATURES, MODE)
+        self.diagnostics = probe.listen(topics.DIAGNOSTICS, MODE)
+        self._before: dict[str, dict[str, int]] = {}
+
+    def reset(self) -> None:
+        """Reset both nodes by deactivating and activating them, and clear their messages."""
+        for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
+            for name in (topics.PERCEPTION, topics.CONTROLLER):
+                change_state(self.probe, name, transition)
+        for messages in (self.commands, self.features, self.diagnostics):
+            messages.clear()
+        names = {topics.PERCEPTION, topics.CONTROLLER}
+        self.probe.until(
+            lambda: names <= {m.status[0].name for _, m in self.diagnostics}, "diagnostics"
+        )
+        self._before = {name: self.probe.events(self.diagnostics, name) for name in names}
+
+    def count(self, name: str, event: str) -> int:
+        """Wait until a node has counted an event since the reset; return the count."""
+
+        def since() -> int:
+            now = self.probe.events(self.diagnostics, name).get(event, 0)
+            return now - self._before[name].get(event, 0)
+
+        return self.probe.until(since, f"{event} of {name}")
+
+    def answer(self, stamp_ns: int):
+        def find():
+            found = [conversions.command_from(message) for _, message in self.commands]
+            return [command for command, answered_ns in found if answered_ns == stamp_ns]
+
+        return self.probe.until(find, f"an answer to {stamp_ns}")[0]
+
+    def features_of(self, stamp_ns: int):
+        def find():
+            stamped = ((conversions.stamp_of(m.header.stamp), m) for _, m in self.features)
+            return [message for stamp, message in stamped if stamp == stamp_ns]
+
+        return conversions.features_from(self.probe.until(find, f"features of {stamp_ns}")[0])
+
+
+def change_state(probe, name: str, transition: int) -> None:
+    request = ChangeState.Request(transition=Transition(id=transition))
+    assert probe.call(ChangeState, f"/{name}/change_state", request).success
+
+
+def state_of(probe, name: str) -> str:
+    return probe.call(GetState, f"/{name}/get_state", GetState.Request()).current_state.label
+
+
+@pytest.fixture(scope="module")
+def nodes(shared, model):
+    launch, probe = shared
+    nodes = Nodes(probe)
+    launch("policy_node", mode=MODE, model=str(model), autostart=True)
+    for name in (topics.PERCEPTION, topics.CONTROLLER):
+        probe.until(lambda name=name: state_of(probe, name) == "active", name)
+    probe.until(probe.matched, "perception")
+    return nodes
 
 
 @pytest.fixture
-def flown(probe, launch, model):
-    """Return sensors, the commands and the diagnostics of an active pair of nodes."""
-    sensors = Sensors(probe)
-    commands = probe.listen(topics.POLICY_COMMAND, MODE)
-    diagnostics = probe.listen(topics.DIAGNOSTICS, MODE)
-    launch("policy_node", mode=MODE, model=str(model), autostart=True)
-    probe.until(probe.matched, "perception")
-    probe.until(lambda: (sensors.sense() and probe.spin(PERIOD_S)) or commands, "a command")
-    return sensors, commands, diagnostics
+def active(nodes):
+    """Return sensors and the freshly activated nodes, which have answered a frame."""
+    nodes.reset()
+    sensors = Sensors(nodes.probe)
+    nodes.probe.until(
+        lambda: (sensors.publish() and nodes.probe.spin(PERIOD_S)) or nodes.commands, "a command"
+    )
+    return sensors, nodes
 
 
-def answer(probe, commands, stamp_ns):
-    def find():
-        found = [conversions.command_from(message) for _, message in commands]
-        return [command for command, answered_ns in found if answered_ns == stamp_ns]
-
-    return probe.until(find, f"an answer to {stamp_ns}")[0]
-
-
-def counted(probe, diagnostics, node: str, event: str) -> int:
-    return probe.until(lambda: probe.events(diagnostics, node).get(event, 0), f"{event} of {node}")
-
-
-def test_a_good_frame_is_answered_with_its_stamp(probe, flown):
-    sensors, commands, _ = flown
-    command = answer(probe, commands, sensors.sense())
+def test_a_good_frame_is_answered_with_its_stamp(active):
+    sensors, nodes = active
+    command = nodes.answer(sensors.publish())
     assert command != HOVER
     assert command.is_finite
 
 
-def test_an_unknown_encoding_brings_hover_and_is_counted(probe, flown):
-    sensors, commands, diagnostics = flown
+def test_an_unknown_encoding_is_answered_with_hover_and_counted(active):
+    sensors, nodes = active
     sensors.encoding = "8SC3"
-    assert answer(probe, commands, sensors.sense()) == HOVER
-    assert counted(probe, diagnostics, "perception_node", "image_refused") >= 1
-    assert counted(probe, diagnostics, "controller_node", "features_refused") >= 1
+    assert nodes.answer(sensors.publish()) == HOVER
+    assert nodes.count("perception_node", "image_refused") >= 1
+    assert nodes.count("controller_node", "features_refused") >= 1
     sensors.encoding = "rgb8"
-    assert answer(probe, commands, sensors.sense()) != HOVER
+    assert nodes.answer(sensors.publish()) != HOVER
 
 
-def features_of(probe, heard, stamp_ns):
-    def find():
-        return [m for _, m in heard if conversions.stamp_of(m.header.stamp) == stamp_ns]
-
-    return conversions.features_from(probe.until(find, f"features of {stamp_ns}")[0])
-
-
-def test_pictures_of_other_encodings_give_the_same_features(probe, flown):
-    sensors, _, _ = flown
-    heard = probe.listen(topics.FEATURES, MODE)
-    probe.until(lambda: (sensors.sense() and probe.spin(PERIOD_S)) or heard, "features")
-    before = features_of(probe, heard, sensors.sense())
+def test_pictures_of_other_encodings_give_the_same_features(active):
+    sensors, nodes = active
+    before = nodes.features_of(sensors.publish())
     sensors.image, sensors.encoding = sensors.image[:, :, ::-1], "bgr8"
-    np.testing.assert_array_equal(features_of(probe, heard, sensors.sense()), before)
+    np.testing.assert_array_equal(nodes.features_of(sensors.publish()), before)
 
 
-def test_a_wider_and_higher_camera_is_cut_to_the_view_once_its_own_is_known(probe, flown):
-    sensors, commands, diagnostics = flown
-    heard = probe.listen(topics.FEATURES, MODE)
-    probe.until(lambda: (sensors.sense() and probe.spin(PERIOD_S)) or heard, "features")
-    before = features_of(probe, heard, sensors.sense())
+def test_a_larger_and_wider_camera_is_cropped_once_its_calibration_is_known(active):
+    sensors, nodes = active
+    before = nodes.features_of(sensors.publish())
     large = np.zeros((80, 128, 3), np.uint8)
     large[13:67, 16:112] = sensors.image
     sensors.image = large
-    assert answer(probe, commands, sensors.sense()) == HOVER
-    assert counted(probe, diagnostics, "perception_node", "observation_refused") >= 1
+    assert nodes.answer(sensors.publish()) == HOVER
+    assert nodes.count("perception_node", "observation_refused") >= 1
     wide = CameraSettings(
         width=128, height=80, horizontal_fov_deg=2.0 * math.degrees(math.atan(128 / 96))
     )
-    probe.publish(topics.CAMERA_INFO, conversions.camera_info_message(wide, time.time_ns()))
-    probe.spin(0.3)
-    np.testing.assert_array_equal(features_of(probe, heard, sensors.sense()), before)
+    nodes.probe.publish(topics.CAMERA_INFO, conversions.camera_info_message(wide, time.time_ns()))
+    nodes.probe.spin(0.3)
+    np.testing.assert_array_equal(nodes.features_of(sensors.publish()), before)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_imu_samples_that_are_not_finite_bring_hover_and_are_counted(probe, flown, value):
-    sensors, commands, diagnostics = flown
+def test_imu_samples_that_are_not_finite_are_answered_with_hover_and_counted(active, value):
+    sensors, nodes = active
     sensors.force = (0.0, value, 9.81)
-    assert answer(probe, commands, sensors.sense()) == HOVER
-    assert counted(probe, diagnostics, "perception_node", "observation_refused") >= 1
+    assert nodes.answer(sensors.publish()) == HOVER
+    assert nodes.count("perception_node", "observation_refused") >= 1
 
 
-def test_a_camera_with_another_view_brings_hover_and_is_counted(probe, flown):
-    sensors, commands, diagnostics = flown
+def test_a_camera_with_another_view_is_answered_with_hover_and_counted(active):
+    sensors, nodes = active
     narrow = CameraSettings(width=96, height=54, horizontal_fov_deg=40.0)
     info = conversions.camera_info_message(narrow, time.time_ns())
-    probe.publish(topics.CAMERA_INFO, info)
-    probe.spin(0.3)
-    assert answer(probe, commands, sensors.sense()) == HOVER
-    assert counted(probe, diagnostics, "perception_node", "observation_refused") >= 1
+    nodes.probe.publish(topics.CAMERA_INFO, info)
+    nodes.probe.spin(0.3)
+    assert nodes.answer(sensors.publish()) == HOVER
+    assert nodes.count("perception_node", "observation_refused") >= 1
 
 
-def test_a_frame_that_goes_back_is_dropped_and_counted(probe, flown):
-    sensors, commands, diagnostics = flown
-    stamp_ns = sensors.sense()
-    answer(probe, commands, stamp_ns)
-    sensors.sense(stamp_ns - 30_000_000)
-    assert counted(probe, diagnostics, "perception_node", "frame_stamp_backwards") == 1
-    answers = [conversions.command_from(message)[1] for _, message in commands]
+def test_a_frame_with_an_earlier_stamp_is_dropped_and_counted(active):
+    sensors, nodes = active
+    stamp_ns = sensors.publish()
+    nodes.answer(stamp_ns)
+    sensors.publish(stamp_ns - 30_000_000)
+    assert nodes.count("perception_node", "frame_stamp_backwards") == 1
+    answers = [conversions.command_from(message)[1] for _, message in nodes.commands]
     assert stamp_ns - 30_000_000 not in answers
 
 
-def test_a_frame_that_jumps_ahead_of_the_imu_waits_and_then_starts_from_a_fresh_state(
-    probe, flown
-):
-    sensors, commands, diagnostics = flown
+def test_a_frame_that_jumps_ahead_of_the_imu_waits_and_then_starts_from_a_fresh_state(active):
+    sensors, nodes = active
     now_ns = time.time_ns()
-    far_ns = sensors.sense(now_ns + 3_600_000_000_000, imu_ns=now_ns)
-    answer(probe, commands, far_ns)
-    assert counted(probe, diagnostics, "perception_node", "imu_late") >= 1
-    assert counted(probe, diagnostics, "controller_node", "fresh_state") >= 1
+    far_ns = sensors.publish(now_ns + 3_600_000_000_000, imu_ns=now_ns)
+    nodes.answer(far_ns)
+    assert nodes.count("perception_node", "imu_late") >= 1
+    assert nodes.count("controller_node", "fresh_state") >= 1
 
 
-def test_a_camera_that_stops_is_an_error_until_it_comes_back(probe, flown):
-    sensors, _, diagnostics = flown
-    assert counted(probe, diagnostics, "perception_node", "camera_stopped") >= 1
+def test_a_camera_that_stops_is_an_error_until_it_continues(active):
+    sensors, nodes = active
+    assert nodes.count("perception_node", "camera_stopped") >= 1
 
     def level():
-        mine = [m for _, m in diagnostics if m.status[0].name == "perception_node"]
-        return (mine[-1].status[0].level, mine[-1].status[0].message) if mine else None
+        messages = [m for _, m in nodes.diagnostics if m.status[0].name == "perception_node"]
+        status = messages[-1].status[0] if messages else None
+        return (status.level, status.message) if status else None
 
-    probe.until(lambda: level() == (b"\x02", "the camera stopped"), "an error")
-    probe.until(
-        lambda: (sensors.sense() and probe.spin(PERIOD_S)) or level()[0] != b"\x02", "an end"
+    nodes.probe.until(lambda: level() == (b"\x02", "the camera stopped"), "an error")
+    nodes.probe.until(
+        lambda: (sensors.publish() and nodes.probe.spin(PERIOD_S)) or level()[0] != b"\x02",
+        "the end of the error",
     )
 
 
 def test_nodes_start_unconfigured_and_refuse_a_bad_model_with_one_line(probe, launch, tmp_path):
     process = launch("controller_node", mode=MODE, model=str(tmp_path / "nothing"))
-    service = "/controller_node/get_state"
-    state = probe.call(GetState, service, GetState.Request())
-    assert state.current_state.label == "unconfigured"
+    assert state_of(probe, "controller_node") == "unconfigured"
     change = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE))
     assert not probe.call(ChangeState, "/controller_node/change_state", change).success
-    state = probe.call(GetState, service, GetState.Request())
-    assert state.current_state.label == "unconfigured"
+    assert state_of(probe, "controller_node") == "unconfigured"
     lines = process.log.read_text().strip().splitlines()
     assert len(lines) == 1
     assert f"model folder {tmp_path / 'nothing'} does not exist" in lines[0]
@@ -230,16 +275,14 @@ def test_a_node_goes_through_its_lifecycle_and_back(probe, launch, model):
         (Transition.TRANSITION_CLEANUP, "unconfigured"),
         (Transition.TRANSITION_CONFIGURE, "inactive"),
     ):
-        change = ChangeState.Request(transition=Transition(id=transition))
-        assert probe.call(ChangeState, "/perception_node/change_state", change).success
-        state = probe.call(GetState, "/perception_node/get_state", GetState.Request())
-        assert state.current_state.label == label
+        change_state(probe, "perception_node", transition)
+        assert state_of(probe, "perception_node") == label
 
 
 @pytest.mark.parametrize("name", ["perception_node", "controller_node"])
 def test_with_autostart_a_bad_model_ends_the_process_with_status_2(launch, tmp_path, name):
     process = launch(name, mode=MODE, model=str(tmp_path / "nothing"), autostart=True)
-    assert ends(process) == 2
+    assert exit_status(process) == 2
     lines = process.log.read_text().strip().splitlines()
     assert len(lines) == 1
     assert f"model folder {tmp_path / 'nothing'} does not exist" in lines[0]

@@ -1,27 +1,33 @@
-"""The recorder among real nodes: what it files, what it tells, and who can read it."""
+"""The recorder in a real graph: messages, metadata and losses, and readers of its bags."""
 
 import json
 import signal
 import time
+from array import array
 from dataclasses import fields
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
+from geometry_msgs.msg import Twist
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
-from rclpy.qos import QoSProfile
+from nav_msgs.msg import Odometry
+from rcl_interfaces.msg import Parameter, ParameterEvent, ParameterValue
+from rcl_interfaces.srv import SetParameters
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.serialization import deserialize_message
+from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
+from sensor_msgs.msg import CompressedImage
 
 from liquid_control import topics
-from liquid_control.bags import BagWriter, Losses
-from liquid_control.bags.bag import open_bag
-from liquid_control.bags.writing import messages
-from liquid_control.bags.writing.messages import definition_of, type_hash
-from liquid_control.config.scenario import CameraSettings
-from liquid_control.graph.flight_graph import fly_through_graph
+from liquid_control.bags import BagWriter, Losses, open_bag
+from liquid_control.bags.writing import definition_of, messages, type_hash
+from liquid_control.config import CameraSettings
+from liquid_control.errors import OutputError
 from liquid_control.nodes import conversions
 from liquid_control.nodes.message_classes import (
     begins_with_stamp,
@@ -29,14 +35,14 @@ from liquid_control.nodes.message_classes import (
     name_of,
     type_definition,
 )
+from liquid_control.nodes.qos import CLASSES
 from liquid_control.provenance import model_fingerprint
 from liquid_control.types import Command, VehicleState
 
-from .conftest import ends
+from .conftest import PLAIN, SEED, exit_status
 
 pytestmark = pytest.mark.ros
 
-SHORT = ["time_limit_s=2"]
 STORE = get_typestore(Stores.ROS2_JAZZY)
 RANDOM = np.random.default_rng(5)
 PICTURE = RANDOM.integers(0, 256, (48, 64, 3), dtype=np.uint8)
@@ -44,7 +50,7 @@ STAMP_NS = 1_234_567_890_123_456_789
 
 
 def plain(value):
-    """Return a message as what every decoder agrees on: mappings, lists, numbers, strings."""
+    """Return a decoded message as mappings, lists, numbers and strings, for any decoder."""
     if isinstance(value, bytes) and len(value) == 1:
         return value[0]
     if isinstance(value, (str, bool, int, float, np.generic)):
@@ -59,13 +65,15 @@ def plain(value):
         return {name: plain(getattr(value, name)) for name in value.__slots__}
     if isinstance(value, (bytes, bytearray)):
         return list(value)
+    if isinstance(value, (array, np.ndarray)):
+        return value.tolist()
     return [plain(one) for one in value]
 
 
-def agree(path: Path) -> dict[str, int]:
-    """Check that three decoders see the same in every message; return messages by topic.
+def decoders_agree(path: Path) -> dict[str, int]:
+    """Check that three decoders agree on every message; return the number of messages by topic.
 
-    What rosbags writes of it again, which may differ in padding, rclpy reads alike too.
+    rclpy also reads the same from what rosbags serialises again, which may differ in padding.
     """
     counts: dict[str, int] = {}
     with path.open("rb") as file:
@@ -74,8 +82,7 @@ def agree(path: Path) -> dict[str, int]:
             there = plain(decoded)
             assert plain(STORE.deserialize_cdr(message.data, schema.name)) == there
             kind = message_class(schema.name)
-            ours = deserialize_message(message.data, kind)
-            assert plain(ours) == there
+            assert plain(deserialize_message(message.data, kind)) == there
             again = STORE.serialize_cdr(
                 STORE.deserialize_cdr(message.data, schema.name), schema.name
             )
@@ -89,12 +96,10 @@ def metadata(path: Path) -> dict[str, dict[str, str]]:
         return {record.name: record.metadata for record in make_reader(file).iter_metadata()}
 
 
-def test_a_flight_is_read_alike_by_mcap_rosbags_and_rclpy_and_tells_its_parameters(
-    model, tmp_path
-):
-    outcome = fly_through_graph("trail", 3, SHORT, model, tmp_path)
-    counts = agree(outcome["bag"])
-    frames = outcome["statistics"]["frames"]
+def test_a_flight_is_read_alike_by_mcap_rosbags_and_rclpy_and_has_its_parameters(model, flown):
+    flight = flown("plain").flight
+    counts = decoders_agree(flight.bag)
+    frames = flight.statistics["frames"]
     for topic in ("camera/image_raw", "camera/camera_info", "perception/features"):
         assert counts[f"/{topic}"] == frames, topic
     for topic in ("policy/cmd_vel", "policy/neurons"):
@@ -103,27 +108,24 @@ def test_a_flight_is_read_alike_by_mcap_rosbags_and_rclpy_and_tells_its_paramete
     assert counts["/imu/data"] > 2 * counts["/odom"]
     assert counts["/diagnostics"] > 0
 
-    told = metadata(outcome["bag"])
-    assert told["model"] == model_fingerprint(model)
-    assert told["liquid_control"]["mode"] == "lockstep"
-    assert set(told["liquid_control"]) == {"version", "revision", "mode", "utc"}
-    assert told["losses"] == {}
-    simulator = told["parameters/simulator_node"]
-    assert (simulator["scenario"], simulator["seed"]) == ("trail", "3")
-    assert json.loads(simulator["set"]) == SHORT
-    assert told["parameters/guard_node"]["timeout_s"] == "0.15"
+    records = metadata(flight.bag)
+    assert records["model"] == model_fingerprint(model)
+    assert records["liquid_control"]["mode"] == "lockstep"
+    assert set(records["liquid_control"]) == {"version", "revision", "mode", "utc"}
+    assert records["losses"] == {}
+    simulator = records["parameters/simulator_node"]
+    assert (simulator["scenario"], simulator["seed"]) == ("trail", str(SEED))
+    assert json.loads(simulator["set"]) == list(PLAIN)
+    assert records["parameters/guard_node"]["timeout_s"] == "0.15"
     for node in (topics.PERCEPTION, topics.CONTROLLER):
-        assert told[f"parameters/{node}"]["model"] == str(model.resolve())
-    assert told["parameters/recorder_node"]["image"] == "raw"
-    assert told["parameters/recorder_node"]["topics"] == "null"
+        assert records[f"parameters/{node}"]["model"] == str(model.resolve())
+    assert records["parameters/recorder_node"]["image"] == "raw"
+    assert records["parameters/recorder_node"]["topics"] == "null"
 
 
 @pytest.mark.slow
-def test_png_keeps_every_pixel_of_a_flight(model, tmp_path):
-    raw = fly_through_graph("trail", 3, SHORT, model, tmp_path / "raw")["bag"]
-    png = fly_through_graph(
-        "trail", 3, SHORT, model, tmp_path / "png", image="png", compression="zstd"
-    )["bag"]
+def test_png_keeps_every_pixel_of_a_flight(flown):
+    raw, png = flown("hard").flight.bag, flown("hard, PNG").flight.bag
     pictures = list(decoded(raw, "/camera/image_raw"))
     files = list(decoded(png, "/camera/image_raw/compressed"))
     assert len(files) == len(pictures) > 20
@@ -134,7 +136,7 @@ def test_png_keeps_every_pixel_of_a_flight(model, tmp_path):
         pixels = cv2.imdecode(np.frombuffer(file.data, np.uint8), cv2.IMREAD_COLOR)
         seen = np.frombuffer(picture.data, np.uint8).reshape(picture.height, picture.width, 3)
         np.testing.assert_array_equal(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), seen)
-    assert agree(png)["/camera/image_raw/compressed"] == len(files)
+    assert decoders_agree(png)["/camera/image_raw/compressed"] == len(files)
     commands = [[plain(m) for m in decoded(bag, "/cmd_vel")] for bag in (raw, png)]
     assert commands[0] == commands[1]
 
@@ -147,7 +149,7 @@ def decoded(path: Path, topic: str):
 
 
 def started(launch, probe, tmp_path, *advertised: str, **parameters):
-    """Start a recorder in real time; return it, once it hears us, with its bag's path."""
+    """Start a recorder in real time; return it and its bag's path once it is subscribed."""
     path = tmp_path / "flight.mcap"
     recorder = launch("recorder_node", path=str(path), mode="realtime", **parameters)
     for topic in advertised:
@@ -159,29 +161,26 @@ def started(launch, probe, tmp_path, *advertised: str, **parameters):
 
 def finished(recorder, path: Path) -> Path:
     recorder.child.send_signal(signal.SIGTERM)
-    assert ends(recorder) == 0, recorder.log.read_text()
+    assert exit_status(recorder) == 0, recorder.log.read_text()
     return path
 
 
-def test_pictures_that_cannot_be_compressed_stay_as_they_are(launch, probe, tmp_path):
+def test_pictures_that_cannot_be_compressed_are_recorded_raw(launch, probe, tmp_path):
     recorder, path = started(launch, probe, tmp_path, topics.IMAGE, image="png")
-    strange = conversions.image_message(PICTURE, STAMP_NS)
-    strange.encoding = "bayer_rggb8"
+    bayer = conversions.image_message(PICTURE, STAMP_NS)
+    bayer.encoding = "bayer_rggb8"
     probe.publish(topics.IMAGE, conversions.image_message(PICTURE, STAMP_NS))
-    probe.publish(topics.IMAGE, strange)
+    probe.publish(topics.IMAGE, bayer)
     probe.spin(0.5)
-    counts = agree(finished(recorder, path))
+    counts = decoders_agree(finished(recorder, path))
     assert counts["/camera/image_raw"] == counts["/camera/image_raw/compressed"] == 1
     (kept,) = decoded(path, "/camera/image_raw")
     assert kept.encoding == "bayer_rggb8"
     assert metadata(path)["losses"] == {"pictures_not_compressed": "1"}
 
 
-@pytest.mark.parametrize("image", ["raw", "compressed"])
-def test_what_a_driver_compressed_goes_straight_through(launch, probe, tmp_path, image):
-    from sensor_msgs.msg import CompressedImage
-
-    recorder, path = started(launch, probe, tmp_path, topics.IMU, image=image)
+def publish_compressed(probe) -> CompressedImage:
+    """Publish one picture as a camera driver that compresses does; return the message."""
     publisher = probe.node.create_publisher(
         CompressedImage, "camera/image_raw/compressed", QoSProfile(depth=5)
     )
@@ -190,93 +189,106 @@ def test_what_a_driver_compressed_goes_straight_through(launch, probe, tmp_path,
     probe.until(lambda: publisher.get_subscription_count() > 0, "the recorder")
     probe.spin(0.5)
     publisher.publish(message)
+    return message
+
+
+def test_with_compressed_pictures_the_drivers_files_are_recorded_unchanged(
+    launch, probe, tmp_path
+):
+    recorder, path = started(launch, probe, tmp_path, topics.IMU, image="compressed")
+    message = publish_compressed(probe)
     probe.spin(0.5)
     finished(recorder, path)
     (found,) = decoded(path, "/camera/image_raw/compressed")
     assert plain(found) == plain(message)
 
 
-def test_other_topics_are_recorded_by_name_with_the_type_that_is_found(launch, probe, tmp_path):
-    from rcl_interfaces.msg import ParameterEvent, ParameterValue
+class Recording(NamedTuple):
+    """A bag of one message of each kind, the published messages, and the recorder's log."""
 
+    path: Path
+    picture: CompressedImage
+    log: str
+
+
+@pytest.fixture(scope="module")
+def recording(shared, tmp_path_factory) -> Recording:
+    """Record other topics, profiles and types, and a parameter that changes, in one bag."""
+    launch, probe = shared
+    launch("guard_node", mode="realtime")
     recorder, path = started(
-        launch, probe, tmp_path, topics.IMU, topics=["/height", "/never"], compression="lz4"
+        launch,
+        probe,
+        tmp_path_factory.mktemp("recording"),
+        topics.IMU,
+        topics=["/height", "/never", "/imu/data"],
+        compression="lz4",
     )
-    publisher = probe.node.create_publisher(ParameterValue, "/height", QoSProfile(depth=5))
-    probe.until(lambda: publisher.get_subscription_count() > 0, "the recorder")
-    probe.spin(0.5)
-    publisher.publish(ParameterValue(type=3, double_value=2.5, string_array_value=["a", "bc"]))
-    probe.spin(0.5)
-    finished(recorder, path)
-    (found,) = decoded(path, "/height")
+    height = probe.node.create_publisher(ParameterValue, "/height", QoSProfile(depth=5))
+    odometry = probe.node.create_publisher(Odometry, topics.ODOM, qos_profile_sensor_data)
+    probe.node.create_publisher(Twist, topics.COMMAND, QoSProfile(depth=5))
+    for publisher in (height, odometry):
+        probe.until(lambda one=publisher: one.get_subscription_count() > 0, "the recorder")
+    picture = publish_compressed(probe)
+    height.publish(ParameterValue(type=3, double_value=2.5, string_array_value=["a", "bc"]))
+    probe.publish(topics.IMU, conversions.imu_message(np.zeros(3), np.ones(3), STAMP_NS))
+    value = ParameterValue(type=3, double_value=1.5)
+    request = SetParameters.Request(parameters=[Parameter(name="max_forward_mps", value=value)])
+    response = probe.call(SetParameters, "/guard_node/set_parameters", request)
+    assert response.results[0].successful
+    probe.spin(1.5)
+    odometry.publish(Odometry())
+    probe.spin(1.0)
+    return Recording(finished(recorder, path), picture, recorder.log.read_text())
+
+
+def test_raw_pictures_of_a_driver_that_compresses_are_recorded_unchanged(recording):
+    (found,) = decoded(recording.path, "/camera/image_raw/compressed")
+    assert plain(found) == plain(recording.picture)
+
+
+def test_other_topics_are_recorded_by_name_with_their_published_type(recording):
+    (found,) = decoded(recording.path, "/height")
     assert (found.double_value, found.string_array_value) == (2.5, ["a", "bc"])
     assert name_of(ParameterEvent) == "rcl_interfaces/msg/ParameterEvent"
 
 
-def test_a_topic_of_the_graph_asked_for_again_is_recorded_once(launch, probe, tmp_path):
-    recorder, path = started(launch, probe, tmp_path, topics.IMU, topics=["/imu/data"])
-    probe.publish(topics.IMU, conversions.imu_message(np.zeros(3), np.ones(3), STAMP_NS))
-    probe.spin(0.5)
-    assert recorded(finished(recorder, path))["/imu/data"] == 1
-    with path.open("rb") as file:
+def test_a_topic_of_the_graph_that_is_listed_again_is_recorded_once(recording):
+    assert recorded(recording.path)["/imu/data"] == 1
+    with recording.path.open("rb") as file:
         channels = make_reader(file).get_summary().channels.values()
     assert [channel.topic for channel in channels].count("/imu/data") == 1
 
 
-def test_who_promises_less_than_is_usual_is_heard_too(launch, probe, tmp_path):
+def test_a_best_effort_publisher_is_recorded_too(recording):
     """Odometry of MAVROS and of PX4 is best effort."""
-    from nav_msgs.msg import Odometry
-    from rclpy.qos import qos_profile_sensor_data
-
-    recorder, path = started(launch, probe, tmp_path, topics.IMU)
-    publisher = probe.node.create_publisher(Odometry, topics.ODOM, qos_profile_sensor_data)
-    probe.until(lambda: publisher.get_subscription_count() > 0, "the recorder")
-    probe.spin(1.5)
-    publisher.publish(Odometry())
-    probe.spin(0.5)
-    assert recorded(finished(recorder, path))["/odom"] == 1
+    assert recorded(recording.path)["/odom"] == 1
 
 
-def test_a_topic_of_another_type_is_told(launch, probe, tmp_path):
-    from geometry_msgs.msg import Twist
-
-    recorder, path = started(launch, probe, tmp_path, topics.IMU)
-    probe.node.create_publisher(Twist, topics.COMMAND, QoSProfile(depth=5))
-    probe.spin(2.5)
-    assert metadata(finished(recorder, path))["losses"] == {"topic_of_another_type": "1"}
+def test_a_topic_of_another_type_is_counted_as_a_loss(recording):
+    assert metadata(recording.path)["losses"] == {"topic_of_another_type": "1"}
     reason = "/cmd_vel: expected geometry_msgs/msg/TwistStamped, got geometry_msgs/msg/Twist"
-    assert reason in recorder.log.read_text()
+    assert reason in recording.log
 
 
-def test_parameters_that_change_in_flight_are_told(launch, probe, tmp_path):
-    from rcl_interfaces.msg import Parameter, ParameterValue
-    from rcl_interfaces.srv import SetParameters
-
-    launch("guard_node", mode="realtime")
-    recorder, path = started(launch, probe, tmp_path, topics.IMU)
-    value = ParameterValue(type=3, double_value=1.5)
-    request = SetParameters.Request(parameters=[Parameter(name="max_forward_mps", value=value)])
-    answer = probe.call(SetParameters, "/guard_node/set_parameters", request)
-    assert answer.results[0].successful
-    probe.spin(1.0)
-    told = metadata(finished(recorder, path))
-    assert told["parameters/guard_node"]["max_forward_mps"] in ("4.0", "1.5")
-    if told["parameters/guard_node"]["max_forward_mps"] == "4.0":
-        change = told["parameters_changed/1"]
+def test_parameters_that_change_in_flight_are_recorded(recording):
+    records = metadata(recording.path)
+    assert records["parameters/guard_node"]["max_forward_mps"] in ("4.0", "1.5")
+    if records["parameters/guard_node"]["max_forward_mps"] == "4.0":
+        change = records["parameters_changed/1"]
         assert (change["node"], change["max_forward_mps"]) == ("guard_node", "1.5")
         assert int(change["stamp_ns"]) > 0
 
 
-def test_what_the_middleware_loses_is_counted(launch, probe, tmp_path, monkeypatch):
+def test_messages_that_the_middleware_loses_are_counted(launch, tmp_path):
     """Without the profile for large pictures, Fast DDS's shared memory holds less than one."""
-    for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
-        monkeypatch.delenv(name)
+    profiles = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
     path = tmp_path / "flight.mcap"
-    recorder = launch("recorder_node", path=str(path))
-    load = launch("recording_load", heard=True, seconds=2.0)
+    recorder = launch("recorder_node", path=str(path), without=profiles)
+    load = launch("benchmarks.recording_load", pipe_stdout=True, without=profiles, seconds=2.0)
     assert json.loads(load.child.stdout.readline()) == {"seconds": 2.0}
     published = json.loads(load.child.stdout.readline())
-    assert ends(load) == 0
+    assert exit_status(load) == 0
     counts = recorded(finished(recorder, path))
     missing = sum(count - counts[f"/{topic}"] for topic, count in published.items())
     lost = int(metadata(path)["losses"].get("message_lost", 0))
@@ -292,8 +304,6 @@ def recorded(path: Path) -> dict[str, int]:
 
 
 def test_a_rosbag2_folder_is_recorded_for_a_name_without_suffix(launch, probe, tmp_path):
-    from rosbags.highlevel import AnyReader
-
     path = tmp_path / "flight"
     recorder = launch("recorder_node", path=str(path), mode="realtime", compression="zstd")
     probe.advertise(topics.COMMAND, "realtime")
@@ -309,8 +319,10 @@ def test_a_rosbag2_folder_is_recorded_for_a_name_without_suffix(launch, probe, t
         assert reader.deserialize(raw, connection.msgtype).twist.linear.x == 1.0
 
 
-def test_a_disk_that_refuses_ends_the_recorder_with_one_line(launch, probe, tmp_path):
-    """The bag's folder goes away while it is written: it cannot be put in its place."""
+def test_a_bag_that_cannot_be_moved_into_place_ends_the_recorder_with_one_line(
+    launch, probe, tmp_path
+):
+    """The bag's folder is removed while it is written."""
     home = tmp_path / "card"
     home.mkdir()
     recorder = launch("recorder_node", path=str(home / "flight.mcap"))
@@ -319,7 +331,7 @@ def test_a_disk_that_refuses_ends_the_recorder_with_one_line(launch, probe, tmp_
     (home / "flight.mcap.partial").unlink()
     home.rmdir()
     recorder.child.send_signal(signal.SIGTERM)
-    assert ends(recorder) == 2
+    assert exit_status(recorder) == 2
     errors = [line for line in recorder.log.read_text().splitlines() if "[ERROR]" in line]
     assert len(errors) == 1
     assert "flight.mcap: cannot be written (No such file or directory)" in errors[0]
@@ -327,27 +339,27 @@ def test_a_disk_that_refuses_ends_the_recorder_with_one_line(launch, probe, tmp_
 
 def test_a_recorder_that_is_killed_leaves_all_but_the_last_second(launch, probe, tmp_path):
     recorder, path = started(launch, probe, tmp_path, topics.COMMAND)
-    sent_s: list[float] = []
-    while not sent_s or sent_s[-1] < sent_s[0] + 2.0:
-        message = conversions.command_message(Command(float(len(sent_s))), STAMP_NS)
+    published_s: list[float] = []
+    while not published_s or published_s[-1] < published_s[0] + 2.0:
+        message = conversions.command_message(Command(float(len(published_s))), STAMP_NS)
         probe.publish(topics.COMMAND, message)
-        sent_s.append(time.monotonic())
+        published_s.append(time.monotonic())
         probe.spin(0.02)
     recorder.child.kill()
     killed_s = time.monotonic()
     recorder.child.wait()
-    safe = sum(one < killed_s - 1.0 for one in sent_s)
-    assert safe > 10
+    synced = sum(one < killed_s - 1.0 for one in published_s)
+    assert synced > 10
     assert not path.exists()
     bag = open_bag(path.with_name("flight.mcap.partial"))
     raw = bag.messages({"/cmd_vel"}, Losses())
     numbers = [bag.decode(one).twist.linear.x for one in raw]
     assert numbers == list(range(len(numbers)))
-    assert len(numbers) >= safe
+    assert len(numbers) >= synced
     assert bag.metadata["liquid_control"]["mode"] == "realtime"
 
 
-def ours_and_theirs():
+def cdr_and_messages():
     camera = CameraSettings()
     rate, force = RANDOM.standard_normal(3), RANDOM.standard_normal(3)
     quaternion = RANDOM.standard_normal(4)
@@ -378,20 +390,21 @@ def ours_and_theirs():
 
 
 @pytest.mark.parametrize(
-    ("cdr", "message"), list(ours_and_theirs()), ids=lambda m: type(m).__name__
+    ("cdr", "message"), list(cdr_and_messages()), ids=lambda m: type(m).__name__
 )
-def test_messages_made_without_ros_equal_the_nodes(tmp_path, cdr, message):
+def test_messages_serialised_without_ros_equal_the_nodes(tmp_path, cdr, message):
     kind = name_of(type(message))
     assert plain(deserialize_message(cdr, type(message))) == plain(message)
     with BagWriter(tmp_path / "one.mcap", {"x": kind}) as bag:
         bag.write("x", cdr, STAMP_NS)
-    assert agree(tmp_path / "one.mcap") == {"/x": 1}
+    assert decoders_agree(tmp_path / "one.mcap") == {"/x": 1}
 
 
-def test_topics_without_ros_are_the_graphs():
-    own = {topic: name_of(kind) for topic, kind in topics.TYPES.items()}
-    del own[topics.DIAGNOSTICS]
-    assert own == messages.FLIGHT_TOPICS
+def test_the_classes_of_the_graphs_topics_have_the_names_of_the_table():
+    names = {topic: name_of(kind) for topic, kind in CLASSES.items()}
+    assert names == topics.TYPES
+    del names[topics.DIAGNOSTICS]
+    assert names == messages.FLIGHT_TOPICS
 
 
 @pytest.mark.parametrize(
@@ -405,20 +418,18 @@ def test_topics_without_ros_are_the_graphs():
         "shape_msgs/msg/SolidPrimitive",
     ],
 )
-def test_a_definition_from_a_class_is_the_types(kind):
-    """The hash that ROS 2 knows a type by covers names, types, bounds and parts of all fields."""
+def test_a_definition_made_from_a_class_is_the_definition_of_the_type(kind):
+    """A type's hash covers names, types, bounds and parts of all fields."""
     text = type_definition(message_class(kind))
-    strange = text.replace("rcl_interfaces", "my_msgs").replace("sensor_msgs", "my_msgs")
+    renamed = text.replace("rcl_interfaces", "my_msgs").replace("sensor_msgs", "my_msgs")
     expected = definition_of(kind).replace("rcl_interfaces", "my_msgs")
     name = kind.split("/")[-1]
-    assert type_hash(f"my_msgs/msg/{name}", strange) == type_hash(
+    assert type_hash(f"my_msgs/msg/{name}", renamed) == type_hash(
         f"my_msgs/msg/{name}", expected.replace("sensor_msgs", "my_msgs")
     )
 
 
-def test_a_type_that_is_not_installed_is_named():
-    from liquid_control.errors import OutputError
-
+def test_a_type_that_is_not_installed_is_reported_with_its_package():
     with pytest.raises(OutputError, match="source the workspace that has px4_msgs"):
         message_class("px4_msgs/msg/VehicleOdometry")
     assert begins_with_stamp(message_class("sensor_msgs/msg/Imu"))

@@ -1,4 +1,4 @@
-"""Every disturbance by name changes what it is meant to change, and leaves the rest."""
+"""Every disturbance changes its own quantities and no others."""
 
 import hashlib
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.sim
 BASE = {"trail.length_m": 6.0, "forest.trees": 20, "camera.width": 48, "camera.height": 27}
 SECONDS = 4.0
 ALSO = {"blackout": {"camera.blackout_from_s": 1.0}}
-"""What has to be fixed to happen while the flight is watched."""
+"""Settings that move an event into the simulated time."""
 
 
 def flown(overrides):
@@ -32,7 +32,7 @@ def flown(overrides):
             digests["motion"].update(tick.truth.position.tobytes())
             digests["imu"].update(tick.imu.linear_acceleration.tobytes())
             digests["wind"].update(tick.wind.tobytes())
-            flight.obey(Command(1.0, 0.0, 0.0, 0.1))
+            flight.apply_command(Command(1.0, 0.0, 0.0, 0.1))
     return forest, {name: digest.hexdigest() for name, digest in digests.items()}
 
 
@@ -42,11 +42,11 @@ def undisturbed():
 
 
 @pytest.mark.parametrize("name", disturbance_names())
-def test_each_disturbance_changes_the_flight_and_leaves_the_forest(name, undisturbed):
+def test_each_disturbance_changes_the_flight_but_not_the_forest(name, undisturbed):
     forest, before = undisturbed
     assert disturbance_overrides(name, 0) == {}
-    told = disturbance_overrides(name, 5) | ALSO.get(name, {})
-    disturbed_forest, after = flown(told)
+    overrides = disturbance_overrides(name, 5) | ALSO.get(name, {})
+    disturbed_forest, after = flown(overrides)
     assert after != before
     assert np.array_equal(disturbed_forest.trunks, forest.trunks)
     group = disturbances()[name].group

@@ -37,7 +37,7 @@ def test_rows_equal_flights_in_this_process(tmp_path, capsys):
     assert "2 of 2" in capsys.readouterr().out
 
 
-def test_rows_tell_the_disturbance_and_the_flight_is_disturbed(tmp_path):
+def test_rows_name_the_disturbance_and_the_flight_is_disturbed(tmp_path):
     campaign = tmp_path / "campaign.yaml"
     campaign.write_text(
         "name: wind\n"
@@ -48,8 +48,8 @@ def test_rows_tell_the_disturbance_and_the_flight_is_disturbed(tmp_path):
     assert main([*words, "--disturb", "fog=2", "--out", str(tmp_path), "--jobs", "1"]) == 0
     document = json.loads((tmp_path / "results.json").read_text())
     assert document["config"]["disturb"] == {"fog": 2}
-    told = [(row["entry"], row["perturbation"], row["severity"]) for row in document["rows"]]
-    assert told == [("zero", "wind, fog", "0, 2"), ("wind 3", "wind, fog", "3, 2")]
+    labels = [(row["entry"], row["perturbation"], row["severity"]) for row in document["rows"]]
+    assert labels == [("zero", "wind, fog", "0, 2"), ("wind 3", "wind, fog", "3, 2")]
     zero, windy = document["rows"]
     calm = fly(load_scenario("trail", {"trail.length_m": 6, "forest.trees": 20}), 20000, Expert())
     assert zero["cross_track_rms_m"] == calm.result.cross_track_rms_m
@@ -76,7 +76,7 @@ def test_interrupted_it_leaves_neither_files_nor_processes(tmp_path, number, sta
 
 
 def _marked(mark):
-    """Return the processes that carry our mark in their environment."""
+    """Return the processes with a mark in their environment."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):

@@ -1,3 +1,5 @@
+"""Flights in one process: reproducibility, frames, end reasons, settings, backends."""
+
 import numpy as np
 import pytest
 
@@ -7,17 +9,22 @@ from liquid_control.types import Command
 from liquid_control_sim import Expert, Flight, fly
 
 pytestmark = pytest.mark.sim
-SHORT = {"trail.length_m": 6.0, "forest.trees": 30}
+SHORT = {
+    "trail.length_m": 6.0,
+    "forest.trees": 30,
+    "camera.width": 32,
+    "camera.height": 18,
+}
 
 
 def short(**overrides):
     return load_scenario("trail", {**SHORT, **overrides})
 
 
-class Still:
-    """A pilot that never moves."""
+class HoverPilot:
+    """A pilot that hovers."""
 
-    name = "still"
+    name = "hover"
 
     def start(self, world):
         pass
@@ -26,7 +33,7 @@ class Still:
         return Command()
 
 
-class Sideways(Still):
+class SidewaysPilot(HoverPilot):
     """A pilot that leaves the trail."""
 
     def command(self, observation, truth):
@@ -40,7 +47,7 @@ def fields(record):
     }
 
 
-def test_the_expert_completes_and_the_record_adds_up():
+def test_the_expert_completes_and_the_record_is_consistent():
     record = fly(short(), 3, Expert())
     assert record.result.reason == "completed"
     assert record.result.distance_m == 6.0
@@ -52,7 +59,7 @@ def test_the_expert_completes_and_the_record_adds_up():
     assert record.result.min_clearance_m == record.clearance_m.min()
 
 
-def test_the_same_seed_flies_the_same_flight_bit_for_bit():
+def test_the_same_seed_repeats_a_flight_bit_for_bit():
     windy = short(**{"wind.mean_mps": 4, "wind.gust_mps": 6, "camera.drop_rate": 0.3})
     first, second = fly(windy, 5, Expert()), fly(windy, 5, Expert())
     for name, values in fields(first).items():
@@ -61,20 +68,20 @@ def test_the_same_seed_flies_the_same_flight_bit_for_bit():
 
 
 @pytest.mark.parametrize(("rate_hz", "ticks"), [(10, {24}), (40, {6}), (20, {12}), (25, {9, 10})])
-def test_frames_come_at_the_cameras_rate_with_exact_stamps(rate_hz, ticks):
+def test_frames_have_the_camera_rate_and_exact_stamps(rate_hz, ticks):
     record = fly(short(**{"camera.rate_hz": rate_hz}), 3, Expert())
     stamps = record.stamp_ns[record.framed]
     assert set(np.round(np.diff(stamps) * 240e-9).astype(int)) == ticks
 
 
-def test_lost_frames_leave_gaps_and_the_first_is_never_lost():
+def test_frames_are_lost_at_the_drop_rate_except_the_first():
     record = fly(short(**{"camera.drop_rate": 0.5, "trail.length_m": 12.0}), 3, Expert())
     due = record.stamp_ns % 50_000_000 == 0
     assert record.framed[0]
     assert 0.3 < record.framed[due].mean() < 0.7
 
 
-def test_the_observations_imu_reaches_from_frame_to_frame():
+def test_imu_windows_are_contiguous_between_frames():
     windows = []
     with Flight(short(**{"camera.drop_rate": 0.5}), 3) as flight:
         for _ in range(80):
@@ -84,44 +91,44 @@ def test_the_observations_imu_reaches_from_frame_to_frame():
             if tick.observation is not None:
                 windows.append(tick.observation.imu)
                 assert tick.observation.imu.stamps_ns[-1] == tick.stamp_ns
-            flight.obey(Command(1.0))
+            flight.apply_command(Command(1.0))
     stamps = np.concatenate([window.stamps_ns for window in windows])
     assert np.array_equal(stamps, np.arange(len(stamps)) * 1_000_000_000 // 240)
 
 
-def test_a_resting_vehicle_is_stopped_by_the_guard_and_a_straying_one_leaves():
-    assert fly(short(), 3, Still()).result.reason == "guard_stop"
-    assert fly(short(**{"forest.trees": 0}), 3, Sideways()).result.reason == "left_trail"
+def test_hovering_is_a_guard_stop_and_flying_sideways_leaves_the_trail():
+    assert fly(short(), 3, HoverPilot()).result.reason == "guard_stop"
+    assert fly(short(**{"forest.trees": 0}), 3, SidewaysPilot()).result.reason == "left_trail"
 
 
-def test_a_trunk_in_the_way_is_a_collision():
+def test_hitting_a_trunk_is_a_collision():
     wide = short(**{"trail.lateral_limit_m": 20.0, "forest.trees": 400})
-    assert fly(wide, 3, Sideways()).result.reason == "collision"
+    assert fly(wide, 3, SidewaysPilot()).result.reason == "collision"
 
 
-def test_time_runs_out():
+def test_timeout():
     assert fly(short(time_limit_s=1.0), 3, Expert()).result.reason == "timeout"
 
 
-def test_a_late_camera_shows_what_was_and_changes_nothing_else():
-    still = {"camera.shot_noise": 0.0, "camera.rate_hz": 20.0}
-    prompt = pictures(short(**still))
-    late = pictures(short(**still, **{"camera.latency_s": 0.1}))
+def test_camera_latency_delays_the_images_only():
+    quiet = {"camera.shot_noise": 0.0, "camera.rate_hz": 20.0}
+    prompt = images_of(short(**quiet))
+    late = images_of(short(**quiet, **{"camera.latency_s": 0.1}))
     assert not np.array_equal(prompt[20], prompt[22])
     for index in range(2, 40):
         assert np.array_equal(late[index], prompt[index - 2]), index
     assert np.array_equal(late[0], prompt[0])
 
 
-def pictures(scenario):
-    """Return the first frames of a flight whose pilot looks at none of them."""
-    seen = []
+def images_of(scenario):
+    """Return the first images of a flight under a constant command."""
+    images = []
     with Flight(scenario, 3) as flight:
-        while len(seen) < 40 and (tick := flight.advance()) is not None:
+        while len(images) < 40 and (tick := flight.advance()) is not None:
             if tick.observation is not None:
-                seen.append(tick.observation.image)
-            flight.obey(Command(1.0, 0.0, 0.0, 0.2))
-    return seen
+                images.append(tick.observation.image)
+            flight.apply_command(Command(1.0, 0.0, 0.0, 0.2))
+    return images
 
 
 @pytest.mark.parametrize(
@@ -135,14 +142,14 @@ def pictures(scenario):
         {"wind.rotor_wash": 3.0},
     ],
 )
-def test_what_the_scenario_asks_for_reaches_the_flight(changes):
+def test_scenario_settings_affect_the_flight(changes):
     sound = fly(short(), 3, Expert())
     changed = fly(short(**changes), 3, Expert())
     assert changed.result.success
     assert not np.array_equal(changed.position, sound.position)
 
 
-def test_a_lee_changes_wind_but_not_its_own_absence():
+def test_lee_changes_the_wind_and_zero_lee_does_not():
     windy = {"wind.mean_mps": 4.0}
     open_field, wood = (
         fly(short(**windy, **{"wind.lee": lee}), 3, Expert()) for lee in (0.0, 1.0)
@@ -151,7 +158,7 @@ def test_a_lee_changes_wind_but_not_its_own_absence():
     assert not np.array_equal(open_field.wind[0], wood.wind[0])
 
 
-def test_the_other_backend_is_refused_in_one_line_where_it_is_missing():
+def test_a_missing_backend_is_refused():
     try:
         import gym_pybullet_drones  # noqa: F401
     except ImportError:
@@ -163,6 +170,6 @@ def test_the_other_backend_is_refused_in_one_line_where_it_is_missing():
         Flight(scenario, 3)
 
 
-def test_the_other_backend_flies_one_vehicle_only():
+def test_the_aviary_backend_accepts_cf2x_only():
     with pytest.raises(ConfigError, match="gym_pybullet_drones flies cf2x, got 'outdoor'"):
         short(**{"world.backend": "gym_pybullet_drones"})

@@ -1,4 +1,4 @@
-"""The same seed flies the same flight on every machine: as test/golden/flights.json says."""
+"""Seeded flights equal test/golden/flights.json on every machine."""
 
 import importlib.util
 import json
@@ -16,8 +16,10 @@ spec.loader.exec_module(make_flights)
 
 
 @pytest.mark.parametrize("name", make_flights.FLIGHTS)
-def test_a_seed_flies_the_golden_flight(name):
-    wanted, flown = json.loads(make_flights.PATH.read_text())[name], make_flights.flown(name)
-    assert flown["reason"] == wanted["reason"] == "completed"
-    assert np.array(flown["position_m"]) == pytest.approx(np.array(wanted["position_m"]), abs=2e-6)
-    assert flown["sha256"] == wanted["sha256"]
+def test_seeded_flights_equal_the_golden_file(name):
+    expected, flown = json.loads(make_flights.PATH.read_text())[name], make_flights.flown(name)
+    assert flown["reason"] == expected["reason"] == "completed"
+    assert np.array(flown["position_m"]) == pytest.approx(
+        np.array(expected["position_m"]), abs=2e-6
+    )
+    assert flown["sha256"] == expected["sha256"]

@@ -14,8 +14,7 @@ from liquid_control.bags.topics import load_rules, resolve
 from liquid_control.cli.main import main
 from liquid_control.command.motors import MotorScaling
 from liquid_control.config import load_scenario
-from liquid_control.perception.camera_view import CameraView
-from liquid_control.perception.picture_statistics import PictureDistribution
+from liquid_control.perception import CameraView, PictureDistribution
 from liquid_control.policy import Policy, PolicyPilot, load_model
 from liquid_control.training.bags.job import BagJob, piece_path, read_summary
 from liquid_control.training.bags.sources import bag_data
@@ -69,7 +68,7 @@ def test_rows_name_bags_that_hold_the_clean_and_the_pushed_commands(flown):
         {
             e.stamp_ns: e.command.values
             for e in events
-            if isinstance(e, CommandEvent) and e.speaker is s
+            if isinstance(e, CommandEvent) and e.source is s
         }
         for s in (CommandSource.POLICY, CommandSource.GUARD)
     )

@@ -1,4 +1,4 @@
-"""Compiling ahead says so once, and only where there is something to compile."""
+"""Compilation ahead of flights is reported once, and only if something is compiled."""
 
 import subprocess
 import sys
@@ -12,15 +12,15 @@ pytestmark = pytest.mark.sim
 WARM = "from liquid_control_sim.warm_up import warm_up; warm_up(print)"
 
 
-def test_nothing_is_said_where_machine_code_is_kept():
+def test_cached_machine_code_is_not_reported():
     warm_up()
-    said = []
-    warm_up(said.append)
-    assert said == []
+    lines = []
+    warm_up(lines.append)
+    assert lines == []
 
 
 @pytest.mark.slow
-def test_compiling_says_so_once(tmp_path, monkeypatch):
+def test_compilation_is_reported_once(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", ":".join(sys.path))
 
@@ -35,5 +35,5 @@ def test_compiling_says_so_once(tmp_path, monkeypatch):
     assert any(name.startswith("coverage.draw") for name in kept)
     assert any(name.startswith("shading.shade") for name in kept)
     assert any(name.startswith("autopilot.autopilot_step") for name in kept)
-    assert any(name.startswith("streaks.draw_streaks") for name in kept)
+    assert any(name.startswith("precipitation.draw_streaks") for name in kept)
     assert not any("compiling" in line for line in lines())

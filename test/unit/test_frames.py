@@ -62,8 +62,8 @@ FRD_FROM_FLU = np.diag([1.0, -1.0, -1.0])
 def test_an_attitude_told_in_ned_and_frd_is_the_same_attitude(roll, pitch, yaw):
     """Against products of matrices, with SciPy making the quaternion."""
     turned = frames.rotation_from_quaternion(frames.quaternion_from_euler(roll, pitch, yaw))
-    told = Rotation.from_matrix(NED_FROM_ENU @ turned @ FRD_FROM_FLU).as_quat()
-    got = frames.quaternion_from_ned_frd(told[[3, 0, 1, 2]])
+    ned_frd = Rotation.from_matrix(NED_FROM_ENU @ turned @ FRD_FROM_FLU).as_quat()
+    got = frames.quaternion_from_ned_frd(ned_frd[[3, 0, 1, 2]])
     assert frames.rotation_from_quaternion(got) == pytest.approx(turned, abs=1e-9)
     assert np.linalg.norm(got) == pytest.approx(1.0)
 

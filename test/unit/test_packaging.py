@@ -147,6 +147,7 @@ def test_locks_hold_what_setup_states(stated: dict[str, Any]) -> None:
         assert wanted(flying) <= names(f"{folder}flight.txt")
         assert wanted(extras["test"]) <= names(f"{folder}test.txt")
     assert wanted(extras["ros"]) <= names("ros.txt")
+    assert wanted(extras["docs"]) <= names("docs.txt")
     assert wanted(pybullet) == names("pybullet.txt")
     assert wanted(extras["gym"]) <= names("test.txt")
     assert wanted(extras["train"]) <= names("test.txt") | names("torch.txt")
@@ -166,6 +167,15 @@ def test_no_file_names_a_place_on_its_author_s_machine() -> None:
 
 @pytest.mark.unit
 def test_nothing_generated_is_tracked() -> None:
-    generated = ["*.pyc", "*.so", "*.egg-info/*", "build/*", "install/*", "log/*", "runs/*"]
+    generated = [
+        "*.pyc",
+        "*.so",
+        "*.egg-info/*",
+        "build/*",
+        "site/*",
+        "install/*",
+        "log/*",
+        "runs/*",
+    ]
     names = [str(path) for path in tracked()]
     assert [n for n in names if any(fnmatch.fnmatch(n, pattern) for pattern in generated)] == []

@@ -1,1 +1,1 @@
-"""What a message says, whoever sent it: pictures, readings, commands in our frames and units."""
+"""Decode recorded messages of ROS, MAVROS and PX4 into the frames and units of this package."""

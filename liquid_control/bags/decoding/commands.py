@@ -1,44 +1,45 @@
-"""Velocity commands of any source in the heading frame.
+"""Convert velocity commands of any message type to the heading frame.
 
-What is told in the map's axes or the body's needs the vehicle's attitude at that time, which the
-bag's odometry knows. The body's rates count as a whole: the yaw rate is their part about the
-vertical.
+A velocity in map, NED or body axes needs the attitude of the vehicle at that time, which comes
+from the odometry of the bag. Angular rates of the body are rotated as a vector: the yaw rate is
+their vertical component.
 """
 
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
 
 from liquid_control import frames, message_types, types
 from liquid_control.bags.bag import MessageSource
 from liquid_control.bags.decoding import px4
-from liquid_control.bags.decoding.mavros import position_target
 from liquid_control.bags.decoding.odometry import state_of, xyz
 from liquid_control.bags.events import CommandEvent, CommandSource
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.part import RawMessage
-from liquid_control.bags.topics import Source
-from liquid_control.bags.topics.roles import VelocityFrame
-from liquid_control.errors import ObservationError
+from liquid_control.bags.topics import Source, VelocityFrame
+from liquid_control.errors import BagError, ObservationError
 from liquid_control.types import Command, Floats
 
 ATTITUDES_KEPT = 2048
-OLD_NS = types.NANOSECONDS
-"""An attitude from longer before is not the command's."""
+MAX_ATTITUDE_AGE_NS = types.NANOSECONDS
+"""Largest age of an attitude relative to the stamp of a command."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A velocity as its recorder told it.
+class RecordedVelocity:
+    """A velocity in the frame of its message.
 
     Attributes:
-        frame: of both vectors.
+        frame: frame of both vectors.
         linear: float64 [3], m/s.
         angular: float64 [3], rad/s.
-        quaternion: the attitude, (x, y, z, w), where the message tells it too.
+        quaternion: attitude (x, y, z, w) if the message contains it.
     """
 
     frame: VelocityFrame
@@ -48,39 +49,41 @@ class Told:
 
     @property
     def needs_attitude(self) -> bool:
-        """Whether it takes an attitude from elsewhere to understand it."""
+        """Whether conversion to the heading frame needs an attitude from another message."""
         return self.frame is not VelocityFrame.HEADING and self.quaternion is None
 
 
-def told_by(bag: MessageSource, message: RawMessage, source: Source) -> Told:
-    """Read a command.
+def read_velocity(bag: MessageSource, message: RawMessage, source: Source) -> RecordedVelocity:
+    """Read the velocity of a command message.
 
     Raises:
         BagError: the bytes do not fit the type.
-        ObservationError: it is not finite, or no command of velocity.
+        ObservationError: the velocity is not finite, or the message does not command a velocity.
     """
-    told = _told(bag, message, source)
-    if not (np.isfinite(told.linear).all() and np.isfinite(told.angular).all()):
-        raise ObservationError(
-            f"expected a finite velocity, got {told.linear.tolist()}, {told.angular.tolist()}"
-        )
-    return told
+    velocity = _decode(bag, message, source)
+    if not (np.isfinite(velocity.linear).all() and np.isfinite(velocity.angular).all()):
+        received = f"{velocity.linear.tolist()}, {velocity.angular.tolist()}"
+        raise ObservationError(f"expected a finite velocity, got {received}")
+    return velocity
 
 
-def command_of(told: Told, quaternion: Floats | None) -> Command:
-    """Return a velocity in the heading frame.
+def command_of(velocity: RecordedVelocity, quaternion: Floats | None) -> Command:
+    """Convert a velocity to the heading frame.
 
     Args:
-        told: the velocity.
-        quaternion: the vehicle's attitude, (x, y, z, w); None where nothing is to be turned.
+        velocity: the recorded velocity.
+        quaternion: attitude of the vehicle, (x, y, z, w); None if the frame is already heading.
+
+    Raises:
+        ObservationError: the conversion needs an attitude and `quaternion` is None.
     """
-    linear, angular = told.linear, told.angular
-    if told.frame is not VelocityFrame.HEADING:
+    linear, angular = velocity.linear, velocity.angular
+    if velocity.frame is not VelocityFrame.HEADING:
         if quaternion is None:
-            raise ObservationError(f"a velocity in {told.frame.value} needs the attitude")
-        if told.frame is VelocityFrame.NED:
+            raise ObservationError(f"a velocity in {velocity.frame.value} needs the attitude")
+        if velocity.frame is VelocityFrame.NED:
             linear, angular = frames.enu_from_ned(linear), frames.enu_from_ned(angular)
-        elif told.frame is VelocityFrame.BODY:
+        elif velocity.frame is VelocityFrame.BODY:
             rotation = frames.rotation_from_quaternion(quaternion)
             linear, angular = rotation @ linear, rotation @ angular
         linear = frames.heading_from_world(linear, frames.heading_of(quaternion))
@@ -90,13 +93,13 @@ def command_of(told: Told, quaternion: Floats | None) -> Command:
 
 @dataclass
 class Attitudes:
-    """The vehicle's latest attitudes by stamp."""
+    """Latest attitudes of the vehicle by stamp."""
 
     _stamps: deque[int] = field(default_factory=lambda: deque(maxlen=ATTITUDES_KEPT))
     _quaternions: deque[Floats] = field(default_factory=lambda: deque(maxlen=ATTITUDES_KEPT))
 
     def add(self, stamp_ns: int, quaternion: Floats) -> None:
-        """Take one; if its stamp goes back, the ones before are of another time."""
+        """Add an attitude; a stamp that goes back clears all earlier ones."""
         if self._stamps and stamp_ns < self._stamps[-1]:
             self._stamps.clear()
             self._quaternions.clear()
@@ -104,114 +107,179 @@ class Attitudes:
         self._quaternions.append(quaternion)
 
     def reach(self, stamp_ns: int) -> bool:
-        """Return whether nothing newer can come for a stamp."""
+        """Return whether the newest attitude is at or after a stamp."""
         return bool(self._stamps) and self._stamps[-1] >= stamp_ns
 
     def at(self, stamp_ns: int) -> Floats | None:
-        """Return the newest attitude at or before a stamp; None if it is too old or missing."""
+        """Return the newest attitude at or before a stamp; None if missing or too old."""
         index = bisect_right(self._stamps, stamp_ns) - 1
-        if index < 0 or stamp_ns - self._stamps[index] > OLD_NS:
+        if index < 0 or stamp_ns - self._stamps[index] > MAX_ATTITUDE_AGE_NS:
             return None
         return self._quaternions[index]
 
 
-def _told(bag: MessageSource, message: RawMessage, source: Source) -> Told:
+def _decode(bag: MessageSource, message: RawMessage, source: Source) -> RecordedVelocity:
     kind = message.type
     if kind == message_types.TRAJECTORY_SETPOINT:
-        asked = px4.setpoint(px4.fields_of(bag, message))
-        return Told(VelocityFrame.NED, asked.linear, np.array([0.0, 0.0, asked.yaw_rate]))
+        setpoint = px4.setpoint(px4.fields_of(bag, message))
+        rates = np.array([0.0, 0.0, setpoint.yaw_rate])
+        return RecordedVelocity(VelocityFrame.NED, setpoint.linear, rates)
     if kind in (message_types.VEHICLE_ODOMETRY, message_types.VEHICLE_LOCAL_POSITION):
         return _measured(bag, message)
     if kind == message_types.POSITION_TARGET:
         frame, linear, yaw_rate = position_target(bag, message)
-        return Told(frame, linear, np.array([0.0, 0.0, yaw_rate]))
+        return RecordedVelocity(frame, linear, np.array([0.0, 0.0, yaw_rate]))
     content = bag.decode(message)
     if kind == message_types.ODOMETRY:
         twist = content.twist.twist
         attitude = state_of(bag, message).quaternion
-        return Told(source.frame, xyz(twist.linear), xyz(twist.angular), attitude)
+        return RecordedVelocity(source.frame, xyz(twist.linear), xyz(twist.angular), attitude)
     twist = content.twist if kind == message_types.TWIST_STAMPED else content
-    return Told(source.frame, xyz(twist.linear), xyz(twist.angular))
+    return RecordedVelocity(source.frame, xyz(twist.linear), xyz(twist.angular))
 
 
-def _measured(bag: MessageSource, message: RawMessage) -> Told:
-    """Return a measured velocity; the angular one is turned from the body's axes."""
+def _measured(bag: MessageSource, message: RawMessage) -> RecordedVelocity:
+    """Return a measured velocity; the angular part is rotated from body to map axes."""
     state: Any = state_of(bag, message)
     rates = frames.rotation_from_quaternion(state.quaternion) @ state.angular_velocity
-    return Told(VelocityFrame.MAP, state.velocity, rates, state.quaternion)
+    return RecordedVelocity(VelocityFrame.MAP, state.velocity, rates, state.quaternion)
 
 
 ATTITUDE_TIMEOUT_NS = 200_000_000
-"""Of log time that a command waits for the odometry of its stamp."""
+"""Log time for which a command waits for odometry at its stamp."""
 
 
 class HeadingFrameTransform:
-    """Commands, of which some wait for the attitude that turns them into the heading frame.
+    """Converts commands to the heading frame; some wait for the attitude at their stamp.
 
     Attributes:
-        attitudes: the vehicle's, to be added to.
+        attitudes: attitudes of the vehicle; the caller adds to them.
     """
 
     def __init__(self, has_odometry: bool, losses: Losses) -> None:
         self.attitudes = Attitudes()
         self._has_odometry = has_odometry
         self._losses = losses
-        self._waiting: deque[tuple[CommandSource, Told, int, int]] = deque()
+        self._waiting: deque[tuple[CommandSource, RecordedVelocity, int, int]] = deque()
 
     def add(
-        self, speaker: CommandSource, told: Told, stamp_ns: int, log_ns: int
+        self, source: CommandSource, velocity: RecordedVelocity, stamp_ns: int, log_ns: int
     ) -> list[CommandEvent]:
-        """Take a command; return it if nothing lacks, with what waited before it."""
-        if not told.needs_attitude:
-            return self._said(speaker, told, told.quaternion, stamp_ns, log_ns)
+        """Add a command; return all commands that are complete."""
+        if not velocity.needs_attitude:
+            return self._event(source, velocity, velocity.quaternion, stamp_ns, log_ns)
         if not self._has_odometry:
-            self._lose(told, "the bag has no odometry")
+            self._lose(velocity, "the bag has no odometry")
             return []
-        self._waiting.append((speaker, told, stamp_ns, log_ns))
-        return self.heard(log_ns)
+        self._waiting.append((source, velocity, stamp_ns, log_ns))
+        return self.advance(log_ns)
 
-    def heard(self, log_ns: int) -> list[CommandEvent]:
-        """Return the commands whose attitude is known, or for which it was waited too long."""
-        turned: list[CommandEvent] = []
+    def advance(self, log_ns: int) -> list[CommandEvent]:
+        """Advance log time; return the commands with a known attitude or an expired wait."""
+        events: list[CommandEvent] = []
         while self._waiting:
-            _, _, stamp_ns, filed_ns = self._waiting[0]
-            if not self.attitudes.reach(stamp_ns) and log_ns - filed_ns <= ATTITUDE_TIMEOUT_NS:
+            _, _, stamp_ns, command_log_ns = self._waiting[0]
+            waited_ns = log_ns - command_log_ns
+            if not self.attitudes.reach(stamp_ns) and waited_ns <= ATTITUDE_TIMEOUT_NS:
                 break
-            turned += self._turn(*self._waiting.popleft())
-        return turned
+            events += self._transform(*self._waiting.popleft())
+        return events
 
     def finish(self) -> list[CommandEvent]:
-        """Return what still waits."""
-        turned: list[CommandEvent] = []
+        """Return the commands that still wait."""
+        events: list[CommandEvent] = []
         while self._waiting:
-            turned += self._turn(*self._waiting.popleft())
-        return turned
+            events += self._transform(*self._waiting.popleft())
+        return events
 
-    def _turn(
-        self, speaker: CommandSource, told: Told, stamp_ns: int, log_ns: int
+    def _transform(
+        self, source: CommandSource, velocity: RecordedVelocity, stamp_ns: int, log_ns: int
     ) -> list[CommandEvent]:
         quaternion = self.attitudes.at(stamp_ns)
         if quaternion is None:
-            self._lose(told, f"no odometry within a second before {stamp_ns} ns")
+            self._lose(velocity, f"no odometry within a second before {stamp_ns} ns")
             return []
-        return self._said(speaker, told, quaternion, stamp_ns, log_ns)
+        return self._event(source, velocity, quaternion, stamp_ns, log_ns)
 
-    def _said(
+    def _event(
         self,
-        speaker: CommandSource,
-        told: Told,
+        source: CommandSource,
+        velocity: RecordedVelocity,
         attitude: Floats | None,
         stamp_ns: int,
         log_ns: int,
     ) -> list[CommandEvent]:
         with np.errstate(over="ignore", invalid="ignore"):
-            command = command_of(told, attitude)
+            command = command_of(velocity, attitude)
         if command.is_finite:
-            return [CommandEvent(speaker, command, stamp_ns, log_ns)]
+            return [CommandEvent(source, command, stamp_ns, log_ns)]
         self._losses.count(Loss.BAD_VALUE, f"expected a finite velocity, got {command.values}")
         return []
 
-    def _lose(self, told: Told, reason: str) -> None:
+    def _lose(self, velocity: RecordedVelocity, reason: str) -> None:
         self._losses.count(
-            Loss.NO_HEADING, f"a velocity in {told.frame.value} takes an attitude; {reason}"
+            Loss.NO_HEADING, f"a velocity in {velocity.frame.value} needs an attitude; {reason}"
         )
+
+
+IGNORE_VELOCITY = 8 | 16 | 32
+IGNORE_YAW_RATE = 2048
+HEADING_FRAMES = (8, 9)
+"""`coordinate_frame` BODY_NED and BODY_OFFSET_NED: MAVLink's names for the heading frame."""
+
+POSITION_TARGET_DEFINITION = """
+std_msgs/Header header
+uint8 coordinate_frame
+uint16 type_mask
+geometry_msgs/Point position
+geometry_msgs/Vector3 velocity
+geometry_msgs/Vector3 acceleration_or_force
+float32 yaw
+float32 yaw_rate
+"""
+
+
+def position_target(
+    bag: MessageSource, message: RawMessage
+) -> tuple[VelocityFrame, Floats, float]:
+    """Decode a MAVROS set-point, also if the bag does not define its type.
+
+    MAVROS uses ENU where MAVLink has NED, and FLU where MAVLink has body axes. A yaw rate that
+    the type mask ignores is 0.
+
+    Returns:
+        frame, velocity float64 [3] in m/s, and yaw rate in rad/s.
+
+    Raises:
+        BagError: the bytes do not fit the type.
+        ObservationError: the type mask ignores the velocity.
+    """
+    content = _position_target_content(bag, message)
+    if content.type_mask & IGNORE_VELOCITY:
+        raise ObservationError(
+            f"expected a set-point of velocity, got one without, type_mask {content.type_mask}"
+        )
+    in_body = content.coordinate_frame in HEADING_FRAMES
+    ignored = content.type_mask & IGNORE_YAW_RATE
+    return (
+        VelocityFrame.HEADING if in_body else VelocityFrame.MAP,
+        xyz(content.velocity).astype(np.float64),
+        0.0 if ignored else float(content.yaw_rate),
+    )
+
+
+def _position_target_content(bag: MessageSource, message: RawMessage) -> Any:
+    info = bag.topics.get(message.topic)
+    if info is not None and info.definition:
+        return bag.decode(message)
+    try:
+        return _mavros_types().deserialize_cdr(message.data, message.type)
+    except Exception as error:  # rosbags raises arbitrary exceptions on damaged bytes
+        raise BagError(f"{message.topic}: expected {message.type} ({error})") from error
+
+
+@lru_cache(maxsize=1)
+def _mavros_types() -> Typestore:
+    store = get_typestore(Stores.ROS2_JAZZY)
+    store.register(get_types_from_msg(POSITION_TARGET_DEFINITION, message_types.POSITION_TARGET))
+    return store

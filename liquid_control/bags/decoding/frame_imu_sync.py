@@ -1,4 +1,4 @@
-"""Frames with their IMU windows, as in flight, but from a bag: without haste, and without end."""
+"""Match recorded frames with their IMU windows, as in flight but without its real-time limits."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -9,21 +9,21 @@ from liquid_control.perception.sensor_sync import RESTART_NS, SensorSync, Vector
 from liquid_control.types import Pixels
 
 SILENCE_NS = 500_000_000
-"""Of log time without an IMU sample, after which a frame waits no longer."""
+"""Log time without an IMU sample after which a frame stops waiting."""
 HELD_BYTES = 64 << 20
-"""Of pictures that wait; an IMU whose clock is behind would make them wait for ever."""
+"""Limit for waiting pictures; an IMU whose clock lags would make them wait indefinitely."""
 
 
 @dataclass
 class FrameImuSync:
-    """Puts frames and samples together through `SensorSync`, one frame at a time.
+    """Matches frames and IMU samples through `SensorSync`, one frame at a time.
 
-    In flight a frame that waits for the IMU is given up when others press from behind. A bag has
-    time: a frame waits until the IMU has reached it, was silent, or began anew.
+    In flight, `SensorSync` drops a waiting frame if too many frames follow. Here a frame waits
+    until the IMU stream reaches its stamp, is silent for `SILENCE_NS`, or restarts.
 
     Attributes:
         has_imu: whether there is an IMU to wait for.
-        losses: takes what was dropped.
+        losses: counts dropped frames and samples.
     """
 
     has_imu: bool
@@ -31,74 +31,74 @@ class FrameImuSync:
     _sync: SensorSync = field(default_factory=SensorSync)
     _waiting: deque[tuple[int, Pixels, int]] = field(default_factory=deque)
     _held_bytes: int = 0
-    _paired_log_ns: int = 0
+    _frame_log_ns: int = 0
     _imu_log_ns: int | None = None
 
     def add_sample(
         self, stamp_ns: int, rate: Vector, force: Vector, log_ns: int
     ) -> list[FrameEvent]:
-        """Take an IMU sample; return the frames that it makes complete."""
-        again = self._restarts(self._sync.imu_ns, stamp_ns, "IMU sample")
-        released = self.finish() if again else []
+        """Add an IMU sample; return the frames that it completes."""
+        restarted = self._restarts(self._sync.imu_ns, stamp_ns, "IMU sample")
+        released = self.finish() if restarted else []
         self._imu_log_ns = log_ns
         self._sync.add_sample(stamp_ns, rate, force)
         return released + self._complete()
 
     def reach(self, stamp_ns: int, log_ns: int) -> list[FrameEvent]:
-        """Take the word of the recorder that no sample up to a stamp is still to come."""
+        """Mark the IMU stream as complete up to a stamp."""
         self._imu_log_ns = log_ns
         self._sync.reach(stamp_ns)
         return self._complete()
 
     def add_frame(self, stamp_ns: int, image: Pixels, log_ns: int) -> list[FrameEvent]:
-        """Take a frame; return what is complete."""
+        """Add a frame; return the complete frames."""
         self._waiting.append((stamp_ns, image, log_ns))
         self._held_bytes += image.nbytes
-        seen = self._complete()
+        frames = self._complete()
         while self._held_bytes > HELD_BYTES:
-            seen += self._complete(force=1)
-        return seen
+            frames += self._complete(force=1)
+        return frames
 
-    def heard(self, log_ns: int) -> list[FrameEvent]:
-        """Let log time pass; return the frames that waited too long."""
-        seen: list[FrameEvent] = []
+    def advance(self, log_ns: int) -> list[FrameEvent]:
+        """Advance log time; return the frames that waited too long."""
+        frames: list[FrameEvent] = []
         while (since_ns := self._waits_since()) is not None:
             last_ns = since_ns if self._imu_log_ns is None else max(since_ns, self._imu_log_ns)
             if log_ns - last_ns <= SILENCE_NS:
                 break
-            seen += self._complete(force=1)
-        return seen
+            frames += self._complete(force=1)
+        return frames
 
     def finish(self) -> list[FrameEvent]:
-        """Return what still waits."""
+        """Return the frames that still wait."""
         return self._complete(force=len(self._waiting) + 1)
 
     def _waits_since(self) -> int | None:
         if self._sync.waiting:
-            return self._paired_log_ns
+            return self._frame_log_ns
         return self._waiting[0][2] if self._waiting else None
 
     def _complete(self, force: int = 0) -> list[FrameEvent]:
-        """Return complete frames, and as many others as are forced."""
+        """Return the complete frames, and up to `force` incomplete ones."""
         complete: list[FrameEvent] = []
         while self._sync.waiting or self._next():
-            seen = self._sync.take(force=not self.has_imu)
-            if seen is None and force > 0:
+            observation = self._sync.take(force=not self.has_imu)
+            if observation is None and force > 0:
                 force -= 1
-                seen = self._sync.take(force=True)
+                observation = self._sync.take(force=True)
                 self.losses.count(
                     Loss.FRAME_WITHOUT_IMU, f"the frame stamped {self._sync.frame_ns} ns"
                 )
-            if seen is None:
+            if observation is None:
                 break
-            self._held_bytes -= seen.image.nbytes
-            complete.append(FrameEvent(seen, self._paired_log_ns))
+            self._held_bytes -= observation.image.nbytes
+            complete.append(FrameEvent(observation, self._frame_log_ns))
         return complete
 
     def _next(self) -> bool:
-        """Hand the next frame that is one to `SensorSync`."""
+        """Pass the next valid frame to `SensorSync`; return whether there is one."""
         while self._waiting:
-            stamp_ns, image, self._paired_log_ns = self._waiting.popleft()
+            stamp_ns, image, self._frame_log_ns = self._waiting.popleft()
             self._restarts(self._sync.frame_ns, stamp_ns, "frame")
             self._sync.add_frame(stamp_ns, image)
             if self._sync.waiting:
@@ -107,10 +107,10 @@ class FrameImuSync:
         return False
 
     def _restarts(self, before_ns: int | None, stamp_ns: int, what: str) -> bool:
-        """Count a stamp that does not advance; return whether it begins the stream anew."""
+        """Count a stamp that does not advance; return whether it restarts the stream."""
         if before_ns is None or stamp_ns > before_ns:
             return False
-        again = before_ns - stamp_ns >= RESTART_NS
-        loss = Loss.CLOCK_JUMP if again else Loss.STAMP_BACKWARDS
+        restarted = before_ns - stamp_ns >= RESTART_NS
+        loss = Loss.CLOCK_JUMP if restarted else Loss.STAMP_BACKWARDS
         self.losses.count(loss, f"{what} stamped {stamp_ns} ns after {before_ns} ns")
-        return again
+        return restarted

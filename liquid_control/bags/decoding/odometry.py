@@ -1,4 +1,4 @@
-"""The vehicle's state from what recorders call odometry, ENU and FLU."""
+"""Decode the vehicle state from odometry messages of ROS and PX4, in ENU and FLU."""
 
 from math import hypot
 from typing import Any
@@ -13,20 +13,20 @@ from liquid_control.errors import ObservationError
 from liquid_control.types import Floats, VehicleState
 
 UNIT_TOLERANCE = 1e-9
-"""Of a quaternion's norm; others are taken to be of rounded numbers and normalised."""
-NO_ATTITUDE = 0.5
-"""A norm farther than this from 1 is no attitude, such as a message's zeros."""
+"""Tolerance of a quaternion's norm; beyond it, the quaternion is normalised."""
+MAX_NORM_ERROR = 0.5
+"""A norm farther than this from 1 is rejected, such as that of an all-zero quaternion."""
 
 
 def state_of(bag: MessageSource, message: RawMessage) -> VehicleState:
-    """Return the state that a message tells.
+    """Return the vehicle state of a message.
 
     Raises:
-        BagError: its bytes do not fit its type.
-        ObservationError: a value is not finite, or a frame is not known.
+        BagError: the bytes do not fit the type.
+        ObservationError: a value is not finite, or a frame is unknown.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        state = _told(bag, message)
+        state = _decode(bag, message)
     values = (state.position, state.velocity, state.angular_velocity, state.quaternion)
     if not all(np.isfinite(value).all() for value in values):
         raise ObservationError("expected finite position, attitude, velocity and rates")
@@ -35,7 +35,7 @@ def state_of(bag: MessageSource, message: RawMessage) -> VehicleState:
     )
 
 
-def _told(bag: MessageSource, message: RawMessage) -> VehicleState:
+def _decode(bag: MessageSource, message: RawMessage) -> VehicleState:
     if message.type == message_types.VEHICLE_ODOMETRY:
         return px4.vehicle_odometry(px4.fields_of(bag, message))
     if message.type == message_types.VEHICLE_LOCAL_POSITION:
@@ -44,24 +44,24 @@ def _told(bag: MessageSource, message: RawMessage) -> VehicleState:
 
 
 def unit(quaternion: Floats) -> Floats:
-    """Return a quaternion of length 1.
+    """Return a quaternion normalised to length 1.
 
     Raises:
-        ObservationError: it is no attitude.
+        ObservationError: its norm is not close to 1.
     """
     norm = hypot(*quaternion.tolist())
-    if not abs(norm - 1.0) <= NO_ATTITUDE:
+    if not abs(norm - 1.0) <= MAX_NORM_ERROR:
         raise ObservationError(f"expected a unit quaternion, got {quaternion.tolist()}")
     return quaternion if abs(norm - 1.0) <= UNIT_TOLERANCE else quaternion / norm
 
 
 def xyz(vector: Any) -> Floats:
-    """Return a `geometry_msgs` vector or point."""
+    """Return a `geometry_msgs` vector or point as float64 [3]."""
     return np.array([vector.x, vector.y, vector.z])
 
 
 def _odometry(message: Any) -> VehicleState:
-    """`nav_msgs/Odometry`: the pose in its parent's frame, the twist in its child's."""
+    """Decode `nav_msgs/Odometry`: pose in the parent frame, twist in the child frame."""
     pose, twist = message.pose.pose, message.twist.twist
     q = pose.orientation
     quaternion = unit(np.array([q.x, q.y, q.z, q.w]))

@@ -1,4 +1,8 @@
-"""IMU samples from serialised messages, fast: an IMU is most of a bag's messages."""
+"""Decode IMU samples, images, camera intrinsics, features and neurons from messages.
+
+IMU samples and images are read directly at their byte offsets: they are most of a bag's messages
+and bytes.
+"""
 
 import struct
 from math import atan, degrees, isfinite
@@ -11,21 +15,21 @@ from numpy.typing import NDArray
 from liquid_control import message_types
 from liquid_control.bags.decoding.stamps import ENCAPSULATION, is_little
 from liquid_control.bags.events import CameraInfoEvent
-from liquid_control.bags.topics.roles import Axes
+from liquid_control.bags.topics import Axes
 from liquid_control.errors import BagError, ObservationError
-from liquid_control.message_types import IMAGE
 from liquid_control.types import Floats
 
 Vector = tuple[float, float, float]
 
-NAME_AT = ENCAPSULATION + 8
-"""Where the length of the header's frame name stands, after its time."""
-_LENGTH = {True: Struct("<I"), False: Struct(">I")}
+AFTER_STAMP = ENCAPSULATION + 8
+"""Offset of the frame name's length in a message with a header, after the stamp."""
+_UINT32 = {True: Struct("<I"), False: Struct(">I")}
+_UINT32_PAIR = {True: Struct("<II"), False: Struct(">II")}
 _READINGS = "104x3dd64x3dd64x"
 """`sensor_msgs/Imu` after its header: orientation (4) and its covariance (9), angular velocity (3)
 and its covariance, linear acceleration (3) and its covariance, all float64."""
 _NOT_MEASURED = -1.0
-"""First element of a covariance where the message does not tell what it belongs to."""
+"""First element of the covariance of a quantity that was not measured."""
 _IMU = {True: Struct(f"<{_READINGS}"), False: Struct(f">{_READINGS}")}
 _COMBINED_FIELDS = "8x3f4x4x3f"
 """`px4_msgs/SensorCombined`: time, rates, two times of them, accelerations; 1.13 to 1.18."""
@@ -33,19 +37,21 @@ _COMBINED = {True: Struct(f"<{_COMBINED_FIELDS}"), False: Struct(f">{_COMBINED_F
 
 
 def read_imu(kind: str, data: bytes, axes: Axes = Axes.FLU) -> tuple[Vector, Vector] | None:
-    """Return angular velocity, rad/s, and specific force, m/s^2, in `base_link`.
-
-    None for a message that says it measured neither: a live replay sends such ones, to tell that
-    no sample up to their stamp is still to come.
+    """Decode an IMU sample.
 
     Args:
         kind: `sensor_msgs/msg/Imu` or `px4_msgs/msg/SensorCombined`, which is always FRD.
         data: the serialised message.
-        axes: of a `sensor_msgs/Imu`. Optical axes are those of a camera that looks straight ahead.
+        axes: axes of a `sensor_msgs/Imu`; optical axes are those of a forward-looking camera.
+
+    Returns:
+        angular velocity, rad/s, and specific force, m/s^2, in `base_link`. None for a message
+        without measurements: a live replay publishes one to mark the IMU stream as complete up
+        to its stamp.
 
     Raises:
         BagError: the bytes do not fit the type.
-        ObservationError: a reading is not finite.
+        ObservationError: a value is not finite.
     """
     if kind == message_types.SENSOR_COMBINED:
         values, axes = _sensor_combined(data), Axes.FRD
@@ -66,10 +72,10 @@ def read_imu(kind: str, data: bytes, axes: Axes = Axes.FLU) -> tuple[Vector, Vec
 
 def _imu(data: bytes) -> tuple[float, ...]:
     little = is_little(data)
-    if len(data) < NAME_AT + 4:
+    if len(data) < AFTER_STAMP + 4:
         raise BagError(f"expected {message_types.IMU}, got {len(data)} bytes")
-    (length,) = _LENGTH[little].unpack_from(data, NAME_AT)
-    end = NAME_AT + 4 + length
+    (length,) = _UINT32[little].unpack_from(data, AFTER_STAMP)
+    end = AFTER_STAMP + 4 + length
     start = end + (ENCAPSULATION - end) % 8
     return _unpack(_IMU[little], data, start, message_types.IMU)
 
@@ -85,11 +91,11 @@ def _unpack(fields: Struct, data: bytes, start: int, kind: str) -> tuple[float, 
     return fields.unpack_from(data, start)
 
 
-def calibration_of(content: Any) -> CameraInfoEvent:
-    """Return what `sensor_msgs/CameraInfo` says.
+def camera_info_of(content: Any) -> CameraInfoEvent:
+    """Return the intrinsics of a `sensor_msgs/CameraInfo`.
 
     Raises:
-        ObservationError: the camera is not calibrated: it has no focal length.
+        ObservationError: the camera is not calibrated (no focal length).
     """
     focal_px, width, height = float(content.k[0]), int(content.width), int(content.height)
     if not (isfinite(focal_px) and focal_px > 0.0 and width > 0 and height > 0):
@@ -101,16 +107,16 @@ def calibration_of(content: Any) -> CameraInfoEvent:
 
 
 def features_of(content: Any) -> NDArray[np.float32]:
-    """Return features, float32 [F], NaN where perception refused the frame.
+    """Return features, float32 [F]; NaN where perception rejected the frame.
 
     Raises:
-        ObservationError: it is not one row of 32FC1.
+        ObservationError: the image is not one row of 32FC1.
     """
     expected = ("32FC1", 1, 4 * int(content.width))
-    got = (content.encoding, int(content.height), len(content.data))
-    if got != expected:
+    received = (content.encoding, int(content.height), len(content.data))
+    if received != expected:
         raise ObservationError(
-            f"expected features as (encoding, rows, bytes) {expected}, got {got}"
+            f"expected features as (encoding, rows, bytes) {expected}, got {received}"
         )
     order = ">f4" if content.is_bigendian else "<f4"
     features: NDArray[np.float32] = content.data.view(order).astype(np.float32)
@@ -118,30 +124,24 @@ def features_of(content: Any) -> NDArray[np.float32]:
 
 
 def neurons_of(content: Any) -> tuple[tuple[str, ...], Floats, Floats]:
-    """Return names, states and time gates of neurons, float64 [N]; gates of 0 where none are told.
+    """Return names, states and time gates of neurons, float64 [N]; missing gates are 0.
 
     Raises:
-        ObservationError: there are not as many states or gates as names.
+        ObservationError: the numbers of names, states and gates differ.
     """
     names, states, gates = tuple(content.name), content.position, content.velocity
     if len(gates) == 0:
         gates = np.zeros(len(names))
     if not len(names) == len(states) == len(gates):
         raise ObservationError(
-            f"expected a state and a gate a neuron, got {len(states)} and {len(gates)} for "
+            f"expected a state and a gate per neuron, got {len(states)} and {len(gates)} for "
             f"{len(names)}"
         )
     return names, states, gates
 
 
-AFTER_TIME = ENCAPSULATION + 8
-"""Where the header's frame name stands."""
-_NUMBER = {True: Struct("<I"), False: Struct(">I")}
-_PAIR = {True: Struct("<II"), False: Struct(">II")}
-
-
 class RawImage(NamedTuple):
-    """The fields of a `sensor_msgs/RawImage` that make a picture; `data` lies in the message."""
+    """Fields of a `sensor_msgs/Image`; `data` is a view into the serialised message."""
 
     height: int
     width: int
@@ -152,27 +152,29 @@ class RawImage(NamedTuple):
 
 
 def image_of(message: bytes) -> RawImage:
-    """Read a serialised `sensor_msgs/RawImage`.
+    """Decode a serialised `sensor_msgs/Image`.
 
     Raises:
-        BagError: the bytes do not fit.
+        BagError: the bytes do not fit the type.
     """
     little = is_little(message)
-    number = _NUMBER[little]
+    number = _UINT32[little]
     try:
-        _, at = _text(message, number, AFTER_TIME)
-        height, width = _PAIR[little].unpack_from(message, _aligned(at))
-        encoding, at = _text(message, number, _aligned(at) + _PAIR[little].size)
-        step, length = _PAIR[little].unpack_from(message, _aligned(at + 1))
-        data_at = _aligned(at + 1) + _PAIR[little].size
+        _, at = _text(message, number, AFTER_STAMP)
+        height, width = _UINT32_PAIR[little].unpack_from(message, _aligned(at))
+        encoding, at = _text(message, number, _aligned(at) + _UINT32_PAIR[little].size)
+        step, length = _UINT32_PAIR[little].unpack_from(message, _aligned(at + 1))
+        data_at = _aligned(at + 1) + _UINT32_PAIR[little].size
         data = np.frombuffer(message, np.uint8, length, data_at)
         return RawImage(height, width, encoding.decode(), message[at], step, data)
     except (struct.error, IndexError, ValueError) as error:
-        raise BagError(f"expected {IMAGE}, got {len(message)} bytes ({error})") from error
+        raise BagError(
+            f"expected {message_types.IMAGE}, got {len(message)} bytes ({error})"
+        ) from error
 
 
 def _text(message: bytes, number: Struct, at: int) -> tuple[bytes, int]:
-    """Return a text without its final zero, and where it ends."""
+    """Return a string without its final zero, and the offset of its end."""
     (length,) = number.unpack_from(message, at)
     start = at + number.size
     return message[start : start + max(0, length - 1)], start + length

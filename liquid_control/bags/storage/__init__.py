@@ -1,1 +1,1 @@
-"""Files as they lie on disk: MCAP and sqlite3, whole or damaged, as messages in order of time."""
+"""Read MCAP and sqlite3 files, complete or damaged, as messages in order of log time."""

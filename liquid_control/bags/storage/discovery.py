@@ -1,4 +1,4 @@
-"""Which files a recording consists of, recognised by what they contain, not by their names."""
+"""Find and open the files of a recording; formats are recognised by content, not by name."""
 
 import io
 import shutil
@@ -22,17 +22,17 @@ ZSTD = b"\x28\xb5\x2f\xfd"
 ROS1 = b"#ROSBAG V"
 METADATA = "metadata.yaml"
 SUFFIXES = (".mcap", ".db3")
-LARGEST_METADATA = 2**24
-LARGEST_RATIO = 1000
-LEAST_UNPACKED = 2**26
-"""A compressed part may grow by so much, and at least to so many bytes."""
+MAX_METADATA_BYTES = 2**24
+MAX_COMPRESSION_RATIO = 1000
+MIN_DECOMPRESSED_LIMIT = 2**26
+"""A compressed part may grow by this ratio, and always up to this size in bytes."""
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the files of a recording: of a folder, those in it that are parts of bags.
+    """Return the files of a recording; for a folder, the bag files in it.
 
     Raises:
-        BagError: there are none.
+        BagError: there are no files.
     """
     try:
         if not path.is_dir():
@@ -48,7 +48,7 @@ def files_of(path: Path) -> list[Path]:
 
 
 def _is_part(file: Path) -> bool:
-    """Return whether a file in a folder is, or was, a part: one that cannot be read is missed."""
+    """Return whether a file in a folder is a bag, by suffix or by content."""
     if file.suffix in SUFFIXES:
         return True
     try:
@@ -60,12 +60,15 @@ def _is_part(file: Path) -> bool:
 def open_parts(
     paths: Sequence[Path],
 ) -> tuple[list[Path], list[Part], dict[str, str], Losses]:
-    """Return the files of a recording, opened, with custom data, and what is lost of it.
+    """Open the files of a recording.
 
-    A part that cannot be read is a loss as long as another can.
+    An unreadable part is counted as a loss if another part is readable.
+
+    Returns:
+        paths and opened parts, custom data of `metadata.yaml`, and losses.
 
     Raises:
-        BagError: none can.
+        BagError: no part is readable.
     """
     if not paths:
         raise BagError("expected the path of a bag, got none")
@@ -78,15 +81,15 @@ def open_parts(
         try:
             found = files_of(path)
         except BagError as error:
-            problem = _missed(error, losses, problem)
+            problem = _count_missing(error, losses, problem)
             continue
-        said, named = said_of(path)
-        custom |= said
-        for name in set(named) - {file.name for file in found}:
+        values, listed = read_metadata(path)
+        custom |= values
+        for name in set(listed) - {file.name for file in found}:
             losses.count(Loss.MISSING_PART, f"{path / name}")
         for part, file in [(_opened(file), file) for file in found]:
             if isinstance(part, BagError):
-                problem = _missed(part, losses, problem)
+                problem = _count_missing(part, losses, problem)
             else:
                 parts.append(part)
                 files.append(file)
@@ -102,13 +105,13 @@ def _opened(path: Path) -> Part | BagError:
         return error
 
 
-def _missed(error: BagError, losses: Losses, before: BagError | None) -> BagError:
+def _count_missing(error: BagError, losses: Losses, before: BagError | None) -> BagError:
     losses.count(Loss.MISSING_PART, str(error))
     return before or error
 
 
 def kind_of(path: Path) -> bytes:
-    """Return the magic that a file begins with; empty if it is none of ours."""
+    """Return the magic bytes of a supported format; empty for other files."""
     with path.open("rb") as stream:
         head = stream.read(16)
         stream.seek(-min(len(MCAP), path.stat().st_size), io.SEEK_END)
@@ -120,10 +123,14 @@ def kind_of(path: Path) -> bytes:
 
 
 def open_part(path: Path, name: str | None = None) -> Part:
-    """Open one file.
+    """Open one file of a recording.
+
+    Args:
+        path: the file.
+        name: its name in messages; None for the path.
 
     Raises:
-        BagError: it is no bag, or nothing of it can be read.
+        BagError: the file is not a bag, or no part of it can be read.
     """
     name = name or str(path)
     try:
@@ -133,7 +140,7 @@ def open_part(path: Path, name: str | None = None) -> Part:
         if kind == SQLITE:
             return SqlitePart(name, path)
         if kind == ZSTD:
-            return PackedPart(name, path)
+            return CompressedPart(name, path)
     except OSError as error:
         raise BagError(f"{name}: cannot be read ({error.strerror})") from error
     if kind == ROS1:
@@ -145,35 +152,35 @@ def open_part(path: Path, name: str | None = None) -> Part:
     raise BagError(f"{name}: expected an MCAP or sqlite3 bag, found {found}")
 
 
-class PackedPart:
-    """A file that was compressed as a whole: unpacked for as long as it is read.
+class CompressedPart:
+    """A file that was compressed as a whole. It is decompressed while it is read.
 
     Args:
-        name: what reports call it.
-        path: where it is.
+        name: name of the file in messages.
+        path: path of the compressed file.
     """
 
     def __init__(self, name: str, path: Path) -> None:
         self._name, self._path = name, path
-        with unpacked(name, path, Losses()) as plain:
+        with decompressed(name, path, Losses()) as plain:
             self.contents: Contents = open_part(plain, name).contents
 
     def messages(
         self, topics: Collection[str], losses: Losses, start_ns: int
     ) -> Iterator[RawMessage]:
         """Yield messages by log time; see `Part`."""
-        with unpacked(self._name, self._path, losses) as plain:
+        with decompressed(self._name, self._path, losses) as plain:
             yield from open_part(plain, self._name).messages(topics, losses, start_ns)
 
 
 @contextmanager
-def unpacked(name: str, path: Path, losses: Losses) -> Iterator[Path]:
-    """Unpack a file for as long as the context lasts, as far as it goes.
+def decompressed(name: str, path: Path, losses: Losses) -> Iterator[Path]:
+    """Decompress a file, as far as possible, into a temporary file for a `with` block.
 
     Raises:
-        BagError: it would fill the disk.
+        BagError: the file would fill the disk, or nothing can be decompressed.
     """
-    allowed = max(LEAST_UNPACKED, LARGEST_RATIO * path.stat().st_size)
+    allowed = max(MIN_DECOMPRESSED_LIMIT, MAX_COMPRESSION_RATIO * path.stat().st_size)
     with NamedTemporaryFile(suffix=".bag") as target:
         allowed = min(allowed, shutil.disk_usage(Path(target.name).parent).free // 2)
         with path.open("rb") as source:
@@ -182,7 +189,7 @@ def unpacked(name: str, path: Path, losses: Losses) -> Iterator[Path]:
                 while data := reader.read(2**20):
                     allowed -= len(data)
                     if allowed < 0:
-                        raise BagError(f"{name}: grows too large when it is unpacked")
+                        raise BagError(f"{name}: grows too large when it is decompressed")
                     target.write(data)
             except zstandard.ZstdError as error:
                 losses.count(Loss.ENDS_EARLY, f"{name}: does not decompress ({error})")
@@ -192,13 +199,14 @@ def unpacked(name: str, path: Path, losses: Losses) -> Iterator[Path]:
         yield Path(target.name)
 
 
-def said_of(path: Path) -> tuple[dict[str, str], list[str]]:
-    """Return what a folder's metadata.yaml has as custom data, and the files that it names."""
+def read_metadata(path: Path) -> tuple[dict[str, str], list[str]]:
+    """Return the custom data and the listed file names of a folder's `metadata.yaml`."""
     try:
         with (path / METADATA).open("rb") as stream:
-            said = yaml.safe_load(stream.read(LARGEST_METADATA))["rosbag2_bagfile_information"]
-        custom = said.get("custom_data") or {}
-        files = [Path(str(file)).name for file in said.get("relative_file_paths") or []]
+            content = yaml.safe_load(stream.read(MAX_METADATA_BYTES))
+        info = content["rosbag2_bagfile_information"]
+        custom = info.get("custom_data") or {}
+        files = [Path(str(file)).name for file in info.get("relative_file_paths") or []]
         return {str(key): str(value) for key, value in custom.items()}, files
     except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError):
         return {}, []

@@ -1,7 +1,7 @@
-"""The messages of a chunk: decompressed and checked before any of it is believed.
+"""Decompress and verify the chunks of an MCAP file.
 
-A chunk of common size is read whole. A large one is read twice in pieces, first to check it, so
-that memory does not follow what a file says about itself.
+A chunk of up to `MAX_WHOLE_BYTES` is read at once. A larger chunk is read twice in blocks, first
+to verify it: memory use does not depend on the sizes that a file declares.
 """
 
 from collections.abc import Iterator
@@ -12,49 +12,46 @@ from zlib import crc32
 import lz4.frame  # type: ignore[import-untyped]
 import zstandard
 
-from liquid_control.bags.storage.mcap_format import (
-    LARGEST_CHUNK,
-    LARGEST_MESSAGE,
-    ChunkHead,
-    RecordFile,
-)
-from liquid_control.bags.storage.mcap_record_block import Piece, Routes, read_piece
-from liquid_control.bags.storage.part import BrokenBytesError
+from liquid_control.bags.storage import mcap_format
+from liquid_control.bags.storage.part import DamageError
 
-WHOLE = 2**25
-"""Chunks up to this size are read whole, bytes."""
+MAX_WHOLE_BYTES = 2**25
+"""Chunks up to this size are read at once, bytes."""
 
-PIECE = 2**22
-SMALL = 2**22
-"""Of LZ4, which grows to 255 times at most, so much is decompressed without a bound."""
+BLOCK_BYTES = 2**22
+SMALL_LZ4_BYTES = 2**22
+"""LZ4 data up to this size is decompressed without a limit: it grows at most 255-fold."""
 
 
-def pieces_of(
-    file: RecordFile, head: ChunkHead, routes: Routes, start_ns: int
-) -> Iterator[tuple[bytes, Piece]]:
-    """Yield the records of a chunk, checked; of one that the file ends in, all that are whole.
+def read_chunk(
+    file: mcap_format.RecordFile,
+    head: mcap_format.ChunkHead,
+    routes: mcap_format.Routes,
+    start_ns: int,
+) -> Iterator[tuple[bytes, mcap_format.RecordBlock]]:
+    """Yield the verified records of a chunk; of a truncated chunk, all complete records.
 
     Raises:
-        BrokenBytesError: the chunk is damaged.
+        DamageError: the chunk is damaged.
     """
     if head.stop > file.size:
-        yield from whole_records(file, head, routes, start_ns)
-    elif head.size > WHOLE:
+        yield from complete_records(file, head, routes, start_ns)
+    elif head.size > MAX_WHOLE_BYTES:
         verify(file, head)
-        yield from whole_records(file, head, routes, start_ns)
+        yield from complete_records(file, head, routes, start_ns)
     else:
         data = load(file, head)
-        piece = read_piece(data, routes, start_ns)
-        if piece.broken or piece.needed:
-            raise BrokenBytesError(piece.broken or "its last record is cut off")
-        yield data, piece
+        block = mcap_format.read_block(data, routes, start_ns)
+        if block.broken or block.needed:
+            raise DamageError(block.broken or "its last record is truncated")
+        yield data, block
 
 
-def load(file: RecordFile, head: ChunkHead) -> bytes:
-    """Return a chunk's records, checked.
+def load(file: mcap_format.RecordFile, head: mcap_format.ChunkHead) -> bytes:
+    """Return the verified records of a chunk.
 
     Raises:
-        BrokenBytesError: it is cut off, does not decompress, or its checksum is wrong.
+        DamageError: the chunk is truncated, does not decompress, or its checksum is wrong.
     """
     check_sizes(file, head)
     if head.compression:
@@ -62,46 +59,48 @@ def load(file: RecordFile, head: ChunkHead) -> bytes:
     else:
         data = file.at(head.data_offset, head.data_size)
     if len(data) != head.size:
-        raise BrokenBytesError(f"{head.size} bytes expected, {len(data)} found")
+        raise DamageError(f"{head.size} bytes expected, {len(data)} found")
     if head.crc and crc32(data) != head.crc:
-        raise BrokenBytesError("its checksum is wrong")
+        raise DamageError("its checksum is wrong")
     return data
 
 
-def check_sizes(file: RecordFile, head: ChunkHead) -> None:
-    """Refuse sizes that no recorder writes, before anything is allocated."""
+def check_sizes(file: mcap_format.RecordFile, head: mcap_format.ChunkHead) -> None:
+    """Raise on sizes that no recorder writes, before memory is allocated."""
     if head.compression not in ("", "lz4", "zstd"):
-        raise BrokenBytesError(f"its compression {head.compression!r} is not known")
-    if head.size > LARGEST_CHUNK:
-        raise BrokenBytesError(f"it claims {head.size} bytes, more than {LARGEST_CHUNK}")
+        raise DamageError(f"its compression {head.compression!r} is unknown")
+    if head.size > mcap_format.MAX_CHUNK_BYTES:
+        raise DamageError(
+            f"it declares {head.size} bytes, more than {mcap_format.MAX_CHUNK_BYTES}"
+        )
     if head.data_size > head.size + head.size // 64 + 2**16:
-        raise BrokenBytesError(f"{head.data_size} compressed bytes of {head.size}")
+        raise DamageError(f"{head.data_size} compressed bytes of {head.size}")
 
 
-def decompress(data: memoryview, head: ChunkHead) -> bytes:
-    """Return a whole chunk's records.
+def decompress(data: memoryview, head: mcap_format.ChunkHead) -> bytes:
+    """Return the records of a compressed chunk.
 
     Raises:
-        BrokenBytesError: the bytes do not decompress to the size that it claims.
+        DamageError: the bytes do not decompress to the declared size.
     """
     try:
         if head.compression == "lz4":
-            told = lz4.frame.get_frame_info(data)["content_size"]
-            if told == head.size and len(data) <= SMALL:
+            content_size = lz4.frame.get_frame_info(data)["content_size"]
+            if content_size == head.size and len(data) <= SMALL_LZ4_BYTES:
                 return bytes(lz4.frame.decompress(data))
-            machine = lz4.frame.LZ4FrameDecompressor()
-            return bytes(machine.decompress(data, max_length=head.size + 1))
+            decompressor = lz4.frame.LZ4FrameDecompressor()
+            return bytes(decompressor.decompress(data, max_length=head.size + 1))
         if zstandard.frame_content_size(data) not in (-1, head.size):
-            raise BrokenBytesError(f"its compression speaks of other than {head.size} bytes")
+            raise DamageError(f"its compressed data declares a size other than {head.size} bytes")
         return zstandard.ZstdDecompressor().decompress(data, max_output_size=max(head.size, 1))
     except (RuntimeError, ValueError, EOFError, MemoryError, zstandard.ZstdError) as error:
-        raise BrokenBytesError(f"it does not decompress ({error})") from error
+        raise DamageError(f"it does not decompress ({error})") from error
 
 
-class _Window(RawIOBase):
-    """A stretch of a file as a stream."""
+class _FileRange(RawIOBase):
+    """Byte range of a file as a stream."""
 
-    def __init__(self, file: RecordFile, begin: int, end: int) -> None:
+    def __init__(self, file: mcap_format.RecordFile, begin: int, end: int) -> None:
         super().__init__()
         self._file, self._at, self._end = file, begin, end
 
@@ -115,72 +114,75 @@ class _Window(RawIOBase):
         return len(data)
 
 
-def stream(file: RecordFile, head: ChunkHead) -> IO[bytes]:
-    """Return a chunk's records as a stream of bytes."""
-    raw: Any = _Window(file, head.data_offset, min(head.stop, file.size))
+def stream(file: mcap_format.RecordFile, head: mcap_format.ChunkHead) -> IO[bytes]:
+    """Return the records of a chunk as a stream of bytes."""
+    raw: Any = _FileRange(file, head.data_offset, min(head.stop, file.size))
     if head.compression == "zstd":
         return zstandard.ZstdDecompressor().stream_reader(raw, read_size=2**17)
     opened: IO[bytes] = lz4.frame.LZ4FrameFile(raw)
     return opened
 
 
-def pieces(file: RecordFile, head: ChunkHead) -> Iterator[bytes]:
-    """Yield the records of a large or cut off chunk in pieces, as far as they decompress.
+def blocks(file: mcap_format.RecordFile, head: mcap_format.ChunkHead) -> Iterator[bytes]:
+    """Yield the records of a large or truncated chunk in blocks, as far as they decompress.
 
     Raises:
-        BrokenBytesError: they do not decompress.
+        DamageError: the data does not decompress.
     """
     if not head.compression:
         end = min(head.stop, file.size)
-        for begin in range(head.data_offset, end, PIECE):
-            yield file.at(begin, min(PIECE, end - begin))
+        for begin in range(head.data_offset, end, BLOCK_BYTES):
+            yield file.at(begin, min(BLOCK_BYTES, end - begin))
         return
     left = head.size
     try:
         with stream(file, head) as source:
-            while left > 0 and (data := source.read(min(PIECE, left))):
+            while left > 0 and (data := source.read(min(BLOCK_BYTES, left))):
                 left -= len(data)
                 yield data
     except (RuntimeError, ValueError, EOFError, MemoryError, zstandard.ZstdError) as error:
-        raise BrokenBytesError(f"it does not decompress ({error})") from error
+        raise DamageError(f"it does not decompress ({error})") from error
 
 
-def verify(file: RecordFile, head: ChunkHead) -> None:
+def verify(file: mcap_format.RecordFile, head: mcap_format.ChunkHead) -> None:
     """Check the size and checksum of a large chunk.
 
     Raises:
-        BrokenBytesError: they are wrong.
+        DamageError: the size or checksum is wrong.
     """
     check_sizes(file, head)
     crc = size = 0
-    for data in pieces(file, head):
+    for data in blocks(file, head):
         crc, size = crc32(data, crc), size + len(data)
     if size != head.size:
-        raise BrokenBytesError(f"{head.size} bytes expected, {size} found")
+        raise DamageError(f"{head.size} bytes expected, {size} found")
     if head.crc and crc != head.crc:
-        raise BrokenBytesError("its checksum is wrong")
+        raise DamageError("its checksum is wrong")
 
 
-def whole_records(
-    file: RecordFile, head: ChunkHead, routes: Routes, start_ns: int
-) -> Iterator[tuple[bytes, Piece]]:
-    """Yield pieces of whole records, with what is in them, as far as they go.
+def complete_records(
+    file: mcap_format.RecordFile,
+    head: mcap_format.ChunkHead,
+    routes: mcap_format.Routes,
+    start_ns: int,
+) -> Iterator[tuple[bytes, mcap_format.RecordBlock]]:
+    """Yield blocks of complete records with their contents, as far as they are readable.
 
     Raises:
-        BrokenBytesError: they do not decompress, or are no records.
+        DamageError: the data does not decompress, or holds invalid records.
     """
     rest = BytesIO()
     needed = 0
-    for data in pieces(file, head):
+    for data in blocks(file, head):
         rest.write(data)
         if rest.tell() < needed:
             continue
         held = rest.getvalue() if rest.tell() > len(data) else data
-        piece = read_piece(held, routes, start_ns)
-        yield held, piece
-        if piece.broken or piece.needed > LARGEST_MESSAGE:
-            raise BrokenBytesError(piece.broken or f"a record of {piece.needed} bytes in it")
-        rest, needed = BytesIO(), piece.needed
-        rest.write(held[piece.stop :])
+        block = mcap_format.read_block(held, routes, start_ns)
+        yield held, block
+        if block.broken or block.needed > mcap_format.MAX_MESSAGE_BYTES:
+            raise DamageError(block.broken or f"a record of {block.needed} bytes in it")
+        rest, needed = BytesIO(), block.needed
+        rest.write(held[block.stop :])
     if rest.tell():
-        raise BrokenBytesError("its last record is cut off")
+        raise DamageError("its last record is truncated")

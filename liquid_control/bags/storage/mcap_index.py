@@ -1,4 +1,4 @@
-"""Where the chunks of an MCAP file lie, by its summary if that can be believed."""
+"""Index of the chunks of an MCAP file, read from its summary if that is consistent."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,24 +9,24 @@ from mcap.opcode import Opcode
 
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.mcap_format import LIMITS, MAGIC, RECORD, RecordFile, parse
-from liquid_control.bags.storage.part import BrokenBytesError
+from liquid_control.bags.storage.part import DamageError
 
 FOOTER_SIZE = RECORD.size + 20
-LARGEST_SUMMARY = 2**29
-INDEX_HEAD = RECORD.size + 6
-INDEX_ENTRY = 16
+MAX_SUMMARY_BYTES = 2**29
+INDEX_HEADER_BYTES = RECORD.size + 6
+INDEX_ENTRY_BYTES = 16
 
 
 @dataclass(slots=True)
 class ChunkEntry:
-    """A chunk's place.
+    """Index entry of a chunk.
 
     Attributes:
-        offset: of its record.
+        offset: offset of the chunk record.
         start_ns: first log time.
         end_ns: last log time.
-        size: uncompressed, bytes.
-        counts: messages of each channel; None where that is not known.
+        size: uncompressed size, bytes.
+        counts: number of messages by channel; None if unknown.
     """
 
     offset: int
@@ -38,24 +38,24 @@ class ChunkEntry:
 
 @dataclass(slots=True)
 class Index:
-    """What is where in a file.
+    """Index of an MCAP file.
 
     Attributes:
-        schemas: by id.
-        channels: by id.
-        spans: the chunks.
-        loose: begin and end of the stretches of records that hold messages outside of chunks.
-        counts: messages of each channel; None where that is not known.
-        start_ns: first log time, None where there is none.
+        schemas: schemas by id.
+        channels: channels by id.
+        chunks: entries of the chunks.
+        unchunked: start and end of each byte range of messages outside chunks.
+        counts: number of messages by channel; None if unknown.
+        start_ns: first log time; None if there are no messages.
         end_ns: last log time.
-        metadata: by name.
-        losses: what was found to be lost so far.
+        metadata: metadata records by name.
+        losses: losses found while indexing.
     """
 
     schemas: dict[int, records.Schema] = field(default_factory=dict)
     channels: dict[int, records.Channel] = field(default_factory=dict)
-    spans: list[ChunkEntry] = field(default_factory=list)
-    loose: list[tuple[int, int]] = field(default_factory=list)
+    chunks: list[ChunkEntry] = field(default_factory=list)
+    unchunked: list[tuple[int, int]] = field(default_factory=list)
     counts: dict[int, int] | None = None
     start_ns: int | None = None
     end_ns: int | None = None
@@ -63,10 +63,10 @@ class Index:
     losses: Losses = field(default_factory=Losses)
 
     def define(self, opcode: int, payload: bytes) -> None:
-        """Take up a schema or channel; the first of an id counts.
+        """Add a schema or channel; the first definition of an id is kept.
 
         Raises:
-            BrokenBytesError: it is none.
+            DamageError: the payload does not fit the record.
         """
         if opcode == Opcode.SCHEMA:
             schema = parse(records.Schema, payload)
@@ -77,24 +77,24 @@ class Index:
 
 
 def read_summary(file: RecordFile) -> Index | None:
-    """Return the index that the summary holds; None if the file has none.
+    """Return the index in the summary; None if the file has no usable summary.
 
     Raises:
-        BrokenBytesError: it is damaged, or contradicts itself.
+        DamageError: the summary is damaged or inconsistent.
     """
     footer = _footer(file)
     if footer.summary_start == 0:
         return None
     end = file.size - len(MAGIC) - FOOTER_SIZE
     size = end - footer.summary_start
-    if footer.summary_start < len(MAGIC) or not 0 <= size <= LARGEST_SUMMARY:
-        raise BrokenBytesError("the footer points to no summary")
+    if footer.summary_start < len(MAGIC) or not 0 <= size <= MAX_SUMMARY_BYTES:
+        raise DamageError("the footer does not point to a summary")
     summary = file.at(footer.summary_start, file.size - len(MAGIC) - footer.summary_start)
     if footer.summary_crc and crc32(summary[:-4]) != footer.summary_crc:
-        raise BrokenBytesError("the checksum of the summary is wrong")
+        raise DamageError("the checksum of the summary is wrong")
     index = Index()
     chunks: list[records.ChunkIndex] = []
-    places: list[records.MetadataIndex] = []
+    metadata: list[records.MetadataIndex] = []
     statistics = None
     for opcode, payload in _records(summary[:-FOOTER_SIZE]):
         if opcode == Opcode.SCHEMA or opcode == Opcode.CHANNEL:
@@ -102,7 +102,7 @@ def read_summary(file: RecordFile) -> Index | None:
         elif opcode == Opcode.CHUNK_INDEX:
             chunks.append(parse(records.ChunkIndex, payload))
         elif opcode == Opcode.METADATA_INDEX:
-            places.append(parse(records.MetadataIndex, payload))
+            metadata.append(parse(records.MetadataIndex, payload))
         elif opcode == Opcode.STATISTICS:
             statistics = parse(records.Statistics, payload)
     if statistics is None or not index.channels:
@@ -111,15 +111,15 @@ def read_summary(file: RecordFile) -> Index | None:
         return None
     if statistics.chunk_count and not chunks:
         return None
-    _agree(index, chunks, statistics, footer.summary_start)
-    _read_metadata(file, index, places)
+    _fill(index, chunks, statistics, footer.summary_start)
+    _read_metadata(file, index, metadata)
     return index
 
 
 def _footer(file: RecordFile) -> records.Footer:
     tail = file.at(file.size - len(MAGIC) - FOOTER_SIZE, FOOTER_SIZE)
     if len(tail) < FOOTER_SIZE or RECORD.unpack_from(tail) != (Opcode.FOOTER, 20):
-        raise BrokenBytesError("there is no footer")
+        raise DamageError("there is no footer")
     return parse(records.Footer, tail[RECORD.size :])
 
 
@@ -130,34 +130,34 @@ def _records(data: bytes) -> list[tuple[int, bytes]]:
         least, most = LIMITS.get(opcode, (1, 0))
         stop = position + RECORD.size + length
         if not least <= length <= most or stop > len(data):
-            raise BrokenBytesError(f"the summary has a record of opcode {opcode}, {length} bytes")
+            raise DamageError(f"the summary has a record of opcode {opcode}, {length} bytes")
         found.append((opcode, data[position + RECORD.size : stop]))
         position = stop
     if position != len(data):
-        raise BrokenBytesError("the summary's last record is cut off")
+        raise DamageError("the last record of the summary is truncated")
     return found
 
 
-def _agree(
-    index: Index, chunks: list[records.ChunkIndex], said: records.Statistics, data_end: int
+def _fill(
+    index: Index, chunks: list[records.ChunkIndex], statistics: records.Statistics, data_end: int
 ) -> None:
-    """Take up what chunk index and statistics say if they say the same.
+    """Fill an index from chunk index and statistics.
 
     Raises:
-        BrokenBytesError: they do not.
+        DamageError: the two contradict each other.
     """
     stop = len(MAGIC)
     total: Counter[int] = Counter()
     for chunk in sorted(chunks, key=lambda chunk: chunk.chunk_start_offset):
         if chunk.chunk_start_offset < stop:
-            raise BrokenBytesError("the index has chunks that overlap")
+            raise DamageError("the index has overlapping chunks")
         stop = chunk.chunk_start_offset + chunk.chunk_length
         counts = _counts(chunk)
         total.update(counts)
         times = chunk.message_start_time <= chunk.message_end_time or not any(counts.values())
         if stop > data_end or not times:
-            raise BrokenBytesError("the index has a chunk that cannot be")
-        index.spans.append(
+            raise DamageError("the index has an invalid chunk")
+        index.chunks.append(
             ChunkEntry(
                 chunk.chunk_start_offset,
                 chunk.message_start_time,
@@ -166,40 +166,40 @@ def _agree(
                 counts,
             )
         )
-    if len(chunks) != said.chunk_count:
-        raise BrokenBytesError(f"{len(chunks)} chunks in the index, {said.chunk_count} counted")
+    if len(chunks) != statistics.chunk_count:
+        raise DamageError(f"{len(chunks)} chunks in the index, {statistics.chunk_count} counted")
     if not chunks:
-        index.loose = [(len(MAGIC), data_end)]
-    elif total.total() != said.message_count:
-        raise BrokenBytesError("the index has not as many messages as were counted")
-    counted = said.channel_message_counts
-    if counted and sum(counted.values()) != said.message_count:
-        raise BrokenBytesError("the statistics contradict themselves")
+        index.unchunked = [(len(MAGIC), data_end)]
+    elif total.total() != statistics.message_count:
+        raise DamageError("the index and the statistics count different numbers of messages")
+    counted = statistics.channel_message_counts
+    if counted and sum(counted.values()) != statistics.message_count:
+        raise DamageError("the statistics contradict themselves")
     if counted or chunks:
         index.counts = dict.fromkeys(index.channels, 0) | (counted or dict(total))
-    if said.message_count:
-        index.start_ns, index.end_ns = said.message_start_time, said.message_end_time
+    if statistics.message_count:
+        index.start_ns, index.end_ns = statistics.message_start_time, statistics.message_end_time
 
 
 def _counts(chunk: records.ChunkIndex) -> dict[int, int]:
-    """Return the messages of each channel in a chunk, by the lengths of its message indexes."""
+    """Return the number of messages by channel in a chunk, from its message index lengths."""
     begin = chunk.chunk_start_offset + chunk.chunk_length
     places = sorted((offset, channel) for channel, offset in chunk.message_index_offsets.items())
     stops = [offset for offset, _ in places[1:]] + [begin + chunk.message_index_length]
     return {
-        channel: max(0, stop - offset - INDEX_HEAD) // INDEX_ENTRY
+        channel: max(0, stop - offset - INDEX_HEADER_BYTES) // INDEX_ENTRY_BYTES
         for (offset, channel), stop in zip(places, stops, strict=True)
     }
 
 
-def _read_metadata(file: RecordFile, index: Index, places: list[records.MetadataIndex]) -> None:
-    for place in places:
-        record = file.at(place.offset, min(place.length, 2**26))
+def _read_metadata(file: RecordFile, index: Index, entries: list[records.MetadataIndex]) -> None:
+    for entry in entries:
+        record = file.at(entry.offset, min(entry.length, 2**26))
         try:
             if len(record) < RECORD.size or record[0] != Opcode.METADATA:
-                raise BrokenBytesError("there is none")
-            said = parse(records.Metadata, record[RECORD.size :])
-            index.metadata.setdefault(said.name, said.metadata)
-        except BrokenBytesError as error:
-            reason = f"metadata {place.name!r} at byte {place.offset}: {error}"
+                raise DamageError("there is no metadata record")
+            metadata = parse(records.Metadata, record[RECORD.size :])
+            index.metadata.setdefault(metadata.name, metadata.metadata)
+        except DamageError as error:
+            reason = f"metadata {entry.name!r} at byte {entry.offset}: {error}"
             index.losses.count(Loss.UNREADABLE_BYTES, reason, len(record))

@@ -1,8 +1,8 @@
-"""Messages in order of time without holding a bag in memory.
+"""Order messages by log time without holding a bag in memory.
 
-A recorder files messages nearly in order. What an index knows to overlap is merged; what has no
-index passes through a window that is bounded in time and bytes. A message that comes later than
-that is delivered where it comes.
+Recorders write messages nearly in order. Runs that overlap according to an index are merged;
+messages without an index are sorted within a window that is bounded in time and bytes. A message
+that is later than the window is delivered where it occurs.
 """
 
 from bisect import insort
@@ -22,21 +22,21 @@ WINDOW_BYTES = 64 * 2**20
 HELD_BYTES = 192 * 2**20
 SPENT_BYTES = 4 * 2**20
 MESSAGE_BYTES = 200
-"""What a message costs in memory beside its data."""
+"""Memory of a message in addition to its data, bytes."""
 
 Item = TypeVar("Item")
 Waiting = tuple[int, int, Item]
-"""Log time, bytes in memory, and what waits."""
+"""Log time, size in memory in bytes, and the waiting item."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageRun:
-    """Messages that are opened when their time comes.
+    """A run of messages that is opened when its start time is reached.
 
     Attributes:
-        start_ns: no message of it is said to be earlier.
-        size_bytes: what it holds in memory while it is read.
-        open: starts reading; yields messages by log time.
+        start_ns: log time of the first message, according to the index.
+        size_bytes: memory in use while the run is open.
+        open: opens the run; the iterator yields messages by log time.
     """
 
     start_ns: int
@@ -44,15 +44,15 @@ class MessageRun:
     open: Callable[[], Iterator[RawMessage]]
 
 
-def by_time(stretches: Iterable[MessageRun], held_bytes: int = HELD_BYTES) -> Iterator[RawMessage]:
-    """Yield the messages of all stretches by log time; equal times in the order of the stretches.
+def by_time(runs: Iterable[MessageRun], held_bytes: int = HELD_BYTES) -> Iterator[RawMessage]:
+    """Merge runs by log time; equal times are in the order of the runs.
 
     Args:
-        stretches: in any order.
-        held_bytes: so many bytes of overlapping stretches are open at once; the order suffers
-            where they would need more.
+        runs: runs in any order.
+        held_bytes: memory limit for overlapping open runs. If they need more, messages may be
+            out of order.
     """
-    waiting = deque(sorted(enumerate(stretches), key=lambda item: item[1].start_ns))
+    waiting = deque(sorted(enumerate(runs), key=lambda item: item[1].start_ns))
     running: list[tuple[int, int, RawMessage, Iterator[RawMessage], int]] = []
     held = 0
     while waiting or running:
@@ -63,11 +63,11 @@ def by_time(stretches: Iterable[MessageRun], held_bytes: int = HELD_BYTES) -> It
                 and held + waiting[0][1].size_bytes <= held_bytes
             )
         ):
-            number, stretch = waiting.popleft()
-            messages = stretch.open()
+            number, run = waiting.popleft()
+            messages = run.open()
             for message in messages:
-                heappush(running, (message.log_ns, number, message, messages, stretch.size_bytes))
-                held += stretch.size_bytes
+                heappush(running, (message.log_ns, number, message, messages, run.size_bytes))
+                held += run.size_bytes
                 break
         if not running:
             continue
@@ -95,12 +95,12 @@ def by_time(stretches: Iterable[MessageRun], held_bytes: int = HELD_BYTES) -> It
 def windowed(
     items: Iterable[Waiting[Item]], window_ns: int = WINDOW_NS, window_bytes: int = WINDOW_BYTES
 ) -> Iterator[Item]:
-    """Yield items by log time as far as a window allows.
+    """Yield items sorted by log time within a window.
 
     Args:
-        items: with log time and what each holds in memory, in the order of the file.
-        window_ns: an item waits until one that is so much later has come,
-        window_bytes: or until so many bytes wait.
+        items: items with log time and size in memory, in the order of the file.
+        window_ns: an item waits until an item later by this time occurs,
+        window_bytes: or until the waiting items exceed this size.
     """
     waiting: list[tuple[int, int, int, Item]] = []
     first = held = spent = 0
@@ -127,14 +127,14 @@ def windowed(
 
 
 def in_window(messages: Iterable[RawMessage]) -> Iterator[RawMessage]:
-    """Yield messages by log time as far as a window allows."""
+    """Yield messages sorted by log time within a window."""
     return windowed(
         (message.log_ns, len(message.data) + MESSAGE_BYTES, message) for message in messages
     )
 
 
-def watched(messages: Iterable[RawMessage], losses: Losses) -> Iterator[RawMessage]:
-    """Yield messages unchanged, and count those that are earlier than one before them."""
+def count_late(messages: Iterable[RawMessage], losses: Losses) -> Iterator[RawMessage]:
+    """Yield messages unchanged; count those that are earlier than a preceding message."""
     latest = -maxsize
     for message in messages:
         if message.log_ns >= latest:

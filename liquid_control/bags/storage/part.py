@@ -1,4 +1,4 @@
-"""What a part of a recording is, whatever its format: what it says about itself, and messages."""
+"""Types shared by all storage formats: messages, definitions, topics and parts of a recording."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from liquid_control.bags.losses import Losses
 
 
 class RawMessage(NamedTuple):
-    """A message as it lies in the bag.
+    """A serialised message of a bag.
 
     Attributes:
-        topic: with its leading slash.
-        type: such as `sensor_msgs/msg/Imu`.
-        log_ns: when the recorder filed it, ns.
+        topic: topic name with its leading slash.
+        type: message type such as `sensor_msgs/msg/Imu`.
+        log_ns: log time, ns: when the recorder received the message.
         data: CDR with its encapsulation header.
     """
 
@@ -25,11 +25,11 @@ class RawMessage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a type looks like, as text.
+    """Definition of a message type.
 
     Attributes:
-        encoding: `ros2msg` or `ros2idl`; empty where the recording has none.
-        text: with the definitions of the types that it is made of.
+        encoding: `ros2msg` or `ros2idl`; empty if the recording has no definition.
+        text: definition text, including the definitions of nested types.
     """
 
     encoding: str
@@ -38,7 +38,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic of one part; `count` is None where it could not be known."""
+    """A topic of one part; `count` is None if unknown."""
 
     name: str
     type: str
@@ -48,7 +48,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a part says about itself; times in ns, None where it holds no message."""
+    """Contents of a part; times in ns, None if it holds no messages."""
 
     topics: tuple[Topic, ...] = ()
     metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -57,16 +57,16 @@ class Contents:
 
 
 class Part(Protocol):
-    """One file of a recording."""
+    """Protocol of one file of a recording."""
 
     contents: Contents
 
     def messages(
         self, topics: Collection[str], losses: Losses, start_ns: int
     ) -> Iterator[RawMessage]:
-        """Yield messages by log time as far as the file keeps it; count what is lost."""
+        """Yield messages by log time as far as the file allows; count losses."""
         ...
 
 
-class BrokenBytesError(Exception):
-    """Bytes that are not what they claim to be; it never leaves this room."""
+class DamageError(Exception):
+    """Bytes do not have the expected format. This error does not leave `bags.storage`."""

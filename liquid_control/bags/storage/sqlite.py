@@ -1,4 +1,4 @@
-"""A `.db3` file of rosbag2 as part of a recording, also one with damaged pages."""
+"""`.db3` file of rosbag2 as part of a recording, complete or with damaged pages."""
 
 import shutil
 import sqlite3
@@ -15,32 +15,32 @@ from liquid_control.bags.storage.part import Contents, Definition, RawMessage, T
 from liquid_control.errors import BagError
 
 STEP = 100_000
-"""SQLite asks after so many instructions whether to go on."""
+"""Number of SQLite instructions between calls of the progress handler."""
 
 FREE_STEPS = 20_000_000
 STEPS_PER_BYTE = 2
 PRAGMAS = ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", "writable_schema=ON")
-"""The last lets SQLite open a file that is cut off, or whose schema is damaged in part."""
+"""`writable_schema` lets SQLite open a truncated file, or one with a partly damaged schema."""
 
 PAGE_SIZE = slice(16, 18)
 PAGE_COUNT = slice(28, 32)
-"""Where the header of a database has them, big-endian."""
+"""Byte ranges of page size and page count in the database header, big-endian."""
 
 ERRORS = (sqlite3.Error, OverflowError, MemoryError, ValueError)
-"""What a damaged database raises."""
+"""Exceptions that a damaged database raises."""
 
 
 class Database:
-    """A connection whose queries end, whatever the pages say.
+    """A connection whose queries always end.
 
-    A damaged tree of pages can lead in circles: a query is given up after more instructions than
-    a file of its size can need.
+    A damaged page tree can contain cycles: a query is aborted after more instructions than a file
+    of its size can need.
     """
 
     def __init__(self, connection: sqlite3.Connection, size_bytes: int) -> None:
         self._connection = connection
-        self._allowed = (FREE_STEPS + STEPS_PER_BYTE * size_bytes) // STEP
-        self._taken = 0
+        self._max_steps = (FREE_STEPS + STEPS_PER_BYTE * size_bytes) // STEP
+        self._steps = 0
         connection.text_factory = bytes
         connection.set_progress_handler(self._step, STEP)
         for pragma in PRAGMAS:
@@ -50,18 +50,22 @@ class Database:
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, largest)
 
     def _step(self) -> int:
-        self._taken += 1
-        return int(self._taken > self._allowed)
+        self._steps += 1
+        return int(self._steps > self._max_steps)
 
     def rows(self, query: str, *values: int) -> Iterator[Any]:
-        """Yield a query's rows; raises what `ERRORS` lists."""
-        self._taken = 0
+        """Yield the rows of a query.
+
+        Raises:
+            Exception: one of `ERRORS`.
+        """
+        self._steps = 0
         yield from self._connection.execute(query, values)
 
 
 @contextmanager
 def connected(path: Path) -> Iterator[Database]:
-    """Open a database for reading while the context lasts."""
+    """Open a database for reading for a `with` block."""
     path = path.resolve()
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists() and wal.stat().st_size > 0:
@@ -77,14 +81,14 @@ def connected(path: Path) -> Iterator[Database]:
 
 
 @contextmanager
-def _opened(path: Path, how: str) -> Iterator[Database]:
-    address = f"{path.as_uri()}?{how}"
+def _opened(path: Path, options: str) -> Iterator[Database]:
+    address = f"{path.as_uri()}?{options}"
     with closing(sqlite3.connect(address, uri=True)) as connection:
         yield Database(connection, path.stat().st_size)
 
 
-def is_cut_off(path: Path) -> bool:
-    """Return whether a file has fewer pages than its header says."""
+def is_truncated(path: Path) -> bool:
+    """Return whether a file has fewer pages than its header declares."""
     with path.open("rb") as stream:
         head = stream.read(PAGE_COUNT.stop)
     size, count = (int.from_bytes(head[place], "big") for place in (PAGE_SIZE, PAGE_COUNT))
@@ -93,15 +97,15 @@ def is_cut_off(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What is in a database.
+    """Contents of a database.
 
     Attributes:
-        topics: by id.
-        undefined: number of messages of ids that are no topic's.
-        time_index: name of the index by which messages can be read in order of time, quoted;
-            None where there is none.
-        start_ns: first log time, None where it could not be read.
-        end_ns: last log time.
+        topics: topics by id.
+        undefined: number of messages by topic id, for ids without a topic.
+        time_index: quoted name of an index for reading messages in order of time; None if there is
+            none.
+        start_ns: first log time; None if unreadable.
+        end_ns: last log time; None if unreadable.
     """
 
     topics: Mapping[int, Topic]
@@ -112,10 +116,10 @@ class Tables:
 
 
 def read_tables(database: Database) -> Tables:
-    """Return what is in a database.
+    """Return the contents of a database.
 
     Raises:
-        ValueError: it holds no rosbag2 tables.
+        ValueError: the database has no rosbag2 tables.
         sqlite3.Error: its pages are damaged.
     """
     names = {
@@ -143,7 +147,7 @@ NO_DEFINITION = Definition("", "")
 
 
 def text(value: Any) -> str:
-    """Return a database's text, which may be none."""
+    """Return a text value of a database, also if its type is wrong."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
@@ -151,8 +155,8 @@ def _definitions(database: Database) -> dict[str, Definition]:
     query = "SELECT topic_type, encoding, encoded_message_definition FROM message_definitions"
     try:
         return {
-            text(kind): Definition(text(encoding), text(said))
-            for kind, encoding, said in database.rows(query)
+            text(kind): Definition(text(encoding), text(definition))
+            for kind, encoding, definition in database.rows(query)
         }
     except ERRORS:
         return {}
@@ -177,7 +181,7 @@ def _times(database: Database) -> tuple[int | None, int | None]:
 
 
 def _time_index(database: Database, count: int) -> str | None:
-    """Return the index on `timestamp` if it is whole and spares a sorting of all messages."""
+    """Return a complete index on `timestamp` that avoids sorting all messages."""
     try:
         listed = list(database.rows("PRAGMA index_list(messages)"))
     except ERRORS:
@@ -198,22 +202,22 @@ def _time_index(database: Database, count: int) -> str | None:
 
 
 Row = tuple[int, int, int, bytes]
-"""Id, topic, time and data of a message."""
+"""Id, topic id, log time and data of a message."""
 
 SELECT = "SELECT rowid, topic_id, timestamp, data FROM messages"
 FIRST_ID = -(2**63)
 LAST_ID = 2**63 - 1
-LARGEST_GAP = 2**40
-GAPS = 1000
-"""So many damaged stretches are stepped over in a file before the rest is given up."""
+MAX_GAP = 2**40
+MAX_GAPS = 1000
+"""Number of damaged ranges that are skipped in a file before reading stops."""
 
 
 class SqlitePart:
     """A database of messages.
 
     Args:
-        name: what reports call it.
-        path: where its bytes are.
+        name: name of the file in messages.
+        path: path of the database to read.
 
     Raises:
         BagError: its tables cannot be read.
@@ -235,24 +239,24 @@ class SqlitePart:
         self, topics: Collection[str], losses: Losses, start_ns: int
     ) -> Iterator[RawMessage]:
         """Yield messages by log time; see `Part`."""
-        if is_cut_off(self._path):
+        if is_truncated(self._path):
             losses.count(Loss.ENDS_EARLY, f"{self._name} at byte {self._path.stat().st_size}")
-        wanted = {
+        requested = {
             key: topic
             for key, topic in self._tables.topics.items()
             if topic.name in topics and topic.count != 0
         }
         for key, count in self._tables.undefined.items():
             losses.count(Loss.NO_TYPE, f"{self._name}: topic {key} is not defined", count)
-        if not wanted:
+        if not requested:
             return
         with connected(self._path) as database:
-            reading = _Reading(database, self._name, wanted, losses, start_ns)
-            yield from reading.messages(self._tables.time_index)
+            reader = _Reader(database, self._name, requested, losses, start_ns)
+            yield from reader.messages(self._tables.time_index)
 
 
-class _Reading:
-    """One reading of a database."""
+class _Reader:
+    """Reads the messages of a database once."""
 
     def __init__(
         self,
@@ -268,22 +272,22 @@ class _Reading:
         self._where = f"WHERE topic_id IN ({keys}) AND timestamp >= ?"
 
     def messages(self, time_index: str | None) -> Iterator[RawMessage]:
-        """Yield messages by time: by the index of times as far as it goes, then by their ids."""
+        """Yield messages by log time: from the time index while it is readable, then by id."""
         latest = (-(2**63), FIRST_ID)
         if time_index is not None:
             query = f"{SELECT} INDEXED BY {time_index} {self._where} ORDER BY timestamp, rowid"
             try:
                 for row in self._select(query):
                     if (row[2], row[0]) <= latest:
-                        raise ValueError("the index of times is not in order")
+                        raise ValueError("the time index is not in order")
                     latest = (row[2], row[0])
                     yield self._message(row)
             except ERRORS:
                 pass
             else:
                 return
-        left = (row for row in self._by_id() if (row[2], row[0]) > latest)
-        yield from in_window(self._message(row) for row in left)
+        rest = (row for row in self._by_id() if (row[2], row[0]) > latest)
+        yield from in_window(self._message(row) for row in rest)
 
     def _message(self, row: Row) -> RawMessage:
         topic = self._topics[row[1]]
@@ -300,11 +304,11 @@ class _Reading:
     def _by_id(self) -> Iterator[Row]:
         query = f"{SELECT} {self._where} AND rowid > ? ORDER BY rowid"
         after = FIRST_ID
-        for _ in range(GAPS):
+        for _ in range(MAX_GAPS):
             rows = self._select(query, after)
             problem = ""
             while not problem:
-                row, problem = following(rows)
+                row, problem = next_row(rows)
                 if row is None:
                     break
                 if row[0] <= after:
@@ -323,10 +327,10 @@ class _Reading:
             after = resumed - 1
 
     def _next_readable(self, query: str, after: int) -> int | None:
-        """Return the first id behind a damaged stretch, found by ever longer steps and halving."""
+        """Return the first id after a damaged range, found by doubling steps and bisection."""
         unreadable = max(after, 0)
         step, found = 1, None
-        while step < LARGEST_GAP and unreadable + step < LAST_ID:
+        while step < MAX_GAP and unreadable + step < LAST_ID:
             found = self._first(query, unreadable + step)
             if found is not None:
                 break
@@ -353,8 +357,8 @@ class _Reading:
         return None
 
 
-def following(rows: Iterator[Row]) -> tuple[Row | None, str]:
-    """Return the next row, None behind the last, and what was wrong, if anything."""
+def next_row(rows: Iterator[Row]) -> tuple[Row | None, str]:
+    """Return the next row (None after the last) and the error message (empty if none)."""
     try:
         return next(rows, None), ""
     except ERRORS as error:

@@ -1,4 +1,4 @@
-"""Which topics of a recording play which role, and how their recorder spoke."""
+"""Roles of the topics of a recording, and the rules that find them."""
 
 from liquid_control.bags.topics.resolution import (
     RoleFinding,
@@ -8,15 +8,22 @@ from liquid_control.bags.topics.resolution import (
     obstacle,
     resolve,
 )
-from liquid_control.bags.topics.roles import Role
-from liquid_control.bags.topics.topic_rules import TopicRules, load_rules
+from liquid_control.bags.topics.topic_rules import (
+    Axes,
+    Role,
+    TopicRules,
+    VelocityFrame,
+    load_rules,
+)
 
 __all__ = [
+    "Axes",
     "Role",
     "RoleFinding",
     "Source",
     "TopicMap",
     "TopicRules",
+    "VelocityFrame",
     "find_roles",
     "load_rules",
     "obstacle",

@@ -1,4 +1,4 @@
-"""Write a bag in a thread of its own, so that whoever hears messages never waits for the disk."""
+"""Write a bag in a background thread, so that the caller never waits for the disk."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,41 +12,41 @@ from liquid_control.bags.writing.sink import BagSink
 from liquid_control.errors import LiquidControlError, OutputError
 
 CAPACITY_BYTES = 256 << 20
-"""Nine seconds of VGA pictures at 30 Hz."""
+"""Limit for waiting messages: nine seconds of VGA pictures at 30 Hz."""
 SYNC_S = 1.0
-"""What a loss of power costs at most, as long as the disk keeps up."""
+"""Interval of syncs to disk: the largest loss on a power failure if the disk keeps up."""
 
 Open = Callable[[], BagSink]
 Prepare = Callable[[str, bytes], tuple[str, bytes]]
-"""Makes of a message what is written: topic and bytes; such as a picture compressed."""
+"""Converts a message before it is written: topic and bytes, such as a compressed picture."""
 Task = Callable[[BagSink, Prepare], None]
 
 
-def as_it_is(topic: str, cdr: bytes) -> tuple[str, bytes]:
+def unchanged(topic: str, cdr: bytes) -> tuple[str, bytes]:
     """Return a message unchanged."""
     return topic, cdr
 
 
 class BackgroundBag:
-    """A bag behind a queue; what is told first is written first.
+    """A bag behind a first-in, first-out queue.
 
     Args:
-        open_bag: makes the bag; called in the thread, like everything that touches it.
-        prepare_for: makes, for the bag, what is called for each message before it is written.
-        capacity_bytes: of messages that wait; more are refused.
+        open_bag: opens the bag; called in the background thread, as are all uses of the bag.
+        prepare_for: returns, for an open bag, the function that converts each message.
+        capacity_bytes: limit for waiting messages; further messages are rejected.
 
     Attributes:
-        error: why the bag ended early, None while it goes on.
-        written: messages in the bag.
+        error: why the bag ended early; None otherwise.
+        written: number of messages in the bag.
 
     Raises:
-        LiquidControlError: as `open_bag` and `prepare_for` raise it.
+        LiquidControlError: raised by `open_bag` or `prepare_for`.
     """
 
     def __init__(
         self,
         open_bag: Open,
-        prepare_for: Callable[[BagSink], Prepare] = lambda _: as_it_is,
+        prepare_for: Callable[[BagSink], Prepare] = lambda _: unchanged,
         capacity_bytes: int = CAPACITY_BYTES,
     ) -> None:
         self.error: LiquidControlError | None = None
@@ -67,16 +67,16 @@ class BackgroundBag:
     def add_topic(
         self, topic: str, kind: str, definition: str | None = None, qos: Qos | None = None
     ) -> None:
-        """Announce a topic."""
+        """Add a topic."""
         self._work.put(lambda sink, _: sink.add_topic(topic, kind, definition, qos))
 
     def add_metadata(self, name: str, values: Mapping[str, str]) -> None:
-        """Append a record of names and values."""
-        kept = dict(values)
-        self._work.put(lambda sink, _: sink.add_metadata(name, kept))
+        """Append a metadata record."""
+        copied = dict(values)
+        self._work.put(lambda sink, _: sink.add_metadata(name, copied))
 
     def write(self, topic: str, cdr: bytes, stamp_ns: int) -> bool:
-        """Append a message; return False where it was refused, since too much waits already."""
+        """Append a message; return False if it was rejected because the queue is full."""
         with self._lock:
             if self._waiting + len(cdr) > self._capacity:
                 return False
@@ -92,7 +92,7 @@ class BackgroundBag:
         return True
 
     def close(self) -> None:
-        """Write what waits and finish the bag; closing twice is allowed.
+        """Write the waiting messages and finish the bag; closing twice is allowed.
 
         Raises:
             LiquidControlError: the bag ended early, or cannot be finished.
@@ -111,7 +111,7 @@ class BackgroundBag:
             sink.close()
         except LiquidControlError as error:
             self.error = error
-        except Exception as error:  # a thread that died in silence would record nothing more
+        except Exception as error:  # report every error: the thread would die silently
             self.error = OutputError(f"the bag ended early ({error!r})")
         finally:
             up.set()
@@ -125,7 +125,7 @@ class BackgroundBag:
                 synced_s = time.monotonic()
 
     def _next(self) -> Task | None:
-        """Return what to do next: to flush where nothing comes; None for the end."""
+        """Return the next task: a flush if the queue is empty for a while; None at the end."""
         try:
             return self._work.get(timeout=FLUSH_S)
         except Empty:

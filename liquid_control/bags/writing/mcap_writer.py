@@ -1,4 +1,4 @@
-"""Write ROS 2 bags of serialised messages straight through: one MCAP file a flight."""
+"""Write serialised ROS 2 messages to an MCAP file."""
 
 import os
 import time
@@ -16,8 +16,9 @@ from rosbags.rosbag2.metadata import dump_qos_v9
 
 from liquid_control import __version__
 from liquid_control.bags.writing.messages import definition_of
-from liquid_control.bags.writing.partial_bag import check_free, partial_names, put_in_place
+from liquid_control.bags.writing.partial_bag import check_free, partial_names
 from liquid_control.errors import OutputError
+from liquid_control.files import move_to_free, unwritable
 
 SUFFIX = ".mcap"
 COMPRESSIONS: dict[str, CompressionType] = {
@@ -27,28 +28,28 @@ COMPRESSIONS: dict[str, CompressionType] = {
 }
 CHUNK_BYTES = 1 << 20
 FLUSH_S = 0.5
-"""Of wall time: what a killed process loses at most, as long as somebody writes or flushes."""
+"""Wall time between flushes, s: the largest loss if the process is killed."""
 _LIBRARY = f"liquid_control {__version__}"
 
 
 class BagWriter:
-    """A bag that is being written: beside its place, and moved there when it is closed.
+    """Writer of an MCAP bag. The file has a `.partial` name until the bag is closed.
 
-    A bag that was not closed, because its process was killed or the disk was full, stays behind as
-    `NAME.mcap.partial` and can be read up to the last chunk; so does one whose `with` block was
-    left by an exception. One thread at a time may use it.
+    A bag that was not closed, because its process was killed or the disk was full, remains as
+    `NAME.mcap.partial` and is readable up to the last chunk; so does a bag whose `with` block
+    ends with an exception. Only one thread at a time may use the writer.
 
     Args:
-        path: the `.mcap` file to make; it must not exist.
+        path: the `.mcap` file to write; it must not exist.
         topics: type of each topic, such as `sensor_msgs/msg/Image`; more with `add_topic`.
-        metadata: records by name, as with `add_metadata`.
-        compression: of chunks, one of `COMPRESSIONS`.
-        flush_s: how often chunks are closed before they are full, s of wall time; None for never,
-            so that the same messages make the same bytes.
+        metadata: metadata records by name, as for `add_metadata`.
+        compression: compression of chunks, one of `COMPRESSIONS`.
+        flush_s: interval after which a chunk is closed before it is full, s of wall time. None
+            never closes a chunk early: equal messages then yield equal bytes.
 
     Attributes:
-        path: as given.
-        partial: where the bag stands until it is closed.
+        path: path of the finished file.
+        partial: path of the file until the bag is closed.
 
     Raises:
         OutputError: the file exists, or the folder cannot be written.
@@ -97,7 +98,7 @@ class BagWriter:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> OutputError:
-        return OutputError(f"{self.path}: cannot be written ({error.strerror or error})")
+        return unwritable(self.path, error)
 
     def __enter__(self) -> "BagWriter":
         return self
@@ -108,21 +109,22 @@ class BagWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end(whole=kind is None)
+        self._end(complete=kind is None)
 
     def add_topic(
         self, topic: str, kind: str, definition: str | None = None, qos: Qos | None = None
     ) -> None:
-        """Announce a topic.
+        """Add a topic.
 
         Args:
-            topic: without or with the leading slash; written with it.
-            kind: such as `sensor_msgs/msg/Image`.
-            definition: in the format `ros2msg`; needed for what is none of the common interfaces.
-            qos: what a player should publish it with.
+            topic: topic name, with or without the leading slash; written with it.
+            kind: message type such as `sensor_msgs/msg/Image`.
+            definition: definition in the format `ros2msg`; required for types outside ROS 2's
+                common interfaces.
+            qos: quality of service for playback.
 
         Raises:
-            OutputError: the type is not known and no definition was given.
+            OutputError: the type is unknown and no definition was given.
         """
         if self._writer is None or topic in self._channels:
             return
@@ -138,15 +140,15 @@ class BagWriter:
         self._counts[topic] = 0
 
     def write(self, topic: str, cdr: bytes, stamp_ns: int) -> None:
-        """Append a message; once the bag is closed, do nothing.
+        """Append a message; do nothing once the bag is closed.
 
         Args:
-            topic: as announced.
-            cdr: serialised, with its encapsulation header.
-            stamp_ns: the time under which it is filed, ns; not negative.
+            topic: a topic that was added.
+            cdr: the serialised message with its encapsulation header.
+            stamp_ns: log time, ns; not negative.
 
         Raises:
-            OutputError: the disk is full, or the file went away.
+            OutputError: the disk is full, or the file disappeared.
         """
         if self._writer is None:
             return
@@ -161,10 +163,10 @@ class BagWriter:
             self.flush()
 
     def add_metadata(self, name: str, values: Mapping[str, str]) -> None:
-        """Append a record of names and values; record names are used once.
+        """Append a metadata record; record names must be unique.
 
         Raises:
-            OutputError: the disk is full, or the file went away.
+            OutputError: the disk is full, or the file disappeared.
         """
         if self._writer is None:
             return
@@ -174,13 +176,13 @@ class BagWriter:
             raise self._give_up(error) from error
 
     def flush(self, to_disk: bool = False) -> None:
-        """Hand what was written to the operating system, where it outlives this process.
+        """Write buffered data to the operating system, where it survives this process.
 
         Args:
-            to_disk: wait until it is on the disk, where it also outlives the machine's power.
+            to_disk: wait until the data is on the disk, where it survives a power failure.
 
         Raises:
-            OutputError: the disk is full, or the file went away.
+            OutputError: the disk is full, or the file disappeared.
         """
         if self._writer is None:
             return
@@ -193,29 +195,29 @@ class BagWriter:
             raise self._give_up(error) from error
 
     def _give_up(self, error: OSError) -> OutputError:
-        """Leave what stands in the partial file; return what to raise."""
+        """Stop writing and keep the partial file; return the exception to raise."""
         self._writer = None
-        with suppress(OSError):  # its last bytes do not fit either
+        with suppress(OSError):  # the last buffered bytes do not fit either
             self._stream.close()
         return self._unwritable(error)
 
     def close(self) -> None:
-        """Write the index and move the bag to its place; closing twice is allowed.
+        """Write the index and rename the file to `path`; closing twice is allowed.
 
         Raises:
-            OutputError: the disk is full, or somebody else made a file of that name meanwhile.
+            OutputError: the disk is full, or another file was created at `path`.
         """
-        self._end(whole=True)
+        self._end(complete=True)
 
-    def _end(self, whole: bool) -> None:
+    def _end(self, complete: bool) -> None:
         writer, self._writer = self._writer, None
         if writer is None:
             return
         try:
             writer.finish()  # type: ignore[no-untyped-call]
             self._stream.close()
-            if whole:
-                put_in_place(self.partial, self.path)
+            if complete:
+                move_to_free(self.partial, self.path)
         except OSError as error:
             with suppress(OSError):
                 self._stream.close()
@@ -223,7 +225,7 @@ class BagWriter:
 
 
 def _new_file(path: Path) -> IO[bytes] | None:
-    """Return a new file, or None where one of that name exists."""
+    """Create a file; return None if it exists."""
     try:
         return path.open("xb")
     except FileExistsError:
@@ -231,5 +233,5 @@ def _new_file(path: Path) -> IO[bytes] | None:
 
 
 def absolute(topic: str) -> str:
-    """Return a topic's name as bags have it."""
+    """Return a topic name with its leading slash."""
     return topic if topic.startswith("/") else f"/{topic}"

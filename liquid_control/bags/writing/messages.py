@@ -1,8 +1,8 @@
-"""Our types as serialised messages, without ROS: what a simulation that records needs.
+"""Serialise the types of this package as ROS 2 messages, without ROS.
 
-The same fields, frames and conventions as the nodes' messages, so that nobody can tell the two
-bags apart: pictures as `rgb8`, commands as twists in the heading frame, features as a row of
-`32FC1`, neurons as joint states (position is the state, velocity the time gate).
+Fields, frames and conventions equal those of the nodes' messages: pictures as `rgb8`, commands as
+twists in the heading frame, features as one row of `32FC1`, neurons as joint states (position is
+the state, velocity the time gate).
 """
 
 from collections.abc import Sequence
@@ -14,25 +14,15 @@ from numpy.typing import NDArray
 from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
-from liquid_control import frames, topics
-from liquid_control.config.scenario import CameraSettings
+from liquid_control import frames, message_types, topics
+from liquid_control.config import CameraSettings
 from liquid_control.errors import OutputError
-from liquid_control.message_types import (
-    CAMERA_INFO,
-    CLOCK,
-    COMPRESSED_IMAGE,
-    IMAGE,
-    IMU,
-    JOINT_STATE,
-    ODOMETRY,
-    TWIST_STAMPED,
-)
 from liquid_control.types import NANOSECONDS, Command, Floats, Pixels, VehicleState
 
 
 @lru_cache(maxsize=1)
 def types() -> Typestore:
-    """Return the types of a ROS 2 distribution's common interfaces."""
+    """Return the type store of ROS 2's common interfaces."""
     return get_typestore(Stores.ROS2_JAZZY)
 
 
@@ -42,24 +32,24 @@ def is_common(kind: str) -> bool:
 
 
 def definition_of(kind: str) -> str:
-    """Return a type's definition with those of all its parts, in the format `ros2msg`.
+    """Return the definition of a type and its nested types, in the format `ros2msg`.
 
     Raises:
-        OutputError: it is none of the common interfaces.
+        OutputError: the type is not one of the common interfaces.
     """
     try:
         return types().generate_msgdef(kind, ros_version=2)[0]
     except (KeyError, TypesysError) as error:
         raise OutputError(
-            f"{kind}: is none of ROS 2's common interfaces; give its definition with it"
+            f"{kind}: is not one of ROS 2's common interfaces; pass its definition"
         ) from error
 
 
 def type_hash(kind: str, definition: str) -> str:
-    """Return the hash by which ROS 2 knows a type, `RIHS01_...`.
+    """Return the type hash of ROS 2, `RIHS01_...`.
 
     Raises:
-        OutputError: the definition is not one.
+        OutputError: the definition is invalid.
     """
     store = types()
     if is_common(kind):
@@ -73,7 +63,7 @@ def type_hash(kind: str, definition: str) -> str:
 
 
 FLIGHT_TOPICS = {name: kind for name, kind in topics.TYPES.items() if name != topics.DIAGNOSTICS}
-"""Topics of a simulated flight's bag with their types."""
+"""Types of the topics in the bag of a simulated flight, by topic."""
 
 
 def image_cdr(image: Pixels, stamp_ns: int) -> bytes:
@@ -81,26 +71,29 @@ def image_cdr(image: Pixels, stamp_ns: int) -> bytes:
     height, width = image.shape[:2]
     data = np.ascontiguousarray(image).reshape(-1)
     header = _header(stamp_ns, frames.CAMERA_OPTICAL)
-    return _cdr(IMAGE, header, height, width, "rgb8", 0, 3 * width, data)
+    return _cdr(message_types.IMAGE, header, height, width, "rgb8", 0, 3 * width, data)
 
 
-def compressed_image_cdr(data: bytes, layout: str, stamp_ns: int) -> bytes:
+def compressed_image_cdr(data: bytes, image_format: str, stamp_ns: int) -> bytes:
     """Serialise a compressed picture.
 
     Args:
-        data: a PNG or JPEG file.
-        layout: as image transports write it, such as `rgb8; png compressed bgr8`.
-        stamp_ns: of the picture.
+        data: content of a PNG or JPEG file.
+        image_format: format in the notation of image transports, such as
+            `rgb8; png compressed bgr8`.
+        stamp_ns: stamp of the picture.
     """
     header = _header(stamp_ns, frames.CAMERA_OPTICAL)
-    return _cdr(COMPRESSED_IMAGE, header, layout, np.frombuffer(data, np.uint8))
+    return _cdr(
+        message_types.COMPRESSED_IMAGE, header, image_format, np.frombuffer(data, np.uint8)
+    )
 
 
 def camera_info_cdr(camera: CameraSettings, stamp_ns: int) -> bytes:
     """Serialise the intrinsics of an undistorted pinhole camera; pixel centres are integers."""
     f, cx, cy = camera.focal_px, 0.5 * (camera.width - 1), 0.5 * (camera.height - 1)
     return _cdr(
-        CAMERA_INFO,
+        message_types.CAMERA_INFO,
         _header(stamp_ns, frames.CAMERA_OPTICAL),
         camera.height,
         camera.width,
@@ -116,17 +109,17 @@ def camera_info_cdr(camera: CameraSettings, stamp_ns: int) -> bytes:
 
 
 def imu_cdr(rate: Floats, force: Floats, stamp_ns: int) -> bytes:
-    """Serialise one IMU sample, base_link; orientation is not measured: -1, as REP 145 has it.
+    """Serialise one IMU sample in base_link; the orientation is marked as unknown (REP 145).
 
     Args:
         rate: float64 [3], angular velocity, rad/s.
         force: float64 [3], specific force, m/s^2.
-        stamp_ns: of the sample.
+        stamp_ns: stamp of the sample.
     """
     unknown = np.zeros(9)
     no_orientation = np.array([-1.0] + [0.0] * 8)
     return _cdr(
-        IMU,
+        message_types.IMU,
         _header(stamp_ns, frames.BASE_LINK),
         _quaternion((0.0, 0.0, 0.0, 1.0)),
         no_orientation,
@@ -138,13 +131,13 @@ def imu_cdr(rate: Floats, force: Floats, stamp_ns: int) -> bytes:
 
 
 def odometry_cdr(state: VehicleState, stamp_ns: int) -> bytes:
-    """Serialise the vehicle's state: pose in the map, twist in base_link."""
+    """Serialise the state of the vehicle: pose in the map frame, twist in base_link."""
     make = types().types
     body = frames.rotation_from_quaternion(state.quaternion).T @ state.velocity
     position = make["geometry_msgs/msg/Point"](*map(float, state.position))
     pose = make["geometry_msgs/msg/Pose"](position, _quaternion(state.quaternion))
     return _cdr(
-        ODOMETRY,
+        message_types.ODOMETRY,
         _header(stamp_ns, frames.MAP),
         frames.BASE_LINK,
         make["geometry_msgs/msg/PoseWithCovariance"](pose, np.zeros(36)),
@@ -155,27 +148,31 @@ def odometry_cdr(state: VehicleState, stamp_ns: int) -> bytes:
 
 
 def features_cdr(features: NDArray[np.float32], stamp_ns: int) -> bytes:
-    """Serialise features, float32 [F], as a picture of one row; stamped with the frame's stamp."""
+    """Serialise features, float32 [F], as an image of one row with the stamp of the frame."""
     data = np.ascontiguousarray(features, np.float32).view(np.uint8)
     header, count = _header(stamp_ns, frames.CAMERA_OPTICAL), len(features)
-    return _cdr(IMAGE, header, 1, count, "32FC1", 0, 4 * count, data)
+    return _cdr(message_types.IMAGE, header, 1, count, "32FC1", 0, 4 * count, data)
 
 
 def neurons_cdr(names: Sequence[str], states: Floats, gates: Floats, stamp_ns: int) -> bytes:
-    """Serialise a network's state: names, float64 [N] states and time gates."""
+    """Serialise the state of a network: names, states float64 [N], time gates float64 [N]."""
     values = (np.asarray(states, np.float64), np.asarray(gates, np.float64))
-    return _cdr(JOINT_STATE, _header(stamp_ns, ""), list(names), *values, np.empty(0))
+    return _cdr(
+        message_types.JOINT_STATE, _header(stamp_ns, ""), list(names), *values, np.empty(0)
+    )
 
 
 def command_cdr(command: Command, stamp_ns: int) -> bytes:
-    """Serialise a command, in the heading frame, as a twist."""
+    """Serialise a command in the heading frame as a twist."""
     linear, turn = command.values[:3], (0.0, 0.0, command.yaw_rate_radps)
-    return _cdr(TWIST_STAMPED, _header(stamp_ns, frames.BASE_LINK), _twist(linear, turn))
+    return _cdr(
+        message_types.TWIST_STAMPED, _header(stamp_ns, frames.BASE_LINK), _twist(linear, turn)
+    )
 
 
 def clock_cdr(stamp_ns: int) -> bytes:
     """Serialise simulated time."""
-    return _cdr(CLOCK, _time(stamp_ns))
+    return _cdr(message_types.CLOCK, _time(stamp_ns))
 
 
 def _cdr(kind: str, *fields: Any) -> bytes:

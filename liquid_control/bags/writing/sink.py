@@ -1,4 +1,4 @@
-"""What recorders write to, whichever storage the bag's name asks for."""
+"""Common interface of bag writers; the name of a bag selects its storage format."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from liquid_control.errors import OutputError
 
 
 class BagSink(Protocol):
-    """A bag that is being written; `BagWriter` says what each method does and raises."""
+    """Protocol of a bag that is being written; see `BagWriter` for details and errors."""
 
     path: Path
     partial: Path
@@ -20,26 +20,26 @@ class BagSink(Protocol):
     def add_topic(
         self, topic: str, kind: str, definition: str | None = None, qos: Qos | None = None
     ) -> None:
-        """Announce a topic."""
+        """Add a topic."""
 
     def write(self, topic: str, cdr: bytes, stamp_ns: int) -> None:
         """Append a message."""
 
     def add_metadata(self, name: str, values: Mapping[str, str]) -> None:
-        """Append a record of names and values."""
+        """Append a metadata record."""
 
     def flush(self, to_disk: bool = False) -> None:
-        """Bring what was written where it outlives this process."""
+        """Write buffered data to the operating system."""
 
     def close(self) -> None:
-        """Finish the bag and move it to its place."""
+        """Finish the bag and rename it to `path`."""
 
 
 def open_sink(path: Path, topics: Mapping[str, str], *, compression: str = "none") -> BagSink:
-    """Begin a bag: an MCAP file where the name ends with `.mcap`, a rosbag2 folder without suffix.
+    """Open a bag for writing: an MCAP file for the suffix `.mcap`, else a rosbag2 folder.
 
     Raises:
-        OutputError: another suffix, the bag exists already, or it cannot be written.
+        OutputError: the path has another suffix, exists, or cannot be written.
     """
     if path.suffix == SUFFIX:
         return BagWriter(path, topics, compression=compression)

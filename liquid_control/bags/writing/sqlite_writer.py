@@ -1,4 +1,4 @@
-"""Write ROS 2 bags as rosbag2 did before MCAP: a folder with an SQLite database."""
+"""Write serialised ROS 2 messages to a rosbag2 folder with an SQLite database."""
 
 import shutil
 import sqlite3
@@ -18,25 +18,26 @@ from liquid_control.bags.writing.mcap_writer import FLUSH_S, SUFFIX, absolute
 from liquid_control.bags.writing.messages import definition_of, type_hash
 from liquid_control.bags.writing.partial_bag import check_free, partial_names
 from liquid_control.errors import OutputError
+from liquid_control.files import move_to_free
 
 COMPRESSIONS = ("none", "zstd")
 
 
 class SqliteBagWriter:
-    """A rosbag2 folder that is being written: inside `NAME.partial`, moved out when it is closed.
+    """Writer of a rosbag2 folder. It is inside `NAME.partial` until the bag is closed.
 
-    What `BagWriter` promises holds here too; messages are committed every `FLUSH_S`, and a killed
-    process leaves `NAME.partial/NAME/NAME.db3`. Metadata is only in `metadata.yaml`, under
-    `custom_data` with keys `RECORD/KEY`, and so only in a bag that was closed.
+    The guarantees of `BagWriter` hold here too. Messages are committed every `FLUSH_S`; a killed
+    process leaves `NAME.partial/NAME/NAME.db3`. Metadata is stored in `metadata.yaml` only, under
+    `custom_data` with keys `RECORD/KEY`, so an unfinished bag has none.
 
     Args:
-        path: the folder to make; it must not exist.
+        path: the folder to write; it must not exist.
         topics: type of each topic, such as `sensor_msgs/msg/Image`; more with `add_topic`.
-        metadata: records by name, as with `add_metadata`.
-        compression: of each message, one of `COMPRESSIONS`.
+        metadata: metadata records by name, as for `add_metadata`.
+        compression: compression of each message, one of `COMPRESSIONS`.
 
     Raises:
-        OutputError: the folder exists, cannot be written, or its path would be taken for a URI.
+        OutputError: the folder exists, cannot be written, or SQLite would misread its path.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class SqliteBagWriter:
         self._connections: dict[str, Connection] = {}
         self._flushed_s = time.monotonic()
         try:
-            self._home = next(name for name in partial_names(path) if _made(name))
+            self._home = next(name for name in partial_names(path) if _make_folder(name))
             self.partial = self._home / path.name
             self._writer: Writer | None = self._open(compression)
         except (OSError, sqlite3.Error) as error:
@@ -73,7 +74,7 @@ class SqliteBagWriter:
         if compression == "zstd":
             writer.set_compression(CompressionMode.MESSAGE, CompressionFormat.ZSTD)
         writer.open()
-        # Pages that are written before their commit would be read as damage after a kill.
+        # Pages written before their commit would look damaged after a kill.
         _storage(writer).conn.execute("PRAGMA cache_spill = OFF")
         return writer
 
@@ -90,12 +91,12 @@ class SqliteBagWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end(whole=kind is None)
+        self._end(complete=kind is None)
 
     def add_topic(
         self, topic: str, kind: str, definition: str | None = None, qos: Qos | None = None
     ) -> None:
-        """Announce a topic; as `BagWriter.add_topic`."""
+        """Add a topic; see `BagWriter.add_topic`."""
         if self._writer is None or topic in self._connections:
             return
         text = definition if definition is not None else definition_of(kind)
@@ -111,7 +112,7 @@ class SqliteBagWriter:
             raise self._give_up(error) from error
 
     def write(self, topic: str, cdr: bytes, stamp_ns: int) -> None:
-        """Append a message; as `BagWriter.write`."""
+        """Append a message; see `BagWriter.write`."""
         if self._writer is None:
             return
         try:
@@ -122,16 +123,16 @@ class SqliteBagWriter:
             self.flush()
 
     def add_metadata(self, name: str, values: Mapping[str, str]) -> None:
-        """Keep a record for `metadata.yaml`; record names are used once."""
+        """Add a record to `metadata.yaml`; record names must be unique."""
         if self._writer is not None:
             for key, value in values.items():
                 self._writer.set_custom_data(f"{name}/{key}", value)
 
     def flush(self, to_disk: bool = True) -> None:
-        """Commit what was written; the database always waits for the disk.
+        """Commit the written messages; the database always waits for the disk.
 
         Raises:
-            OutputError: the disk is full, or the file went away.
+            OutputError: the disk is full, or the file disappeared.
         """
         if self._writer is None:
             return
@@ -142,7 +143,7 @@ class SqliteBagWriter:
             raise self._give_up(error) from error
 
     def _give_up(self, error: Exception) -> OutputError:
-        """Leave what was committed in the partial folder; return what to raise."""
+        """Stop writing and keep the committed messages; return the exception to raise."""
         writer, self._writer = self._writer, None
         if writer is not None:
             with suppress(sqlite3.Error):
@@ -150,30 +151,29 @@ class SqliteBagWriter:
         return self._unwritable(error)
 
     def close(self) -> None:
-        """Write `metadata.yaml` and move the bag to its place; closing twice is allowed.
+        """Write `metadata.yaml` and move the bag to `path`; closing twice is allowed.
 
         Raises:
-            OutputError: the disk is full, or somebody else made a folder of that name meanwhile.
+            OutputError: the disk is full, or another folder was created at `path`.
         """
-        self._end(whole=True)
+        self._end(complete=True)
 
-    def _end(self, whole: bool) -> None:
+    def _end(self, complete: bool) -> None:
         writer, self._writer = self._writer, None
         if writer is None:
             return
         try:
             writer.close()
-            if not whole:
+            if not complete:
                 return
-            check_free(self.path)
-            self.partial.rename(self.path)
+            move_to_free(self.partial, self.path)
             shutil.rmtree(self._home)
         except (OSError, sqlite3.Error, WriterError) as error:
             raise self._unwritable(error) from error
 
 
 def _check_name(path: Path) -> None:
-    """Refuse what SQLite would take for something else: rosbags hands it the path as a URI."""
+    """Raise on paths that SQLite would misread: rosbags passes the path as a URI."""
     name = str(path)
     if "?" in name or "#" in name or unquote(name) != name:
         raise OutputError(
@@ -182,8 +182,8 @@ def _check_name(path: Path) -> None:
         )
 
 
-def _made(folder: Path) -> bool:
-    """Make a folder; return False where one of that name exists."""
+def _make_folder(folder: Path) -> bool:
+    """Create a folder; return False if it exists."""
     try:
         folder.mkdir()
     except FileExistsError:

@@ -11,7 +11,7 @@
  *     if (lc_step(features, state, dt_s, command) != LC_OK) { keep the vehicle safe }
  *
  * Equations (Hasani et al. 2022, arXiv 2106.13898), layer after layer, each from the new state of
- * the layer before and its own previous state:
+ * the preceding layer and its own previous state:
  *
  *     s  = sigmoid(time_a * dt / time_unit + time_b)
  *     h' = tanh(ff1) * (1 - s) + tanh(ff2) * s
@@ -32,8 +32,8 @@ enum { LC_OK = 0, LC_BAD_DT = 1, LC_BAD_FEATURE = 2, LC_BAD_STATE = 3 };
 static const float lc_scale[LC_OUTPUTS] = {$scales};
 static const float lc_offset[LC_OUTPUTS] = {$offsets};
 
-/* Synapses of each neuron; where each comes from: features, states before, states after; the
- * weights of ff1, ff2, time_a and time_b. */
+/* Number of synapses of each neuron; index of the source of each synapse among features, states
+ * before and states after; weights of ff1, ff2, time_a and time_b. */
 static const uint16_t lc_synapses[LC_NEURONS] = {
 $counts
 };
@@ -47,7 +47,7 @@ static const float lc_bias[LC_NEURONS][4] = {
 $biases
 };
 
-/* tanh as x P(x^2) / Q(x^2), within $tanh_error everywhere and never beyond 1. */
+/* tanh as x P(x^2) / Q(x^2), within $tanh_error everywhere, magnitude at most 1. */
 static inline float lc_tanh(float x)
 {
     const float c = x > $limit ? $limit : x < -$limit ? -$limit : x;
@@ -60,19 +60,19 @@ static inline float lc_tanh(float x)
 /* Advance by one step.
  *
  * features: [LC_INPUTS], finite.
- * state: [LC_NEURONS], in [-1, 1], zeros at first; replaced by the new state.
- * dt_s: seconds since the step before, finite and >= 0.
- * command: [LC_OUTPUTS], gets the command.
+ * state: [LC_NEURONS], in [-1, 1], initially zeros; replaced with the new state.
+ * dt_s: seconds since the previous step, finite and >= 0.
+ * command: [LC_OUTPUTS], receives the command.
  *
- * Returns LC_OK, or what is wrong with the input; state and command are then as they were.
+ * Returns LC_OK, or the code of an invalid input; state and command are then unchanged.
  */
 static inline int lc_step(const float features[LC_INPUTS], float state[LC_NEURONS], float dt_s,
                           float command[LC_OUTPUTS])
 {
     const float largest = 3.402823466e+38f;
     const float elapsed = dt_s / LC_TIME_UNIT_S;
-    float heard[LC_INPUTS + 2 * LC_NEURONS];
-    float *const before = heard + LC_INPUTS;
+    float values[LC_INPUTS + 2 * LC_NEURONS];
+    float *const before = values + LC_INPUTS;
     float *const after = before + LC_NEURONS;
     int synapse = 0;
     int i;
@@ -84,7 +84,7 @@ static inline int lc_step(const float features[LC_INPUTS], float state[LC_NEURON
         if (!(features[i] >= -largest && features[i] <= largest)) {
             return LC_BAD_FEATURE;
         }
-        heard[i] = features[i];
+        values[i] = features[i];
     }
     for (i = 0; i < LC_NEURONS; ++i) {
         if (!(state[i] >= -1.0f && state[i] <= 1.0f)) {
@@ -97,7 +97,7 @@ static inline int lc_step(const float features[LC_INPUTS], float state[LC_NEURON
         float map[4] = {lc_bias[i][0], lc_bias[i][1], lc_bias[i][2], lc_bias[i][3]};
         float first, second, gate;
         for (; synapse < end; ++synapse) {
-            const float source = heard[lc_source[synapse]];
+            const float source = values[lc_source[synapse]];
             map[0] += lc_weight[synapse][0] * source;
             map[1] += lc_weight[synapse][1] * source;
             map[2] += lc_weight[synapse][2] * source;

@@ -1,8 +1,8 @@
-/* Try controller.h on the machine it is for.
+/* Test of controller.h on the target machine.
  *
  *     cc -std=c99 -O2 controller_test.c -o controller_test
  *     ./controller_test     compare with the reference over $steps steps, then time a step
- *     ./controller_test -   answer lines "dt feature ..." with lines "command ... state ..."
+ *     ./controller_test -   read lines "dt feature ...", write lines "command ... state ..."
  */
 #include <stdio.h>
 #include <time.h>
@@ -55,21 +55,21 @@ static double microseconds_a_step(void)
     return 1e6 * (double)(clock() - start) / (double)CLOCKS_PER_SEC / (double)repeats;
 }
 
-static int answer_lines(void)
+static int process_lines(void)
 {
     float state[LC_NEURONS] = {0.0f};
-    float heard[LC_INPUTS];
+    float inputs[LC_INPUTS];
     float command[LC_OUTPUTS];
     float dt;
     int i, status;
 
     while (scanf("%f", &dt) == 1) {
         for (i = 0; i < LC_INPUTS; ++i) {
-            if (scanf("%f", &heard[i]) != 1) {
+            if (scanf("%f", &inputs[i]) != 1) {
                 return 1;
             }
         }
-        status = lc_step(heard, state, dt, command);
+        status = lc_step(inputs, state, dt, command);
         if (status != LC_OK) {
             printf("error %d\n", status);
             continue;
@@ -89,7 +89,7 @@ int main(int count, char **arguments)
     float largest;
 
     if (count > 1 && arguments[1][0] == '-' && arguments[1][1] == '\0') {
-        return answer_lines();
+        return process_lines();
     }
     largest = largest_difference();
     printf("largest difference %.3g over %d steps\n", (double)largest, STEPS);

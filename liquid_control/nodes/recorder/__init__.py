@@ -1,1 +1,1 @@
-"""Parts of `recorder_node`: subscriptions, parameters, message types."""
+"""Parts of recorder_node: subscriptions and parameters."""

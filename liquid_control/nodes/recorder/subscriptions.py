@@ -1,4 +1,4 @@
-"""What a recorder hears: topics as bytes, each once, of our type or of the one that is found."""
+"""Subscriptions of a recorder: serialised messages, one subscription a topic."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -24,25 +24,25 @@ from liquid_control.nodes.diagnostics import Diagnostics
 from liquid_control.nodes.message_classes import begins_with_stamp, message_class, name_of
 from liquid_control.nodes.qos import CLASSES, IMAGE_DEPTH, LOCKSTEP_DEPTH, profile
 
-_FOREVER = QosTime(9223372036, 854775807)
+_UNLIMITED = QosTime(9223372036, 854775807)
 _PICTURES = (topics.IMAGE, topics.COMPRESSED)
 
 
 def deep_profile(topic: str, mode: str) -> QoSProfile:
-    """Return a topic's profile for a recorder: seconds deep, since a disk may be busy for one."""
-    usual = profile(topics.IMAGE if topic in _PICTURES else topic, mode)
-    return _with_depth(topic, usual.reliability, usual.durability)
+    """Return a topic's profile with queues for seconds: a disk may be busy for one."""
+    shallow = profile(topics.IMAGE if topic in _PICTURES else topic, mode)
+    return _with_depth(topic, shallow.reliability, shallow.durability)
 
 
 def offered_profile(topic: str, offers: Sequence[TopicEndpointInfo]) -> QoSProfile:
-    """Return a profile that hears every one of a topic's publishers."""
+    """Return a profile that is compatible with every publisher of a topic."""
     qualities = [offer.qos_profile for offer in offers]
     reliable = all(q.reliability == ReliabilityPolicy.RELIABLE for q in qualities)
-    kept = all(q.durability == DurabilityPolicy.TRANSIENT_LOCAL for q in qualities)
+    transient_local = all(q.durability == DurabilityPolicy.TRANSIENT_LOCAL for q in qualities)
     return _with_depth(
         topic,
         ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
-        DurabilityPolicy.TRANSIENT_LOCAL if kept else DurabilityPolicy.VOLATILE,
+        DurabilityPolicy.TRANSIENT_LOCAL if transient_local else DurabilityPolicy.VOLATILE,
     )
 
 
@@ -53,23 +53,23 @@ def _with_depth(
     return QoSProfile(depth=depth, reliability=reliability, durability=durability)
 
 
-def told_profile(heard: QoSProfile) -> Qos:
-    """Return a profile as bags tell it, for players."""
+def bag_profile(profile: QoSProfile) -> Qos:
+    """Return a profile as bags store it for players."""
     return Qos(
         QosHistory.KEEP_LAST,
-        heard.depth,
-        QosReliability[heard.reliability.name],
-        QosDurability[heard.durability.name],
-        _FOREVER,
-        _FOREVER,
+        profile.depth,
+        QosReliability[profile.reliability.name],
+        QosDurability[profile.durability.name],
+        _UNLIMITED,
+        _UNLIMITED,
         QosLiveliness.AUTOMATIC,
-        _FOREVER,
+        _UNLIMITED,
         False,
     )
 
 
 def published(node: Node, topic: str) -> tuple[str, QoSProfile] | None:
-    """Return type and profile of a topic that somebody publishes, None where nobody does."""
+    """Return type and profile of a published topic; None without a publisher."""
     offers = node.get_publishers_info_by_topic(topic)
     return (offers[0].topic_type, offered_profile(topic, offers)) if offers else None
 
@@ -80,99 +80,99 @@ def offered_types(node: Node, topic: str) -> set[str]:
 
 
 class MessageHandler(Protocol):
-    """Takes what is heard."""
+    """Receives topics and messages."""
 
     def announce(self, topic: str, kind: type, profile: QoSProfile) -> None:
-        """Take note that a topic is heard from now on."""
+        """Handle a new subscription."""
         ...
 
-    def take(self, topic: str, stamped: bool, serialised: bytes) -> None:
-        """Take a message; one that is stamped begins with its time."""
+    def receive(self, topic: str, stamped: bool, serialised: bytes) -> None:
+        """Handle a message; a stamped one begins with its time."""
         ...
 
 
 class RecorderSubscriptions:
-    """Subscribes for a recorder.
+    """Subscriptions by resolved topic name. `topic in subscriptions` resolves the name.
 
     Args:
-        node: who hears.
-        mode: lockstep or realtime.
-        listener: takes topics and messages.
-        diagnostics: counts what is known not to be heard.
+        node: the subscriber.
+        mode: `lockstep` or `realtime`.
+        handler: receives topics and messages.
+        diagnostics: counts known losses.
     """
 
     def __init__(
-        self, node: Node, mode: str, listener: MessageHandler, diagnostics: Diagnostics
+        self, node: Node, mode: str, handler: MessageHandler, diagnostics: Diagnostics
     ) -> None:
         self._node = node
         self._mode = mode
-        self._listener = listener
+        self._handler = handler
         self._diagnostics = diagnostics
-        self._heard: dict[str, tuple[str, Subscription]] = {}
-        self._unmatched: set[str] = set()
-        self._unknown: set[str] = set()
-        self._strange: set[tuple[str, str]] = set()
+        self._subscriptions: dict[str, tuple[str, Subscription]] = {}
+        self._incompatible: set[str] = set()
+        self._not_installed: set[str] = set()
+        self._other_types: set[tuple[str, str]] = set()
 
-    def hears(self, topic: str) -> bool:
-        """Return whether a topic is heard, by this or another of its names."""
-        return self._node.resolve_topic_name(topic) in self._heard
+    def __contains__(self, topic: str) -> bool:
+        return self._node.resolve_topic_name(topic) in self._subscriptions
 
     def publishers(self, topic: str) -> int:
-        """Return how many publishers of a topic that is heard have been found."""
-        _, subscription = self._heard[self._node.resolve_topic_name(topic)]
+        """Return the number of matched publishers of a subscribed topic."""
+        _, subscription = self._subscriptions[self._node.resolve_topic_name(topic)]
         return subscription.get_publisher_count()
 
-    def hear_ours(self, topic: str) -> None:
-        """Hear a topic of the graph, whether it is there yet or not."""
-        self._hear(topic, CLASSES[topic], deep_profile(topic, self._mode))
+    def subscribe(self, topic: str) -> None:
+        """Subscribe to a topic of the graph, whether it is published yet or not."""
+        self._add(topic, CLASSES[topic], deep_profile(topic, self._mode))
 
-    def hear_found(self, topic: str) -> None:
-        """Hear a topic as it is published; do nothing while it is not."""
-        found = None if topic in self._unknown else published(self._node, topic)
+    def subscribe_as_published(self, topic: str) -> None:
+        """Subscribe to a topic with its published type; do nothing while it is not published."""
+        found = None if topic in self._not_installed else published(self._node, topic)
         if found is None:
             return
         try:
-            self._hear(topic, message_class(found[0]), found[1])
+            self._add(topic, message_class(found[0]), found[1])
         except OutputError as error:
-            self._unknown.add(topic)
+            self._not_installed.add(topic)
             self._diagnostics.count("topic_without_type", f"{topic}: {error}")
 
-    def look(self) -> None:
-        """Hear those who promise less than is usual; count topics of another type than ours."""
-        for topic in list(self._unmatched):
-            self._unmatched.remove(topic)
+    def check(self) -> None:
+        """Adapt to publishers with a weaker profile, and count topics of another type."""
+        for topic in list(self._incompatible):
+            self._incompatible.remove(topic)
             if found := published(self._node, topic):
-                name, old = self._heard[topic]
-                self._heard[topic] = name, self._subscribe(name, old.msg_type, found[1])
+                name, old = self._subscriptions[topic]
+                new = self._create(name, old.msg_type, found[1])
+                self._subscriptions[topic] = name, new
                 self._node.destroy_subscription(old)
-        for topic, (_, subscription) in self._heard.items():
-            ours = name_of(subscription.msg_type)
-            for theirs in offered_types(self._node, topic) - {ours}:
-                self._count_strange(topic, theirs, ours)
+        for topic, (_, subscription) in self._subscriptions.items():
+            expected = name_of(subscription.msg_type)
+            for other in offered_types(self._node, topic) - {expected}:
+                self._count_other_type(topic, other, expected)
 
-    def _count_strange(self, topic: str, theirs: str, ours: str) -> None:
-        if (topic, theirs) not in self._strange:
-            self._strange.add((topic, theirs))
-            reason = f"{topic}: expected {ours}, got {theirs}, which is not recorded"
+    def _count_other_type(self, topic: str, other: str, expected: str) -> None:
+        if (topic, other) not in self._other_types:
+            self._other_types.add((topic, other))
+            reason = f"{topic}: expected {expected}, got {other}, which is not recorded"
             self._diagnostics.count("topic_of_another_type", reason)
 
-    def _hear(self, topic: str, kind: type, profile: QoSProfile) -> None:
-        self._listener.announce(topic, kind, profile)
+    def _add(self, topic: str, kind: type, profile: QoSProfile) -> None:
+        self._handler.announce(topic, kind, profile)
         resolved = self._node.resolve_topic_name(topic)
-        self._heard[resolved] = topic, self._subscribe(topic, kind, profile)
+        self._subscriptions[resolved] = topic, self._create(topic, kind, profile)
 
-    def _subscribe(self, topic: str, kind: type, profile: QoSProfile) -> Subscription:
+    def _create(self, topic: str, kind: type, profile: QoSProfile) -> Subscription:
         resolved = self._node.resolve_topic_name(topic)
         return self._node.create_subscription(
             kind,
             topic,
-            partial(self._listener.take, topic, begins_with_stamp(kind)),
+            partial(self._handler.receive, topic, begins_with_stamp(kind)),
             profile,
             raw=True,
             event_callbacks=SubscriptionEventCallbacks(
                 message_lost=lambda event: self._diagnostics.count(
                     "message_lost", f"{event.total_count_change} on {topic}"
                 ),
-                incompatible_qos=lambda _: self._unmatched.add(resolved),
+                incompatible_qos=lambda _: self._incompatible.add(resolved),
             ),
         )

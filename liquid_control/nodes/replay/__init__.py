@@ -1,1 +1,1 @@
-"""Parts of `replay_node`: the bag, its timeline, its pace and its publishers."""
+"""Parts of replay_node: the bag, its timeline and its publishers."""

@@ -1,4 +1,4 @@
-"""The bag that a replay plays: found, opened and understood, with places in it as seconds."""
+"""Bag of a replay: opened, with its topics resolved and positions in seconds."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from liquid_control.bags.events import Event
 from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.losses import Losses
 from liquid_control.bags.topics import load_rules, resolve
-from liquid_control.bags.topics.roles import Role
+from liquid_control.bags.topics.topic_rules import Role
 from liquid_control.errors import BagError, ConfigError
 from liquid_control.nodes.node_settings import ReplaySettings
 from liquid_control.nodes.replay.timeline import ReplayTimeline
@@ -16,12 +16,12 @@ from liquid_control.types import NANOSECONDS
 
 
 class ReplaySource:
-    """A bag and its tape.
+    """A bag and its timeline.
 
     Attributes:
-        tape: its ticks.
-        losses: what could not be used since it was last wound.
-        duration_s: of what is played, s; None where the bag's end is not known.
+        timeline: its ticks.
+        losses: unusable parts of the bag since the last seek.
+        duration_s: of the replayed part, s; None where the bag's end is unknown.
 
     Raises:
         BagError: the bag cannot be read, or has no camera.
@@ -41,7 +41,7 @@ class ReplaySource:
         self._recording = self._bag if last_ns is None else Excerpt(self._bag, last_ns)
         end_ns = last_ns if last_ns is not None else self._bag.end_ns
         self.duration_s = None if end_ns is None else (end_ns - first_ns) / NANOSECONDS
-        self.tape = ReplayTimeline(
+        self.timeline = ReplayTimeline(
             self._read,
             gap_ns=_ns(settings.gap_s),
             tick_ns=_ns(settings.tick_s),
@@ -52,18 +52,18 @@ class ReplaySource:
 
     @property
     def position_s(self) -> float:
-        """The place in the bag, s after its start."""
-        log_ns = self.tape.log_ns
+        """Position in the bag, s after its start."""
+        log_ns = self.timeline.log_ns
         return 0.0 if log_ns is None else max(0.0, (log_ns - self._begin_ns) / NANOSECONDS)
 
     def seek(self, position_s: float) -> None:
-        """Wind to a place.
+        """Continue at a position.
 
         Raises:
-            ConfigError: it lies behind the end.
+            ConfigError: it is after the end.
         """
         self._check("position_s", position_s)
-        self.tape.seek(self._at(position_s))
+        self.timeline.seek(self._at(position_s))
 
     def _at(self, position_s: float) -> int:
         return self._begin_ns + _ns(position_s)
@@ -78,7 +78,7 @@ class ReplaySource:
             )
 
     def _first_ns(self) -> int:
-        """Return when the bag begins; of one that does not say so, its first picture."""
+        """Return the log time at which the bag begins; its first picture's if it has no index."""
         if self._bag.start_ns is not None:
             return self._bag.start_ns
         camera = self._topics.sources[Role.CAMERA].topic
@@ -96,11 +96,11 @@ def _ns(seconds: float) -> int:
     return round(seconds * NANOSECONDS)
 
 
-def _flags(words: list[str]) -> dict[str, str]:
+def _flags(pairs: list[str]) -> dict[str, str]:
     flags = {}
-    for word in words:
-        role, sign, topic = word.partition("=")
+    for pair in pairs:
+        role, sign, topic = pair.partition("=")
         if not sign:
-            raise ConfigError(f"topic: expected role=/name, got {word!r}")
+            raise ConfigError(f"topic: expected role=/name, got {pair!r}")
         flags[role] = topic
     return flags

@@ -1,1 +1,1 @@
-"""Recorded flights as data: found, read, cut into pieces worth learning from, and told of."""
+"""Recorded flights as training data: finding, reading, cutting into pieces, and summaries."""

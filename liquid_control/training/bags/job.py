@@ -1,7 +1,7 @@
-"""Reading one bag for training, as a job: its pieces become flight files, then its summary.
+"""Reading of one bag as a job: writes its pieces as flight files, then its summary.
 
-The summary is written last, so that it stands for the bag being read; its name is the bag's
-content, so that a resumed run reads no bag twice, wherever it lies by then.
+The summary is written last and marks the bag as read. It is named by the hash of the bag's
+content: a resumed run does not read a bag again, even if the bag has moved.
 """
 
 import json
@@ -20,8 +20,8 @@ from liquid_control.bags.survey import metadata_records
 from liquid_control.bags.topics import TopicMap, load_rules, resolve
 from liquid_control.command.motors import MotorScaling
 from liquid_control.errors import BagError, OutputError
-from liquid_control.files import write_text
-from liquid_control.perception.camera_view import CameraView
+from liquid_control.files import atomic_write
+from liquid_control.perception import CameraView
 from liquid_control.training.bags.pieces import Drop, pieces_of
 from liquid_control.training.bags.recorded_flights import recorded_flights
 from liquid_control.training.bags.sources import BagData, BagSource
@@ -30,27 +30,27 @@ from liquid_control.training.training_settings import BagLabel, BagSettings
 from liquid_control.types import NANOSECONDS
 
 KEPT_RECORDS = ("liquid_control", "model", "flight", "result", "parameters/simulator_node")
-"""A bag's metadata that goes into a model's provenance: who recorded what, flown by whom."""
+"""Metadata records of a bag that are kept in a model's provenance."""
 LONGEST_VALUE = 500
-"""Characters of a value; longer ones stay out."""
+"""Characters; longer values are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class BagSummary:
-    """What became of a bag.
+    """Summary of a bag that was read.
 
     Attributes:
         name: of the file or folder.
-        sha256: of its content.
-        topics: which topic played which role.
-        duration_s: from its first picture that was kept to the last, gaps left out.
-        frames: that are learned from.
-        pieces: frames of each piece.
-        dropped: frames that were left out, by reason.
-        beyond_motors: labels outside of what the motor neurons can reach; they are held to it.
-        losses: what the reader could not use, a line a kind.
-        recorder: the bag's own metadata, as far as it says who recorded what.
-        error: why nothing could be read; empty where something could.
+        sha256: of the content.
+        topics: topic by role.
+        duration_s: total duration of the pieces, s.
+        frames: number of frames to learn from.
+        pieces: number of frames of each piece.
+        dropped: number of frames left out, by reason.
+        beyond_motors: number of labels outside the range of the motor neurons; they are clipped.
+        losses: data that the reader could not use, a line per kind.
+        recorder: metadata of the bag, the records in `KEPT_RECORDS`.
+        error: reason why the bag could not be read; empty if it could.
     """
 
     name: str
@@ -68,15 +68,15 @@ class BagSummary:
 
 @dataclass(frozen=True, slots=True)
 class BagJob:
-    """One bag to read.
+    """One bag, as a job that writes its pieces and its summary.
 
     Attributes:
-        source: which.
-        data: how its topics are found.
+        source: the bag.
+        data: rules for its topics.
         settings: of labels and filters.
-        view: of the model that is to learn.
-        motors: what the motor neurons can reach.
-        path: of the summary; pieces go into a folder of the same name beside it.
+        view: camera view of the model.
+        motors: range of the motor neurons.
+        path: of the summary; pieces go into a folder of the same name next to it.
     """
 
     source: BagSource
@@ -87,12 +87,12 @@ class BagJob:
     path: Path
 
     def run(self) -> None:
-        """Read the bag, write its pieces, then its summary; a bag that is none is told there."""
+        """Write the pieces, then the summary; an unreadable bag has its error in the summary."""
         try:
             summary = self._read()
         except BagError as error:
             summary = BagSummary(self.source.name, self.source.sha256, error=str(error))
-        write_text(self.path, json.dumps(asdict(summary), indent=1))
+        atomic_write(self.path, json.dumps(asdict(summary), indent=1), parents=True)
 
     def _read(self) -> BagSummary:
         bag = open_bag(Path(self.source.path))
@@ -127,15 +127,15 @@ class BagJob:
 
 
 def piece_path(summary: Path, index: int) -> Path:
-    """Return the file of a bag's piece."""
+    """Return the file of a piece of a bag."""
     return summary.with_suffix("") / f"piece_{index:04d}.npz"
 
 
 def check_label(topics: TopicMap, label: BagLabel, name: str) -> None:
-    """Check that a bag holds what is to be learned.
+    """Check that a bag holds the label.
 
     Raises:
-        BagError: it does not; what it holds, and what to say, are named.
+        BagError: it does not; the message names the labels it holds and the option to use.
     """
     if label.value in topics:
         return
@@ -148,7 +148,7 @@ def check_label(topics: TopicMap, label: BagLabel, name: str) -> None:
 
 
 def read_summary(path: Path) -> BagSummary:
-    """Read what a job left.
+    """Read the summary of a bag.
 
     Raises:
         OutputError: the file is damaged.

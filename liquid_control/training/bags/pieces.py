@@ -1,7 +1,8 @@
-"""From a recorded flight to pieces worth learning from, with a count of what was left out.
+"""Cuts recorded flights into pieces to learn from and counts the frames left out.
 
-Frames go one by one where they are bad, come twice too often, or have no label: a policy meets
-such a loss in flight as a longer time step, and here too. Hovering and gaps cut the flight.
+Single frames are left out if they show nothing, repeat the one before, or have no label. The time
+step to the next frame is then longer, as after a lost frame in flight. Hovering and gaps cut the
+flight into pieces.
 """
 
 from collections import Counter
@@ -11,8 +12,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control.perception.camera_view import moments
-from liquid_control.perception.imu_features import imu_features
+from liquid_control.perception import imu_features, moments
 from liquid_control.training.bags.recorded_flights import Frame, RecordedFlight, TimedValues
 from liquid_control.training.dataset import TrainingFlight
 from liquid_control.training.training_settings import BagSettings
@@ -22,7 +22,7 @@ SPEED_AGE_NS = NANOSECONDS // 2
 
 
 class Drop(str, Enum):
-    """Why a frame was left out; the values are the words of cards."""
+    """Reason why a frame was left out; the values appear in model cards."""
 
     UNIFORM = "of almost one value"
     FROZEN = "equal to the one before"
@@ -34,10 +34,10 @@ class Drop(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Frames that have labels.
+    """Frames with labels.
 
     Attributes:
-        frames: T of them.
+        frames: T frames.
         labels: float64 [T, 4], as `Command.values`.
         speeds: float64 [T], m/s.
     """
@@ -50,12 +50,12 @@ class Labelled:
 def pieces_of(
     flight: RecordedFlight, settings: BagSettings, drops: Counter[Drop]
 ) -> list[TrainingFlight]:
-    """Return what of a flight is to be learned from, cut where it is not continuous.
+    """Return the pieces of a flight to learn from.
 
     Args:
-        flight: as recorded.
+        flight: recorded flight.
         settings: of the filters.
-        drops: takes the number of frames left out, by reason.
+        drops: counts the frames left out, by reason.
     """
     frames = _usable(flight.frames, settings, drops)
     if settings.rate_hz is not None:
@@ -73,7 +73,7 @@ def pieces_of(
 
 
 def _usable(frames: list[Frame], settings: BagSettings, drops: Counter[Drop]) -> list[Frame]:
-    """Leave out pictures that show nothing, or nothing new."""
+    """Leave out uniform and repeated pictures."""
     kept: list[Frame] = []
     waiting: list[ImuWindow] = []
     last: Frame | None = None
@@ -97,7 +97,7 @@ def _fault(frame: Frame, before: Frame | None, settings: BagSettings) -> Drop | 
 
 
 def _resampled(frames: list[Frame], rate_hz: float, drops: Counter[Drop]) -> list[Frame]:
-    """Take the frame nearest to each period's time, within half a period, and that time for it."""
+    """Keep the frame nearest to the time of each period, stamped with that time."""
     if not frames:
         return []
     stamps = np.array([frame.stamp_ns for frame in frames], np.int64)
@@ -138,19 +138,19 @@ def _labelled(
             waiting.append(frame.imu)
     drops[Drop.UNLABELLED] += len(frames) - len(kept)
     labels, speeds = labels[has], speeds[has]
-    asked = np.linalg.norm(labels[:, :3], axis=1)
-    return Labelled(kept, labels, np.where(np.isfinite(speeds), speeds, asked))
+    commanded = np.linalg.norm(labels[:, :3], axis=1)
+    return Labelled(kept, labels, np.where(np.isfinite(speeds), speeds, commanded))
 
 
 def _joined(frame: Frame, stamp_ns: int, waiting: list[ImuWindow]) -> Frame:
-    """Return a frame with the IMU samples of the frames before it that were left out."""
+    """Return a frame with the IMU samples of the left-out frames before it added."""
     window = ImuWindow.joined([*waiting, frame.imu]) if waiting else frame.imu
     waiting.clear()
     return Frame(stamp_ns, frame.image, window)
 
 
 def _flying(labelled: Labelled, settings: BagSettings) -> NDArray[np.bool_]:
-    """Return which frames are not in a stretch of hovering that lasts too long, bool [T]."""
+    """Return the frames that are not in a long period of hovering, bool [T]."""
     slow = labelled.speeds < settings.min_speed_mps
     edges = np.flatnonzero(np.diff(np.concatenate([[False], slow, [False]]).astype(np.int8)))
     flying = np.ones(len(slow), np.bool_)
@@ -164,7 +164,7 @@ def _flying(labelled: Labelled, settings: BagSettings) -> NDArray[np.bool_]:
 def _runs(
     frames: list[Frame], flying: NDArray[np.bool_], max_gap_s: float
 ) -> list[NDArray[np.int64]]:
-    """Return rows of frames that follow each other without a gap, each int64 [P]."""
+    """Return the rows of each run of frames without a gap, int64 [P] each."""
     rows = np.flatnonzero(flying)
     if not len(rows):
         return []

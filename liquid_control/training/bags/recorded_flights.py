@@ -1,6 +1,6 @@
-"""A recorded flight's events as what learning needs: fitted frames, labels, speeds.
+"""Converts the events of a bag to fitted frames, labels and speeds by flight.
 
-A clock that is set back begins another flight: nothing pairs across it.
+A clock that is set back begins another flight.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,9 +20,7 @@ from liquid_control.bags.events import (
     OdometryEvent,
 )
 from liquid_control.errors import ModelError, ObservationError
-from liquid_control.perception.camera_view import CameraView, fit
-from liquid_control.perception.sensor_sync import RESTART_NS
-from liquid_control.perception.viewfinder import Viewfinder
+from liquid_control.perception import RESTART_NS, CameraView, Viewfinder, fit
 from liquid_control.training.training_settings import BagLabel
 from liquid_control.types import Command, Floats, ImuWindow, Pixels, VehicleState
 
@@ -36,10 +34,10 @@ Row = tuple[int, tuple[float, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame at the model's size.
+    """A frame at the size of the model's view.
 
     Attributes:
-        stamp_ns: its stamp.
+        stamp_ns: of the frame.
         image: uint8 [H, W, 3], RGB.
         imu: the samples since the frame before.
     """
@@ -51,11 +49,11 @@ class Frame:
 
 @dataclass(slots=True)
 class RecordedFlight:
-    """What one stretch of a bag holds, as long as its clock goes forward.
+    """Data of a bag over a period in which its clock does not go back.
 
     Attributes:
-        frames: by stamp.
-        labels: (stamp, (forward, left, up in m/s, yaw rate in rad/s)), as recorded.
+        frames: in order of their stamps.
+        labels: (stamp, (forward, left, up in m/s, yaw rate in rad/s)), in recorded order.
         speeds: (stamp, (m/s,)), measured.
     """
 
@@ -67,37 +65,37 @@ class RecordedFlight:
 def recorded_flights(
     events: Iterable[Event], view: CameraView, label: BagLabel, losses: Losses
 ) -> Iterator[RecordedFlight]:
-    """Yield the flights that events tell of.
+    """Yield the flights in a sequence of events.
 
     Args:
         events: of one bag, from `bags.flight.read_flight`.
-        view: of the model that is to learn; larger and wider pictures are cut and averaged.
-        label: what is learned.
-        losses: takes the pictures that do not fit the view.
+        view: camera view of the model; larger and wider pictures are cropped and averaged.
+        label: quantity to learn.
+        losses: counts the pictures that do not fit the view.
     """
     finder, flight = Viewfinder(view), RecordedFlight()
     for event in events:
         if isinstance(event, FrameEvent):
             if flight.frames and event.observation.stamp_ns <= flight.frames[-1].stamp_ns:
-                following = _taken_after_return(flight)
+                following = _split_at_clock_reset(flight)
                 yield flight
                 flight = following
-            _see(flight, event, finder, view, losses)
+            _add_frame(flight, event, finder, view, losses)
         elif isinstance(event, CameraInfoEvent):
-            finder.calibrated(event.width, event.height, event.horizontal_fov_deg)
+            finder.set_camera(event.width, event.height, event.horizontal_fov_deg)
         elif isinstance(event, OdometryEvent):
-            _move(flight, event, label)
-        elif isinstance(event, CommandEvent) and event.speaker == COMMAND_SOURCES.get(label):
-            _label(flight, event.stamp_ns, event.command, losses)
+            _add_odometry(flight, event, label)
+        elif isinstance(event, CommandEvent) and event.source == COMMAND_SOURCES.get(label):
+            _add_command(flight, event.stamp_ns, event.command, losses)
     yield flight
 
 
-def _taken_after_return(flight: RecordedFlight) -> RecordedFlight:
-    """Take out what came after the clock was set back: a frame comes late, having waited."""
-    return RecordedFlight([], _rows_after_return(flight.labels), _rows_after_return(flight.speeds))
+def _split_at_clock_reset(flight: RecordedFlight) -> RecordedFlight:
+    """Move rows after a clock reset to a new flight: a frame event waits for its IMU samples."""
+    return RecordedFlight([], _rows_after_reset(flight.labels), _rows_after_reset(flight.speeds))
 
 
-def _rows_after_return(rows: list[Row]) -> list[Row]:
+def _rows_after_reset(rows: list[Row]) -> list[Row]:
     for index in range(len(rows) - 1, 0, -1):
         if rows[index - 1][0] - rows[index][0] >= RESTART_NS:
             later = rows[index:]
@@ -106,10 +104,10 @@ def _rows_after_return(rows: list[Row]) -> list[Row]:
     return []
 
 
-def _see(
-    flight: RecordedFlight, seen: FrameEvent, finder: Viewfinder, view: CameraView, losses: Losses
+def _add_frame(
+    flight: RecordedFlight, event: FrameEvent, finder: Viewfinder, view: CameraView, losses: Losses
 ) -> None:
-    observation = seen.observation
+    observation = event.observation
     try:
         fitted = fit(finder.frame(observation.image), view)
     except (ObservationError, ModelError) as error:
@@ -118,14 +116,14 @@ def _see(
     flight.frames.append(Frame(observation.stamp_ns, fitted.copy(), observation.imu))
 
 
-def _move(flight: RecordedFlight, moved: OdometryEvent, label: BagLabel) -> None:
-    speed = float(np.linalg.norm(moved.state.velocity))
-    flight.speeds.append((moved.stamp_ns, (speed,)))
+def _add_odometry(flight: RecordedFlight, event: OdometryEvent, label: BagLabel) -> None:
+    speed = float(np.linalg.norm(event.state.velocity))
+    flight.speeds.append((event.stamp_ns, (speed,)))
     if label is BagLabel.ODOMETRY:
-        flight.labels.append((moved.stamp_ns, measured(moved.state)))
+        flight.labels.append((event.stamp_ns, measured(event.state)))
 
 
-def _label(flight: RecordedFlight, stamp_ns: int, command: Command, losses: Losses) -> None:
+def _add_command(flight: RecordedFlight, stamp_ns: int, command: Command, losses: Losses) -> None:
     if command.is_finite:
         flight.labels.append((stamp_ns, command.values))
     else:
@@ -133,20 +131,20 @@ def _label(flight: RecordedFlight, stamp_ns: int, command: Command, losses: Loss
 
 
 def measured(state: VehicleState) -> tuple[float, ...]:
-    """Return a state's velocity as a command would have asked for it, as `Command.values`.
+    """Return the velocity and yaw rate of a state in the form of `Command.values`.
 
-    The velocity is turned into the heading frame; the yaw rate is the turning about the map's
-    vertical, (R w)_z for the body rates w.
+    The velocity is in the heading frame. The yaw rate is the rotation rate about the map's
+    vertical axis, (R w)_z for the body rates w.
     """
     heading = frames.heading_of(state.quaternion)
     velocity = frames.heading_from_world(state.velocity, heading)
-    turning = frames.rotation_from_quaternion(state.quaternion) @ state.angular_velocity
-    return (*(float(value) for value in velocity), float(turning[2]))
+    rates = frames.rotation_from_quaternion(state.quaternion) @ state.angular_velocity
+    return (*(float(value) for value in velocity), float(rates[2]))
 
 
 @dataclass(frozen=True, slots=True)
 class TimedValues:
-    """Rows by stamp.
+    """Values by stamp.
 
     Attributes:
         stamps_ns: int64 [N], increasing.
@@ -158,17 +156,18 @@ class TimedValues:
 
     @classmethod
     def of(cls, rows: list[tuple[int, tuple[float, ...]]], columns: int) -> "TimedValues":
-        """Return rows of (stamp, values) in order of time; of equal stamps the last counts."""
+        """Return rows of (stamp, values) sorted by stamp; of equal stamps the last is kept."""
         newest = dict(rows)
         stamps = np.array(sorted(newest), np.int64)
         values = np.array([newest[stamp] for stamp in stamps.tolist()], np.float64)
         return cls(stamps, values.reshape(len(stamps), columns))
 
     def at(self, stamps_ns: NDArray[np.int64], max_age_ns: int) -> Floats:
-        """Return the values at some times, float64 [M, C]; rows of NaN where there are none.
+        """Return the values at some stamps, float64 [M, C]; rows of NaN where no value is near.
 
-        A row of the very stamp is taken as it is. Else the value is interpolated linearly between
-        the rows before and after, if both are within `max_age_ns`; if one is, it is taken.
+        A row with the same stamp is used as it is. Otherwise the value is interpolated linearly
+        between the rows before and after if both are within `max_age_ns`. If only one is, it is
+        used.
         """
         found = np.full((len(stamps_ns), self.values.shape[1]), np.nan)
         if not len(self.stamps_ns):
@@ -181,8 +180,8 @@ class TimedValues:
         has_before = (since >= 0) & (since <= max_age_ns)
         has_after = (until >= 0) & (until <= max_age_ns)
         span = np.maximum(since + until, 1)
-        share = (since / span)[:, None]
-        between = self.values[before] + share * (self.values[after] - self.values[before])
+        ratio = (since / span)[:, None]
+        between = self.values[before] + ratio * (self.values[after] - self.values[before])
         both, exact = has_before & has_after, until == 0
         found[has_before] = self.values[before[has_before]]
         found[has_after] = self.values[after[has_after]]

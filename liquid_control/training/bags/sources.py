@@ -1,4 +1,4 @@
-"""Which bags a run learns from: found, named and told apart by what is in them."""
+"""The bags of a training run, identified by the hash of their content."""
 
 import glob
 import hashlib
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from liquid_control.errors import BagError, ConfigError, OutputError
-from liquid_control.files import write_text
+from liquid_control.files import atomic_write
 
 SOURCES_FILE = "bags.json"
 SUFFIXES = (".mcap", ".db3", ".partial")
@@ -30,23 +30,23 @@ class BagSource:
 
     @property
     def name(self) -> str:
-        """What it is called in tables."""
+        """Name of the file or folder."""
         return Path(self.path).name
 
     @property
     def key(self) -> str:
-        """What its files in the run's folder are called."""
+        """Name of its files in the run's folder."""
         return self.sha256[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class BagData:
-    """The bags of a run, and how their topics are found.
+    """The bags of a run and the rules for their topics.
 
     Attributes:
-        sources: in the order of learning, each content once.
+        sources: in order; each content occurs once.
         presets: names or files of topic rules.
-        flags: role to topic.
+        flags: topic by role.
     """
 
     sources: tuple[BagSource, ...]
@@ -54,14 +54,14 @@ class BagData:
     flags: Mapping[str, str] | None = None
 
     def save(self, folder: Path) -> None:
-        """Write the list, so that a resumed run knows what it learns from."""
-        write_text(folder / SOURCES_FILE, json.dumps(asdict(self), indent=1))
+        """Write the list for a resumed run."""
+        atomic_write(folder / SOURCES_FILE, json.dumps(asdict(self), indent=1), parents=True)
 
     def check_same(self, begun: "BagData") -> None:
-        """Refuse to go on with other bags than the run was begun with.
+        """Check that the run was begun with the same bags and topic rules.
 
         Raises:
-            ConfigError: a bag or a topic has changed.
+            ConfigError: a bag or a topic rule has changed.
         """
         now, before = ([source.sha256 for source in data.sources] for data in (self, begun))
         if now != before:
@@ -77,7 +77,7 @@ class BagData:
 
 
 def load_data(folder: Path) -> BagData | None:
-    """Read what `BagData.save` wrote; None where the run learns from no bags.
+    """Read the list of bags; None if the run has no bags.
 
     Raises:
         OutputError: the file is damaged.
@@ -93,20 +93,20 @@ def load_data(folder: Path) -> BagData | None:
         raise OutputError(f"{path}: is not what training wrote ({error!r})") from error
 
 
-def find_bags(words: Sequence[Path]) -> list[Path]:
-    """Return the bags that words name: files, folders of a recording, folders of bags, patterns.
+def find_bags(paths: Sequence[Path]) -> list[Path]:
+    """Return the bags at paths: files, rosbag2 folders, folders of bags, or glob patterns.
 
     Raises:
-        BagError: a word names nothing that could be a bag.
+        BagError: there is no bag at a path.
     """
     found: list[Path] = []
-    for word in words:
-        named = [Path(name) for name in sorted(glob.glob(str(word)))] or [word]
-        bags = [bag for path in named for bag in _bags_at(path)]
+    for pattern in paths:
+        matches = [Path(name) for name in sorted(glob.glob(str(pattern)))] or [pattern]
+        bags = [bag for path in matches for bag in _bags_at(path)]
         if not bags:
             raise BagError(
-                f"--data {word}: expected .mcap or .db3 files, a rosbag2 folder, or a folder of "
-                "bags, found none there"
+                f"--data {pattern}: expected .mcap or .db3 files, a rosbag2 folder, or a folder "
+                "of bags, found none there"
             )
         found += bags
     return found
@@ -120,20 +120,25 @@ def _bags_at(path: Path) -> list[Path]:
     if (path / "metadata.yaml").exists():
         return [path]
     inside = sorted(path.iterdir())
-    return [one for one in inside if one.suffix in SUFFIXES or (one / "metadata.yaml").exists()]
+    return [bag for bag in inside if bag.suffix in SUFFIXES or (bag / "metadata.yaml").exists()]
 
 
 def bag_data(
-    words: Sequence[Path], presets: Sequence[str] = (), flags: Mapping[str, str] | None = None
+    paths: Sequence[Path], presets: Sequence[str] = (), flags: Mapping[str, str] | None = None
 ) -> tuple[BagData, list[str]]:
-    """Return the bags that words name, and a line about each that is there twice.
+    """Return the bags at paths, and a line for each duplicate.
+
+    Args:
+        paths: files, rosbag2 folders, folders of bags, or glob patterns.
+        presets: names or files of topic rules.
+        flags: topic by role.
 
     Raises:
-        BagError: a word names no bag, or a bag cannot be read at all.
+        BagError: there is no bag at a path, or a bag cannot be read.
     """
     sources: dict[str, BagSource] = {}
     lines = []
-    for path in find_bags(words):
+    for path in find_bags(paths):
         source = BagSource(str(path), content_hash(path))
         first = sources.setdefault(source.sha256, source)
         if first is not source:
@@ -142,17 +147,17 @@ def bag_data(
 
 
 def content_hash(path: Path) -> str:
-    """Return the SHA-256 of a file, or of a folder's names and files.
+    """Return the SHA-256 of a file, or of the names, sizes and contents of a folder's files.
 
     Raises:
-        BagError: it cannot be read.
+        BagError: a file cannot be read.
     """
     hasher = hashlib.sha256()
     try:
         if path.is_file():
             _feed(hasher, path)
         else:
-            for file in sorted(one for one in path.rglob("*") if one.is_file()):
+            for file in sorted(file for file in path.rglob("*") if file.is_file()):
                 hasher.update(f"\0{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
                 _feed(hasher, file)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The bags of a run: jobs that read them, what became of each, and the files that came of it."""
+"""The bags of a run: jobs that read them, their summaries and pieces, and texts about them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from liquid_control.errors import BagError
-from liquid_control.perception.camera_view import CameraView
+from liquid_control.perception import CameraView
 from liquid_control.training.bags.job import BagJob, BagSummary, piece_path, read_summary
 from liquid_control.training.bags.sources import BagData
 from liquid_control.training.run_folder import RunFolder
@@ -14,7 +14,7 @@ from liquid_control.training.training_settings import BagLabel, BagSettings, Tra
 
 
 def bag_jobs(settings: TrainingSettings, folder: RunFolder, data: BagData) -> list[BagJob]:
-    """Return the jobs that read a run's bags to the size of its camera."""
+    """Return the jobs that read a run's bags for the view of its camera."""
     camera, motors = settings.base_scenario().camera, settings.network.motors
     view = CameraView(
         camera.width, camera.height, camera.horizontal_fov_deg, camera.pitch_down_deg
@@ -26,7 +26,7 @@ def bag_jobs(settings: TrainingSettings, folder: RunFolder, data: BagData) -> li
 
 
 def bag_summaries(folder: RunFolder, data: BagData | None) -> list[BagSummary]:
-    """Return what became of each bag.
+    """Return the summary of each bag.
 
     Raises:
         OutputError: a summary is damaged.
@@ -35,7 +35,7 @@ def bag_summaries(folder: RunFolder, data: BagData | None) -> list[BagSummary]:
 
 
 def bag_pieces(folder: RunFolder, data: BagData | None) -> list[tuple[Path, int]]:
-    """Return the file of every piece, with the number of the bag that it is of.
+    """Return the file of every piece with the index of its bag.
 
     Raises:
         OutputError: a summary is damaged.
@@ -47,11 +47,11 @@ def bag_pieces(folder: RunFolder, data: BagData | None) -> list[tuple[Path, int]
     ]
 
 
-def told(summaries: Sequence[BagSummary]) -> list[str]:
-    """Return lines that tell what is learned from, and what of the bags was left out and why.
+def summary_lines(summaries: Sequence[BagSummary]) -> list[str]:
+    """Return lines about the frames to learn from and the frames left out.
 
     Raises:
-        BagError: there is nothing in them to learn from.
+        BagError: there is no frame to learn from.
     """
     errors = [summary.error for summary in summaries if summary.error]
     frames = sum(summary.frames for summary in summaries)
@@ -67,7 +67,7 @@ def told(summaries: Sequence[BagSummary]) -> list[str]:
     lines += [f"  {s.name}: {line}" for s in summaries for line in s.losses]
     beyond = sum(summary.beyond_motors for summary in summaries)
     if beyond:
-        lines.append(f"  held to the motors' range: {beyond} labels")
+        lines.append(f"  clipped to the motors' range: {beyond} labels")
     return lines
 
 
@@ -76,7 +76,7 @@ def _left_out(summaries: Sequence[BagSummary]) -> list[str]:
 
 
 def total_dropped(summaries: Sequence[BagSummary]) -> dict[str, int]:
-    """Return how many frames were left out of all bags, by reason."""
+    """Return the number of frames left out of all bags, by reason."""
     total: Counter[str] = Counter()
     for summary in summaries:
         total.update(summary.dropped)
@@ -84,22 +84,22 @@ def total_dropped(summaries: Sequence[BagSummary]) -> dict[str, int]:
 
 
 LABELS = {
-    BagLabel.POLICY_COMMAND: "what the recorded pilot asked for",
-    BagLabel.COMMAND: "what the recorded vehicle was told",
+    BagLabel.POLICY_COMMAND: "the commands of the recorded pilot",
+    BagLabel.COMMAND: "the commands sent to the recorded vehicle",
     BagLabel.ODOMETRY: "the measured velocity and yaw rate",
 }
 
 
 def bag_lines(settings: BagSettings, bags: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return lines of Markdown.
+    """Return the section about the bags in a model card, as lines of Markdown.
 
     Args:
-        settings: of the reading.
-        bags: their summaries, as `provenance` has them.
+        settings: of labels and filters.
+        bags: summaries, as in `provenance`.
     """
     ahead = f", {settings.lookahead_s:g} s ahead" if settings.lookahead_s else ""
     rate = (
-        "as irregular as they were recorded"
+        "at their recorded, irregular times"
         if settings.rate_hz is None
         else f"resampled to {settings.rate_hz:g} Hz: the nearest frame, the label interpolated"
     )
@@ -107,7 +107,7 @@ def bag_lines(settings: BagSettings, bags: Sequence[Mapping[str, Any]]) -> list[
     minutes = sum(bag.get("duration_s", 0.0) for bag in bags) / 60.0
     return [
         f"{frames:,} frames, {minutes:.1f} min, of {len(bags)} bags; labels are "
-        f"{LABELS[settings.label]}{ahead}; frames are {rate}. Whole flights were kept out to "
+        f"{LABELS[settings.label]}{ahead}; frames are {rate}. Whole flights were held out to "
         f"measure the offline loss. {_left_out_lines(bags)}",
         "",
         "| bag | recorded by | scenario | frames | left out | SHA-256 |",
@@ -122,8 +122,8 @@ def _left_out_lines(bags: Sequence[Mapping[str, Any]]) -> str:
         total.update(bag.get("dropped", {}))
     beyond = sum(bag.get("beyond_motors", 0) for bag in bags)
     parts = [f"{count:,} frames {reason}" for reason, count in sorted(total.items())]
-    told = f"Left out: {', '.join(parts)}." if parts else "No frame was left out."
-    return f"{told} {beyond:,} labels were held to the motors' range." if beyond else told
+    text = f"Left out: {', '.join(parts)}." if parts else "No frame was left out."
+    return f"{text} {beyond:,} labels were clipped to the motors' range." if beyond else text
 
 
 def _row(bag: Mapping[str, Any]) -> str:
@@ -133,8 +133,8 @@ def _row(bag: Mapping[str, Any]) -> str:
     scenario = flight.get("scenario", "unknown")
     where = f"{scenario}, seed {flight['seed']}" if "seed" in flight else scenario
     dropped = sum(bag.get("dropped", {}).values())
-    told = bag.get("error") or f"{dropped}"
+    left_out = bag.get("error") or f"{dropped}"
     return (
-        f"| {bag['name']} | {pilot} | {where} | {bag['frames']:,} | {told} "
+        f"| {bag['name']} | {pilot} | {where} | {bag['frames']:,} | {left_out} "
         f"| {bag['sha256'][:12]}… |"
     )

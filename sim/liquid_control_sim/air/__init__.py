@@ -1,1 +1,1 @@
-"""What moves in the air: mean wind, turbulence, gusts, lee and rotor wash."""
+"""Air of a flight: mean wind, turbulence, gusts, wakes of trees and rotor wash."""

@@ -1,7 +1,23 @@
-"""Lees behind the trees of a forest, and jets between them, where the vehicle is.
+"""Wakes behind trunks and crowns, and accelerated flow between trunks.
 
-The wind is bent by `wakes.bent` for the mean direction and the height of the flight, tile by tile
-when one is first entered, and interpolated in between; eddies come from the stream `wind.lee`.
+`wind_factors` gives the wind relative to the undisturbed wind, in coordinates along it and to its
+left:
+
+- A trunk of diameter d has a plane wake, a crown of frontal area A a round one. Both have a
+  Gaussian deficit whose width grows linearly, s = k x + s_0, and whose depth conserves the
+  momentum of the drag (Bastankhah & Porte-Agel 2014, doi 10.1016/j.renene.2014.01.002, there for
+  round wakes):
+
+      trunk  c = (1 - sqrt(1 - C_D d / (sqrt(pi) s))) / sqrt(2)
+      crown  c = 1 - sqrt(1 - C_T A / (2 pi s_y s_z))
+
+  Deficits add as the root of the sum of their squares (Katic et al. 1986).
+- The flow around a trunk is that around a cylinder (a doublet, a^2 / r^2) with the displacement of
+  the wake (a source of strength C_D d U / 2, Batchelor 1967, section 5.12).
+- The root mean square of the turbulence in a wake is `ROUGHNESS` times the deficit.
+
+`Lee` evaluates it for the mean wind direction and the flight height on tiles, each when it is
+first entered, and interpolates. Eddies are drawn from the stream `wind.lee`.
 """
 
 import math
@@ -18,28 +34,28 @@ from liquid_control_sim.schedule import PHYSICS_HZ
 TRUNK_DRAG = 1.0
 """C_D of a rough cylinder, 1."""
 CROWN_DRAG = 0.4
-"""C_T of foliage that lets air through, 1: measured crowns have 0.3 to 0.5."""
+"""C_T of porous foliage, 1; measured crowns have 0.3 to 0.5."""
 SPREAD = 0.1
 """k, 0.38 I + 0.004 (Niayifar & Porte-Agel 2016, doi 10.3390/en9090741) at intensity I = 0.25."""
 ROUGHNESS = 0.35
-"""Of the deficit: assumed, close to what is measured in plane far wakes."""
+"""Turbulence per velocity deficit, 1: assumed, close to measurements in plane far wakes."""
 REACH_M = 60.0
-"""Wakes are followed this far."""
+"""Length of the modelled wakes."""
 PLANE_M = 3.0
-"""The flow around a trunk is plane as far as the trunk is tall: it fades over this distance."""
+"""Decay length of the plane flow around a trunk, of the order of its height."""
 _TRUNK_START = 0.6
 _CROWN_START = 0.25
 _CLOSEST = 1e-3
 
 
-def bent(points: Floats, trunks: Floats, crowns: Floats, height_m: float) -> Floats:
-    """Return along, across and roughness of the wind, shares of the undisturbed, float64 [P, 3].
+def wind_factors(points: Floats, trunks: Floats, crowns: Floats, height_m: float) -> Floats:
+    """Return along, across and roughness of the wind, relative to the undisturbed, float64 [P, 3].
 
     Args:
         points: float64 [P, 2], m: along the wind and to its left.
-        trunks: float64 [N, 3]: place in the same coordinates, and radius, m.
-        crowns: float64 [N, 3]: width, lower and upper end above ground, m; a row a trunk.
-        height_m: above ground, for the crowns' wakes; trunks reach higher.
+        trunks: float64 [N, 3]: position in the same coordinates, and radius, m.
+        crowns: float64 [N, 3]: width, lower and upper end above ground, m; one row per trunk.
+        height_m: height above ground, for the wakes of the crowns; trunks are taller.
     """
     away = points[:, None, :] - trunks[None, :, :2]
     x, y, radius = away[..., 0], away[..., 1], trunks[:, 2]
@@ -55,8 +71,8 @@ def bent(points: Floats, trunks: Floats, crowns: Floats, height_m: float) -> Flo
 def _trunk_deficit(x: Floats, y: Floats, diameter: Floats) -> Floats:
     behind = np.maximum(x, 0.0)
     width = SPREAD * behind + _TRUNK_START * diameter
-    taken = TRUNK_DRAG * diameter / (math.sqrt(math.pi) * width)
-    depth = (1.0 - np.sqrt(np.maximum(1.0 - taken, 0.0))) / math.sqrt(2.0)
+    thrust_ratio = TRUNK_DRAG * diameter / (math.sqrt(math.pi) * width)
+    depth = (1.0 - np.sqrt(np.maximum(1.0 - thrust_ratio, 0.0))) / math.sqrt(2.0)
     within = (x > 0.0) & (x < REACH_M)
     return np.asarray(np.where(within, depth * np.exp(-0.5 * (y / width) ** 2), 0.0))
 
@@ -68,14 +84,14 @@ def _crown_deficit(x: Floats, y: Floats, crowns: Floats, height_m: float) -> Flo
     width = SPREAD * behind + _CROWN_START * across
     rise = SPREAD * behind + _CROWN_START * tall
     area = 0.25 * math.pi * across * tall
-    taken = CROWN_DRAG * area / (2.0 * math.pi * width * rise)
-    depth = 1.0 - np.sqrt(np.maximum(1.0 - taken, 0.0))
+    thrust_ratio = CROWN_DRAG * area / (2.0 * math.pi * width * rise)
+    depth = 1.0 - np.sqrt(np.maximum(1.0 - thrust_ratio, 0.0))
     shape = np.exp(-0.5 * (y / width) ** 2 - 0.5 * ((height_m - middle) / rise) ** 2)
     return np.asarray(np.where((x > 0.0) & (x < REACH_M), depth * shape, 0.0))
 
 
 def _around(x: Floats, y: Floats, radius: Floats) -> tuple[Floats, Floats]:
-    """Return what doublet and source add along and across."""
+    """Return the velocity of doublet and source, along and across the wind."""
     square = np.maximum(x * x + y * y, np.maximum(radius, _CLOSEST) ** 2)
     near = np.exp(-np.sqrt(square) / PLANE_M)
     doublet = radius**2 / square**2
@@ -86,18 +102,18 @@ def _around(x: Floats, y: Floats, radius: Floats) -> tuple[Floats, Floats]:
 
 
 CELL_M = 0.25
-"""Between interpolated values."""
+"""Distance between interpolated values."""
 TILE = 16
-"""Cells of a tile's side."""
+"""Cells along the side of a tile."""
 EDDY_M = 0.4
-"""Size of the eddies behind trunks, which the wind carries past."""
+"""Size of the eddies behind trunks, which the wind advects."""
 SLOWEST_SWEEP_MPS = 1.0
 
 _Tile: TypeAlias = list[list[list[float]]]
 
 
 class Lee:
-    """What the trees of one flight do to its wind."""
+    """Effect of the trees on the wind of one flight."""
 
     def __init__(
         self,
@@ -108,15 +124,15 @@ class Lee:
         speed_mps: float,
         seed: int,
     ) -> None:
-        """Turn the trees into the wind's coordinates; nothing is computed before it is asked for.
+        """Transform the trees to wind coordinates; factors are computed on demand.
 
         Args:
-            strength: 0 for an open field, 1 for what the trees do.
+            strength: 0 for an open field, 1 for the full effect of the trees.
             forest: trunks and crowns.
-            direction_rad: where the mean wind blows to, counter-clockwise from east.
-            height_m: of the flight above ground.
-            speed_mps: mean, at that height.
-            seed: of the flight.
+            direction_rad: direction that the mean wind blows to, counter-clockwise from east.
+            height_m: flight height above ground.
+            speed_mps: mean wind speed at that height.
+            seed: seed of the flight.
         """
         self._strength, self._height = strength, height_m
         self._cosine, self._sine = math.cos(direction_rad), math.sin(direction_rad)
@@ -129,26 +145,26 @@ class Lee:
         )
         self._tiles: dict[tuple[int, int], _Tile] = {}
         rate = max(speed_mps, SLOWEST_SWEEP_MPS) / EDDY_M
-        self._more = markov(stream(seed, "wind.lee"), rate, 1.0 / PHYSICS_HZ)
+        self._samples = markov(stream(seed, "wind.lee"), rate, 1.0 / PHYSICS_HZ)
         self._eddies: list[Vector] = []
 
-    def bend(self, tick: int, x: float, y: float, speed_mps: float) -> Vector:
+    def deflect(self, tick: int, x: float, y: float, speed_mps: float) -> Vector:
         """Return the wind along its mean direction, to the left and up, m/s.
 
         Args:
             tick: physics step, >= 0.
             x: m, map.
             y: m, map.
-            speed_mps: of the wind there, were there no trees.
+            speed_mps: wind speed at that position without trees.
         """
         while tick >= len(self._eddies):
-            self._eddies.append(next(self._more))
-        along, across, rough = self.shares(x, y)
+            self._eddies.append(next(self._samples))
+        along, across, rough = self.factors(x, y)
         size, (u, v, w) = rough * speed_mps, self._eddies[tick]
         return along * speed_mps + size * u, across * speed_mps + size * v, size * w
 
-    def shares(self, x: float, y: float) -> Vector:
-        """Return along, across and roughness at a place of the map, of the undisturbed wind."""
+    def factors(self, x: float, y: float) -> Vector:
+        """Return along, across and roughness at a position of the map; see `wind_factors`."""
         c, s, strength = self._cosine, self._sine, self._strength
         column, a = divmod((c * x + s * y) / CELL_M, TILE)
         row, b = divmod((c * y - s * x) / CELL_M, TILE)
@@ -164,19 +180,19 @@ class Lee:
 
     def _tile(self, column: int, row: int) -> _Tile:
         if (column, row) not in self._tiles:
-            self._tiles[column, row] = self._made(column, row)
+            self._tiles[column, row] = self._compute_tile(column, row)
         return self._tiles[column, row]
 
-    def _made(self, column: int, row: int) -> _Tile:
+    def _compute_tile(self, column: int, row: int) -> _Tile:
         steps = CELL_M * np.arange(TILE + 1)
         left, low = CELL_M * TILE * column, CELL_M * TILE * row
         grid = np.stack(np.meshgrid(left + steps, low + steps, indexing="ij"), axis=-1)
         x = left - self._trunks[:, 0]
         y = low - self._trunks[:, 1]
-        # Four widths of the widest wake, and what surrounds the tile.
+        # Trees farther away have no effect: four widths of the widest wake, and the tile itself.
         matters = (x > -20.0) & (x < REACH_M) & (abs(y) < 40.0)
-        shares = bent(
+        factors = wind_factors(
             grid.reshape(-1, 2), self._trunks[matters], self._crowns[matters], self._height
         )
-        made: _Tile = shares.reshape(TILE + 1, TILE + 1, 3).tolist()
-        return made
+        tile: _Tile = factors.reshape(TILE + 1, TILE + 1, 3).tolist()
+        return tile

@@ -1,4 +1,4 @@
-"""Dryden turbulence near the ground (MIL-F-8785C, low altitude), sample by sample.
+"""Samples of Dryden turbulence near the ground (MIL-F-8785C, low altitude).
 
 The continuous shaping filters are discretised exactly, so that intensities and correlations hold
 at any sampling rate:
@@ -17,9 +17,9 @@ Vector: TypeAlias = tuple[float, float, float]
 
 FOOT_M = 0.3048
 LOWEST_M = 10.0 * FOOT_M
-"""The specification starts at 10 feet; flights below it meet the turbulence of that height."""
+"""The specification starts at 10 feet; flights below it use the turbulence of that height."""
 INTENSITY_HEIGHT_M = 20.0 * FOOT_M
-"""The specification takes intensities from the mean wind at 20 feet."""
+"""The specification derives intensities from the mean wind at 20 feet."""
 _BLOCK = 1024
 _ROOT_3 = math.sqrt(3.0)
 
@@ -30,7 +30,7 @@ class Dryden(NamedTuple):
     Attributes:
         sigma: standard deviations (u, v, w), m/s.
         length: scales (L_u, L_v, L_w), m.
-        airspeed: at which the frozen field is swept, m/s.
+        airspeed: speed at which the frozen field is advected, m/s.
     """
 
     sigma: Vector
@@ -57,7 +57,7 @@ def dryden(height_m: float, wind_at_20_ft_mps: float, airspeed_mps: float) -> Dr
 
 
 def gusts_of(model: Dryden, generator: np.random.Generator, dt: float) -> Iterator[Vector]:
-    """Yield (u, v, w) in m/s every `dt` seconds without end, stationary from the first sample."""
+    """Yield (u, v, w), m/s, every `dt` seconds, endless and stationary from the first sample."""
     su, sv, sw = model.sigma
     bu, bv, bw = (model.airspeed / length for length in model.length)
     keep = math.exp(-bu * dt)
@@ -74,23 +74,23 @@ def gusts_of(model: Dryden, generator: np.random.Generator, dt: float) -> Iterat
 
 
 class _Transverse:
-    """The second-order filter with unit variance, as dx = -b x dt + dW, dy = (x - b y) dt.
+    """Second-order filter with unit variance, dx = -b x dt + dW, dy = (x - b y) dt.
 
     (1 + sqrt(3) s / b) / (1 + s / b)^2 = sqrt(3) b / (s + b) + (1 - sqrt(3)) b^2 / (s + b)^2,
-    and white noise of unit intensity through it has variance b.
+    and white noise of unit intensity has variance b at its output.
     """
 
     def __init__(self, b: float, dt: float) -> None:
         self._keep, self._couple = math.exp(-b * dt), dt * math.exp(-b * dt)
         self._direct, self._lagged = _ROOT_3 * math.sqrt(b), (1.0 - _ROOT_3) * b * math.sqrt(b)
         self._stationary = _lower(0.5 / b, 0.25 / b**2, 0.25 / b**3)
-        # Covariance that one step adds, from the integrals of (1, t, t^2) exp(-2 b t) over it.
+        # Covariance added by one step, from the integrals of (1, t, t^2) exp(-2 b t) over it.
         x = 2.0 * b * dt
-        gone = math.exp(-x)
+        decay = math.exp(-x)
         self._added = _lower(
-            (1.0 - gone) / (2.0 * b),
-            (1.0 - gone * (1.0 + x)) / (2.0 * b) ** 2,
-            2.0 * (1.0 - gone * (1.0 + x + 0.5 * x * x)) / (2.0 * b) ** 3,
+            (1.0 - decay) / (2.0 * b),
+            (1.0 - decay * (1.0 + x)) / (2.0 * b) ** 2,
+            2.0 * (1.0 - decay * (1.0 + x + 0.5 * x * x)) / (2.0 * b) ** 3,
         )
 
     def start(self, first: float, second: float) -> tuple[float, float]:
@@ -108,21 +108,21 @@ class _Transverse:
 
 
 def _lower(xx: float, xy: float, yy: float) -> Vector:
-    """Return the Cholesky factor of [[xx, xy], [xy, yy]]: its three entries."""
+    """Return the three entries of the Cholesky factor of [[xx, xy], [xy, yy]]."""
     root = math.sqrt(xx)
     return root, xy / root, math.sqrt(yy - xy * xy / xx)
 
 
 def markov(generator: np.random.Generator, rate: float, dt: float) -> Iterator[Vector]:
-    """Yield three independent values of unit variance every `dt` seconds without end.
+    """Yield three independent values of unit variance every `dt` seconds, endless.
 
     x' = e x + sqrt(1 - e^2) n with e = exp(-rate dt): correlation exp(-rate |t|), stationary from
     the first sample.
 
     Args:
-        generator: draws.
+        generator: random generator.
         rate: inverse of the correlation time, 1/s.
-        dt: s.
+        dt: time step, s.
     """
     keep = math.exp(-rate * dt)
     fresh = math.sqrt(1.0 - keep * keep)

@@ -1,1 +1,1 @@
-"""The vehicle: rotors, drag, rigid body, faults, and the autopilot that flies it."""
+"""Vehicle dynamics: rotors, drag, rigid body, faults and autopilot."""

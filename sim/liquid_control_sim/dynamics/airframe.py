@@ -1,15 +1,12 @@
-"""What pushes the body in one physics step: rotors and air, summed to one force and one torque."""
+"""Forces on the body in one physics step: rotors, motor lag and drag, as one force and one torque.
 
+Rotors are numbered front right, rear left, front left, rear right; the first two turn
+counter-clockwise.
+"""
+
+import math
 from typing import NamedTuple
 
-from liquid_control_sim.dynamics.rotors import (
-    SOUND,
-    RotorModel,
-    rotor_model,
-    spin,
-    thrusts,
-    yaw_torque,
-)
 from liquid_control_sim.dynamics.vectors import (
     Flat,
     Four,
@@ -22,12 +19,102 @@ from liquid_control_sim.dynamics.vectors import (
 )
 from liquid_control_sim.dynamics.vehicle import Vehicle
 
+FULL_EFFICIENCY: Four = (1.0, 1.0, 1.0, 1.0)
+"""Efficiencies of rotors without a fault."""
+
+
+class RotorModel(NamedTuple):
+    """Coefficients of four rotors.
+
+    Attributes:
+        thrust: thrust over speed squared, N s^2/rad^2.
+        torque: reaction torque over speed squared, N m s^2/rad^2.
+        max_speed: highest speed, rad/s.
+        up: fraction of a speed increase that is completed in one step, 1.
+        down: fraction of a speed decrease that is completed in one step, 1.
+        offset: distance of every rotor from the x and the y axis of base_link, m.
+        first: efficiency of the first rotor, a factor on thrust and torque, 1; and so on.
+    """
+
+    thrust: float
+    torque: float
+    max_speed: float
+    up: float
+    down: float
+    offset: float
+    first: float
+    second: float
+    third: float
+    fourth: float
+
+
+def rotor_model(vehicle: Vehicle, dt: float, efficiency: Four = FULL_EFFICIENCY) -> RotorModel:
+    """Return the rotor coefficients of a vehicle for steps of `dt` seconds."""
+    rotors = vehicle.rotors
+    return RotorModel(
+        rotors.thrust_coefficient,
+        rotors.torque_coefficient,
+        rotors.max_speed_radps,
+        _fraction_reached(dt, rotors.spin_up_s),
+        _fraction_reached(dt, rotors.spin_down_s),
+        vehicle.arm_m / math.sqrt(2.0),
+        *efficiency,
+    )
+
+
+@compiled
+def spin(model: RotorModel, speeds: Four, targets: Four) -> Four:
+    """Return the speeds one step later, rad/s.
+
+    First-order lag, exact for a target that is constant over the step:
+    w' = t + (w - t) exp(-dt / tau), with tau by the direction of the change.
+    """
+    a, b, c, d = speeds
+    return (
+        _spin_one(model, a, targets[0]),
+        _spin_one(model, b, targets[1]),
+        _spin_one(model, c, targets[2]),
+        _spin_one(model, d, targets[3]),
+    )
+
+
+@compiled
+def _spin_one(model: RotorModel, speed: float, target: float) -> float:
+    change = min(max(target, 0.0), model.max_speed) - speed
+    return speed + change * (model.up if change > 0.0 else model.down)
+
+
+@compiled
+def thrusts(model: RotorModel, speeds: Four) -> Four:
+    """Return the thrust of each rotor along z of base_link, N."""
+    a, b, c, d = speeds
+    kf = model.thrust
+    return (
+        kf * model.first * a * a,
+        kf * model.second * b * b,
+        kf * model.third * c * c,
+        kf * model.fourth * d * d,
+    )
+
+
+@compiled
+def yaw_torque(model: RotorModel, speeds: Four) -> float:
+    """Return the reaction torque about z of base_link, N m."""
+    a, b, c, d = speeds
+    clockwise = model.third * c * c + model.fourth * d * d
+    return model.torque * (clockwise - model.first * a * a - model.second * b * b)
+
+
+def _fraction_reached(dt: float, tau: float) -> float:
+    return 1.0 - math.exp(-dt / tau) if tau > 0.0 else 1.0
+
+
 AIR_DENSITY = 1.225
 """kg/m^3, standard atmosphere at sea level."""
 
 
 class DragModel(NamedTuple):
-    """Coefficients of `vehicle.DragSettings`, under its names."""
+    """Coefficients of `vehicle.DragSettings`, with the same names."""
 
     rotor_xy: float
     rotor_z: float
@@ -36,7 +123,7 @@ class DragModel(NamedTuple):
 
 
 def drag_model(vehicle: Vehicle) -> DragModel:
-    """Return the drag of a vehicle."""
+    """Return the drag coefficients of a vehicle."""
     drag = vehicle.drag
     return DragModel(drag.rotor_xy, drag.rotor_z, drag.area_xy_m2, drag.area_z_m2)
 
@@ -46,11 +133,11 @@ def drag_force(model: DragModel, airspeed: Vector, rotor_speed_sum: float) -> Ve
     """Return the drag force in base_link, N.
 
     F = -(diag(k) sum(w) + 0.5 rho diag(C_D A) |v|) v: rotor drag, linear in airspeed and
-    proportional to the rotor speeds (Forster 2015, as gym-pybullet-drones has it; linear in
+    proportional to the rotor speeds (Forster 2015, as in gym-pybullet-drones; linear in
     airspeed at hover as in Faessler et al. 2018, doi 10.1109/LRA.2017.2776353), and body drag.
 
     Args:
-        model: the vehicle's coefficients.
+        model: drag coefficients.
         airspeed: velocity of the vehicle relative to the air, m/s, base_link.
         rotor_speed_sum: sum of the four rotor speeds, rad/s.
     """
@@ -65,15 +152,15 @@ _ROTORS = len(RotorModel._fields)
 _DRAG = _ROTORS + len(DragModel._fields)
 
 
-class Push(NamedTuple):
-    """What one step does to the vehicle, base_link.
+class BodyForces(NamedTuple):
+    """Forces of one physics step, base_link.
 
     Attributes:
-        speeds: of the rotors, rad/s.
-        force: of rotors and drag, N.
-        torque: of the rotors, N m.
-        drag: the air's share of the force, N.
-        specific_force: what an accelerometer feels, m/s^2.
+        speeds: rotor speeds, rad/s.
+        force: force of rotors and drag, N.
+        torque: torque of the rotors, N m.
+        drag: drag component of the force, N.
+        specific_force: specific force that an accelerometer measures, m/s^2.
     """
 
     speeds: Four
@@ -83,14 +170,14 @@ class Push(NamedTuple):
     specific_force: Vector
 
 
-def airframe_model(vehicle: Vehicle, dt: float, efficiency: Four = SOUND) -> Flat:
-    """Return what `pushed` needs to know of a vehicle, for steps of `dt` seconds."""
+def airframe_model(vehicle: Vehicle, dt: float, efficiency: Four = FULL_EFFICIENCY) -> Flat:
+    """Return the model for `body_forces`, for steps of `dt` seconds."""
     rotors, drag = rotor_model(vehicle, dt, efficiency), drag_model(vehicle)
     return (*rotors, *drag, vehicle.mass_kg, vehicle.engine.linear_damping)
 
 
 @compiled
-def pushed(
+def body_forces(
     model: Flat,
     speeds: Four,
     targets: Four,
@@ -100,17 +187,18 @@ def pushed(
     wind: Vector,
     thrust_gain: float,
 ) -> tuple[Four, Vector, Vector, Vector, Vector]:
-    """Return the values of a `Push`.
+    """Return the fields of `BodyForces` after one step.
 
     Args:
         model: from `airframe_model`.
-        speeds: of the rotors before the step, rad/s.
-        targets: that they are asked for, rad/s.
-        quaternion: base_link to map.
-        axes: attitude along whose z axis the rotors push; `quaternion`, or one step older.
-        velocity: of the vehicle, m/s, map.
-        wind: of the air, m/s, map.
-        thrust_gain: factor on the thrusts, more than 1 in ground effect.
+        speeds: rotor speeds before the step, rad/s.
+        targets: commanded rotor speeds, rad/s.
+        quaternion: attitude, base_link to map.
+        axes: attitude whose z axis is the thrust direction: `quaternion`, or that of the step
+            before.
+        velocity: velocity of the vehicle, m/s, map.
+        wind: velocity of the air, m/s, map.
+        thrust_gain: factor on the thrusts, above 1 in ground effect.
     """
     rotors, drag = RotorModel(*model[:_ROTORS]), DragModel(*model[_ROTORS:_DRAG])
     mass, damping = model[_DRAG], model[_DRAG + 1]
@@ -120,22 +208,22 @@ def pushed(
     dx, dy, dz = drag_force(drag, airspeed, speeds[0] + speeds[1] + speeds[2] + speeds[3])
     thrust, torque = _wrench(rotors, speeds, to_body(quaternion, body_up(axes)), thrust_gain)
     force = (dx + thrust[0], dy + thrust[1], dz + thrust[2])
-    # What PyBullet's damping takes is felt as well.
-    slowed = damping * (1.0 + norm(vx, vy, vz))
+    # PyBullet's linear damping acts as a specific force too.
+    damping_rate = damping * (1.0 + norm(vx, vy, vz))
     bx, by, bz = to_body(quaternion, velocity)
-    felt = (
-        force[0] / mass - slowed * bx,
-        force[1] / mass - slowed * by,
-        force[2] / mass - slowed * bz,
+    specific_force = (
+        force[0] / mass - damping_rate * bx,
+        force[1] / mass - damping_rate * by,
+        force[2] / mass - damping_rate * bz,
     )
-    return speeds, force, torque, (dx, dy, dz), felt
+    return speeds, force, torque, (dx, dy, dz), specific_force
 
 
 @compiled
 def _wrench(
     rotors: RotorModel, speeds: Four, axis: Vector, thrust_gain: float
 ) -> tuple[Vector, Vector]:
-    """Return force and torque of four rotors that push along an axis, base_link."""
+    """Return force and torque of four rotors with a common thrust axis, base_link."""
     a, b, c, d = thrusts(rotors, speeds)
     lever = rotors.offset * thrust_gain
     # Sum of r x F with r = (x, y, 0) and F = thrust * axis: the moments y F and -x F.

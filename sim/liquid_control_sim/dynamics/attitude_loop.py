@@ -1,7 +1,7 @@
-"""Inner half of the autopilot: a wanted force and heading in, thrust and torque out.
+"""Attitude and rate loops of the autopilot: thrust and torque from a force and heading set-point.
 
-Quaternion attitude P and rate PID, as PX4's mc_att_control and mc_rate_control. The rate loop asks
-for angular accelerations; the vehicle's inertia turns them into torque.
+Quaternion attitude P and rate PID, as in PX4's mc_att_control and mc_rate_control. The output of
+the rate loop is an angular acceleration, which the vehicle's inertia converts to torque.
 """
 
 import math
@@ -24,12 +24,12 @@ from liquid_control_sim.dynamics.velocity_loop import Estimate
 
 
 class RateState(NamedTuple):
-    """What the rate loop remembers from step to step.
+    """State of the rate loop.
 
     Attributes:
-        integral: angular acceleration that the integrators ask for, rad/s^2, base_link.
-        measured: angular velocity one step ago, rad/s, base_link.
-        measured_rate: its filtered rate of change, rad/s^2, base_link.
+        integral: angular acceleration of the integrators, rad/s^2, base_link.
+        measured: angular velocity of the step before, rad/s, base_link.
+        measured_rate: filtered rate of change of the angular velocity, rad/s^2, base_link.
     """
 
     integral: Vector = ZERO
@@ -38,14 +38,14 @@ class RateState(NamedTuple):
 
 
 class AttitudeModel(NamedTuple):
-    """Gains and limits of one vehicle.
+    """Gains and limits of the attitude and rate loops.
 
     Attributes:
-        share: of the derivative's low pass in one step, 1.
+        derivative_alpha: coefficient of the derivative's low-pass filter for one step, 1.
         i_limit: largest integral, rad/s^2.
         tilt_rate: largest roll and pitch rate, rad/s.
         yaw_rate: largest yaw rate, rad/s.
-        jx: moment of inertia about x, and so on, kg m^2.
+        jx, jy, jz: principal moments of inertia, kg m^2.
     """
 
     dt: float
@@ -69,7 +69,7 @@ class AttitudeModel(NamedTuple):
 
 
 def attitude_model(vehicle: Vehicle, dt: float) -> AttitudeModel:
-    """Return what the loop needs to know of a vehicle, for steps of `dt` seconds."""
+    """Return the model of a vehicle for steps of `dt` seconds."""
     gains, limits = vehicle.gains, vehicle.limits
     return AttitudeModel(
         dt,
@@ -100,36 +100,37 @@ def attitude_step(
     """Return thrust, N, torque, N m, base_link, and the next state.
 
     Args:
-        model: of the vehicle.
-        force: that the rotors should make, N, map; its z is positive.
-        heading: set-point, rad.
-        turn: first two derivatives of the set-point, rad/s and rad/s^2, fed forward.
-        estimate: how the vehicle stands and turns.
-        state: from the step before; `RateState()` at the start.
+        model: gains and limits.
+        force: force set-point, N, map; z is positive.
+        heading: heading set-point, rad.
+        turn: first two derivatives of the heading set-point, rad/s and rad/s^2, used as
+            feed-forward.
+        estimate: estimated state of the vehicle.
+        state: state of the step before; `RateState()` at the start.
     """
     up, now = body_up(estimate.quaternion), estimate.angular_velocity
     thrust = max(0.0, up[0] * force[0] + up[1] * force[1] + up[2] * force[2])
-    wanted = _rates(model, _attitude(force, heading), turn[0], estimate.quaternion)
-    whole, was, rate = state.integral, state.measured, state.measured_rate
-    ax, ix, rx = _tilt_axis(model, wanted[0] - now[0], now[0] - was[0], whole[0], rate[0])
-    ay, iy, ry = _tilt_axis(model, wanted[1] - now[1], now[1] - was[1], whole[1], rate[1])
-    az, iz, rz = _yaw_axis(model, wanted[2] - now[2], now[2] - was[2], whole[2], rate[2])
+    setpoint = _rates(model, _attitude(force, heading), turn[0], estimate.quaternion)
+    total, last, rate = state.integral, state.measured, state.measured_rate
+    ax, ix, rx = _tilt_axis(model, setpoint[0] - now[0], now[0] - last[0], total[0], rate[0])
+    ay, iy, ry = _tilt_axis(model, setpoint[1] - now[1], now[1] - last[1], total[1], rate[1])
+    az, iz, rz = _yaw_axis(model, setpoint[2] - now[2], now[2] - last[2], total[2], rate[2])
     torque = (model.jx * ax, model.jy * ay, model.jz * (az + turn[1]))
     return thrust, torque, RateState((ix, iy, iz), now, (rx, ry, rz))
 
 
 @compiled
 def _rates(
-    model: AttitudeModel, wanted: Quaternion, rate: float, quaternion: Quaternion
+    model: AttitudeModel, setpoint: Quaternion, rate: float, quaternion: Quaternion
 ) -> Vector:
-    """Return body rates, rad/s: P on the quaternion error, tilt before yaw, as PX4 has it.
+    """Return body-rate set-points, rad/s: P on the quaternion error, tilt before yaw, as in PX4.
 
-    The error is split into a tilt and a twist about the wanted z axis; the twist is weighted
-    by yaw_p / tilt_p, so that a slow yaw never bends the way to the wanted tilt
+    The error is split into a tilt and a twist about the desired z axis. The twist is weighted by
+    yaw_p / tilt_p, so that a slow yaw does not affect the path to the desired tilt
     (Brescianini et al. 2013, doi 10.3929/ethz-a-009970340).
     """
     p = model.tilt_p
-    x, y, z, w = times(inverse(quaternion), wanted)
+    x, y, z, w = times(inverse(quaternion), setpoint)
     cosine = norm(z, w, 0.0)  # of half the tilt
     turn, s, c = 0.0, 0.0, 1.0
     if cosine >= 1e-9:
@@ -153,14 +154,14 @@ def _rates(
 def _tilt_axis(
     model: AttitudeModel, error: float, change: float, integral: float, measured_rate: float
 ) -> tuple[float, float, float]:
-    """Return angular acceleration, rad/s^2, next integral and next measured rate: PID.
+    """Return angular acceleration, rad/s^2, next integral and next measured rate of a PID step.
 
     Args:
-        model: of the vehicle.
-        error: of the body rate, rad/s.
-        change: of the measured body rate since the step before, rad/s; the derivative acts on it.
-        integral: of the step before, rad/s^2.
-        measured_rate: of the step before, rad/s^2.
+        model: gains and limits.
+        error: body-rate error, rad/s.
+        change: change of the measured body rate since the step before, rad/s, for the derivative.
+        integral: integral of the step before, rad/s^2.
+        measured_rate: measured rate of the step before, rad/s^2.
     """
     measured_rate += model.derivative_alpha * (change / model.dt - measured_rate)
     output = model.p * error + integral - model.d * measured_rate
@@ -171,7 +172,7 @@ def _tilt_axis(
 def _yaw_axis(
     model: AttitudeModel, error: float, change: float, integral: float, measured_rate: float
 ) -> tuple[float, float, float]:
-    """Do as `_tilt_axis` with the gains of yaw."""
+    """Apply the PID of `_tilt_axis` with the gains of yaw."""
     measured_rate += model.yaw_derivative_alpha * (change / model.dt - measured_rate)
     output = model.yaw_rate_p * error + integral - model.yaw_rate_d * measured_rate
     after = clip(integral + model.yaw_rate_i * error * model.dt, model.yaw_i_limit)
@@ -180,7 +181,7 @@ def _yaw_axis(
 
 @compiled
 def _attitude(force: Vector, heading: float) -> Quaternion:
-    """Return the attitude whose z axis points along the force and whose heading is as given."""
+    """Return the attitude whose z axis points along a force, at a given heading."""
     x, y, z = force
     c, s = math.cos(heading), math.sin(heading)
     forward, left = c * x + s * y, c * y - s * x

@@ -1,11 +1,14 @@
-"""`cf2x` on gym-pybullet-drones: the same autopilot, rotor speeds and air, its rigid body.
+"""Rigid body of `cf2x` in gym-pybullet-drones, with the autopilot and the air of this package.
 
-The package's `CtrlAviary` (Physics.PYB, physics and control at 240 Hz) steps the vehicle in a
-client of its own. What differs from `Quadrotor`: the body is theirs, from its URDF, with a
-collision shape (its plane at z = 0 is taken away, as our ground need not be one); rotor speeds are
-held to its `MAX_RPM`. Physics.PYB knows no drag, so ours, and with it the wind, is added as an
-external force before each step. Ground effect and a weak rotor change the speeds that it is given,
-by the root of the factor.
+The package's `CtrlAviary` (Physics.PYB, physics and control at 240 Hz) steps the vehicle in its
+own client. It differs from `Quadrotor` as follows:
+
+- The body comes from the package's URDF and has a collision shape. The plane at z = 0 is removed,
+  since the terrain may be lower.
+- Rotor speeds are limited to its `MAX_RPM`.
+- Physics.PYB has no drag. The drag of this package, which includes the wind, is applied as an
+  external force before each step.
+- Ground effect and rotor efficiency scale the rotor speeds by the square root of their factor.
 """
 
 import importlib
@@ -16,26 +19,25 @@ from io import StringIO
 from typing import Any
 
 import numpy as np
-import pybullet as p
 
 from liquid_control.errors import ConfigError, DependencyError
 from liquid_control.types import Floats
-from liquid_control_sim.dynamics.airframe import Push
+from liquid_control_sim.dynamics.airframe import BodyForces
 from liquid_control_sim.dynamics.faults import NO_FAULTS, Faults
-from liquid_control_sim.dynamics.quadrotor import BASE, read
+from liquid_control_sim.dynamics.quadrotor import BASE, VehicleBase, read
 from liquid_control_sim.dynamics.vectors import ZERO
 from liquid_control_sim.dynamics.vehicle import Vehicle, load_vehicle
-from liquid_control_sim.dynamics.vehicle_base import VehicleBase
 from liquid_control_sim.dynamics.velocity_loop import Estimate
+from liquid_control_sim.quiet_bullet import pybullet as p
 from liquid_control_sim.schedule import PHYSICS_HZ
 
 SOURCE = "git+https://github.com/utiasDSL/gym-pybullet-drones"
 RPM = 30.0 / math.pi
-"""Revolutions a minute in one rad/s."""
+"""Revolutions per minute in one rad/s."""
 
 
 class Aviary(VehicleBase):
-    """One `cf2x` in a `CtrlAviary`, with the interface of `Quadrotor`."""
+    """A `cf2x` in a `CtrlAviary`, with the interface of `Quadrotor`."""
 
     def __init__(
         self,
@@ -44,16 +46,16 @@ class Aviary(VehicleBase):
         heading_rad: float = 0.0,
         faults: Faults = NO_FAULTS,
     ) -> None:
-        """Start their environment with one vehicle, hovering.
+        """Start a `CtrlAviary` with one vehicle in hover.
 
         Args:
             vehicle: `cf2x`.
             position: float64 [3], m, map.
             heading_rad: counter-clockwise from east, rad.
-            faults: what is wrong with it.
+            faults: deviations of the actual vehicle.
 
         Raises:
-            ConfigError: the vehicle is another.
+            ConfigError: the vehicle is not `cf2x`.
             DependencyError: gym-pybullet-drones is not installed, or cannot be imported.
         """
         if vehicle != load_vehicle("cf2x"):
@@ -77,20 +79,20 @@ class Aviary(VehicleBase):
         super().__init__(vehicle, faults, read(self._client, self._body))
 
     def close(self) -> None:
-        """Release their client."""
+        """Release the client of the `CtrlAviary`."""
         if p.isConnected(self._client):
             self._aviary.close()
 
-    def _move(self, push: Push, thrust_gain: float) -> Estimate:
-        p.applyExternalForce(self._body, BASE, push.drag, ZERO, p.LINK_FRAME, self._client)
-        rpm = RPM * np.array(push.speeds) * np.sqrt(self._gains * thrust_gain)
+    def _move(self, forces: BodyForces, thrust_gain: float) -> Estimate:
+        p.applyExternalForce(self._body, BASE, forces.drag, ZERO, p.LINK_FRAME, self._client)
+        rpm = RPM * np.array(forces.speeds) * np.sqrt(self._gains * thrust_gain)
         front_right, rear_left, front_left, rear_right = rpm
         self._aviary.step(np.array([[front_right, rear_right, rear_left, front_left]]))
         return read(self._client, self._body)
 
 
 def _aviary(position: Floats, heading_rad: float) -> Any:
-    """Return their environment, without what it prints."""
+    """Create a `CtrlAviary`, without its output."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

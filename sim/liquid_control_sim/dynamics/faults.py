@@ -1,43 +1,44 @@
-"""What is wrong with a vehicle: a weak rotor, an empty battery, a payload, a biased estimate.
+"""Faults of a vehicle: weak rotor, battery sag, payload, biased velocity estimate.
 
-Each is drawn from a stream of its own, and a sound vehicle passes through none of them.
+Each fault has its own random stream. Without faults the dynamics are unchanged bit for bit.
 """
 
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from liquid_control.config.scenario import FaultSettings
+from liquid_control.config import FaultSettings
 from liquid_control.seeding import stream
-from liquid_control_sim.dynamics.rotors import SOUND
+from liquid_control_sim.dynamics.airframe import FULL_EFFICIENCY
 from liquid_control_sim.dynamics.vectors import Four, Vector
 from liquid_control_sim.dynamics.vehicle import Vehicle
 
 
 class Battery(NamedTuple):
-    """Speed controllers without a speed loop: a duty cycle asked for gives speed times voltage.
+    """Battery with sag, for speed controllers without a speed loop: speed = duty cycle x voltage.
 
-    The voltage is that of a source with an inner resistance, linear in the charge drawn
-    (Tremblay & Dessaint 2009, doi 10.3390/wevj3020289, without its knees), and thrust goes with
-    speed squared. In terms of full thrust, with time t of T and rotor power P ~ sum(w^3):
+    The voltage is that of a source with an internal resistance, linear in the consumed charge
+    (Tremblay & Dessaint 2009, doi 10.3390/wevj3020289, without the exponential zones). Thrust is
+    proportional to speed squared. In terms of full thrust, with time t of T and rotor power
+    P ~ sum(w^3):
 
         (V / V_full)^2 = 1 - sag (t / T + P / P_max) / 2.
 
-    So at the end of the flight and at full power the share `sag` of full thrust is gone, half of
-    it by discharge and half under load.
+    At the end of the flight and at full power, the fraction `sag` of full thrust is lost, half of
+    it by discharge and half by load.
 
     Attributes:
-        sag: that share, 1.
+        sag: lost fraction of full thrust, 1.
         flight_s: T, s.
-        max_speed: of a rotor, rad/s.
+        max_speed: highest rotor speed, rad/s.
     """
 
     sag: float
     flight_s: float
     max_speed: float
 
-    def speed_share(self, elapsed_s: float, speeds: Four) -> float:
-        """Return what is left of a speed that is asked for, 1."""
+    def speed_fraction(self, elapsed_s: float, speeds: Four) -> float:
+        """Return the fraction of a commanded speed that is reached, 1."""
         discharged = min(elapsed_s / self.flight_s, 1.0)
         load = sum(speed**3 for speed in speeds) / (4.0 * self.max_speed**3)
         return float((1.0 - 0.5 * self.sag * (discharged + load)) ** 0.5)
@@ -45,22 +46,22 @@ class Battery(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What differs from the vehicle that the autopilot believes it flies.
+    """Deviations from the vehicle that the autopilot is tuned for.
 
     Attributes:
-        efficiency: of each rotor, a factor on thrust and torque, 1.
+        efficiency: factor on thrust and torque of each rotor, 1.
         mass_scale: factor on mass and inertia, 1.
-        velocity_bias: error of the autopilot's velocity estimate, m/s, map; None for none.
-        battery: that sags; None for one that does not.
+        velocity_bias: error of the autopilot's velocity estimate, m/s, map; None without error.
+        battery: battery with sag; None without sag.
     """
 
-    efficiency: Four = SOUND
+    efficiency: Four = FULL_EFFICIENCY
     mass_scale: float = 1.0
     velocity_bias: Vector | None = None
     battery: Battery | None = None
 
     def loaded(self, vehicle: Vehicle) -> Vehicle:
-        """Return the vehicle with its payload; the vehicle itself without one."""
+        """Return the vehicle with its payload, or the vehicle itself without payload."""
         if self.mass_scale == 1.0:
             return vehicle
         scale = self.mass_scale
@@ -79,10 +80,10 @@ def draw_faults(settings: FaultSettings, seed: int, vehicle: Vehicle, flight_s: 
     """Return the faults of one flight.
 
     Args:
-        settings: which, and how bad.
-        seed: of the flight; the streams are `faults.rotor` and `faults.velocity`.
-        vehicle: that has them.
-        flight_s: longest duration of the flight, over which the battery empties, s.
+        settings: kinds and strengths of the faults.
+        seed: seed of the flight; the streams are `faults.rotor` and `faults.velocity`.
+        vehicle: vehicle that has the faults.
+        flight_s: longest duration of the flight, over which the battery discharges, s.
     """
     top = vehicle.rotors.max_speed_radps
     return Faults(
@@ -103,7 +104,7 @@ def _efficiency(settings: FaultSettings, seed: int) -> Four:
 
 
 def _velocity_bias(settings: FaultSettings, seed: int) -> Vector | None:
-    """Return a horizontal vector of the given size in a drawn direction."""
+    """Return a horizontal vector of the given length in a random direction."""
     if settings.velocity_bias_mps == 0.0:
         return None
     turn = stream(seed, "faults.velocity").uniform(-math.pi, math.pi)

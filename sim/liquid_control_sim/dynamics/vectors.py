@@ -1,4 +1,4 @@
-"""Vectors and quaternions as tuples of floats: what a compiled physics step is written in."""
+"""Vectors and quaternions as tuples of floats, for compiled physics steps."""
 
 import math
 from pathlib import Path
@@ -7,16 +7,17 @@ from typing import TypeAlias
 from liquid_control_sim.compiling import Compiler
 
 compiled = Compiler("dynamics", Path(__file__).parent)
-"""Square roots instead of `hypot`, whose rounding differs between Python and C."""
-
+"""Decorator that compiles a function. Compiled functions use `norm` instead of `math.hypot`,
+whose rounding differs between Python and C.
+"""
 
 Vector: TypeAlias = tuple[float, float, float]
 Four: TypeAlias = tuple[float, float, float, float]
-"""One value a rotor: front right, rear left, front left, rear right."""
+"""One value per rotor: front right, rear left, front left, rear right."""
 Quaternion: TypeAlias = tuple[float, float, float, float]
 """(x, y, z, w), unit."""
 Flat: TypeAlias = tuple[float, ...]
-"""Many floats in one tuple: the cheapest way into compiled code."""
+"""Many floats in one tuple: the cheapest argument type of compiled code."""
 ZERO: Vector = (0.0, 0.0, 0.0)
 
 
@@ -55,10 +56,10 @@ def map_up(q: Quaternion) -> Vector:
 
 @compiled
 def to_body(quaternion: Quaternion, vector: Vector) -> Vector:
-    """Rotate a vector of the map into base_link."""
+    """Rotate a vector from the map into base_link."""
     x, y, z, w = quaternion
     a, b, c = vector
-    # v + 2 w (u x v) + 2 u x (u x v), u the vector part of the inverse rotation
+    # v + 2 w (u x v) + 2 u x (u x v), with u the vector part of the inverse rotation
     tx, ty, tz = 2.0 * (z * b - y * c), 2.0 * (x * c - z * a), 2.0 * (y * a - x * b)
     return (
         a + w * tx + z * ty - y * tz,
@@ -69,17 +70,11 @@ def to_body(quaternion: Quaternion, vector: Vector) -> Vector:
 
 @compiled
 def norm(x: float, y: float, z: float) -> float:
-    """Return the length of a vector; the same bits compiled or not, unlike `math.hypot`."""
+    """Return the length of a vector; bit-identical with and without compilation."""
     return math.sqrt(x * x + y * y + z * z)
 
 
 @compiled
 def clip(value: float, limit: float) -> float:
-    """Return the value held to [-limit, limit]."""
+    """Clip a value to [-limit, limit]."""
     return min(max(value, -limit), limit)
-
-
-@compiled
-def three(flat: Flat, at: int) -> Vector:
-    """Return three values of a flat tuple, from a place on."""
-    return flat[at], flat[at + 1], flat[at + 2]

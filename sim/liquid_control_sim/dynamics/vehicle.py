@@ -1,8 +1,7 @@
-"""What a vehicle is made of: one YAML file each, checked before anything flies.
+"""Vehicle parameters, validated from one YAML file per vehicle.
 
-The geometry is that of an X quadrotor. Rotors are numbered as PX4 does: 1 front right, 2 rear
-left, 3 front left, 4 rear right; 1 and 2 turn counter-clockwise seen from above, 3 and 4
-clockwise.
+The geometry is that of an X quadrotor. Rotors are numbered as in PX4: 1 front right, 2 rear left,
+3 front left, 4 rear right; 1 and 2 turn counter-clockwise seen from above, 3 and 4 clockwise.
 """
 
 import math
@@ -10,13 +9,12 @@ from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from liquid_control.config.loading import Settings, load_yaml, validate
-from liquid_control.config.locations import project_file
+from liquid_control.config import Settings, load_yaml, project_file, validate
 from liquid_control.errors import ConfigError
 
 
 class VelocityGains(Settings):
-    """Velocity and altitude loops; accelerations out."""
+    """Gains of the velocity and altitude loops; the output is an acceleration."""
 
     horizontal_p: float = Field(gt=0.0, le=50.0, description="MPC_XY_VEL_P_ACC, 1/s")
     horizontal_i: float = Field(ge=0.0, le=50.0, description="MPC_XY_VEL_I_ACC, 1/s^2")
@@ -34,7 +32,7 @@ class VelocityGains(Settings):
 
 
 class AttitudeGains(Settings):
-    """Attitude loop; body rates out."""
+    """Gains of the attitude loop; the output is a body rate."""
 
     tilt_p: float = Field(gt=0.0, le=50.0, description="MC_ROLL_P and MC_PITCH_P, 1/s")
     yaw_p: float = Field(gt=0.0, le=20.0, description="MC_YAW_P, 1/s")
@@ -44,7 +42,7 @@ class AttitudeGains(Settings):
 
 
 class RateGains(Settings):
-    """Rate loop about one kind of axis; angular acceleration out, so inertia does not enter."""
+    """Gains of the rate loop; the output is an angular acceleration, independent of inertia."""
 
     p: float = Field(gt=0.0, le=200.0, description="MC_*RATE_P over inertia, 1/s")
     i: float = Field(ge=0.0, le=2000.0, description="MC_*RATE_I over inertia, 1/s^2")
@@ -58,7 +56,7 @@ class RateGains(Settings):
 
 
 class Gains(Settings):
-    """The cascade from the outside in."""
+    """Gains of the cascade, from the outer to the inner loop."""
 
     velocity: VelocityGains
     attitude: AttitudeGains
@@ -67,7 +65,7 @@ class Gains(Settings):
 
 
 class Limits(Settings):
-    """What the autopilot does not exceed, whatever it is asked for."""
+    """Limits of the autopilot, for any command."""
 
     horizontal_mps: float = Field(gt=0.0, le=40.0, description="MPC_XY_VEL_MAX, m/s")
     up_mps: float = Field(gt=0.0, le=20.0, description="MPC_Z_VEL_MAX_UP, m/s")
@@ -87,10 +85,10 @@ class Limits(Settings):
         gt=0.01, le=1.5, description="largest lead of the heading set-point over the heading, rad"
     )
     min_thrust: float = Field(
-        ge=0.01, le=0.5, description="MPC_THR_MIN, share of the full thrust, 1"
+        ge=0.01, le=0.5, description="MPC_THR_MIN, fraction of full thrust, 1"
     )
     max_thrust: float = Field(
-        gt=0.5, le=1.0, description="MPC_THR_MAX, share of the full thrust, 1"
+        gt=0.5, le=1.0, description="MPC_THR_MAX, fraction of full thrust, 1"
     )
     altitude_deadband_mps: float = Field(
         ge=0.0, le=1.0, description="altitude is held below this vertical command, m/s"
@@ -101,7 +99,7 @@ GRAVITY_MPS2 = 9.81
 
 
 class RotorSettings(Settings):
-    """Four equal rotors."""
+    """Parameters of four equal rotors."""
 
     thrust_coefficient: float = Field(
         gt=0.0, le=1.0, description="thrust over speed^2, N s^2/rad^2"
@@ -111,10 +109,10 @@ class RotorSettings(Settings):
     )
     max_speed_radps: float = Field(gt=0.0, le=1e5, description="fastest rotor speed, rad/s")
     spin_up_s: float = Field(
-        ge=0.0, le=1.0, description="time constant to go faster, s; 0 at once"
+        ge=0.0, le=1.0, description="time constant of speeding up, s; 0 for no lag"
     )
     spin_down_s: float = Field(
-        ge=0.0, le=1.0, description="time constant to go slower, s; 0 at once"
+        ge=0.0, le=1.0, description="time constant of slowing down, s; 0 for no lag"
     )
 
     @property
@@ -141,10 +139,10 @@ class DragSettings(Settings):
 
 
 class EngineSettings(Settings):
-    """How the physics engine treats the body; the defaults are plain rigid-body mechanics.
+    """Properties of the physics engine; the defaults are plain rigid-body mechanics.
 
-    Another value copies the world that a vehicle's parameters come from, so that flights can be
-    set side by side.
+    Other values reproduce the simulator that a vehicle's parameters come from, so that flights
+    can be compared.
     """
 
     gravity_mps2: float = Field(
@@ -154,7 +152,7 @@ class EngineSettings(Settings):
         0.0,
         ge=0.0,
         le=1.0,
-        description="PyBullet's k: deceleration k (1 + |v|) v beside all drag, 1/s",
+        description="PyBullet's k: deceleration k (1 + |v|) v in addition to drag, 1/s",
     )
     angular_damping: float = Field(
         0.0,
@@ -172,7 +170,7 @@ class EngineSettings(Settings):
 class Vehicle(Settings):
     """An X quadrotor and its autopilot."""
 
-    description: str = Field(description="one line that says what it is")
+    description: str = Field(description="description in one line")
     mass_kg: float = Field(gt=0.001, le=100.0, description="all-up mass, kg")
     arm_m: float = Field(gt=0.005, le=5.0, description="centre of mass to a rotor's axis, m")
     radius_m: float = Field(
@@ -211,7 +209,7 @@ class Vehicle(Settings):
 
     @property
     def rotor_radius_m(self) -> float:
-        """What the sphere reaches beyond a rotor's axis: the radius of the propeller, m."""
+        """Radius of a propeller: the sphere extends by it beyond the rotor axes, m."""
         return self.radius_m - self.arm_m
 
     @property
@@ -231,7 +229,7 @@ class Vehicle(Settings):
 
 
 def vehicle_names() -> list[str]:
-    """Return the names of the vehicles that come with the package."""
+    """Return the names of the vehicles of this package."""
     return sorted(path.stem for path in project_file("config/vehicles").glob("*.yaml"))
 
 
@@ -239,7 +237,7 @@ def load_vehicle(name_or_path: str | Path) -> Vehicle:
     """Load a vehicle by name or by the path of a YAML file.
 
     Raises:
-        ConfigError: there is no such vehicle, or a key or value does not fit.
+        ConfigError: the vehicle does not exist, or a key or value is invalid.
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):

@@ -1,8 +1,8 @@
-"""Outer half of the autopilot: a velocity command in, the force that the rotors should make out.
+"""Velocity loop of the autopilot: a force set-point from a velocity command.
 
-What PX4 calls position mode with smoothed velocity: the command is filtered into a reference
-whose acceleration is fed forward, P, I and D act on the difference to it, and the altitude is
-locked whenever no climb or descent is asked for.
+It corresponds to PX4's position mode with smoothed velocity. The command is filtered into a
+reference whose acceleration is fed forward; a PID controller acts on the error to the reference.
+The altitude is held while no climb or descent is commanded.
 """
 
 import math
@@ -13,7 +13,7 @@ from liquid_control_sim.dynamics.vehicle import Vehicle
 
 
 class Estimate(NamedTuple):
-    """What the autopilot knows of the vehicle.
+    """Estimated state of the vehicle.
 
     Attributes:
         position: m, map.
@@ -29,14 +29,14 @@ class Estimate(NamedTuple):
 
 
 class VelocityState(NamedTuple):
-    """What the loop remembers from step to step.
+    """State of the velocity loop.
 
     Attributes:
         reference: smoothed command, m/s, heading frame.
-        acceleration: its rate of change, m/s^2, heading frame.
-        altitude: set-point that is held, m; NaN while a vertical velocity is tracked.
-        integral: acceleration that the integrators ask for, m/s^2, map.
-        measured: velocity one step ago, m/s, map.
+        acceleration: rate of change of the reference, m/s^2, heading frame.
+        altitude: altitude set-point, m; NaN while a vertical velocity is tracked.
+        integral: acceleration of the integrators, m/s^2, map.
+        measured: velocity of the step before, m/s, map.
         measured_rate: filtered rate of change of the measured velocity, m/s^2, map.
     """
 
@@ -49,13 +49,13 @@ class VelocityState(NamedTuple):
 
 
 class VelocityModel(NamedTuple):
-    """Gains and limits of `gains.VelocityGains` and `gains.Limits`, under their names.
+    """Gains and limits of `vehicle.VelocityGains` and `vehicle.Limits`, with the same names.
 
     Attributes:
-        share: of the derivative's low pass in one step, 1.
+        derivative_alpha: coefficient of the derivative's low-pass filter for one step, 1.
         tilt: tangent of the largest tilt, 1.
-        weakest: least thrust over mass, m/s^2.
-        strongest: most thrust over mass, m/s^2.
+        min_specific_thrust: smallest thrust over mass, m/s^2.
+        max_specific_thrust: largest thrust over mass, m/s^2.
     """
 
     dt: float
@@ -78,11 +78,11 @@ class VelocityModel(NamedTuple):
     deadband: float
     tilt: float
     min_specific_thrust: float
-    strongest: float
+    max_specific_thrust: float
 
 
 def velocity_model(vehicle: Vehicle, dt: float) -> VelocityModel:
-    """Return what the loop needs to know of a vehicle, for steps of `dt` seconds."""
+    """Return the model of a vehicle for steps of `dt` seconds."""
     gains, limits = vehicle.gains.velocity, vehicle.limits
     full = 4.0 * vehicle.rotors.max_thrust_n / vehicle.mass_kg
     return VelocityModel(
@@ -106,16 +106,16 @@ def velocity_model(vehicle: Vehicle, dt: float) -> VelocityModel:
         deadband=limits.altitude_deadband_mps,
         tilt=math.tan(math.radians(limits.tilt_deg)),
         min_specific_thrust=limits.min_thrust * full,
-        strongest=limits.max_thrust * full,
+        max_specific_thrust=limits.max_thrust * full,
     )
 
 
 def velocity_start(estimate: Estimate, lift_mps2: float = 0.0) -> VelocityState:
-    """Return the state of a vehicle that hovers where it is.
+    """Return the state of a hovering vehicle.
 
     Args:
-        estimate: where it is.
-        lift_mps2: what the vertical integrator has settled at.
+        estimate: estimated state of the vehicle.
+        lift_mps2: value of the vertical integrator.
     """
     altitude, integral = estimate.position[2], (0.0, 0.0, lift_mps2)
     return VelocityState(ZERO, ZERO, altitude, integral, estimate.velocity, ZERO)
@@ -130,15 +130,15 @@ def velocity_step(
     rate: float,
     state: VelocityState,
 ) -> tuple[Vector, VelocityState]:
-    """Return the force that the rotors should make, N, map, and the next state.
+    """Return the force set-point of the rotors, N, map, and the next state.
 
     Args:
-        model: of the vehicle.
-        command: forward, left, up, m/s, heading frame, and yaw rate; held to the limits here.
-        estimate: where the vehicle is.
-        heading: of base_link, rad.
-        rate: its rate of change, rad/s.
-        state: from `velocity_start` or the step before.
+        model: gains and limits.
+        command: forward, left, up, m/s, heading frame, and yaw rate; clipped to the limits.
+        estimate: estimated state of the vehicle.
+        heading: heading of base_link, rad.
+        rate: rate of change of the heading, rad/s.
+        state: state from `velocity_start` or the step before.
     """
     reference, acceleration = _smooth(model, command, state)
     climb, altitude = _hold(model, command, reference[2], estimate, state)
@@ -146,14 +146,16 @@ def velocity_step(
     forward, left = reference[0], reference[1]
     ahead = acceleration[0] - rate * left
     aside = acceleration[1] + rate * forward
-    wanted = (c * forward - s * left, s * forward + c * left, climb)
-    fed = (c * ahead - s * aside, s * ahead + c * aside, acceleration[2])
+    setpoint = (c * forward - s * left, s * forward + c * left, climb)
+    feedforward = (c * ahead - s * aside, s * ahead + c * aside, acceleration[2])
     measured_rate = _measured_rate(model, estimate.velocity, state)
-    asked = _feedback(model, wanted, fed, estimate.velocity, measured_rate, state.integral)
-    given = _within_limits(model, asked)
-    integral = _integrate(model, wanted, estimate.velocity, asked, given, state.integral)
+    requested = _feedback(
+        model, setpoint, feedforward, estimate.velocity, measured_rate, state.integral
+    )
+    limited = _within_limits(model, requested)
+    integral = _integrate(model, setpoint, estimate.velocity, requested, limited, state.integral)
     mass = model.mass
-    force = (mass * given[0], mass * given[1], mass * (given[2] + model.gravity))
+    force = (mass * limited[0], mass * limited[1], mass * (limited[2] + model.gravity))
     return force, VelocityState(
         reference, acceleration, altitude, integral, estimate.velocity, measured_rate
     )
@@ -161,7 +163,7 @@ def velocity_step(
 
 @compiled
 def _smooth(model: VelocityModel, command: Four, state: VelocityState) -> tuple[Vector, Vector]:
-    """Second-order critically damped filter, its acceleration limited."""
+    """Filter the command: second order, critically damped, with limited acceleration."""
     dt, w = model.dt, model.bandwidth
     forward, left, up = command[0], command[1], command[2]
     speed = norm(forward, left, 0.0)
@@ -185,10 +187,10 @@ def _smooth(model: VelocityModel, command: Four, state: VelocityState) -> tuple[
 def _hold(
     model: VelocityModel, command: Four, climb: float, estimate: Estimate, state: VelocityState
 ) -> tuple[float, float]:
-    """Return the vertical velocity to track and the altitude that is held, or NaN.
+    """Return the vertical velocity to track and the altitude to hold, or NaN.
 
-    The locked altitude moves on with the reference until that stands still, so that a climb
-    ends without coming back.
+    The held altitude follows the reference until the reference is zero, so that a climb ends
+    without overshoot.
     """
     if abs(command[2]) >= model.deadband:
         return climb, math.nan
@@ -215,28 +217,28 @@ def _measured_rate(model: VelocityModel, velocity: Vector, state: VelocityState)
 @compiled
 def _feedback(
     model: VelocityModel,
-    wanted: Vector,
-    fed: Vector,
+    setpoint: Vector,
+    feedforward: Vector,
     velocity: Vector,
     measured_rate: Vector,
     integral: Vector,
 ) -> Vector:
     p, d, vp, vd = model.p, model.d, model.vertical_p, model.vertical_d
     x, y, z = velocity
-    fx, fy, fz = fed
+    fx, fy, fz = feedforward
     rx, ry, rz = measured_rate
     return (
-        fx + p * (wanted[0] - x) + d * (fx - rx) + integral[0],
-        fy + p * (wanted[1] - y) + d * (fy - ry) + integral[1],
-        fz + vp * (wanted[2] - z) + vd * (fz - rz) + integral[2],
+        fx + p * (setpoint[0] - x) + d * (fx - rx) + integral[0],
+        fy + p * (setpoint[1] - y) + d * (fy - ry) + integral[1],
+        fz + vp * (setpoint[2] - z) + vd * (fz - rz) + integral[2],
     )
 
 
 @compiled
-def _within_limits(model: VelocityModel, asked: Vector) -> Vector:
-    """Hold thrust to its range and tilt to its limit; the vertical part comes first."""
-    ax, ay, az = asked
-    most = model.strongest
+def _within_limits(model: VelocityModel, requested: Vector) -> Vector:
+    """Limit thrust and tilt of an acceleration; the vertical component has priority."""
+    ax, ay, az = requested
+    most = model.max_specific_thrust
     lift = min(max(az + model.gravity, model.min_specific_thrust), most)
     reach = min(lift * model.tilt, math.sqrt(most * most - lift * lift))
     size = norm(ax, ay, 0.0)
@@ -248,18 +250,18 @@ def _within_limits(model: VelocityModel, asked: Vector) -> Vector:
 @compiled
 def _integrate(
     model: VelocityModel,
-    wanted: Vector,
+    setpoint: Vector,
     velocity: Vector,
-    asked: Vector,
-    given: Vector,
+    requested: Vector,
+    limited: Vector,
     integral: Vector,
 ) -> Vector:
-    """Integrate what is left of the error after tracking anti-windup (2 / P, as in PX4)."""
+    """Integrate the velocity error with tracking anti-windup (gain 2 / P, as in PX4)."""
     back, i = 2.0 / model.p, model.i * model.dt
     vertical_back, vertical_i = 2.0 / model.vertical_p, model.vertical_i * model.dt
     x, y, z = integral
     return (
-        x + i * (wanted[0] - velocity[0] - back * (asked[0] - given[0])),
-        y + i * (wanted[1] - velocity[1] - back * (asked[1] - given[1])),
-        z + vertical_i * (wanted[2] - velocity[2] - vertical_back * (asked[2] - given[2])),
+        x + i * (setpoint[0] - velocity[0] - back * (requested[0] - limited[0])),
+        y + i * (setpoint[1] - velocity[1] - back * (requested[1] - limited[1])),
+        z + vertical_i * (setpoint[2] - velocity[2] - vertical_back * (requested[2] - limited[2])),
     )

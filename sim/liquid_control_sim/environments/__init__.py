@@ -1,11 +1,11 @@
-"""The tasks as Gymnasium environments, registered when this room is imported.
+"""Gymnasium environments of the tasks, registered on import.
 
     import gymnasium
     import liquid_control_sim.environments
 
     environment = gymnasium.make("LiquidTrail-v0", disturb={"wind": 3})
 
-`gymnasium.make("liquid_control_sim.environments:LiquidTrail-v0")` imports the room by itself.
+`gymnasium.make("liquid_control_sim.environments:LiquidTrail-v0")` imports this package.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from liquid_control_sim.environments.reward import Instant, RewardWeights, Step,
 SCENARIOS: Mapping[str, str] = MappingProxyType(
     {"LiquidTrail-v0": "trail", "LiquidTarget-v0": "target", "LiquidHike-v0": "hike"}
 )
-"""Environments, and the scenario that each flies."""
+"""Scenario of each environment."""
 
 for _name, _scenario in SCENARIOS.items():
     if _name not in gymnasium.registry:

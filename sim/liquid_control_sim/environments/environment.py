@@ -1,7 +1,7 @@
-"""A flight as a Gymnasium environment: the loop of `fly`, with the agent as its pilot.
+"""Gymnasium environment of a flight: the loop of `fly` with the agent as its pilot.
 
-A step lasts from one delivered frame to the next, guard ticks and lost frames included, so that an
-agent flies exactly what `liquid-control evaluate` would let it fly with the same seed.
+A step lasts from one delivered frame to the next, guard ticks and lost frames included. An agent
+therefore flies exactly the flight that `liquid-control evaluate` runs with the same seed.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from liquid_control.command.motors import MOTORS, MotorScaling
 from liquid_control.config import Scenario, load_scenario
 from liquid_control.config.disturbances import joined_overrides
 from liquid_control.errors import ConfigError
-from liquid_control.perception.imu_features import FEATURES, LIMIT, imu_features
+from liquid_control.perception import IMU_FEATURES, IMU_LIMIT, imu_features
 from liquid_control.types import NANOSECONDS, Observation, Pixels
 from liquid_control_sim.environments.reward import (
     COMPLETED,
@@ -35,20 +35,21 @@ OPTIONS = ("set", "disturb")
 
 
 @dataclass(frozen=True)
-class Request:
-    """A scenario's name, the dotted keys that replace its own, disturbances with severities."""
+class ScenarioRequest:
+    """Name of a scenario, dotted keys that replace its values, and disturbances by severity."""
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     disturb: Mapping[str, int] = field(default_factory=dict)
 
     def scenario(self, options: Mapping[str, Any]) -> Scenario:
-        """Return the scenario of an episode: `set` and `disturb` of its options come on top.
+        """Return the scenario of an episode, with `set` and `disturb` of its options applied.
 
-        Keys win over disturbances, and the episode's over the environment's.
+        Keys take precedence over disturbances, and the options of the episode over those of the
+        environment.
 
         Raises:
-            ConfigError: an option, a key, a value, a disturbance or a severity does not fit.
+            ConfigError: an option, key, value, disturbance or severity is invalid.
         """
         for name, given in options.items():
             if name not in OPTIONS:
@@ -64,35 +65,35 @@ class Request:
 
 
 Action: TypeAlias = NDArray[np.float32]
-Seen: TypeAlias = dict[str, NDArray[Any]]
+ObservationDict: TypeAlias = dict[str, NDArray[Any]]
 
 FIRST_TRAINING_SEED = 100_000_000
 LAST_TRAINING_SEED = 2**31 - 1
-"""Seeds of episodes that are reset without one; campaigns fly others."""
+"""Seeds of episodes without a given seed; campaigns use other seeds."""
 
 TIMEOUT = "timeout"
 
 
-class FlightEnvironment(gymnasium.Env[Seen, Action]):
-    """One scenario, flown by velocity commands at the camera's rate.
+class FlightEnvironment(gymnasium.Env[ObservationDict, Action]):
+    """A scenario that is flown by velocity commands at the camera rate.
 
-    Observation: `image`, uint8 [H, W, 3] RGB, and `imu`, float32 [6], the samples since the frame
-    before as `liquid_control.perception.imu_features` summarises them: mean angular rate in
-    units of 2 rad/s and mean specific force in g less gravity, within +-3.
+    Observation: `image`, uint8 [H, W, 3] RGB, and `imu`, float32 [6], the features of the samples
+    since the frame before (`liquid_control.perception.imu_features`): mean angular rate in units
+    of 2 rad/s and mean specific force in g without gravity, within +-3.
 
-    Action: float32 [4] in [-1, 1]: forward, left, up velocity and yaw rate of the heading frame,
-    over the ranges of `motors`. The guard stands between it and the autopilot.
+    Action: float32 [4] in [-1, 1]: forward, left, up velocity and yaw rate in the heading frame,
+    scaled to the ranges of `motors`. It passes the guard before the autopilot.
 
-    Reward: `environments.reward.reward_terms`. An episode is truncated at the scenario's time
-    limit; every other end, completion included, terminates it.
+    Reward: `environments.reward.reward_terms`. An episode is truncated at the time limit of the
+    scenario; every other end, completion included, terminates it.
 
     Args:
         scenario: name or path of a scenario.
-        settings: dotted keys that replace its own, as `--set` does.
-        disturb: disturbances and severities, as `--disturb` takes them; `settings` win.
+        settings: dotted keys that replace its values, as in `--set`.
+        disturb: disturbances and severities, as in `--disturb`; `settings` take precedence.
         motors: ranges of the action.
-        weights: of the reward's terms.
-        render_mode: `rgb_array` to have `render` return the last frame.
+        weights: weights of the reward terms.
+        render_mode: `rgb_array` if `render` shall return the last frame.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012
@@ -107,14 +108,14 @@ class FlightEnvironment(gymnasium.Env[Seen, Action]):
         render_mode: str | None = None,
     ) -> None:
         self.render_mode = render_mode
-        self._request = Request(scenario, dict(settings or {}), dict(disturb or {}))
+        self._request = ScenarioRequest(scenario, dict(settings or {}), dict(disturb or {}))
         self._motors, self._weights = motors or MotorScaling(), weights or RewardWeights()
         self._guard = Guard()
         self._shape = _shape_of(self._request.scenario({}))
         self.observation_space: spaces.Space[Any] = spaces.Dict(
             {
                 "image": spaces.Box(0, 255, self._shape, np.uint8),
-                "imu": spaces.Box(-LIMIT, LIMIT, (FEATURES,), np.float32),
+                "imu": spaces.Box(-IMU_LIMIT, IMU_LIMIT, (IMU_FEATURES,), np.float32),
             }
         )
         self.action_space = spaces.Box(-1.0, 1.0, (len(MOTORS),), np.float32)
@@ -122,22 +123,23 @@ class FlightEnvironment(gymnasium.Env[Seen, Action]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Seen, dict[str, Any]]:
-        """Begin a flight.
+    ) -> tuple[ObservationDict, dict[str, Any]]:
+        """Start a flight.
 
         Args:
-            seed: of the flight and of the seeds drawn for later resets. The same seed repeats the
-                flight bit for bit. Without one it is drawn from those that training may use.
-            options: `set` and `disturb` of this flight, which win over the constructor's.
+            seed: seed of the flight and of the seeds drawn for later resets. The same seed
+                repeats the flight bit for bit. If None, a training seed is drawn.
+            options: `set` and `disturb` of this flight, which take precedence over those of the
+                constructor.
 
         Raises:
-            ConfigError: an option, a key, a disturbance or a seed does not fit.
+            ConfigError: an option, key, disturbance or seed is invalid.
         """
         super().reset(seed=seed)
         scenario = self._request.scenario(options or {})
         if _shape_of(scenario) != self._shape:
             raise ConfigError(
-                f"reset: expected pictures of shape {self._shape}, as the environment was made, "
+                f"reset: expected images of shape {self._shape}, as in the constructor, "
                 f"got {_shape_of(scenario)}; set camera.width and camera.height there"
             )
         drawn = int(self.np_random.integers(FIRST_TRAINING_SEED, LAST_TRAINING_SEED))
@@ -148,68 +150,71 @@ class FlightEnvironment(gymnasium.Env[Seen, Action]):
         self._state, self._action = GuardState(), np.zeros(len(MOTORS), np.float32)
         self._tick, observation = self._until_frame(self._flight)
         self._instant = self._instant_of(self._tick)
-        self._seen = self._see(observation)
-        return self._seen, self._info(0.0, {})
+        self._observation = self._observation_dict(observation)
+        return self._observation, self._info(0.0, {})
 
-    def step(self, action: Action) -> tuple[Seen, float, bool, bool, dict[str, Any]]:
-        """Put a command into force, and fly to the next delivered frame or the flight's end."""
+    def step(self, action: Action) -> tuple[ObservationDict, float, bool, bool, dict[str, Any]]:
+        """Apply an action and fly to the next delivered frame or the end of the flight."""
         if self._flight is None:
             raise RuntimeError("FlightEnvironment.step was called before reset")
         if self._tick.status.reason is not None:
             raise RuntimeError("FlightEnvironment.step was called after the episode's end")
-        answer = np.clip(np.asarray(action, np.float32), -1.0, 1.0)
+        action = np.clip(np.asarray(action, np.float32), -1.0, 1.0)
         before = self._tick
-        command = self._motors.command(answer)
+        command = self._motors.command(action)
         self._state = self._guard.admit(command, before.stamp_ns, self._state)
-        self._flight.obey(self._state.output)
+        self._flight.apply_command(self._state.output)
         self._tick, observation = self._until_frame(self._flight)
         if observation is not None:
-            self._seen = self._see(observation)
+            self._observation = self._observation_dict(observation)
         reason = self._tick.status.reason
         truncated = reason == TIMEOUT
         terminated = reason is not None and not truncated
         dt_s = (self._tick.stamp_ns - before.stamp_ns) / NANOSECONDS
         after = self._instant_of(self._tick)
-        step = Step(self._instant, after, dt_s, self._action, answer, terminated)
+        step = Step(self._instant, after, dt_s, self._action, action, terminated)
         terms = reward_terms(step, self._weights)
-        self._instant, self._action = after, answer
-        return self._seen, sum(terms.values()), terminated, truncated, self._info(dt_s, terms)
+        self._instant, self._action = after, action
+        reward, info = sum(terms.values()), self._info(dt_s, terms)
+        return self._observation, reward, terminated, truncated, info
 
     def render(self) -> Pixels | None:
         """Return the last delivered frame, uint8 [H, W, 3] RGB, in mode `rgb_array`."""
-        return self._seen["image"].copy() if self.render_mode == "rgb_array" else None
+        return self._observation["image"].copy() if self.render_mode == "rgb_array" else None
 
     @property
     def world(self) -> SimulatedWorld:
-        """The world of the flight in progress, for experts that teach."""
+        """World of the flight in progress, for experts that give demonstrations."""
         if self._flight is None:
-            raise RuntimeError("FlightEnvironment.world was asked for before reset")
+            raise RuntimeError("FlightEnvironment.world was read before reset")
         return self._flight.world
 
     def close(self) -> None:
-        """Release the flight's physics."""
+        """Release the physics client of the flight."""
         if self._flight is not None:
             self._flight.close()
             self._flight = None
 
     def _until_frame(self, flight: Flight) -> tuple[Tick, Observation | None]:
-        """Return the next tick with a frame, or the last of the flight, and its frame if any."""
+        """Return the next tick with a frame, or the last of the flight, and its observation."""
         while (tick := flight.advance()) is not None:
             if tick.observation is not None or tick.status.reason is not None:
                 return tick, tick.observation
             self._state = self._guard.poll(tick.stamp_ns, self._state)
-            flight.obey(self._state.output)
+            flight.apply_command(self._state.output)
         raise RuntimeError("a flight ended without a reason")
 
     def _instant_of(self, tick: Tick) -> Instant:
         remaining_m = self._course.remaining_m(tick.status, tick.truth)
-        return Instant(tick.status, remaining_m, self._course.aside(tick.status, tick.truth))
+        return Instant(
+            tick.status, remaining_m, self._course.misalignment(tick.status, tick.truth)
+        )
 
-    def _see(self, observation: Observation | None) -> Seen:
+    def _observation_dict(self, observation: Observation | None) -> ObservationDict:
         if observation is None:
             return {
                 "image": np.zeros(self._shape, np.uint8),
-                "imu": np.zeros(FEATURES, np.float32),
+                "imu": np.zeros(IMU_FEATURES, np.float32),
             }
         return {"image": observation.image, "imu": imu_features(observation.imu)}
 

@@ -1,7 +1,7 @@
-"""What a step is worth: progress, alignment and arrivals, less haste and crashes.
+"""Reward of a step: progress, alignment, smoothness, arrivals and the end of the flight.
 
-A learner that maximises it follows the task's own judge: an episode that completes is worth more
-than any that does not, and hovering is worth nothing.
+The reward agrees with the evaluation of the task: a completed episode has a higher return than any
+other, and hovering has a reward of zero.
 """
 
 import math
@@ -13,11 +13,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control.config.scenario import TaskKind
+from liquid_control.config import TaskKind
 from liquid_control.interfaces import PlaceTarget
 from liquid_control.types import VehicleState
-from liquid_control_sim.tasks.completion import bearing_to, surface_distance
-from liquid_control_sim.tasks.rules import TaskStatus
+from liquid_control_sim.tasks.completion import TaskStatus, bearing_to, surface_distance
 from liquid_control_sim.world import SimulatedWorld
 
 COMPLETED = "completed"
@@ -25,16 +24,16 @@ COMPLETED = "completed"
 
 @dataclass(frozen=True, slots=True)
 class RewardWeights:
-    """Weights of the terms; the reward of a step is their sum.
+    """Weights of the reward terms; the reward of a step is the sum of the terms.
 
     Attributes:
-        progress: for a metre nearer to the end, taken for a metre farther.
-        centring: taken for a second as far aside as can be; grows with the square of the distance.
-        smoothness: taken for the mean square change of the action, in units of its range.
-        staying: for a second of being where the vehicle has to stay to have arrived.
-        arrived: for each target arrived at.
-        completed: for completing the task.
-        crashed: taken for every other end but the time limit.
+        progress: reward per metre of progress.
+        centring: penalty per second of full misalignment, quadratic in the misalignment.
+        smoothness: penalty of the mean square change of the action, relative to its range.
+        staying: reward per second in which the arrival condition of a target holds.
+        arrived: reward per target reached.
+        completed: reward of a completed task.
+        crashed: penalty of every other end except the time limit.
     """
 
     progress: float = 1.0
@@ -48,29 +47,30 @@ class RewardWeights:
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """What is rewarded of one frame.
+    """Inputs of the reward at one frame.
 
     Attributes:
-        standing: the judge's view.
-        remaining_m: to the end of the task.
-        aside: 0 to 1, from aligned to as far aside as can be.
+        status: status of the task.
+        remaining_m: remaining distance to the end of the task.
+        misalignment: 0 for aligned to 1 for the largest deviation.
     """
 
     status: TaskStatus
     remaining_m: float
-    aside: float
+    misalignment: float
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From one delivered frame to the next.
+    """Transition from one delivered frame to the next.
 
     Attributes:
-        before: at the first; likewise after.
-        dt_s: between the two.
-        action_before: float32 [4], in force until the first frame.
-        action: float32 [4], in force from then on.
-        terminated: whether the flight ended, not counting the time limit.
+        before: inputs at the first frame.
+        after: inputs at the second frame.
+        dt_s: time between the frames.
+        action_before: float32 [4], action until the first frame.
+        action: float32 [4], action from the first frame on.
+        terminated: whether the flight ended, except by the time limit.
     """
 
     before: Instant
@@ -82,21 +82,21 @@ class Step:
 
 
 def reward_terms(step: Step, weights: RewardWeights) -> dict[str, float]:
-    """Return the terms of a step's reward, weighted.
+    """Return the weighted terms of the reward of a step.
 
-    progress = r - r' with r the metres remaining, centring = -dt aside'^2,
-    smoothness = -mean(((a' - a) / 2)^2), staying = dt while arriving, arrived = targets reached,
-    ending = completed or -crashed, once.
+    progress = r - r' with the remaining distance r, centring = -dt m'^2 with the misalignment m,
+    smoothness = -mean(((a' - a) / 2)^2) with the action a, staying = dt while the arrival
+    condition holds, arrived = number of targets reached, ending = completed or -crashed.
     """
     before, after = step.before.status, step.after.status
     change = 0.5 * (step.action.astype(np.float64) - step.action_before)
     ending = 0.0
     if step.terminated:
         ending = weights.completed if after.reason == COMPLETED else -weights.crashed
-    staying = after.there_since_ns is not None
+    staying = after.at_target_since_ns is not None
     return {
         "progress": weights.progress * (step.before.remaining_m - step.after.remaining_m),
-        "centring": -weights.centring * step.dt_s * step.after.aside**2,
+        "centring": -weights.centring * step.dt_s * step.after.misalignment**2,
         "smoothness": -weights.smoothness * float(np.mean(change**2)),
         "staying": weights.staying * step.dt_s * staying,
         "arrived": weights.arrived * (after.reached - before.reached),
@@ -105,56 +105,56 @@ def reward_terms(step: Step, weights: RewardWeights) -> dict[str, float]:
 
 
 class Course(Protocol):
-    """The way to the end of a task."""
+    """Protocol for the remaining distance and the misalignment of a task."""
 
     def remaining_m(self, status: TaskStatus, truth: VehicleState) -> float:
-        """Return how far it is to the end, m."""
+        """Return the remaining distance to the end, m."""
         ...
 
-    def aside(self, status: TaskStatus, truth: VehicleState) -> float:
-        """Return how far from well aligned the vehicle is, 0 to 1."""
+    def misalignment(self, status: TaskStatus, truth: VehicleState) -> float:
+        """Return the misalignment of the vehicle, 0 to 1."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TrailCourse:
-    """Along the trail; aside is the share of the lateral limit."""
+    """Course along a trail; the misalignment is relative to the lateral limit."""
 
     length_m: float
     lateral_limit_m: float
 
     def remaining_m(self, status: TaskStatus, truth: VehicleState) -> float:
-        """Return the arc length that is left, m."""
+        """Return the remaining arc length, m."""
         return self.length_m - status.progress_m
 
-    def aside(self, status: TaskStatus, truth: VehicleState) -> float:
+    def misalignment(self, status: TaskStatus, truth: VehicleState) -> float:
         """Return |cross-track| over the lateral limit."""
         return min(1.0, abs(status.cross_track_m) / self.lateral_limit_m)
 
 
 @dataclass(frozen=True, slots=True)
 class VisitCourse:
-    """From target to target; aside is the bearing to the next one over half a turn."""
+    """Course from target to target; the misalignment is the bearing of the next one over pi."""
 
     targets: Sequence[PlaceTarget]
     stop_m: float
 
     def remaining_m(self, status: TaskStatus, truth: VehicleState) -> float:
-        """Return the way to where the next target counts as near, and the legs after it, m."""
+        """Return the distance to the arrival range of the next target plus all later legs, m."""
         after = self.targets[status.reached :]
         if not after:
             return 0.0
         later = sum(math.dist(a.centre[:2], b.centre[:2]) for a, b in pairwise(after))
         return later + max(0.0, surface_distance(after[0], truth) - self.stop_m)
 
-    def aside(self, status: TaskStatus, truth: VehicleState) -> float:
-        """Return |bearing| of the next target over pi; 0 when all have been reached."""
+    def misalignment(self, status: TaskStatus, truth: VehicleState) -> float:
+        """Return |bearing| of the next target over pi; 0 once all are reached."""
         after = self.targets[status.reached :]
         return abs(bearing_to(after[0], truth)) / math.pi if after else 0.0
 
 
 def make_course(world: SimulatedWorld) -> Course:
-    """Return the course of the task that a world was made for."""
+    """Return the course of the task of a world."""
     scenario = world.scenario
     if scenario.task.kind is TaskKind.TRAIL:
         return TrailCourse(scenario.trail.length_m, scenario.trail.lateral_limit_m)

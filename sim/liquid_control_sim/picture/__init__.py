@@ -1,1 +1,1 @@
-"""How a picture is formed: sun, sky, air, lens and sensor, as steps chosen at construction."""
+"""Forming of pictures: sky, air, lens and sensor, as steps chosen at construction."""

@@ -1,14 +1,13 @@
-"""The forward camera: draws the scene and forms the picture.
+"""Forward camera: renders the scene and forms the picture.
 
-One capture is one pass of the rasteriser, on one thread, followed by the steps of `pipeline`.
-Between frames it keeps `pipeline.Memory` and nothing else, which holds what automatic exposure,
-frozen frames and drifting air need; without those, the same vehicle state, frame number and time
-give the same picture.
+A capture is one pass of the rasteriser, on one thread, followed by the steps of `pipeline`. The
+only state between frames is `pipeline.Memory`, for automatic exposure, frozen frames and moving
+air. Without these, the picture depends only on vehicle state, frame number and time.
 """
 
 import numpy as np
 
-from liquid_control.config.scenario import Scenario
+from liquid_control.config import Scenario
 from liquid_control.types import Floats, Pixels, VehicleState
 from liquid_control_sim.picture.pipeline import Memory, make_pipeline
 from liquid_control_sim.picture.shot import Shot, make_view
@@ -18,13 +17,13 @@ from liquid_control_sim.render.scene import Scene
 
 
 class Camera:
-    """Takes pictures of a scene.
+    """Camera that captures pictures of a scene.
 
     Args:
-        scene: what is in it, and its light.
-        scenario: `light`, weather, `camera` and `delta` are read.
-        seed: the flight's.
-        oversample: renders each pixel this many times in each direction and averages; 1 in flight.
+        scene: objects and light.
+        scenario: its `light`, weather, `camera` and `delta` are used.
+        seed: seed of the flight.
+        oversample: rendered pixels per picture pixel in each direction; 1 in flight.
     """
 
     def __init__(self, scene: Scene, scenario: Scenario, seed: int, oversample: int = 1) -> None:
@@ -52,13 +51,16 @@ class Camera:
         time_s: float | None = None,
         wind: Floats | None = None,
     ) -> Pixels:
-        """Return uint8 [H, W, 3], RGB.
+        """Capture a picture.
 
         Args:
-            state: of the vehicle that carries the camera.
-            frame_index: number of the frame in the flight, which picks its noise.
-            time_s: since the flight began; by the frame's number and the nominal rate if None.
-            wind: float64 [3], at the camera, m/s, map; calm if None.
+            state: state of the vehicle that carries the camera.
+            frame_index: number of the frame in the flight; it selects the noise.
+            time_s: time since the start of the flight; frame number over nominal rate if None.
+            wind: float64 [3], wind at the camera, m/s, map; calm if None.
+
+        Returns:
+            uint8 [H, W, 3], RGB.
         """
         time_s = frame_index * self._frame_s if time_s is None else time_s
         wind = np.zeros(3) if wind is None else wind
@@ -82,8 +84,8 @@ class Camera:
         return pixels
 
     def render(self, pose: CameraPose, time_s: float = 0.0) -> Rendered:
-        """Return what a camera meets from a pose at a time, before air, lens and sensor."""
+        """Return radiance and range from a pose at a time, before air, lens and sensor."""
         scene = self._scene
         return self._rasteriser.render(
-            pose, scene.light, scene.shadow(time_s), scene.shown(time_s)
+            pose, scene.light, scene.shadow(time_s), scene.visible_models(time_s)
         )

@@ -1,4 +1,4 @@
-"""Water on the lens: each drop shows a small, blurred, upside-down picture of everything."""
+"""Lens steps of the camera pipeline: water drops, defocus, dirt, vignetting and glare."""
 
 import math
 
@@ -12,30 +12,31 @@ from liquid_control_sim.picture.shot import Radiance, Shot, View
 
 _MEDIAN, _SPREAD = 0.028, 0.5
 _RADII = (0.010, 0.09)
-"""Radius of a drop, of the picture's width: log-normal, and its limits."""
-_WIDE = 0.42
-"""Where a drop's rim looks, from its middle, of the picture's width, to the other side."""
-_RIM = 0.45
-"""Share of the light lost at the rim."""
-_SOFT = 0.45
-"""Share of the radius over which the edge fades: the lens is not focused on itself."""
+"""Log-normal radius of a drop and its limits, as fractions of the picture's width."""
+_REFRACTION = 0.42
+"""Displacement of the view at a drop's rim, to the opposite side, fraction of the width."""
+_RIM_LOSS = 0.45
+"""Fraction of the light lost at the rim."""
+_SOFT_EDGE = 0.45
+"""Fraction of the radius over which the edge fades: the lens surface is out of focus."""
 _BLUR = 0.018
-"""Standard deviation of the blur in a drop, of the picture's width."""
+"""Standard deviation of the blur in a drop, fraction of the width."""
 
 Array = NDArray[np.float32]
 
 
 class LensDrops:
-    """Drops that stick to the lens for the whole flight.
+    """Water drops that stay on the lens for the whole flight.
 
-    A drop is a short plano-convex lens: at the offset r from its middle, in radii, it looks
-    `_WIDE` r to the opposite side. Drops come one after the other from the stream
-    "camera.lens_drops", so that more drops leave the first ones where they were.
+    A drop is a short plano-convex lens that shows a small, blurred, upside-down picture: at the
+    offset r from its centre, in radii, the view is displaced by `_REFRACTION` r to the opposite
+    side. Drops are drawn in sequence from the stream "camera.lens_drops": a larger count leaves
+    the first drops unchanged.
 
     Args:
         count: number of drops.
-        shape: (H, W).
-        seed: the flight's.
+        shape: (H, W) of the picture.
+        seed: seed of the flight.
     """
 
     def __init__(self, count: int, shape: tuple[int, int], seed: int) -> None:
@@ -55,44 +56,44 @@ class LensDrops:
         self._shade3 = cv2.merge((self._shade,) * 3)
 
     def _add(self, across: Array, down: Array) -> None:
-        """Lay a drop over those before it; offsets from its middle are in radii."""
+        """Add a drop over the previous ones; offsets from its centre are in radii."""
         height, width = self._cover.shape
         distance = np.sqrt(across * across + down * down)
         inside = distance < 1.0
-        cover = np.clip((1.0 - distance) / _SOFT, 0.0, 1.0)
+        cover = np.clip((1.0 - distance) / _SOFT_EDGE, 0.0, 1.0)
         self._cover = np.maximum(self._cover, cover.astype(np.float32))
         rows, columns = np.indices((height, width), dtype=np.float32)
-        np.copyto(self._columns, columns - (_WIDE * width) * across, where=inside)
-        np.copyto(self._rows, rows - (_WIDE * width) * down, where=inside)
-        np.copyto(self._shade, 1.0 - _RIM * distance**4, where=inside)
+        np.copyto(self._columns, columns - (_REFRACTION * width) * across, where=inside)
+        np.copyto(self._rows, rows - (_REFRACTION * width) * down, where=inside)
+        np.copyto(self._shade, 1.0 - _RIM_LOSS * distance**4, where=inside)
 
     def __call__(self, picture: Radiance, shot: Shot) -> Radiance:
         """Return the picture seen through the drops."""
         soft = cv2.GaussianBlur(picture, (0, 0), self._sigma, borderType=cv2.BORDER_REPLICATE)
-        seen = cv2.remap(
+        refracted = cv2.remap(
             soft,
             self._columns,
             self._rows,
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT,
         )
-        behind = cv2.subtract(cv2.multiply(seen, self._shade3), picture)
-        return np.asarray(cv2.add(picture, cv2.multiply(behind, self._cover3)))
+        change = cv2.subtract(cv2.multiply(refracted, self._shade3), picture)
+        return np.asarray(cv2.add(picture, cv2.multiply(change, self._cover3)))
 
 
-_ACROSS = 64
-"""Samples across the disc."""
+_DISC_SAMPLES = 64
+"""Number of samples across the disc."""
 
 
 def disc_kernel(diameter_px: float) -> NDArray[np.float32]:
-    """Return float32 [K, K], K odd, its sum 1: a disc that spreads squares over squares.
+    """Return the area-sampled kernel of a disc, float32 [K, K] with K odd and sum 1.
 
     The weight of pixel k is the mean of tri(kx - dx) tri(ky - dy) over the offsets d of the disc,
-    with tri(t) = max(0, 1 - |t|): what of a uniform pixel, moved by d, falls onto pixel k.
+    with tri(t) = max(0, 1 - |t|): the part of a uniform pixel, moved by d, that covers pixel k.
     """
     radius = 0.5 * diameter_px
     reach = math.ceil(radius)
-    offsets = radius * (2.0 * (np.arange(_ACROSS) + 0.5) / _ACROSS - 1.0)
+    offsets = radius * (2.0 * (np.arange(_DISC_SAMPLES) + 0.5) / _DISC_SAMPLES - 1.0)
     inside = offsets[:, None] ** 2 + offsets**2 <= radius**2
     pixels = np.arange(-reach, reach + 1)
     overlap = np.maximum(1.0 - np.abs(pixels[:, None] - offsets), 0.0)
@@ -101,12 +102,12 @@ def disc_kernel(diameter_px: float) -> NDArray[np.float32]:
 
 
 class Defocus:
-    """Spreads every point over the disc that an open aperture makes of it.
+    """Defocus blur: spreads every point over a disc, the circle of confusion.
 
-    The disc is the same at all distances: the lens is focused far closer than the forest.
+    The disc is the same at all distances: the focus is much nearer than the forest.
 
     Args:
-        diameter_px: of the disc.
+        diameter_px: diameter of the disc.
     """
 
     def __init__(self, diameter_px: float) -> None:
@@ -120,23 +121,23 @@ class Defocus:
 
 
 _GRAIN = ((0.05, 1.0), (0.02, 0.5))
-"""Sizes of the spots, of the picture's width, and their weight."""
+"""Sizes of the spots, as fractions of the picture's width, and their weights."""
 _EDGE = 0.8
 """Half width of a spot's soft edge, in standard deviations of the pattern."""
 _OPACITY = 0.8
 _COLOUR = (0.72, 0.64, 0.52)
-"""Dry mud, as a share of the scene's mean light, which it scatters."""
+"""Light scattered by dry mud, relative to the mean light of the scene."""
 
 
-def dirt_mask(share: float, shape: tuple[int, int], seed: int) -> NDArray[np.float32]:
-    """Return float32 [H, W], how much of each pixel dirt covers, 0 to 1, `share` on average.
+def dirt_mask(coverage: float, shape: tuple[int, int], seed: int) -> NDArray[np.float32]:
+    """Return the opacity of dirt per pixel, float32 [H, W], 0 to 1, with mean `coverage`.
 
-    A smooth random pattern, drawn at a fixed size from the stream "camera.dirt", is cut where the
-    mean is met: more dirt grows out of the spots that were there.
+    A smooth random pattern, drawn at a fixed size from the stream "camera.dirt", is thresholded
+    at the level that gives this mean: more dirt extends the existing spots.
     """
     height, width = shape
     pattern = _pattern(seed)
-    if share >= 1.0:
+    if coverage >= 1.0:
         return np.ones(shape, dtype=np.float32)
     spots: NDArray[np.float32] = np.asarray(
         cv2.resize(pattern, (width, height), interpolation=cv2.INTER_AREA)
@@ -144,18 +145,18 @@ def dirt_mask(share: float, shape: tuple[int, int], seed: int) -> NDArray[np.flo
     low, high = float(spots.min()) - _EDGE, float(spots.max()) + _EDGE
     for _ in range(40):
         middle = 0.5 * (low + high)
-        covered = _cut(spots, middle)
-        low, high = (middle, high) if covered.mean() > share else (low, middle)
+        covered = _threshold(spots, middle)
+        low, high = (middle, high) if covered.mean() > coverage else (low, middle)
     return covered
 
 
-def _cut(pattern: NDArray[np.float32], level: float) -> NDArray[np.float32]:
-    cut = 0.5 + (pattern - np.float32(level)) / np.float32(2.0 * _EDGE)
-    return np.asarray(np.clip(cut, 0.0, 1.0))
+def _threshold(pattern: NDArray[np.float32], level: float) -> NDArray[np.float32]:
+    opacity = 0.5 + (pattern - np.float32(level)) / np.float32(2.0 * _EDGE)
+    return np.asarray(np.clip(opacity, 0.0, 1.0))
 
 
 def _pattern(seed: int) -> NDArray[np.float32]:
-    """Return float32 [270, 480], smooth, of unit standard deviation."""
+    """Return smooth noise of unit standard deviation, float32 [270, 480]."""
     rng = stream(seed, "camera.dirt")
     height, width = 270, 480
     total = np.zeros((height, width), dtype=np.float32)
@@ -167,16 +168,16 @@ def _pattern(seed: int) -> NDArray[np.float32]:
 
 
 class Dirt:
-    """Spots take light away and scatter some of the whole scene's in its place.
+    """Dirt on the lens: spots absorb light and scatter mean light of the scene.
 
     Args:
-        share: of the lens that dirt veils, 0 to 1.
-        shape: (H, W).
-        seed: the flight's.
+        coverage: fraction of the lens covered by dirt, 0 to 1.
+        shape: (H, W) of the picture.
+        seed: seed of the flight.
     """
 
-    def __init__(self, share: float, shape: tuple[int, int], seed: int) -> None:
-        veil = _OPACITY * dirt_mask(share, shape, seed)
+    def __init__(self, coverage: float, shape: tuple[int, int], seed: int) -> None:
+        veil = _OPACITY * dirt_mask(coverage, shape, seed)
         self._veil = cv2.merge((veil, veil, veil))
         self._through = 1.0 - self._veil
 
@@ -188,61 +189,61 @@ class Dirt:
 
 
 class Vignetting:
-    """The shape of the natural vignetting, cos^4 of the angle from the axis, scaled.
+    """Vignetting with the shape of the natural one, cos^4 of the angle from the axis.
 
-    The factor is 1 - v (1 - cos^4 a) / (1 - cos^4 c), with c the angle of the corner pixels, which
-    so lose exactly the share v.
+    The factor is 1 - v (1 - cos^4 a) / (1 - cos^4 c), with c the angle of the corner pixels: the
+    corners lose exactly the fraction v.
 
     Args:
-        share: v, 0 to 1.
+        loss: v, 0 to 1.
         view: geometry of the picture.
     """
 
-    def __init__(self, share: float, view: View) -> None:
+    def __init__(self, loss: float, view: View) -> None:
         fall = 1.0 - view.rays[:, 2].astype(np.float64).reshape(view.shape) ** 4
-        factor = (1.0 - share * fall / fall.max()).astype(np.float32)
+        factor = (1.0 - loss * fall / fall.max()).astype(np.float32)
         self._factor = cv2.merge((factor, factor, factor))
 
     def __call__(self, picture: Radiance, shot: Shot) -> Radiance:
-        """Return the picture with its corners darkened."""
+        """Return the picture with darkened corners."""
         return np.asarray(cv2.multiply(picture, self._factor))
 
 
 _VEIL = 0.12
 """Radiance of the veil at one radian from a sun of unit light, at strength 1."""
-_EVEN = 0.20
-"""What scatters everywhere alike: an ISO 9358 veiling glare index of a smudged lens, a fifth."""
+_BASE_VEIL = 0.20
+"""Uniform part of the veil: ISO 9358 veiling glare index of a smudged lens."""
 _CORE_RAD = 0.06
 _HOOD_RAD = 0.35
-"""Beyond the picture's corner the veil falls by 1 / e^(1/2) over this angle."""
+"""Angle beyond the picture's corner over which the veil falls to 1 / e^(1/2)."""
 _MARGIN = 0.1
-"""Over this share of the picture's width beyond its edge, what is known of trees fades."""
-_LEAVES = 0.15
-"""Share of the sun that trees let through."""
+"""Width beyond the edge over which occlusion by trees fades out, fraction of the width."""
+_LEAF_TRANSMITTANCE = 0.15
+"""Fraction of sunlight that passes trees."""
 _GHOSTS = (
     (-0.35, 0.030, (0.9, 1.0, 0.6), 0.35),
     (-0.62, 0.055, (0.6, 0.9, 1.0), 0.22),
     (-1.05, 0.085, (1.0, 0.7, 0.5), 0.15),
     (0.45, 0.022, (0.7, 1.0, 0.8), 0.30),
 )
-"""Place along the line from the middle to the sun (1 at the sun), radius of the picture's width,
-tint, radiance at strength 1."""
+"""Position on the line from the centre to the sun (1 at the sun), radius as a fraction of the
+width, tint, and radiance at strength 1."""
 
 
 class Glare:
-    """Veiling glare after Stiles and Holladay's law, with ghosts.
+    """Veiling glare after the law of Stiles and Holladay, with ghosts.
 
     The veil of a source of light E at the angle t from a pixel's ray is proportional to E / t^2
-    (Holladay 1926; Stiles 1929), here E (a / (t^2 + t0^2) + b), finite at the source. A sun
-    outside the picture reaches the lens past its hood, less the farther away, and one behind the
-    camera not at all. Trees in front of a sun in the picture take their share: of a patch around
-    where it stands, the part that is sky counts, and leaves let a little through. Outside the
-    picture nothing is known of trees, and the sun is clear.
+    (Holladay 1926; Stiles 1929), here E (a / (t^2 + t0^2) + b), finite at the source. For a sun
+    outside the picture, the lens hood blocks more of the light the farther away the sun is; a sun
+    behind the camera has no effect. Trees in front of a sun in the picture occlude it: the visible
+    fraction is the fraction of sky in a patch around the sun, plus a little light through leaves.
+    Trees outside the picture are unknown, so the sun there is not occluded.
 
     Args:
         strength: 0 to 1.
-        direction: float64 [3], unit, map, to the sun.
-        light: float64 [3], RGB, of the sun.
+        direction: float64 [3], unit vector to the sun, map.
+        light: float64 [3], RGB light of the sun.
         view: geometry of the picture.
     """
 
@@ -261,20 +262,20 @@ class Glare:
         sun: Radiance = shot.rotation.T @ self._direction
         if sun[2] <= 0.0:
             return picture
-        u, v = self._place(sun)
-        strength = self._passing(float(sun[2])) * self._clear(u, v, shot)
+        u, v = self._project(sun)
+        strength = self._hood_transmittance(float(sun[2])) * self._visible_fraction(u, v, shot)
         if strength <= 0.0:
             return picture
         chord = 2.0 - 2.0 * (shot.rays @ sun).reshape(self._shape)
-        scattered = np.float32(_VEIL) / (chord + np.float32(_CORE_RAD**2)) + np.float32(_EVEN)
+        scattered = np.float32(_VEIL) / (chord + np.float32(_CORE_RAD**2)) + np.float32(_BASE_VEIL)
         light = strength * self._light
         added: Radiance = np.asarray(cv2.merge([scattered * np.float32(part) for part in light]))
         for along, radius, tint, radiance in _GHOSTS:
             self._add_ghost(added, (u, v), along, radius, radiance * np.array(tint) * light)
         return np.asarray(cv2.add(picture, added))
 
-    def _place(self, sun: Radiance) -> tuple[float, float]:
-        """Return where the sun stands in the picture's plane, pixels."""
+    def _project(self, sun: Radiance) -> tuple[float, float]:
+        """Return the position of the sun in the image plane, pixels."""
         height, width = self._shape
         depth = max(float(sun[2]), 1e-3)
         return (
@@ -282,13 +283,13 @@ class Glare:
             0.5 * height + self._focal_px * float(sun[1]) / depth,
         )
 
-    def _passing(self, cosine: float) -> float:
-        """Return the share of the sun's light that passes the hood, by its angle to the axis."""
+    def _hood_transmittance(self, cosine: float) -> float:
+        """Return the fraction of sunlight that passes the hood, by the cosine to the axis."""
         beyond = max(math.acos(min(cosine, 1.0)) - self._corner_rad, 0.0)
         return cosine * math.exp(-0.5 * (beyond / _HOOD_RAD) ** 2)
 
-    def _clear(self, u: float, v: float, shot: Shot) -> float:
-        """Return the share of the sun that trees leave, known in the picture only."""
+    def _visible_fraction(self, u: float, v: float, shot: Shot) -> float:
+        """Return the fraction of the sun that trees do not occlude; 1 outside the picture."""
         height, width = self._shape
         outside = max(-u, u - width, -v, v - height, 0.0) / (_MARGIN * width)
         if outside >= 1.0:
@@ -299,13 +300,13 @@ class Glare:
         patch = shot.is_sky[
             max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1
         ]
-        sky = _LEAVES + (1.0 - _LEAVES) * float(np.mean(patch))
+        sky = _LEAF_TRANSMITTANCE + (1.0 - _LEAF_TRANSMITTANCE) * float(np.mean(patch))
         return sky + outside * (1.0 - sky)
 
     def _add_ghost(
         self, added: Radiance, sun: tuple[float, float], along: float, radius: float, light: Floats
     ) -> None:
-        """Add a soft disc on the line through the middle, in place."""
+        """Add a soft disc on the line through the picture's centre, in place."""
         height, width = self._shape
         radius_px = radius * width
         column = 0.5 * width + along * (sun[0] - 0.5 * width)

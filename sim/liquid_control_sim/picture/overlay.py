@@ -1,22 +1,22 @@
-"""What a disturbance of the camera would have made of pictures that were recorded without it.
+"""Camera disturbances applied to recorded pictures.
 
-The same steps as in flight, in the same order and from the same random streams, act on finished
-pictures instead of on rendered light. What has to be assumed for that:
+The same steps as in flight, in the same order and with the same random streams, are applied to
+finished pictures instead of rendered light. This rests on the following assumptions:
 
-- **A value is light.** The simulator's light is linear in display values, without a gamma, so a
-  recorded value over 255 stands for light at exposure 1. Every optical step that is accepted is
-  linear in light and so commutes with the exposure that the recorded picture already has.
-- **What was clipped is white.** Light above full scale was lost in recording: where a step darkens
-  or spreads it, the overlaid picture is darker than the one taken in flight.
-- **The recorded noise stays.** It was added after the lens in flight and lies before it here, and
-  a gain amplifies it. `light.level` adds just the shot noise that the recorded one, taken to be
-  that of the default camera, lacks: s^2 value (1 / level - 1).
-- **The recorded exposure was fixed.** `light.exposure_lag_s` meters the recorded picture.
-- **Only recorded frames exist.** Latency shows the recorded frame nearest to its time; a lower
-  rate keeps, of the recorded frames, the first at or after each due time.
+- **Values are light.** Light in the simulator is linear in display values, without a gamma: a
+  recorded value over 255 is light at exposure 1. All accepted optical steps are linear in light
+  and commute with the exposure of the recorded picture.
+- **Clipped values are white.** The recording has lost light above full scale: where a step darkens
+  or spreads it, the result is darker than a picture taken in flight.
+- **Recorded noise remains.** In flight, noise is added after the lens; here it is added before,
+  and a gain amplifies it. `light.level` adds only the difference to the recorded shot noise, which
+  is assumed to be that of the default camera: s^2 value (1 / level - 1).
+- **The recorded exposure is fixed.** `light.exposure_lag_s` meters the recorded picture.
+- **Only recorded frames exist.** Latency shows the recorded frame closest in time; a lower rate
+  keeps the first recorded frame at or after each due time.
 
-Fog, rain and snow need distances, motion blur the vehicle's motion too, glare the sun's direction,
-and seasons or another sun another scene: they are refused.
+Fog, rain and snow need distances, motion blur also the vehicle's motion, glare the direction of
+the sun, and another season or sun another scene: they are refused.
 """
 
 from collections import deque
@@ -27,39 +27,45 @@ from math import floor, radians, tan
 import cv2
 import numpy as np
 
+from liquid_control.config import CameraSettings, Scenario
 from liquid_control.config.recorded_pictures import flat_keys, overlaid_disturbances, refusals
-from liquid_control.config.scenario import CameraSettings, Scenario
 from liquid_control.errors import ConfigError, ObservationError
 from liquid_control.interfaces import PictureChange
 from liquid_control.perception.deltas import published_changes
 from liquid_control.seeding import stream
 from liquid_control.types import NANOSECONDS, Pixels
+from liquid_control_sim.picture.light import AutomaticExposure, Exposure
 from liquid_control_sim.picture.pipeline import Expose, Memory, Pipeline, lens_steps, light_factors
-from liquid_control_sim.picture.sensor import AutomaticExposure, Exposure, SensorNoise
+from liquid_control_sim.picture.sensor import (
+    BLACKOUT_WITHIN_S,
+    Blackout,
+    Freezer,
+    SensorNoise,
+    compression,
+)
 from liquid_control_sim.picture.shot import Radiance, Shot, Step, View, make_view
-from liquid_control_sim.picture.transport import BLACKOUT_WITHIN_S, Blackout, Freezer, compression
 from liquid_control_sim.render.optics import Intrinsics
 
 _DUE_EARLY_S = 1.0 / 240.0
-"""A frame that is early by less is on time: stamps lie on ticks of the simulator, or jitter."""
+"""Tolerance for early frames: stamps are on ticks of the simulator, or have jitter."""
 
 
 class Delivery:
-    """Decides which recorded frames are taken, and which of those arrive.
+    """Selects the recorded frames that the camera takes and that arrive.
 
-    Losses are drawn frame by frame from the stream "camera.drops", as in flight; the first frame
-    always arrives.
+    Losses are drawn per frame from the stream "camera.drops", as in flight. The first frame always
+    arrives.
     """
 
     def __init__(self, camera: CameraSettings, seed: int) -> None:
-        usual_hz = Scenario().camera.rate_hz
-        self._rate_hz = camera.rate_hz if camera.rate_hz < usual_hz else None
+        default_hz = Scenario().camera.rate_hz
+        self._rate_hz = camera.rate_hz if camera.rate_hz < default_hz else None
         self._drop_rate = camera.drop_rate
         self._losses = stream(seed, "camera.drops")
         self._due = -1
 
     def delivers(self, time_s: float) -> bool:
-        """Return whether the frame at a time since the first one arrives."""
+        """Return whether a frame arrives, by its time since the first one."""
         first = self._due < 0
         due = self._due + 1
         if self._rate_hz is not None:
@@ -70,22 +76,22 @@ class Delivery:
         return first or bool(self._losses.random() >= self._drop_rate)
 
 
-class Past:
-    """Keeps as many recorded frames as the latency spans."""
+class DelayBuffer:
+    """Buffer of the recorded frames within the latency."""
 
     def __init__(self, latency_s: float) -> None:
         self._late_ns = round(latency_s * NANOSECONDS)
         self._kept: deque[tuple[int, Pixels]] = deque()
 
-    def see(self, image: Pixels, stamp_ns: int) -> tuple[Pixels, int]:
-        """Take a frame; return the one nearest to `latency_s` ago, and its stamp.
+    def push(self, image: Pixels, stamp_ns: int) -> tuple[Pixels, int]:
+        """Add a frame; return the frame closest to `latency_s` before it, and its stamp.
 
-        In the beginning that is the first, as in flight.
+        At the start this is the first frame, as in flight.
         """
         self._kept.append((stamp_ns, image))
-        wanted_ns = stamp_ns - self._late_ns
+        due_ns = stamp_ns - self._late_ns
         while len(self._kept) > 1 and (
-            abs(self._kept[1][0] - wanted_ns) < abs(self._kept[0][0] - wanted_ns)
+            abs(self._kept[1][0] - due_ns) < abs(self._kept[0][0] - due_ns)
         ):
             self._kept.popleft()
         shown_ns, shown = self._kept[0]
@@ -104,20 +110,20 @@ def overlay(
     horizontal_fov_deg: float | None = None,
     duration_s: float | None = None,
 ) -> PictureChange:
-    """Return what the scenario's disturbances make of recorded pictures, one flight's.
+    """Return a change of recorded pictures by the disturbances of a scenario, for one flight.
 
     Args:
-        scenario: keys that differ from the defaults must be among `config.overlaid.ACCEPTED_KEYS`.
-        seed: of the random streams, which are the simulator's: the same seed gives the same drops.
-        width: of the recorded pictures.
-        height: of the recorded pictures.
-        horizontal_fov_deg: of the recorded pictures; the default camera's if None. Vignetting
-            alone asks for it.
-        duration_s: of the recording: a blackout without a time is then drawn from what of it the
-            blackout fits into, if that is shorter than the first 20 s.
+        scenario: keys that differ from the defaults must be in `recorded_pictures.ACCEPTED_KEYS`.
+        seed: seed of the random streams; as in the simulator, a seed gives the same lens drops.
+        width: width of the recorded pictures, px.
+        height: height of the recorded pictures, px.
+        horizontal_fov_deg: horizontal field of view of the recorded pictures; that of the default
+            camera if None. Only vignetting uses it.
+        duration_s: length of the recording. A blackout without a given time is drawn such that it
+            ends within the recording if that is shorter than the default range of 20 s.
 
     Raises:
-        ConfigError: the scenario changes what cannot be changed in a recorded picture.
+        ConfigError: the scenario changes a key that cannot be applied to a recorded picture.
     """
     refused = refusals(scenario)
     if refused:
@@ -131,7 +137,7 @@ def overlay(
 
 
 def _with_blackout(scenario: Scenario, seed: int, duration_s: float | None) -> Scenario:
-    """Return the scenario with the time of its blackout, where the recording is short."""
+    """Return the scenario with the time of its blackout, drawn to fit a short recording."""
     camera = scenario.camera
     if duration_s is None or camera.blackout_s == 0.0 or camera.blackout_from_s is not None:
         return scenario
@@ -142,7 +148,7 @@ def _with_blackout(scenario: Scenario, seed: int, duration_s: float | None) -> S
 
 
 class Overlay:
-    """A `PictureChange`: one flight's camera, disturbed; see `overlay`."""
+    """`PictureChange` that applies the disturbed camera of one flight; see `overlay`."""
 
     def __init__(
         self,
@@ -159,16 +165,16 @@ class Overlay:
         self._shape = (height, width, 3)
         self._pipeline = _pipeline(scenario, seed, lens_steps(scenario, view, seed))
         self._delivery = Delivery(scenario.camera, seed)
-        self._past = Past(scenario.camera.latency_s)
+        self._delay = DelayBuffer(scenario.camera.latency_s)
         self._memory = Memory()
         self._start_ns: int | None = None
-        self._shot = _unknown(view)
+        self._shot = _shot_without_scene(view)
 
     def __call__(self, image: Pixels, stamp_ns: int, index: int) -> Pixels | None:
-        """Return the picture as the disturbed camera delivers it, or None where it is lost.
+        """Return the picture that the disturbed camera delivers, or None if it is lost.
 
         Raises:
-            ObservationError: the picture is no uint8 RGB one of the size that was told.
+            ObservationError: the picture is not uint8 RGB, or has another size than expected.
         """
         if image.shape != self._shape or image.dtype != np.uint8:
             raise ObservationError(
@@ -177,7 +183,7 @@ class Overlay:
         if self._unchanged:
             return image
         self._start_ns = stamp_ns if self._start_ns is None else self._start_ns
-        shown, shown_ns = self._past.see(image, stamp_ns)
+        shown, shown_ns = self._delay.push(image, stamp_ns)
         if not self._delivery.delivers((stamp_ns - self._start_ns) / NANOSECONDS):
             return None
         time_s = (shown_ns - self._start_ns) / NANOSECONDS
@@ -187,8 +193,8 @@ class Overlay:
         return formed
 
 
-def _unknown(view: View) -> Shot:
-    """Return a shot of which only the rays are known: no accepted step asks for more."""
+def _shot_without_scene(view: View) -> Shot:
+    """Return a shot with rays only; the accepted steps use nothing else."""
     return Shot(
         range_m=np.full(view.shape, np.nan, np.float32),
         is_sky=np.zeros(view.shape, np.bool_),
@@ -203,13 +209,13 @@ def _pipeline(scenario: Scenario, seed: int, lens: Sequence[Step]) -> Pipeline:
     exposure: Expose = Exposure(light.gain)
     if light.exposure_lag_s > 0.0:
         exposure = AutomaticExposure(light.gain, light.exposure_lag_s)
-    lacking = camera.shot_noise * (1.0 / light.level - 1.0) ** 0.5
-    noise = SensorNoise(lacking, camera.noise_sigma, seed)
+    added = camera.shot_noise * (1.0 / light.level - 1.0) ** 0.5
+    noise = SensorNoise(added, camera.noise_sigma, seed)
     return Pipeline(
         optics=(*lens, *light_factors(scenario, seed)),
         oversample=1,
         exposure=exposure,
-        sensor=(noise,) if lacking > 0.0 or camera.noise_sigma > 0.0 else (),
+        sensor=(noise,) if added > 0.0 or camera.noise_sigma > 0.0 else (),
         transport=(*compression(camera), *published_changes(scenario.delta, seed)),
         freezer=Freezer(camera.freeze_rate, seed),
         blackout=Blackout(camera.blackout_from_s, camera.blackout_s, seed)

@@ -1,8 +1,7 @@
-"""The way of a picture: air, lens, exposure, sensor, eight bits, transport.
+"""Picture pipeline: air, lens, exposure, sensor, quantisation and transport.
 
-Every step is chosen at construction from the scenario, and steps at their defaults are left out.
-Only two things outlast a frame, what the automatic exposure metered and the frame that a frozen
-one repeats; both are in `Memory`, which goes in with a frame and comes out with it.
+All steps are chosen at construction from the scenario; steps at their defaults are omitted. The
+state between frames is explicit: a `Memory` is passed in with a frame and returned with it.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,37 +10,36 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from liquid_control.config.scenario import Scenario
+from liquid_control.config import Scenario
 from liquid_control.perception.deltas import PixelStep, published_changes
 from liquid_control.types import Floats, Pixels
-from liquid_control_sim.picture.lens import Defocus, Dirt, Glare, LensDrops, Vignetting
-from liquid_control_sim.picture.motion_blur import MotionBlur
-from liquid_control_sim.picture.precipitation import (
-    Precipitation,
-    SizeSpectrum,
-    rain_spectrum,
-    snow_spectrum,
+from liquid_control_sim.picture import lens, precipitation, sky
+from liquid_control_sim.picture.light import (
+    NEUTRAL_K,
+    AutomaticExposure,
+    ColourTemperature,
+    Exposure,
+    Flicker,
+    Metering,
 )
-from liquid_control_sim.picture.sensor import AutomaticExposure, Exposure, Metering, SensorNoise
+from liquid_control_sim.picture.sensor import (
+    Blackout,
+    Freezer,
+    MotionBlur,
+    SensorNoise,
+    compression,
+)
 from liquid_control_sim.picture.shot import Radiance, Shot, Step, View
-from liquid_control_sim.picture.sky import (
-    Backdrop,
-    Fog,
-    airlight_colour,
-    horizon_colour,
-    paint_panorama,
-)
-from liquid_control_sim.picture.sunlight import NEUTRAL_K, ColourTemperature, Flicker, Sun
-from liquid_control_sim.picture.transport import Blackout, Freezer, compression
 from liquid_control_sim.place.palette import Palette
+from liquid_control_sim.render.sunlight import Sun
 
 _FULL_SCALE = np.full(4, 255.0)
 _DROP_BRIGHTNESS = 0.95
-"""Radiance of a raindrop over the horizon's: it gathers light from 165 degrees, Garg & Nayar 2007
-(doi 10.1007/s11263-006-0028-6)."""
+"""Radiance of a raindrop relative to the horizon: it collects light from 165 degrees, Garg & Nayar
+2007 (doi 10.1007/s11263-006-0028-6)."""
 _FLAKE_ALBEDO = 0.9
 _FLAKE_SUN = 0.3
-"""Share of the direct light that the side of a flake that is seen scatters."""
+"""Fraction of the direct light that the visible side of a flake scatters."""
 _FLUTTER_MPS = 0.2
 
 Expose = Callable[[Radiance, float, Metering | None], tuple[Radiance, Metering | None]]
@@ -49,12 +47,12 @@ Expose = Callable[[Radiance, float, Metering | None], tuple[Radiance, Metering |
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a flight's frames leave to those after them.
+    """State of the pipeline between frames.
 
     Attributes:
-        time_s: of the last frame; None before the first.
-        air_moved_m: float64 [3], how far the wind has carried the air up to then, m, map.
-        metering: of the automatic exposure.
+        time_s: time of the last frame; None before the first.
+        air_moved_m: displacement of the air by the wind up to that time, m, map.
+        metering: state of the automatic exposure.
         delivered: uint8 [H, W, 3], the last frame.
     """
 
@@ -64,7 +62,7 @@ class Memory:
     delivered: Pixels | None = None
 
     def at(self, time_s: float, wind: Floats) -> "Memory":
-        """Return the memory at the time of the next frame, with the air moved on."""
+        """Return the memory at the time of the next frame, with the air moved by the wind."""
         elapsed_s = 0.0 if self.time_s is None else time_s - self.time_s
         x, y, z = (a + elapsed_s * float(b) for a, b in zip(self.air_moved_m, wind, strict=True))
         return replace(self, time_s=time_s, air_moved_m=(x, y, z))
@@ -72,16 +70,16 @@ class Memory:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Forms pictures from what was rendered.
+    """Forms pictures from rendered radiance.
 
     Attributes:
-        optics: steps in the air and in the lens, at the renderer's resolution.
-        oversample: pixels that are then averaged into one, in each direction.
-        exposure: from light to picture.
+        optics: steps in the air and in the lens, at the resolution of the renderer.
+        oversample: number of rendered pixels averaged into one, in each direction.
+        exposure: exposure step.
         sensor: steps after the exposure.
         transport: steps on uint8 pictures.
-        freezer: decides which frames repeat the one before.
-        blackout: when the picture is black, if ever.
+        freezer: selects the frames that repeat the previous one.
+        blackout: period of black frames, if any.
     """
 
     optics: tuple[Step, ...]
@@ -93,12 +91,15 @@ class Pipeline:
     blackout: Blackout | None
 
     def form(self, picture: Radiance, shot: Shot, memory: Memory) -> tuple[Pixels, Memory]:
-        """Return the finished picture, uint8 [H, W, 3] RGB, and what to remember of it.
+        """Form a picture.
 
         Args:
-            picture: lit surfaces, float32 [H, W, 3]; may be overwritten.
-            shot: what is known of the frame.
-            memory: of the frames before, already `at` this one's time.
+            picture: radiance of the surfaces, float32 [H, W, 3]; may be overwritten.
+            shot: frame data.
+            memory: state after the previous frame, advanced by `Memory.at` to this frame's time.
+
+        Returns:
+            The finished picture, uint8 [H, W, 3] RGB, and the new state.
         """
         for step in self.optics:
             picture = step(picture, shot)
@@ -131,12 +132,12 @@ def make_pipeline(
     """Return the pipeline of a flight.
 
     Args:
-        scenario: `light`, `fog`, `rain`, `snow`, `camera` and `delta` are read.
-        sun: the flight's light.
-        palette: of the far forest.
-        view: of the rendered picture, `oversample` times the camera's.
-        seed: the flight's.
-        oversample: rendered pixels in one, in each direction.
+        scenario: its `light`, `fog`, `rain`, `snow`, `camera` and `delta` are used.
+        sun: light of the flight.
+        palette: colours of the distant forest.
+        view: geometry of the rendered picture, whose size is `oversample` times the camera's.
+        seed: seed of the flight.
+        oversample: number of rendered pixels per picture pixel, in each direction.
     """
     light, camera = scenario.light, scenario.camera
     exposure: Expose = Exposure(sun.exposure)
@@ -163,7 +164,7 @@ def make_pipeline(
 
 
 def shrink(picture: Radiance, factor: int) -> Radiance:
-    """Return the picture with squares of pixels averaged into one."""
+    """Return the picture with squares of `factor` by `factor` pixels averaged into one."""
     if factor == 1:
         return picture
     part = 1.0 / factor
@@ -176,94 +177,76 @@ def quantise(picture: Radiance) -> Pixels:
 
 
 def haze_per_m(scenario: Scenario) -> float:
-    """Return the extinction coefficient of fog, rain and snow together, 1/m."""
+    """Return the total extinction coefficient of fog, rain and snow, 1/m."""
     total = scenario.fog.extinction_per_m
     for falling in _falling(scenario):
         total += falling.extinction_per_m
     return total
 
 
-def _falling(scenario: Scenario) -> list[SizeSpectrum]:
+def _falling(scenario: Scenario) -> list[precipitation.SizeSpectrum]:
     rain, snow = scenario.rain.rate_mmph, scenario.snow.rate_mmph
-    kinds = [rain_spectrum(rain)] if rain > 0.0 else []
-    return [*kinds, snow_spectrum(snow)] if snow > 0.0 else kinds
+    kinds = [precipitation.rain_spectrum(rain)] if rain > 0.0 else []
+    return [*kinds, precipitation.snow_spectrum(snow)] if snow > 0.0 else kinds
 
 
 def _air(scenario: Scenario, sun: Sun, palette: Palette, seed: int) -> list[Step]:
     extinction = haze_per_m(scenario)
     columns = min(max(4 * scenario.camera.width, 512), 2048)
-    backdrop = Backdrop(paint_panorama(sun, palette, extinction, seed, columns))
-    return [Fog(extinction, airlight_colour(sun)), backdrop] if extinction > 0.0 else [backdrop]
+    backdrop = sky.Backdrop(sky.paint_panorama(sun, palette, extinction, seed, columns))
+    fog = sky.Fog(extinction, sky.airlight_colour(sun))
+    return [fog, backdrop] if extinction > 0.0 else [backdrop]
 
 
 def _moving(scenario: Scenario, sun: Sun, view: View, seed: int) -> list[Step]:
-    """Return what the shutter time acts on: the scene, then what falls in front of it."""
-    camera = scenario.camera
-    steps: list[Step] = []
-    if camera.exposure_s > 0.0:
-        steps.append(MotionBlur(camera.exposure_s, view))
-    if scenario.rain.rate_mmph > 0.0:
-        spectrum, colour = rain_spectrum(scenario.rain.rate_mmph), horizon_colour(sun)
-        steps.append(
-            Precipitation(
-                spectrum,
-                0.0,
-                _DROP_BRIGHTNESS * colour,
-                view,
-                camera.exposure_s,
-                seed,
-                "weather.rain",
-            )
-        )
-    if scenario.snow.rate_mmph > 0.0:
-        spectrum = snow_spectrum(scenario.snow.rate_mmph)
+    """Return the steps that depend on the shutter time: motion blur, then rain and snow."""
+    exposure_s, rain, snow = scenario.camera.exposure_s, scenario.rain, scenario.snow
+    steps: list[Step] = [MotionBlur(exposure_s, view)] if exposure_s > 0.0 else []
+    if rain.rate_mmph > 0.0:
+        spectrum = precipitation.rain_spectrum(rain.rate_mmph)
+        colour = _DROP_BRIGHTNESS * sky.horizon_colour(sun)
+        falling = (spectrum, 0.0, colour, view, exposure_s, seed, "weather.rain")
+        steps.append(precipitation.Precipitation(*falling))
+    if snow.rate_mmph > 0.0:
+        spectrum = precipitation.snow_spectrum(snow.rate_mmph)
         colour = _FLAKE_ALBEDO * (sun.sky + _FLAKE_SUN * sun.direct)
-        steps.append(
-            Precipitation(
-                spectrum,
-                _FLUTTER_MPS,
-                colour,
-                view,
-                camera.exposure_s,
-                seed,
-                "weather.snow",
-            )
-        )
+        falling = (spectrum, _FLUTTER_MPS, colour, view, exposure_s, seed, "weather.snow")
+        steps.append(precipitation.Precipitation(*falling))
     return steps
 
 
 def _glare(scenario: Scenario, sun: Sun, view: View) -> list[Step]:
     strength = scenario.light.glare
-    return [Glare(strength, sun.direction, sun.direct, view)] if strength > 0.0 else []
+    return [lens.Glare(strength, sun.direction, sun.direct, view)] if strength > 0.0 else []
 
 
 def lens_steps(
     scenario: Scenario, view: View, seed: int, glare: Sequence[Step] = ()
 ) -> list[Step]:
-    """Return what the lens does, in the order of its surfaces.
+    """Return the steps of the lens, in the order of its surfaces.
 
     Args:
-        scenario: `camera` is read.
-        view: of the picture.
-        seed: the flight's.
-        glare: what scatters in the lens, for which a sun is needed.
+        scenario: its `camera` is used.
+        view: geometry of the picture.
+        seed: seed of the flight.
+        glare: glare step, if any; it needs the sun.
     """
     camera = scenario.camera
     steps: list[Step] = []
     if camera.drops > 0:
-        steps.append(LensDrops(camera.drops, view.shape, seed))
+        steps.append(lens.LensDrops(camera.drops, view.shape, seed))
     if camera.dirt > 0.0:
-        steps.append(Dirt(camera.dirt, view.shape, seed))
+        steps.append(lens.Dirt(camera.dirt, view.shape, seed))
     if camera.defocus > 0.0:
-        steps.append(Defocus(camera.defocus * view.shape[1]))
+        steps.append(lens.Defocus(camera.defocus * view.shape[1]))
     steps += glare
     if camera.vignetting > 0.0:
-        steps.append(Vignetting(camera.vignetting, view))
+        steps.append(lens.Vignetting(camera.vignetting, view))
     return steps
 
 
 def light_factors(scenario: Scenario, seed: int) -> list[Step]:
-    """Return factors on all light: being linear, they may come after the lens."""
+    """Return the factors on all light; being linear, they can be applied after the lens."""
     light = scenario.light
     steps: list[Step] = []
     if light.temperature_k != NEUTRAL_K:

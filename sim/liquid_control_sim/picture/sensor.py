@@ -1,107 +1,37 @@
-"""From light to picture: one factor on everything, fixed for the flight or metered on its frames.
+"""Shutter, sensor and transport of a picture: motion blur, noise, compression, frozen frames.
 
-The automatic exposure knows only frames that it took. Its state is explicit: `Metering` goes in
-with a frame and comes out with it.
+Compression takes and returns uint8 [H, W, 3], RGB. The published image-space changes, which come
+after it, are in `liquid_control.perception.deltas`.
 """
 
 import math
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from liquid_control.config import CameraSettings
+from liquid_control.perception.deltas import PixelStep
 from liquid_control.seeding import stream
-from liquid_control_sim.picture.shot import Radiance, Shot
-
-_RANGE = math.log(16.0)
-"""The automatic exposure departs from the flight's first by at most this factor's logarithm."""
-_BLACK = 1e-4
-
-
-@dataclass(frozen=True, slots=True)
-class Metering:
-    """What the automatic exposure remembers of the frame before.
-
-    Attributes:
-        time_s: when it was taken.
-        mean: its mean value, clipped to [0, 1].
-        target: the mean value that is held: the first frame's.
-        log_factor: natural logarithm of its exposure over the first frame's.
-    """
-
-    time_s: float
-    mean: float
-    target: float
-    log_factor: float
-
-
-class Exposure:
-    """The flight's fixed exposure."""
-
-    def __init__(self, gain: float) -> None:
-        self._gain = np.full(4, gain)
-
-    def __call__(
-        self, picture: Radiance, time_s: float, before: Metering | None
-    ) -> tuple[Radiance, Metering | None]:
-        """Return the exposed picture, which may exceed 1; there is nothing to remember."""
-        return np.asarray(cv2.multiply(picture, self._gain)), before
-
-
-class AutomaticExposure:
-    """Holds the mean value of the first frame, late.
-
-    Before each frame the logarithm of the exposure moves by the share 1 - exp(-dt / lag) of
-    ln(target / mean), metered on the frame before: in steady light the error decays with the time
-    constant `lag_s`, whatever the frame rate. A clipped frame meters too low a mean, as in a real
-    camera, so that recovery from glare is slower than from darkness.
-
-    Args:
-        gain: exposure of the flight's first frame.
-        lag_s: time constant, s.
-    """
-
-    def __init__(self, gain: float, lag_s: float) -> None:
-        self._gain = gain
-        self._lag_s = lag_s
-
-    def __call__(
-        self, picture: Radiance, time_s: float, before: Metering | None
-    ) -> tuple[Radiance, Metering | None]:
-        """Return the exposed picture and what to remember of it."""
-        log_factor = 0.0 if before is None else self._follow(before, time_s)
-        gain = np.full(4, self._gain * math.exp(log_factor))
-        exposed: Radiance = np.asarray(cv2.multiply(picture, gain))
-        mean = max(_mean(exposed), _BLACK)
-        target = mean if before is None else before.target
-        return exposed, Metering(time_s, mean, target, log_factor)
-
-    def _follow(self, before: Metering, time_s: float) -> float:
-        share = -math.expm1(-max(time_s - before.time_s, 0.0) / self._lag_s)
-        wanted = before.log_factor + share * math.log(before.target / before.mean)
-        return min(max(wanted, -_RANGE), _RANGE)
-
-
-def _mean(picture: Radiance) -> float:
-    """Return the mean over pixels and channels of the values as the sensor clips them."""
-    return float(np.mean(np.clip(picture, 0.0, 1.0), dtype=np.float64))
+from liquid_control.types import Pixels
+from liquid_control_sim.picture.shot import Radiance, Shot, View
 
 
 class SensorNoise:
-    """Shot noise whose variance grows with light, and read noise whose does not.
+    """Shot noise, whose variance is proportional to light, and constant read noise.
 
     sigma^2 = shot_noise^2 * value / level + read_sigma^2, of full scale. Full scale at level 1 is
-    1 / shot_noise^2 photo-electrons. Where a share `level` of the light arrives and the gain makes
-    it good, a value is made of `level` times as many, and their Poisson variance, seen through the
-    gain, is 1 / level times as large. The normal distribution stands for Poisson's, which it
-    approaches from about 10 electrons on. A frame's noise depends on the seed and on its number
-    alone.
+    1 / shot_noise^2 photo-electrons. At a light level below 1, which the gain compensates for, a
+    value corresponds to `level` times as many electrons, and the gain makes their Poisson variance
+    1 / level times as large. A normal distribution approximates the Poisson distribution, which is
+    accurate from about 10 electrons on. The noise of a frame depends on the seed and the frame
+    number only.
 
     Args:
         shot_noise: standard deviation at full scale and level 1, of full scale.
         read_sigma: standard deviation of the read noise, of full scale.
-        seed: the flight's.
-        level: share of the light that arrives, in (0, 1].
+        seed: seed of the flight.
+        level: fraction of the nominal light, in (0, 1].
     """
 
     def __init__(
@@ -119,3 +49,114 @@ class SensorNoise:
             return np.asarray(cv2.scaleAdd(noise, self._read_variance**0.5, picture))
         variance = picture * np.float32(self._shot_variance) + np.float32(self._read_variance)
         return np.asarray(cv2.add(picture, cv2.multiply(noise, cv2.sqrt(variance))))
+
+
+_MOST_SAMPLES = 6
+_LEAST_PX = 0.05
+"""Smallest motion, px, for which a frame is blurred."""
+
+
+class MotionBlur:
+    """Motion blur: average of the picture along each pixel's motion while the shutter is open.
+
+    The motion field is that of a static scene: with the point q = Z (x, y, 1) of a pixel and a
+    camera of velocity v and angular velocity w, q' = -v - w x q, and the pixel moves by
+    f (q'_x - x q'_z, q'_y - y q'_z) / Z per second. The stamp is the middle of the shutter time.
+    A pixel gathers along its own motion, so the blur of a near trunk ends at its outline.
+
+    Args:
+        exposure_s: shutter time, s.
+        view: geometry of the picture.
+    """
+
+    def __init__(self, exposure_s: float, view: View) -> None:
+        self._shift = np.float32(exposure_s * view.focal_px)
+        unit = view.rays.reshape(*view.shape, 3)
+        self._range_per_depth = view.range_per_depth
+        self._x = unit[..., 0] / unit[..., 2]
+        self._y = unit[..., 1] / unit[..., 2]
+        rows, columns = np.indices(view.shape, dtype=np.float32)
+        self._rows, self._columns = rows, columns
+
+    def motion_px(self, shot: Shot) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the motion of each pixel right and down during the exposure, px, [H, W] each."""
+        forward = (shot.rotation.T @ shot.velocity).astype(np.float32)
+        wx, wy, wz = shot.angular_velocity.astype(np.float32)
+        nearness = self._range_per_depth / shot.range_m
+        x, y = self._x, self._y
+        u = (x * forward[2] - forward[0]) * nearness + x * (y * wx - x * wy) - wy + y * wz
+        v = (y * forward[2] - forward[1]) * nearness + y * (y * wx - x * wy) + wx - x * wz
+        return self._shift * u, self._shift * v
+
+    def __call__(self, picture: Radiance, shot: Shot) -> Radiance:
+        """Return the blurred picture."""
+        u, v = self.motion_px(shot)
+        longest = math.sqrt(float(np.max(u * u + v * v)))
+        if longest < _LEAST_PX:
+            return picture
+        count = min(math.ceil(longest) + 1, _MOST_SAMPLES)
+        total = np.zeros_like(picture)
+        for part in (np.arange(count, dtype=np.float32) + 0.5) / count - 0.5:
+            moved = cv2.remap(
+                picture,
+                self._columns - part * u,
+                self._rows - part * v,
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            cv2.accumulate(moved, total)
+        return np.asarray(cv2.multiply(total, np.full(4, 1.0 / count)))
+
+
+BLACKOUT_WITHIN_S = 20.0
+"""A blackout without a given time starts within this time of the flight."""
+
+
+class Jpeg:
+    """JPEG compression and decompression, as of a streaming camera."""
+
+    def __init__(self, quality: int) -> None:
+        self._options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+
+    def __call__(self, pixels: Pixels, frame_index: int) -> Pixels:
+        """Return the picture after decompression."""
+        _, coded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), self._options)
+        decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))
+        return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+class Freezer:
+    """Random selection of the frames that repeat the previous one.
+
+    The decision for a frame is drawn from its own stream "camera.freeze.<number>". The first frame
+    never repeats.
+    """
+
+    def __init__(self, rate: float, seed: int) -> None:
+        self._rate = rate
+        self._seed = seed
+
+    def freezes(self, frame_index: int) -> bool:
+        """Return whether a frame repeats the previous one."""
+        if frame_index == 0 or self._rate == 0.0:
+            return False
+        draw = stream(self._seed, f"camera.freeze.{frame_index}").random()
+        return bool(draw < self._rate)
+
+
+class Blackout:
+    """Period of black frames; by default its start is drawn from the stream "camera.blackout"."""
+
+    def __init__(self, from_s: float | None, length_s: float, seed: int) -> None:
+        drawn = stream(seed, "camera.blackout").uniform(0.0, BLACKOUT_WITHIN_S)
+        self.from_s = drawn if from_s is None else from_s
+        self.until_s = self.from_s + length_s
+
+    def covers(self, time_s: float) -> bool:
+        """Return whether the picture is black at a time, in [from_s, until_s)."""
+        return self.from_s <= time_s < self.until_s
+
+
+def compression(settings: CameraSettings) -> tuple[PixelStep, ...]:
+    """Return the compression step, or no step if pictures are not compressed."""
+    return () if settings.jpeg_quality is None else (Jpeg(settings.jpeg_quality),)

@@ -1,7 +1,7 @@
-"""What the steps that form a picture share: the picture in between and what is known of a frame.
+"""Types of the picture pipeline: radiance, frame data, view geometry and steps.
 
-A step is a callable chosen at construction; a step whose settings are at their defaults is left
-out, so that it costs nothing and changes nothing.
+A step is a callable chosen at construction. A step whose settings are at their defaults is
+omitted, so it has neither cost nor effect.
 """
 
 from collections.abc import Callable
@@ -17,26 +17,26 @@ Radiance = NDArray[np.float32]
 """float32 [H, W, 3], RGB, linear in display values, not clipped."""
 
 
-def _nowhere() -> Floats:
+def _zero() -> Floats:
     return np.zeros(3)
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What the steps may know of one frame.
+    """Frame data that the steps use.
 
     Attributes:
-        range_m: float32 [H, W], along the ray from the camera to what it meets.
-        is_sky: bool [H, W], where it meets nothing.
+        range_m: float32 [H, W], distance along the ray to the surface, m.
+        is_sky: bool [H, W], pixels without a surface.
         rays: float32 [H * W, 3], unit vectors through the pixels, optical frame.
         rotation: float32 [3, 3], optical frame to map.
         frame_index: number of the frame in the flight.
-        time_s: since the flight began.
-        position: float64 [3], of the camera, m, map.
-        velocity: float64 [3], of the camera, m/s, map.
-        angular_velocity: float64 [3], of the camera, rad/s, optical frame.
+        time_s: time since the start of the flight.
+        position: float64 [3], position of the camera, m, map.
+        velocity: float64 [3], velocity of the camera, m/s, map.
+        angular_velocity: float64 [3], angular velocity of the camera, rad/s, optical frame.
         wind: float64 [3], m/s, map.
-        air_moved_m: float64 [3], how far the wind has carried the air since the flight began, map.
+        air_moved_m: float64 [3], displacement of the air by the wind since the start, m, map.
     """
 
     range_m: NDArray[np.float32]
@@ -45,11 +45,11 @@ class Shot:
     rotation: NDArray[np.float32]
     frame_index: int
     time_s: float = 0.0
-    position: Floats = field(default_factory=_nowhere)
-    velocity: Floats = field(default_factory=_nowhere)
-    angular_velocity: Floats = field(default_factory=_nowhere)
-    wind: Floats = field(default_factory=_nowhere)
-    air_moved_m: Floats = field(default_factory=_nowhere)
+    position: Floats = field(default_factory=_zero)
+    velocity: Floats = field(default_factory=_zero)
+    angular_velocity: Floats = field(default_factory=_zero)
+    wind: Floats = field(default_factory=_zero)
+    air_moved_m: Floats = field(default_factory=_zero)
 
 
 Step = Callable[[Radiance, Shot], Radiance]
@@ -61,9 +61,9 @@ class View:
 
     Attributes:
         shape: (H, W).
-        focal_px: focal length.
+        focal_px: focal length, px.
         rays: float32 [H * W, 3], unit vectors through the pixels, optical frame.
-        range_per_depth: float32 [H, W], distance along the ray over depth.
+        range_per_depth: float32 [H, W], ratio of distance along the ray to depth.
     """
 
     shape: tuple[int, int]
@@ -73,7 +73,7 @@ class View:
 
 
 def make_view(intrinsics: Intrinsics) -> View:
-    """Return the view of a camera matrix."""
+    """Return the view of a camera with these intrinsics."""
     rays = intrinsics.rays()
     length = np.linalg.norm(rays, axis=2)
     return View(

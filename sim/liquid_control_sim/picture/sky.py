@@ -1,8 +1,8 @@
-"""What is seen where no tree and no ground is: sky, sun glow, and the forest farther away.
+"""Background of a picture (sky, sun glow and distant forest) and fog.
 
-A panorama is painted once a flight, by azimuth (columns) and by the vertical component of the unit
-ray (rows), and looked up by each frame. Fog lies in a layer `FOG_LAYER_M` deep, so that the sky
-above shines through thin fog and is lost in thick fog.
+A panorama is painted once per flight, by azimuth (columns) and by the vertical component of the
+unit ray (rows), and every frame samples it. Fog is a layer of depth `FOG_LAYER_M`: the sky above
+is visible through thin fog and hidden by thick fog.
 """
 
 import math
@@ -15,16 +15,15 @@ from numpy.typing import NDArray
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
 from liquid_control_sim.picture.shot import Radiance, Shot
-from liquid_control_sim.picture.sunlight import Sun
 from liquid_control_sim.place.palette import Palette
+from liquid_control_sim.render.sunlight import Sun, colour_at
 
 FOG_LAYER_M = 25.0
 LOWEST = -0.05
 """Vertical component of the ray in the panorama's last row."""
 _TREE_LINES = ((13.5 / 110.0, 0.50, 160.0), (9.5 / 55.0, 0.22, 110.0))
-"""Far tree lines: height over distance, share of the horizon's colour that they have taken, and
-the distance in m at which fog shows them: beyond the far ground, which must not outshine them."""
-_KNOTS_DEG = (-5.0, 0.0, 8.0, 18.0, 35.0)
+"""Distant tree lines: height over distance, fraction of the horizon's colour mixed in, and the
+distance in m for the fog: larger than that of the far ground, which must not be brighter."""
 _ZENITH = (
     (0.16, 0.19, 0.36),
     (0.30, 0.36, 0.58),
@@ -43,16 +42,16 @@ _HORIZON = (
 
 @dataclass(frozen=True)
 class Panorama:
-    """Radiance of the surroundings.
+    """Radiance of the surroundings by direction.
 
     Attributes:
-        pixels: float32 [R, C, 3]; row 0 looks straight up, column 0 to azimuth -pi.
+        pixels: float32 [R, C, 3]; row 0 is straight up, column 0 is azimuth -pi.
     """
 
     pixels: Radiance
 
-    def look(self, directions: NDArray[np.float32]) -> Radiance:
-        """Return float32 [M, 3], what is seen along unit vectors [M, 3] of the map frame."""
+    def sample(self, directions: NDArray[np.float32]) -> Radiance:
+        """Return the radiance, float32 [M, 3], along unit vectors [M, 3] of the map frame."""
         rows, columns = self.pixels.shape[:2]
         azimuth = np.arctan2(directions[:, 1], directions[:, 0])
         column = ((azimuth + math.pi) * (columns / (2.0 * math.pi))).astype(np.int32) % columns
@@ -61,14 +60,14 @@ class Panorama:
 
 
 def horizon_colour(sun: Sun) -> Floats:
-    """Return float64 [3], the sky's radiance at the horizon."""
-    return np.asarray(_at(sun.elevation_deg, _HORIZON) * (0.2 + 0.8 * sun.daylight) ** 1.3)
+    """Return the radiance of the sky at the horizon, float64 [3]."""
+    return np.asarray(colour_at(sun.elevation_deg, _HORIZON) * (0.2 + 0.8 * sun.daylight) ** 1.3)
 
 
 def airlight_colour(sun: Sun) -> Floats:
-    """Return float64 [3], the radiance of fog without end.
+    """Return the radiance of infinitely deep fog, float64 [3].
 
-    A little less than the horizon's and greyer: fog mixes light from all around.
+    It is a little darker and greyer than the horizon: fog mixes light from all directions.
     """
     horizon = horizon_colour(sun)
     return np.asarray(0.85 * (horizon + 0.6 * (horizon.mean() - horizon)))
@@ -77,14 +76,14 @@ def airlight_colour(sun: Sun) -> Floats:
 def paint_panorama(
     sun: Sun, palette: Palette, extinction_per_m: float, seed: int, columns: int
 ) -> Panorama:
-    """Paint sky and far forest.
+    """Paint the sky and the distant forest.
 
     Args:
-        sun: the light.
+        sun: light of the flight.
         palette: colours of the forest.
-        extinction_per_m: of the fog.
-        seed: the flight's; draws clouds and crowns from the stream "sky".
-        columns: resolution in azimuth; the picture differs in detail only.
+        extinction_per_m: extinction coefficient of the fog, 1/m.
+        seed: seed of the flight; clouds and crowns are drawn from the stream "sky".
+        columns: resolution in azimuth; it affects detail only.
     """
     rng = stream(seed, "sky")
     azimuth = np.linspace(-math.pi, math.pi, columns, endpoint=False, dtype=np.float32)
@@ -108,7 +107,7 @@ def _paint_sky(
     sun: Sun, azimuth: Radiance, vertical: Radiance, rng: np.random.Generator
 ) -> Radiance:
     level = (0.2 + 0.8 * sun.daylight) ** 1.3
-    zenith = (_at(sun.elevation_deg, _ZENITH) * level).astype(np.float32)
+    zenith = (colour_at(sun.elevation_deg, _ZENITH) * level).astype(np.float32)
     horizon = horizon_colour(sun).astype(np.float32)
     height = np.sqrt(np.clip(vertical, 0.0, 1.0))[..., None]
     picture = horizon + height * (zenith - horizon)
@@ -128,7 +127,7 @@ def _paint_sky(
 def _tree_line(
     azimuth: Radiance, vertical: Radiance, slope: float, rng: np.random.Generator
 ) -> Radiance:
-    """Return float32 [R, C], 1 where crowns of uneven height stand before the sky."""
+    """Return the opacity of a tree line with crowns of uneven height, float32 [R, C]."""
     top = slope * (1.0 + 0.16 * _waves(azimuth, rng, (5, 11, 17, 29)))
     top = top + slope * 0.18 * np.abs(_waves(azimuth, rng, (43, 61, 97, 131)))
     soft = 0.02 * slope
@@ -138,7 +137,7 @@ def _tree_line(
 def _shade(
     colour: Radiance, azimuth: Radiance, vertical: Radiance, slope: float, rng: np.random.Generator
 ) -> Radiance:
-    """Return float32 [R, C, 3]: mottled, lighter at the crowns, darker between the trunks."""
+    """Return mottled colours, lighter at crowns, darker at trunks, float32 [R, C, 3]."""
     part = np.clip(vertical / slope, 0.0, 1.0)
     blotches = np.zeros((len(vertical), len(azimuth)), dtype=np.float32)
     for order in (41, 67, 103, 149):
@@ -149,7 +148,7 @@ def _shade(
 
 
 def _waves(azimuth: Radiance, rng: np.random.Generator, orders: tuple[int, ...]) -> Radiance:
-    """Return float32 [C], a periodic random curve of unit size."""
+    """Return a periodic random curve of unit size, float32 [C]."""
     curve = np.zeros_like(azimuth)
     for order in orders:
         curve += np.sin(order * azimuth + np.float32(rng.uniform(0.0, 2.0 * math.pi)))
@@ -163,32 +162,26 @@ def _veil(picture: Radiance, airlight: Radiance, through: float | Radiance) -> R
     return np.asarray(airlight + (picture - airlight) * through)
 
 
-def _at(elevation_deg: float, colours: tuple[tuple[float, float, float], ...]) -> Floats:
-    return np.array(
-        [np.interp(elevation_deg, _KNOTS_DEG, channel) for channel in zip(*colours, strict=True)]
-    )
-
-
 class Backdrop:
-    """Looks up the panorama in the picture's empty pixels."""
+    """Fills pixels without a surface from the panorama."""
 
     def __init__(self, panorama: Panorama) -> None:
         self._panorama = panorama
 
     def __call__(self, picture: Radiance, shot: Shot) -> Radiance:
-        """Return the picture with its empty pixels filled."""
+        """Return the picture with its sky pixels filled."""
         empty = np.flatnonzero(shot.is_sky)
         pixels = picture.reshape(-1, 3)
-        pixels[empty] = self._panorama.look(shot.rays[empty] @ shot.rotation.T)
+        pixels[empty] = self._panorama.sample(shot.rays[empty] @ shot.rotation.T)
         return pixels.reshape(picture.shape)
 
 
 class Fog:
-    """Koschmieder's law, I exp(-b d) + A (1 - exp(-b d)), d along the ray.
+    """Fog after Koschmieder's law, I exp(-b d) + A (1 - exp(-b d)), with d along the ray.
 
     Args:
         extinction_per_m: b, 1/m.
-        airlight: A, float64 [3], the radiance of fog without end.
+        airlight: A, float64 [3], radiance of infinitely deep fog.
     """
 
     def __init__(self, extinction_per_m: float, airlight: Floats) -> None:

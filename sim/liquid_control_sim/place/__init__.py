@@ -1,1 +1,4 @@
-"""Where a flight takes place, as data drawn from a seed: trail, trees, ground, targets."""
+"""Seeded description of a flight's surroundings: trail, trees, ground, obstacles and targets.
+
+The package holds data only. It needs neither PyBullet nor Numba.
+"""

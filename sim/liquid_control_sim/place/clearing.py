@@ -1,11 +1,11 @@
-"""The open wood of the target and hike tasks: trees around, things to find, boards that hide."""
+"""Draw the open forest of the target and hike tasks: course, targets, distractors and boards."""
 
 import math
 
 import numpy as np
 
-from liquid_control.config.scenario import HikeSettings, Scenario, TargetSettings, TaskKind
-from liquid_control.config.scenario.scenario import LONGEST_RANGE_M
+from liquid_control.config import HikeSettings, Scenario, TargetSettings, TaskKind
+from liquid_control.config.scenario import LONGEST_RANGE_M
 from liquid_control.errors import ConfigError
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
@@ -16,24 +16,24 @@ from liquid_control_sim.place.trees import BATCH, Mask, plant
 SHORTEST_RANGE_M = 5.0
 _BEARING_RAD = math.radians(60.0)
 _SPREAD = 0.3
-"""Legs and turns of a hike differ from their means by up to this share."""
+"""Legs and turns of a hike differ from their means by up to this fraction."""
 _TARGETS_APART_M = 4.0
-"""Targets stand at least this far from each other, and legs pass others by half of it."""
+"""Minimum distance between targets; legs keep half of it from targets that are not their own."""
 _TRIES = 200
 
 
 def draw_course(scenario: Scenario, seed: int) -> Floats:
-    """Draw the start, which is the origin, and the targets' places.
+    """Draw the course: the start, which is the origin, and the positions of the targets.
 
     Args:
-        scenario: a target's range or a hike's legs and turns.
-        seed: the flight's; drawn from the stream "forest.course".
+        scenario: range of the target, or legs and turns of the hike.
+        seed: seed of the flight; the stream is "forest.course".
 
     Returns:
         float64 [1 + targets, 2], m, map. Distances are multiples of 0.1 m.
 
     Raises:
-        ConfigError: the targets of a hike would stand in each other's way.
+        ConfigError: no course was found that keeps the targets of a hike apart.
     """
     rng = stream(seed, "forest.course")
     bearing = rng.uniform(-_BEARING_RAD, _BEARING_RAD)
@@ -43,18 +43,18 @@ def draw_course(scenario: Scenario, seed: int) -> Floats:
         return np.array([(0.0, 0.0), (reach * math.cos(bearing), reach * math.sin(bearing))])
     for _ in range(_TRIES):
         course = _walk(scenario.hike, bearing, rng)
-        if _has_room(course):
+        if _keeps_spacing(course):
             return course
     hike = scenario.hike
     raise ConfigError(
-        f"hike.targets: {hike.targets} find no room {_TARGETS_APART_M:g} m apart with legs of "
+        f"hike.targets: {hike.targets} do not fit {_TARGETS_APART_M:g} m apart with legs of "
         f"{hike.leg_m:g} m and turns of {hike.turn_deg:g} degrees; expected fewer targets, longer "
         "legs or smaller turns"
     )
 
 
 def _walk(hike: HikeSettings, bearing: float, rng: np.random.Generator) -> Floats:
-    """Walk from target to target, turning left."""
+    """Draw a course of `hike.targets` legs that turns left at every target."""
     spread = rng.uniform(1.0 - _SPREAD, 1.0 + _SPREAD, (2, hike.targets))
     legs = np.round(hike.leg_m * spread[0], 1)
     turns = math.radians(hike.turn_deg) * spread[1]
@@ -63,8 +63,8 @@ def _walk(hike: HikeSettings, bearing: float, rng: np.random.Generator) -> Float
     return np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
 
 
-def _has_room(course: Floats) -> bool:
-    """Return whether no target stands near another one or near a leg that is not its own."""
+def _keeps_spacing(course: Floats) -> bool:
+    """Return whether targets keep their distance from each other and from other legs."""
     for index, place in enumerate(course):
         others = np.delete(course, index, axis=0)
         if np.linalg.norm(others - place, axis=1).min() < min(_TARGETS_APART_M, _shortest(course)):
@@ -81,7 +81,7 @@ def _shortest(course: Floats) -> float:
 
 
 def distance_to_course(points: Floats, course: Floats) -> Floats:
-    """Return each point's distance to a polyline.
+    """Return the distance from each point to a polyline.
 
     Args:
         points: float64 [N, 2], m.
@@ -98,28 +98,28 @@ def distance_to_course(points: Floats, course: Floats) -> Floats:
 
 
 MARGIN_M = 13.0
-"""Trees stand within this distance of the course's bounding box."""
+"""Trees stand within this distance of the bounding box of the course."""
 _OPEN_M = 1.4
-"""Added to `forest.clear_m` along the course: flights start and turn there."""
-_OFF_THINGS_M = 1.5
+"""Added to `forest.clear_m` along the course, since flights start and turn there."""
+_OFF_OBJECTS_M = 1.5
 _TARGET_SIZE_M = 1.0
 _SIZES_M = (0.5, 1.0)
 _OFF_COURSE_M = (2.2, 6.0)
 _APART_M = 2.5
 _FARTHER_M = 0.02
-"""A distractor may stand this much farther off the course with each try."""
+"""Increase of the allowed distance of a distractor from the course with each attempt."""
 _BOARD_M = (2.4, 2.0)
 _BOARD_GAP_M = 0.5
-_BOARD_SHARE = (0.15, 0.55)
-"""When a board goes up, as a share of the time of approach at cruise."""
+_BOARD_FRACTION = (0.15, 0.55)
+"""Start of a board, as a fraction of the approach time at cruise speed."""
 
 
 def draw_targets(
     course: Floats, scenario: Scenario, terrain: Terrain, seed: int
 ) -> tuple[ForestObject, ...]:
-    """Put a thing of the target's colour on a post at each place of the course but the first.
+    """Draw an object of the target colour on a post at each point of the course but the first.
 
-    Their middles are 0.1 to 0.4 m below the altitude of flight. Stream: "forest.targets".
+    Their centres are 0.1 to 0.4 m below the flight altitude. Stream: "forest.targets".
     """
     rng = stream(seed, "forest.targets")
     targets = []
@@ -135,9 +135,9 @@ def draw_targets(
 def draw_distractors(
     course: Floats, settings: TargetSettings, terrain: Terrain, seed: int
 ) -> tuple[ForestObject, ...]:
-    """Put things of other colours 2.2 to 6 m off the course, on the ground or on posts.
+    """Draw objects of other colours 2.2 to 6 m off the course, on the ground or on posts.
 
-    They keep 2.5 m from each other; where many are wanted, the outermost stand farther away.
+    They keep 2.5 m from each other; with many distractors, the outermost stand farther away.
     Stream: "forest.distractors".
     """
     rng = stream(seed, "forest.distractors")
@@ -179,10 +179,10 @@ def _object(
 def plant_clearing(
     course: Floats, objects: tuple[ForestObject, ...], count: int, clear_m: float, seed: int
 ) -> Floats:
-    """Plant trees evenly around the course and the things.
+    """Draw trunks with uniform density around the course and the objects.
 
-    No trunk stands nearer to the course than `clear_m` + 1.4 m, so that each target can be seen
-    from the place before it. Stream: "forest.trees".
+    No trunk is closer to the course than `clear_m` + 1.4 m. Each target is therefore visible from
+    the one before it. Stream: "forest.trees".
 
     Returns:
         float64 [count, 3], x, y and radius, m, map.
@@ -190,15 +190,15 @@ def plant_clearing(
     low, high = course.min(axis=0) - MARGIN_M, course.max(axis=0) + MARGIN_M
     feet = np.array([forest_object.centre[:2] for forest_object in objects])
 
-    def throw(rng: np.random.Generator) -> tuple[Floats, Floats, Mask]:
+    def draw_candidates(rng: np.random.Generator) -> tuple[Floats, Floats, Mask]:
         radius = rng.uniform(0.10, 0.24, BATCH)
-        thrown = rng.uniform(low, high, (BATCH, 2))
-        off = distance_to_course(thrown, course)
-        near = np.linalg.norm(thrown[:, None] - feet, axis=2).min(axis=1)
-        allowed = (off >= clear_m + _OPEN_M + radius) & (near >= _OFF_THINGS_M + radius)
-        return radius, thrown, allowed
+        candidates = rng.uniform(low, high, (BATCH, 2))
+        off = distance_to_course(candidates, course)
+        near = np.linalg.norm(candidates[:, None] - feet, axis=2).min(axis=1)
+        allowed = (off >= clear_m + _OPEN_M + radius) & (near >= _OFF_OBJECTS_M + radius)
+        return radius, candidates, allowed
 
-    return plant(count, throw, stream(seed, "forest.trees"))
+    return plant(count, draw_candidates, stream(seed, "forest.trees"))
 
 
 def draw_boards(
@@ -206,11 +206,11 @@ def draw_boards(
 ) -> tuple[Board, ...]:
     """Return the board that hides the first target from the start for `target.hidden_s`, if any.
 
-    It stands 0.5 m before the target's surface, 2.4 m wide and 2 m high. Where
-    `target.hidden_from_s` is null, it goes up during the first half of the approach. Stream:
+    It stands 0.5 m in front of the target's surface and is 2.4 m wide and 2 m high. Where
+    `target.hidden_from_s` is null, it appears during the first half of the approach. Stream:
     "forest.boards".
     """
-    drawn = stream(seed, "forest.boards").uniform(*_BOARD_SHARE)
+    drawn = stream(seed, "forest.boards").uniform(*_BOARD_FRACTION)
     hidden_s, from_s = scenario.target.hidden_s, scenario.target.hidden_from_s
     if hidden_s == 0.0:
         return ()

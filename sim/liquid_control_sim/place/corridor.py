@@ -1,8 +1,8 @@
-"""What stands in the way: trees in the corridor and branches that reach into it.
+"""Obstacles in the corridor of a trail: trees inside it and branches that reach into it.
 
-First a line is drawn that sways about the trail's centre; then everything is put beside that line,
-never nearer to it than `PASSAGE_M`. So whatever the number of things, a vehicle of up to 0.4 m
-radius that knows them all has a way through with 0.3 m on either side.
+A passage line that sways about the centre of the trail is drawn first. Every obstacle is placed at
+least `PASSAGE_M` from that line. A vehicle with a radius of up to 0.4 m can therefore always pass,
+with 0.3 m of clearance on either side.
 """
 
 import math
@@ -11,40 +11,40 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from liquid_control.config.scenario import ForestSettings, Scenario
+from liquid_control.config import ForestSettings, Scenario
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
 from liquid_control_sim.place.forks import SideTrail
-from liquid_control_sim.place.obstacles import Obstacles, capsule_gaps
+from liquid_control_sim.place.objects import Obstacles, capsule_gaps
 from liquid_control_sim.place.terrain import Terrain
 from liquid_control_sim.place.trail import TrailCurve
 
 PASSAGE_M = 0.7
-"""Half width of what is kept free of trunks, branches and posts."""
+"""Half width of the passage that is free of trunks, branches and posts."""
 _SWAY_M = 0.55
 _FIRST_M, _LAST_M = 8.0, 2.5
-"""Nothing stands nearer than this to start and finish."""
+"""Minimum distance of obstacles from start and finish."""
 _BETWEEN_M = 1.6
 _OFF_SIDE_TRAILS_M = 0.8
 _OFF_OTHERS_M = 0.3
 _TALL_M = 1000.0
 _TRIES = 150
-"""After so many failures in a row there is no room."""
+"""Number of consecutive failed attempts after which drawing stops."""
 _STEP_M = 0.25
 
 
 @dataclass(frozen=True)
 class Corridor:
-    """The way between the trees, and what is there already.
+    """The corridor between the trees, with its free passage.
 
     Attributes:
-        trail: its centre.
-        clear_m: no tree beside it stands nearer to the centre.
-        altitude_m: of flight, above ground.
-        terrain: the ground.
-        passage: float64 [K, 3], the line that is kept free, m, map, at the altitude of flight.
-        sway_m: float64 [K], its distance from the centre, left positive.
-        side_trails: float64 [L, 2], points of side trails, on which nothing is put.
+        trail: centre line.
+        clear_m: minimum distance of the regular trees from the centre line.
+        altitude_m: flight altitude above ground.
+        terrain: height of the ground.
+        passage: float64 [K, 3], line that is kept free, m, map, at flight altitude.
+        sway_m: float64 [K], distance of the passage from the centre line, left positive.
+        side_trails: float64 [L, 2], points of side trails, which are kept free.
     """
 
     trail: TrailCurve
@@ -56,17 +56,17 @@ class Corridor:
     side_trails: Floats
 
     @property
-    def room_m(self) -> float:
-        """Arc length in which things may stand."""
+    def usable_length_m(self) -> float:
+        """Arc length that is available for obstacles."""
         return self.trail.length_m - _FIRST_M - _LAST_M
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A branch and the tree that carries it.
+    """A branch and the trunk that carries it.
 
     Attributes:
-        trunk: x, y and radius of the tree, m, map.
+        trunk: x, y and radius of the trunk, m, map.
         capsule: both ends and the radius, m, map.
     """
 
@@ -75,12 +75,12 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Hindrances:
-    """What was put in the way.
+class CorridorObstacles:
+    """Trees and branches that were placed in a corridor.
 
     Attributes:
         inside: float64 [I, 3], x, y and radius of trees in the corridor, m, map.
-        hosts: float64 [B, 3], of the trees beside it that carry branches.
+        hosts: float64 [B, 3], x, y and radius of the trees that carry branches, m, map.
         branches: float64 [B, 7], capsules, m, map.
     """
 
@@ -90,25 +90,25 @@ class Hindrances:
 
     @property
     def trunks(self) -> Floats:
-        """All trees that were added, float64 [I + B, 3]."""
+        """All added trees, float64 [I + B, 3]."""
         return np.concatenate([self.inside, self.hosts])
 
 
-def obstruct(
-    corridor: Corridor, settings: ForestSettings, there: Obstacles, seed: int
-) -> Hindrances:
-    """Put trees and branches in the way, as many as find room of those that are wanted.
+def draw_obstacles(
+    corridor: Corridor, settings: ForestSettings, existing: Obstacles, seed: int
+) -> CorridorObstacles:
+    """Draw trees and branches in a corridor, up to the requested numbers, as many as fit.
 
     Args:
-        corridor: where.
-        settings: how many, with null keys filled in.
-        there: what stands already.
-        seed: the flight's.
+        corridor: corridor to place them in.
+        settings: requested numbers, without null keys.
+        existing: obstacles to keep away from.
+        seed: seed of the flight.
     """
-    inside = _draw_inside(corridor, settings.inside or 0, there, seed)
-    there = Obstacles(np.concatenate([there.trunks, inside]), there.capsules)
-    branches = _draw_branches(corridor, settings.branches or 0, there, seed)
-    return Hindrances(
+    inside = _draw_inside(corridor, settings.inside or 0, existing, seed)
+    existing = Obstacles(np.concatenate([existing.trunks, inside]), existing.capsules)
+    branches = _draw_branches(corridor, settings.branches or 0, existing, seed)
+    return CorridorObstacles(
         inside,
         np.array([branch.trunk for branch in branches]).reshape(-1, 3),
         np.array([branch.capsule for branch in branches]).reshape(-1, 7),
@@ -122,7 +122,7 @@ def draw_corridor(
     terrain: Terrain,
     seed: int,
 ) -> Corridor:
-    """Draw the line that is kept free; from the stream "forest.passage"."""
+    """Draw the passage of a corridor, from the stream "forest.passage"."""
     rng = stream(seed, "forest.passage")
     clear_m = scenario.forest.clear_m
     along = np.arange(0.0, trail.length_m + _STEP_M, _STEP_M)
@@ -138,30 +138,30 @@ def draw_corridor(
     return Corridor(trail, clear_m, scenario.altitude_m, terrain, passage, sway, side_trails)
 
 
-def _draw_inside(corridor: Corridor, count: int, there: Obstacles, seed: int) -> Floats:
-    """Put trees into the corridor, as many as find room.
+def _draw_inside(corridor: Corridor, count: int, existing: Obstacles, seed: int) -> Floats:
+    """Draw up to `count` trees inside a corridor, as many as fit.
 
     Args:
-        corridor: where.
-        count: how many are wanted.
-        there: what stands already.
-        seed: the flight's; drawn from the stream "forest.inside".
+        corridor: corridor to place them in.
+        count: requested number.
+        existing: obstacles to keep away from.
+        seed: seed of the flight; the stream is "forest.inside".
 
     Returns:
         float64 [<= count, 3], x, y and radius, m, map.
     """
     rng = stream(seed, "forest.inside")
     kept: list[tuple[float, float, float]] = []
-    tries = _TRIES if corridor.room_m > 0.0 else 0
+    tries = _TRIES if corridor.usable_length_m > 0.0 else 0
     while len(kept) < count and tries > 0:
         tries -= 1
-        along, side = _FIRST_M + corridor.room_m * rng.random(), rng.choice((-1.0, 1.0))
+        along, side = _FIRST_M + corridor.usable_length_m * rng.random(), rng.choice((-1.0, 1.0))
         radius, extra = rng.uniform(0.08, 0.15), rng.uniform(0.02, 0.35)
         left = _sway(corridor, along) + side * (PASSAGE_M + radius + extra)
         x, y = _beside(corridor.trail, along, left)
         feet = [other[:2] for other in kept]
         if abs(left) < corridor.clear_m and _fits(
-            corridor, np.array([_upright(x, y, radius)]), there, feet, (x, y)
+            corridor, np.array([_upright(x, y, radius)]), existing, feet, (x, y)
         ):
             kept.append((x, y, radius))
             tries = _TRIES
@@ -169,33 +169,33 @@ def _draw_inside(corridor: Corridor, count: int, there: Obstacles, seed: int) ->
 
 
 def _draw_branches(
-    corridor: Corridor, count: int, there: Obstacles, seed: int
+    corridor: Corridor, count: int, existing: Obstacles, seed: int
 ) -> tuple[Branch, ...]:
-    """Grow branches from trees of their own beside the corridor, as many as find room.
+    """Draw up to `count` branches with their trunks next to a corridor, as many as fit.
 
     Args:
-        corridor: what they reach into.
-        count: how many are wanted.
-        there: what stands already.
-        seed: the flight's; drawn from the stream "forest.branches".
+        corridor: corridor that they reach into.
+        count: requested number.
+        existing: obstacles to keep away from.
+        seed: seed of the flight; the stream is "forest.branches".
     """
     rng = stream(seed, "forest.branches")
     kept: list[Branch] = []
-    tries = _TRIES if corridor.room_m > 0.0 else 0
+    tries = _TRIES if corridor.usable_length_m > 0.0 else 0
     while len(kept) < count and tries > 0:
         tries -= 1
         branch = _draw_branch(corridor, rng)
         tips = [other.capsule[3:5] for other in kept]
         x, y, radius = branch.trunk
         shapes = np.array([branch.capsule, _upright(x, y, radius)])
-        if _fits(corridor, shapes, there, tips, branch.capsule[3:5]):
+        if _fits(corridor, shapes, existing, tips, branch.capsule[3:5]):
             kept.append(branch)
             tries = _TRIES
     return tuple(kept)
 
 
 def _draw_branch(corridor: Corridor, rng: np.random.Generator) -> Branch:
-    along, side = _FIRST_M + corridor.room_m * rng.random(), rng.choice((-1.0, 1.0))
+    along, side = _FIRST_M + corridor.usable_length_m * rng.random(), rng.choice((-1.0, 1.0))
     radius, thick = rng.uniform(0.12, 0.22), rng.uniform(0.03, 0.06)
     left = side * (corridor.clear_m + radius + rng.uniform(0.05, 0.8))
     x, y = _beside(corridor.trail, along + rng.uniform(-0.6, 0.6), left)
@@ -214,12 +214,12 @@ def _upright(x: float, y: float, radius: float) -> tuple[float, ...]:
 def _fits(
     corridor: Corridor,
     shapes: Floats,
-    there: Obstacles,
+    existing: Obstacles,
     kept: Sequence[tuple[float, ...]],
-    place: tuple[float, ...],
+    position: tuple[float, ...],
 ) -> bool:
-    """Return whether shapes leave the passage free, and no foot and no place is taken."""
-    if any(math.dist(place, other) < _BETWEEN_M for other in kept):
+    """Return whether shapes leave the passage free and keep away from existing obstacles."""
+    if any(math.dist(position, other) < _BETWEEN_M for other in kept):
         return False
     if float(capsule_gaps(shapes, corridor.passage).min()) < PASSAGE_M:
         return False
@@ -228,7 +228,7 @@ def _fits(
         apart = np.linalg.norm(feet[:, None] - corridor.side_trails, axis=2)
         if float(apart.min()) < _OFF_SIDE_TRAILS_M:
             return False
-    return all(there.clearance(x, y, 0.0) >= _OFF_OTHERS_M for x, y in feet.tolist())
+    return all(existing.clearance(x, y, 0.0) >= _OFF_OTHERS_M for x, y in feet.tolist())
 
 
 def _sway(corridor: Corridor, along_m: float) -> float:

@@ -1,4 +1,4 @@
-"""Side trails that leave the trail and look like it: only a blaze tells which branch is right."""
+"""Side trails that branch off and look like the trail, and posts that mark the correct branch."""
 
 import math
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from liquid_control_sim.place.trail import TrailCurve, visible_course
 
 STEP_M = 0.25
 _FIRST_M, _LAST_M = 10.0, 6.0
-"""No fork nearer than this to start and finish."""
+"""Minimum distance of forks from start and finish."""
 _BETWEEN_M = 10.0
 _TURN_M = 3.5
-"""Over this length a side trail turns to its own heading."""
+"""Length over which a side trail turns to its own heading."""
 _APART_M = 3.5
 _TRIES = 150
-"""After so many failures in a row there is no room."""
+"""Number of consecutive failed attempts after which drawing stops."""
 _POST_HEIGHT_M, _POST_RADIUS_M = 2.1, 0.12
 _POST_FROM_SIDE_TRAIL_M = 1.2
 
 
 @dataclass(frozen=True)
 class SideTrail:
-    """A trail that leads away and fades.
+    """A trail that branches off and fades.
 
     Attributes:
-        points: float64 [K, 2], m, map, from the fork on, every 0.25 m.
+        points: float64 [K, 2], m, map, every 0.25 m from the fork.
         half_width_m: float64 [K].
-        strength: float64 [K], from 1 where it is painted as the trail to 0 where it has faded.
-        fork_m: arc length of the trail where it leaves.
-        side: 1 to the left, -1 to the right.
+        strength: float64 [K], opacity from 1, painted like the trail, to 0, faded.
+        fork_m: arc length of the trail at the fork.
+        side: 1 for left, -1 for right.
     """
 
     points: Floats
@@ -46,16 +46,16 @@ class SideTrail:
 def draw_forks(
     trail: TrailCurve, half_width_m: float, count: int, seed: int
 ) -> tuple[SideTrail, ...]:
-    """Draw as many side trails as find room, up to `count`.
+    """Draw up to `count` side trails, as many as fit.
 
-    They leave at 35 to 60 degrees, go on for 15 to 25 m, fade over the last 40 % and keep 3.5 m
-    from the trail and from each other once they are that far away.
+    They branch off at 35 to 60 degrees, are 15 to 25 m long and fade over the last 40 %. They keep
+    3.5 m from the trail, once they have reached that distance, and from each other.
 
     Args:
-        trail: what they leave.
-        half_width_m: of the trail.
-        count: how many.
-        seed: the flight's; drawn from the stream "forest.forks".
+        trail: trail to branch off from.
+        half_width_m: half width of the trail.
+        count: requested number.
+        seed: seed of the flight; the stream is "forest.forks".
     """
     rng = stream(seed, "forest.forks")
     _, course, _ = visible_course(trail)
@@ -94,7 +94,7 @@ def _draw(trail: TrailCurve, half_width_m: float, rng: np.random.Generator) -> S
 
 
 def _leaves(side: SideTrail, course: Floats) -> bool:
-    """Return whether the trail is left for good: 0.35 m for each metre, up to 3.5 m."""
+    """Return whether the distance to the trail grows by 0.35 m a metre, up to 3.5 m."""
     along = STEP_M * np.arange(len(side.points))
     apart = np.linalg.norm(side.points[:, None] - course, axis=2).min(axis=1)
     return bool((apart >= np.minimum(0.35 * (along - 2.0), _APART_M)).all())
@@ -108,10 +108,10 @@ def _is_far(side: SideTrail, points: Floats) -> bool:
 def blaze_forks(
     trail: TrailCurve, forks: tuple[SideTrail, ...], beside_m: float, terrain: Terrain
 ) -> tuple[Post, ...]:
-    """Return two posts a fork beside the right branch, 2 and 6 m on.
+    """Return two posts a fork next to the correct branch, 2 and 6 m after the fork.
 
-    The first stands on the outer side; the second between the branches where these are far enough
-    apart, else on the outer side too.
+    The first stands on the outer side. The second stands between the branches where these are far
+    enough apart, otherwise on the outer side too.
     """
     posts = []
     for fork in forks:

@@ -1,12 +1,64 @@
-"""What stands in a forest besides trees: coloured objects, posts that mark the way, boards."""
+"""Objects of a forest and their collision geometry: obstacles, coloured objects, posts, boards.
 
-from dataclasses import dataclass
+Trunks are upright cylinders; everything else that can be hit consists of capsules.
+"""
+
+import math
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
 
 from liquid_control.types import Floats
 from liquid_control_sim.place.palette import Colour
+
+
+@dataclass(frozen=True)
+class Obstacles:
+    """Everything that a vehicle can collide with except the ground.
+
+    Attributes:
+        trunks: float64 [N, 3], x, y and radius, m, map; upright, above any flight altitude.
+        capsules: float64 [M, 7], both ends and the radius, m, map: branches, posts, objects.
+    """
+
+    trunks: Floats = field(default_factory=lambda: np.empty((0, 3)))
+    capsules: Floats = field(default_factory=lambda: np.empty((0, 7)))
+
+    def clearance(self, x: float, y: float, z: float) -> float:
+        """Return the distance from a point to the nearest surface, m; infinite without any."""
+        nearest = math.inf
+        if len(self.trunks):
+            gaps = np.hypot(self.trunks[:, 0] - x, self.trunks[:, 1] - y) - self.trunks[:, 2]
+            nearest = float(gaps.min())
+        if len(self.capsules):
+            gaps = capsule_gaps(self.capsules, np.array([x, y, z]))
+            nearest = min(nearest, float(gaps.min()))
+        return nearest
+
+
+def capsule_gaps(capsules: Floats, points: Floats) -> Floats:
+    """Return the distances from points to the surfaces of capsules; negative inside.
+
+    Args:
+        capsules: float64 [M, 7].
+        points: float64 [..., 3].
+
+    Returns:
+        float64 [..., M], m.
+    """
+    offsets = capsule_offsets(capsules, points)
+    return np.asarray(np.linalg.norm(offsets, axis=-1) - capsules[:, 6])
+
+
+def capsule_offsets(capsules: Floats, points: Floats) -> Floats:
+    """Return the vectors from the nearest point of each capsule's axis, float64 [..., M, 3], m."""
+    start, along = capsules[:, :3], capsules[:, 3:6] - capsules[:, :3]
+    length = np.maximum((along * along).sum(axis=1), 1e-12)
+    from_start = points[..., None, :] - start
+    part = np.clip((from_start * along).sum(axis=-1) / length, 0.0, 1.0)
+    return np.asarray(from_start - part[..., None] * along)
+
 
 Place = tuple[float, float, float]
 
@@ -18,12 +70,12 @@ COLOURS: dict[str, Colour] = {
     "violet": (0.50, 0.10, 0.68),
     "white": (0.94, 0.94, 0.92),
 }
-"""Colours of things, sRGB."""
+"""Colours of objects, sRGB."""
 POST_RADIUS_M = 0.06
 
 
 class Shape(str, Enum):
-    """What a thing is built as; `size_m` is its diameter, edge, or height and width."""
+    """Shape of an object; `size_m` is its diameter, edge, or height and width."""
 
     BALL = "ball"
     BOX = "box"
@@ -35,12 +87,12 @@ class ForestObject:
     """A coloured object, on the ground or on a thin post.
 
     Attributes:
-        shape: what it looks like.
+        shape: rendered shape.
         colour: a key of `COLOURS`.
-        centre: x, y and z of its middle, m, map.
-        size_m: its extent. What is hit and measured is the ball of this diameter.
-        turn_rad: about the vertical.
-        post_m: length of the post between the ground and its lower side, 0 on the ground.
+        centre: x, y and z of its centre, m, map.
+        size_m: extent. Collisions and distances use the sphere of this diameter.
+        turn_rad: rotation about the vertical.
+        post_m: length of the post between the ground and its lower side; 0 without a post.
     """
 
     shape: Shape
@@ -52,12 +104,12 @@ class ForestObject:
 
     @property
     def radius_m(self) -> float:
-        """Radius of the ball that is hit and measured."""
+        """Radius of the sphere used for collisions and distances."""
         return 0.5 * self.size_m
 
     @property
     def capsules(self) -> Floats:
-        """What is hit, float64 [1 or 2, 7]: two ends and a radius, m, map."""
+        """Collision shapes, float64 [1 or 2, 7]: two ends and a radius, m, map."""
         x, y, z = self.centre
         rows = [(x, y, z, x, y, z, self.radius_m)]
         if self.post_m > 0.0:
@@ -67,7 +119,7 @@ class ForestObject:
 
 @dataclass(frozen=True)
 class Band:
-    """A painted ring around a post: from and until heights above its foot, m."""
+    """A painted ring around a post, between two heights above its foot, m."""
 
     from_m: float
     until_m: float
@@ -79,17 +131,17 @@ BLAZE = (
     Band(1.35, 1.65, COLOURS["white"]),
     Band(1.65, 2.0, COLOURS["red"]),
 )
-"""Red, white, red between 1 and 2 m: this way."""
+"""Red, white, red between 1 and 2 m: the mark of the correct branch."""
 
 
 @dataclass(frozen=True)
 class Post:
-    """A wooden post that stands upright.
+    """An upright wooden post.
 
     Attributes:
         foot: x, y and z of its lower end, m, map.
-        height_m: above the foot.
-        radius_m: of the wood.
+        height_m: height above the foot.
+        radius_m: radius.
         bands: painted rings.
     """
 
@@ -100,20 +152,20 @@ class Post:
 
     @property
     def capsule(self) -> tuple[float, ...]:
-        """What is hit: two ends and a radius, m, map."""
+        """Collision shape: two ends and a radius, m, map."""
         x, y, z = self.foot
         return x, y, z, x, y, z + self.height_m, self.radius_m
 
 
 @dataclass(frozen=True)
 class Board:
-    """A sheet that hides a target for a while; for the eye only, it cannot be hit.
+    """A panel that hides a target for a limited time. It is rendered but is not an obstacle.
 
     Attributes:
-        centre: x, y and z of its middle, m, map.
-        facing_rad: heading of its normal, towards who comes.
-        width_m, height_m: its size.
-        from_s, until_s: when it is there, in simulated time, the end excluded.
+        centre: x, y and z of its centre, m, map.
+        facing_rad: heading of its normal, towards the approaching vehicle.
+        width_m, height_m: size.
+        from_s, until_s: interval of simulated time in which it is present, end excluded.
     """
 
     centre: Place
@@ -124,5 +176,5 @@ class Board:
     until_s: float
 
     def is_up(self, time_s: float) -> bool:
-        """Return whether it is there at a time."""
+        """Return whether the board is present at a time."""
         return self.from_s <= time_s < self.until_s

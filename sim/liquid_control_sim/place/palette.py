@@ -1,14 +1,14 @@
-"""The colours of one forest: the trail's surface, the floor beside it, the season of the leaves.
+"""Colours of a forest: trail surface, forest floor and foliage, by season.
 
-Colours are sRGB in [0, 1], as albedo under white light of full strength.
+Colours are sRGB in [0, 1]: albedo under white light of full strength.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from liquid_control.config.scenario import TrailSettings
-from liquid_control.config.scenario.place import HARDEST
+from liquid_control.config import TrailSettings
+from liquid_control.config.sections import HARDEST
 
 Colour = tuple[float, float, float]
 
@@ -19,7 +19,7 @@ TRAILS: dict[str, tuple[Colour, Colour]] = {
     "needles": ((0.59, 0.42, 0.24), (0.44, 0.28, 0.15)),
     "sand": ((0.71, 0.62, 0.46), (0.56, 0.47, 0.33)),
 }
-"""Trail surfaces: main colour and the darker one it is mottled with."""
+"""Trail surfaces: main colour and darker mottling."""
 
 FLOORS: dict[str, tuple[Colour, Colour, Colour]] = {
     "grass": ((0.24, 0.40, 0.13), (0.16, 0.29, 0.09), (0.36, 0.42, 0.18)),
@@ -27,7 +27,7 @@ FLOORS: dict[str, tuple[Colour, Colour, Colour]] = {
     "meadow": ((0.33, 0.45, 0.16), (0.23, 0.34, 0.11), (0.45, 0.47, 0.22)),
     "fern": ((0.20, 0.37, 0.19), (0.12, 0.25, 0.12), (0.30, 0.40, 0.20)),
 }
-"""What grows beside the trail: main colour, shaded, sunlit."""
+"""Forest floors: main colour, shaded, sunlit."""
 
 LITTER: Colour = (0.36, 0.26, 0.15)
 SEASONS: dict[str, tuple[Colour, float]] = {
@@ -38,9 +38,9 @@ SEASONS: dict[str, tuple[Colour, float]] = {
     "winter": ((0.80, 0.74, 0.66), 0.50),
     "snow": ((0.92, 0.95, 1.00), 0.04),
 }
-"""Tint of the leaves and share of the floor that litter covers."""
+"""Tint of the foliage and fraction of the floor that litter covers."""
 DRAWN_SEASONS = ("spring", "summer", "late summer", "autumn")
-"""Those that are drawn where `forest.season` is null."""
+"""Seasons that are drawn where `forest.season` is null."""
 _WITHERED: Colour = (0.50, 0.45, 0.36)
 _SNOW: Colour = (0.88, 0.90, 0.94)
 _SOIL: tuple[Colour, Colour, Colour] = (
@@ -48,25 +48,26 @@ _SOIL: tuple[Colour, Colour, Colour] = (
     (0.25, 0.19, 0.12),
     (0.42, 0.33, 0.21),
 )
-"""What the floor of a wild forest turns to: bare soil under leaves."""
+"""Floor of a wild forest: bare soil under leaves."""
 _WILD_LITTER = 0.75
-"""Share of its floor that leaves cover."""
+"""Fraction of the floor of a wild forest that leaves cover."""
 _COVER: dict[str, tuple[Colour, float, float]] = {
     "winter": (_WITHERED, 0.85, 0.4),
     "snow": (_SNOW, 0.92, 0.45),
 }
-"""Seasons that cover the ground: the colour, its share on the floor and on the trail."""
+"""Seasons that cover the ground: colour, its fraction on the floor and on the trail."""
 
 
 @dataclass(frozen=True)
 class Palette:
-    """One forest's colours.
+    """Colours of one forest.
 
     Attributes:
-        trail, trail_dark: the trail's surface and its mottling.
-        floor, floor_dark, floor_light: what grows beside it.
-        litter: fallen leaves, over `litter_share` of the floor.
-        leaves: factor on the foliage's texture.
+        trail, trail_dark: trail surface and its mottling.
+        floor, floor_dark, floor_light: forest floor: main, shaded, sunlit.
+        litter: fallen leaves.
+        litter_fraction: fraction of the floor that litter covers, 1.
+        leaves: factor on the texture of the foliage.
         season: a key of `SEASONS`.
     """
 
@@ -76,19 +77,20 @@ class Palette:
     floor_dark: Colour
     floor_light: Colour
     litter: Colour
-    litter_share: float
+    litter_fraction: float
     leaves: Colour
     season: str
 
 
 def draw_palette(settings: TrailSettings, season: str | None, rng: np.random.Generator) -> Palette:
-    """Draw the colours.
+    """Draw the colours of a forest.
 
     Args:
-        settings: with `contrast` filled in (`Scenario.graded`): the share kept of the trail's
-            difference from the floor. Beyond difficulty 1 grass turns to leaf litter on soil.
+        settings: with `contrast` set (`Scenario.graded`): factor on the colour difference between
+            trail and floor. Beyond difficulty 1, grass turns to leaf litter on soil.
         season: a key of `SEASONS`; one of `DRAWN_SEASONS` is drawn if None.
-        rng: of the stream "forest.colours"; what is given is drawn all the same.
+        rng: generator of the stream "forest.colours". A season is drawn even if one is given, so
+            that later draws do not change.
     """
     contrast = 1.0 if settings.contrast is None else settings.contrast
     wildness = max(settings.difficulty - 1.0, 0.0) / (HARDEST - 1.0)
@@ -96,11 +98,11 @@ def draw_palette(settings: TrailSettings, season: str | None, rng: np.random.Gen
     kinds = FLOORS[str(rng.choice(list(FLOORS)))]
     drawn = str(rng.choice(list(DRAWN_SEASONS)))
     season = drawn if season is None else season
-    leaves, litter_share = SEASONS[season]
+    leaves, litter_fraction = SEASONS[season]
     tone = rng.uniform(0.92, 1.08, 3)
     floor = tuple(_mix(a, b, wildness) for a, b in zip(kinds, _SOIL, strict=True))
-    litter_share += wildness * max(_WILD_LITTER - litter_share, 0.0)
-    around = _mix(floor[0], LITTER, 0.5 * litter_share)
+    litter_fraction += wildness * max(_WILD_LITTER - litter_fraction, 0.0)
+    around = _mix(floor[0], LITTER, 0.5 * litter_fraction)
     cover, on_floor, on_trail = _COVER.get(season, (LITTER, 0.0, 0.0))
     beside = _mix(around, cover, on_floor)
     trail = tuple(_mix(beside, _mix(colour, cover, on_trail), contrast) for colour in surface)
@@ -112,7 +114,7 @@ def draw_palette(settings: TrailSettings, season: str | None, rng: np.random.Gen
         floor_dark=ground[1],
         floor_light=ground[2],
         litter=LITTER,
-        litter_share=litter_share * float(rng.uniform(0.6, 1.3)),
+        litter_fraction=litter_fraction * float(rng.uniform(0.6, 1.3)),
         leaves=leaves,
         season=season,
     )

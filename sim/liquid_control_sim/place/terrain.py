@@ -1,8 +1,8 @@
-"""The ground's height: smooth hills drawn from a seed, or exactly flat.
+"""Height of the ground: smooth hills drawn from a seed, or exactly flat.
 
-A sum of a few sine waves of random direction, scaled so that the steepest slope around the course
-is what was asked for. Everything that stands takes its foot from here; altitude limits, the range
-sensor and experts count from here.
+The height is a sum of sine waves of random direction, scaled to the requested maximum slope
+around the course. Trees and objects stand on the terrain. Altitude limits, the range sensor and
+the experts measure from it.
 """
 
 import math
@@ -15,7 +15,7 @@ from liquid_control.types import Floats
 
 _WAVES = 6
 _SHORTEST_M, _LONGEST_M = 18.0, 45.0
-"""Wavelengths: long against a vehicle and its camera's view of the ground."""
+"""Wavelengths: long compared with a vehicle and its camera's view of the ground."""
 _GRID_M = 1.0
 _MARGIN_M = 14.0
 
@@ -25,8 +25,8 @@ class Terrain:
     """Height of the ground, z = sum of a (sin(kx x + ky y + p) - sin p), so 0 at the origin.
 
     Attributes:
-        waves: float64 [W, 4], a row a wave: kx and ky, rad/m, phase p, rad, amplitude a, m. No
-            row is flat ground.
+        waves: float64 [W, 4], one row a wave: kx and ky, rad/m, phase p, rad, amplitude a, m. No
+            rows mean flat ground.
     """
 
     waves: Floats = field(default_factory=lambda: np.empty((0, 4)))
@@ -42,14 +42,14 @@ class Terrain:
         return not self._rows
 
     def height(self, x: Floats, y: Floats) -> Floats:
-        """Return the ground's height, m, at places of any one shape."""
+        """Return the height, m, at arrays of positions of the same shape."""
         z = np.zeros(np.broadcast(x, y).shape)
         for kx, ky, phase, amplitude, offset in self._rows:
             z += amplitude * (np.sin(kx * x + ky * y + phase) - offset)
         return z
 
     def height_at(self, x: float, y: float) -> float:
-        """Return the ground's height at one place, m."""
+        """Return the height at one position, m."""
         z = 0.0
         for kx, ky, phase, amplitude, offset in self._rows:
             z += amplitude * (math.sin(kx * x + ky * y + phase) - offset)
@@ -70,12 +70,12 @@ FLAT = Terrain()
 
 
 def draw_terrain(slope_deg: float, course: Floats, seed: int) -> Terrain:
-    """Draw the ground.
+    """Draw the terrain around a course.
 
     Args:
-        slope_deg: steepest slope within 14 m of the course's bounding box; 0 is flat.
-        course: float64 [K, 2], m, map; what is flown along.
-        seed: the flight's; drawn from the stream "forest.terrain".
+        slope_deg: steepest slope within 14 m of the bounding box of the course; 0 is flat.
+        course: float64 [K, 2], m, map: points to fly along.
+        seed: seed of the flight; the stream is "forest.terrain".
     """
     if slope_deg == 0.0:
         return FLAT
@@ -83,9 +83,9 @@ def draw_terrain(slope_deg: float, course: Floats, seed: int) -> Terrain:
     length = rng.uniform(_SHORTEST_M, _LONGEST_M, _WAVES)
     direction = rng.uniform(0.0, 2.0 * math.pi, _WAVES)
     phase = rng.uniform(0.0, 2.0 * math.pi, _WAVES)
-    share = rng.uniform(0.5, 1.0, _WAVES)
+    weight = rng.uniform(0.5, 1.0, _WAVES)
     number = 2.0 * math.pi / length
-    rows = (number * np.cos(direction), number * np.sin(direction), phase, share / number)
+    rows = (number * np.cos(direction), number * np.sin(direction), phase, weight / number)
     waves = np.stack(rows, axis=1)
     waves[:, 3] *= math.tan(math.radians(slope_deg)) / _steepest(Terrain(waves), course)
     return Terrain(waves)

@@ -1,1 +1,1 @@
-"""From a place to pixels: meshes, textures, shadows and the rasteriser."""
+"""Rendering of a forest: meshes, textures, shadows and the rasteriser."""

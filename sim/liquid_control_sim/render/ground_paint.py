@@ -1,7 +1,7 @@
-"""Paints the ground of a forest into one picture: floor, leaf litter, trail and baked shadows.
+"""Ground texture of a forest: floor, leaf litter, trail and painted shadows.
 
-The grain is kept coarse and mild, as a small camera sees it. Lengths are in metres, the picture's
-first row is north.
+The grain is coarse and of low contrast, as a camera of low resolution sees it. Lengths are in
+metres; the first row of the picture is north.
 """
 
 import functools
@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from liquid_control.seeding import stream
 from liquid_control.types import Floats, Pixels
-from liquid_control_sim.picture.sunlight import Sun
-from liquid_control_sim.place.extent import Extent
-from liquid_control_sim.place.forest import Forest
+from liquid_control_sim.place.forest import Extent, Forest
 from liquid_control_sim.place.forks import SideTrail
 from liquid_control_sim.place.palette import Colour
 from liquid_control_sim.place.trail import HALF_WIDTH_STEP_M, LEAD_IN_M, visible_course
 from liquid_control_sim.render.meshes import unit
+from liquid_control_sim.render.sunlight import Sun
 
 TILE = 512
 _GRAIN_SEED = 20
@@ -27,7 +26,7 @@ _GRAIN_SEED = 20
 
 @functools.cache
 def noise_tile() -> NDArray[np.uint8]:
-    """Return uint8 [512, 512], smooth noise of mean 127 that repeats without a seam."""
+    """Return smooth periodic noise of mean 127, uint8 [512, 512]."""
     noise = np.random.default_rng(_GRAIN_SEED).standard_normal((TILE, TILE))
     wave = np.fft.fftfreq(TILE)
     spectrum = np.exp(-(wave[:, None] ** 2 + wave[None] ** 2) / (2.0 * 0.13**2))
@@ -45,14 +44,14 @@ _PIXEL_M = 0.12
 def paint_light(
     forest: Forest, sun: Sun, extent: Extent, dapple: Field, cast: bool = True
 ) -> Field:
-    """Return uint8 [rows, columns], 255 where all light arrives.
+    """Paint the light on the ground, uint8 [rows, columns]; 255 is full light.
 
     Args:
-        forest: whose trees cast shadows.
-        sun: its direction, and its share of the light, which is what a shadow lacks.
-        extent: what is painted.
-        dapple: uint8 [rows, columns], noise that breaks the shadows up.
-        cast: whether the sun casts shadows; if not, only the trees' feet are dark.
+        forest: its trees cast shadows.
+        sun: its direction and direct fraction of the light determine the shadows.
+        extent: area to paint.
+        dapple: uint8 [rows, columns], noise that modulates the shadows.
+        cast: whether the sun casts shadows; if not, only the bases of the trees are dark.
     """
     scale = min(0.5, extent.pixel_m / _PIXEL_M)
     metre = scale / extent.pixel_m
@@ -62,7 +61,7 @@ def paint_light(
     crowns = np.asarray(cv2.addWeighted(crowns, 0.8, crowns, 0.0, 0.0))
     dark = cv2.resize(cv2.max(_soft(trunks, 0.08 * metre), crowns), size)
     broken = cv2.addWeighted(dapple, -0.35, dapple, 0.0, 300.0)
-    dark = cv2.multiply(dark, broken, scale=float(cast) * sun.ground_share / 255.0)
+    dark = cv2.multiply(dark, broken, scale=float(cast) * sun.direct_fraction / 255.0)
     foot_dark = cv2.resize(_soft(feet, 0.14 * metre), size)
     shade = cv2.addWeighted(dark, 1.0, foot_dark, 0.35, 0.0)
     return np.asarray(cv2.bitwise_not(shade))
@@ -73,7 +72,7 @@ def _soft(mask: Field, sigma: float) -> Field:
 
 
 def _cast(forest: Forest, sun: Sun, extent: Extent, scale: float) -> tuple[Field, Field, Field]:
-    """Return masks of the trunks' and crowns' shadows, and of the trees' feet."""
+    """Return masks of the shadows of trunks and crowns, and of the bases of the trees."""
     shape = (math.ceil(extent.rows * scale), math.ceil(extent.columns * scale))
     trunks, crowns, feet = (np.zeros(shape, np.uint8) for _ in range(3))
     metre = scale / extent.pixel_m
@@ -104,13 +103,13 @@ def _pixels(extent: Extent, points: Floats, scale: float) -> list[tuple[int, int
 
 
 def paint_ground(forest: Forest, sun: Sun, extent: Extent, cast: bool = True) -> Pixels:
-    """Paint uint8 [rows, columns, 3], RGB albedo times the share of light that arrives.
+    """Paint the ground, uint8 [rows, columns, 3]: RGB albedo times the fraction of light.
 
     Args:
-        forest: what grows there and where its trails run.
-        sun: whose shadows are baked in.
-        extent: what is painted.
-        cast: whether shadows are baked in at all.
+        forest: trees, trails and colours.
+        sun: light that casts the painted shadows.
+        extent: area to paint.
+        cast: whether shadows are painted.
     """
     rng = stream(forest.seed, "forest.ground")
     palette = forest.palette
@@ -119,7 +118,7 @@ def paint_ground(forest: Forest, sun: Sun, extent: Extent, cast: bool = True) ->
     floor = _sum(tone, 1.0, fine, 0.32, -22.0)
     picture = _coloured(floor, (palette.floor_dark, palette.floor, palette.floor_light))
     patches = _sum(_grain(extent, 0.9, rng), 0.6, fine, 0.4, 0.0)
-    fallen = patches < np.quantile(patches[::8, ::8], palette.litter_share)
+    fallen = patches < np.quantile(patches[::8, ::8], palette.litter_fraction)
     litter = _coloured(fine, (_scaled(palette.litter, 0.75), _scaled(palette.litter, 1.2)))
     cv2.copyTo(litter, fallen.astype(np.uint8), picture)
     worn = _trail_mask(forest, extent)
@@ -137,7 +136,7 @@ def _sum(a: Field, weight_a: float, b: Field, weight_b: float, plus: float = 0.0
 
 
 def _framed(picture: Pixels) -> Pixels:
-    """Fade the margin to its mean colour, which the ground goes on with outside the picture."""
+    """Fade the border to its mean colour, the colour of the ground outside the picture."""
     rows, columns = picture.shape[:2]
     border = max(min(rows, columns) // 12, 2)
     mean = picture[:border].reshape(-1, 3).mean(axis=0)
@@ -155,7 +154,7 @@ def _blend(part: Pixels, mean: Floats, kept: Floats) -> None:
 
 
 def _grain(extent: Extent, size_m: float, rng: np.random.Generator) -> Field:
-    """Return uint8 [rows, columns] of smooth noise whose grains are `size_m` wide."""
+    """Return smooth noise with grains of `size_m`, uint8 [rows, columns]."""
     factor = max(size_m / (extent.pixel_m * 3.0), 1.0)
     rows, columns = (math.ceil(n / factor) + 1 for n in (extent.rows, extent.columns))
     row, column = (int(v) for v in rng.integers(0, TILE, 2))
@@ -166,7 +165,7 @@ def _grain(extent: Extent, size_m: float, rng: np.random.Generator) -> Field:
 
 
 def _coloured(index: Field, stops: tuple[Colour, ...]) -> Pixels:
-    """Map grey values to a gradient through colours, RGB."""
+    """Map grey values to a gradient of RGB colours."""
     places = np.linspace(0.0, 255.0, len(stops))
     table = [np.interp(np.arange(256), places, channel) for channel in zip(*stops, strict=True)]
     entries = np.clip(np.stack(table, axis=1) * 255.0, 0.0, 255.0).astype(np.uint8)
@@ -178,7 +177,7 @@ def _scaled(colour: Colour, factor: float) -> Colour:
 
 
 def _trail_mask(forest: Forest, extent: Extent) -> Field:
-    """Return uint8 [rows, columns]: 255 on a trail, half of it at the margin, 0 beside."""
+    """Return the mask of the trails, uint8 [rows, columns]: 255 on a trail, blurred edges."""
     scale = 0.5
     mask = np.zeros((math.ceil(extent.rows * scale), math.ceil(extent.columns * scale)), np.uint8)
     if forest.painted:
@@ -205,7 +204,7 @@ def _tread(mask: Field, outline: Floats, value: int) -> None:
 
 
 def _tread_side_trail(mask: Field, side: SideTrail, extent: Extent, scale: float) -> None:
-    """Raise the mask to a trail that fades, piece by piece from its faint end."""
+    """Add a fading trail to the mask, segment by segment from its faint end."""
     ahead = np.gradient(side.points, axis=0)
     left = unit(np.stack([-ahead[:, 1], ahead[:, 0]], axis=1))
     worn = np.zeros_like(mask)

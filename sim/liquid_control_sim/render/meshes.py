@@ -1,4 +1,4 @@
-"""Meshes as data."""
+"""Meshes of basic shapes and of the ground, and packing of models for the kernels."""
 
 import math
 from dataclasses import dataclass
@@ -7,22 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.types import Floats
-from liquid_control_sim.place.extent import Extent
+from liquid_control_sim.place.forest import Extent
 from liquid_control_sim.place.terrain import FLAT, Terrain
+from liquid_control_sim.render.kernels.kernel_types import Stage
+from liquid_control_sim.render.textures import Texture, pack
 
 Triangles = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """Triangles with texture and normals.
+    """Triangles with normals and texture coordinates.
 
     Attributes:
         vertices: float64 [V, 3], m.
-        normals: float64 [V, 3], unit.
+        normals: float64 [V, 3], unit vectors.
         uvs: float64 [V, 2], texture coordinates, v up.
-        triangles: int64 [T, 3], counter-clockwise seen from outside.
-        paint: int64 [T], which of a model's textures each wears.
+        triangles: int64 [T, 3], indices of vertices, counter-clockwise from outside.
+        paint: int64 [T], index of each triangle's texture in the model.
     """
 
     vertices: Floats
@@ -33,12 +35,12 @@ class Mesh:
 
     @classmethod
     def plain(cls, vertices: Floats, normals: Floats, uvs: Floats, triangles: Triangles) -> "Mesh":
-        """Return a mesh that wears its model's first texture."""
+        """Return a mesh with the model's first texture."""
         return cls(vertices, normals, uvs, triangles, np.zeros(len(triangles), np.int64))
 
 
 def merge(meshes: list[Mesh]) -> Mesh:
-    """Return one mesh with the triangles of all."""
+    """Concatenate meshes."""
     offsets = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes[:-1]])
     return Mesh(
         np.concatenate([mesh.vertices for mesh in meshes]),
@@ -50,7 +52,15 @@ def merge(meshes: list[Mesh]) -> Mesh:
 
 
 def grid(xs: Floats, ys: Floats, us: Floats, vs: Floats, terrain: Terrain = FLAT) -> Mesh:
-    """Return a rectangle of ground, cut along the given coordinates, as high as the terrain."""
+    """Return a rectangular grid with the heights of the terrain.
+
+    Args:
+        xs: x of the grid lines, m, map.
+        ys: y of the grid lines, m, map.
+        us: texture coordinates of `xs`.
+        vs: texture coordinates of `ys`.
+        terrain: heights and slopes.
+    """
     x, y = (part.ravel() for part in np.meshgrid(xs, ys))
     u, v = np.meshgrid(us, vs)
     columns = len(xs)
@@ -67,7 +77,7 @@ def grid(xs: Floats, ys: Floats, us: Floats, vs: Floats, terrain: Terrain = FLAT
 
 
 def prism(start: Floats, end: Floats, radii: tuple[float, float], sides: int) -> Mesh:
-    """Return a round bar between two points [3], closed at its end, m; the texture runs along."""
+    """Return a bar between two points [3], m, closed at its end; the texture's v runs along it."""
     along = unit(end - start)
     side = unit(np.cross(along, (1.0, 0.0, 0.0) if abs(along[0]) < 0.9 else (0.0, 1.0, 0.0)))
     angle = np.linspace(0.0, 2.0 * math.pi, sides + 1)
@@ -92,7 +102,7 @@ def prism(start: Floats, end: Floats, radii: tuple[float, float], sides: int) ->
 
 
 def sphere(centre: Floats, radius: float) -> Mesh:
-    """Return a ball of 320 triangles."""
+    """Return a sphere of 320 triangles."""
     points, faces = icosahedron()
     for _ in range(2):
         corners = points[faces]
@@ -107,7 +117,7 @@ def sphere(centre: Floats, radius: float) -> Mesh:
 
 
 def cuboid(centre: Floats, size: tuple[float, float, float], turn_rad: float) -> Mesh:
-    """Return a box, turned about the vertical."""
+    """Return a box, rotated about the vertical axis."""
     c, s = math.cos(turn_rad), math.sin(turn_rad)
     rotation = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
     square = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
@@ -129,7 +139,7 @@ def cuboid(centre: Floats, size: tuple[float, float, float], turn_rad: float) ->
 
 
 def upright_cone(centre: Floats, width: float, height: float, sides: int = 16) -> Mesh:
-    """Return a cone that stands on its base."""
+    """Return an upright cone."""
     angle = 2.0 * math.pi * np.arange(sides) / sides
     ring = np.stack([np.cos(angle), np.sin(angle), np.zeros(sides)], axis=1)
     half = np.array([0.0, 0.0, 0.5 * height])
@@ -137,7 +147,7 @@ def upright_cone(centre: Floats, width: float, height: float, sides: int = 16) -
     rim = base + 0.5 * width * ring
     slant = unit(ring + np.array([0.0, 0.0, 0.5 * width / height]))
     first, following = np.arange(sides), (np.arange(sides) + 1) % sides
-    # A tip for each side keeps its normal with its side.
+    # Each side has its own tip vertex, and so its own normal there.
     mantle = Mesh.plain(
         np.concatenate([rim, np.tile(tip, (sides, 1))]),
         np.concatenate([slant, unit(slant + slant[following])]),
@@ -152,12 +162,12 @@ def upright_cone(centre: Floats, width: float, height: float, sides: int = 16) -
 _BEYOND_M = 200.0
 _CELL_M = 2.5
 _RIM_M = (5.0, 10.0, 16.0, 24.0, 34.0, 48.0, 66.0, 90.0, 120.0, 160.0)
-"""Where the rim of sloping ground is cut: coarser with the distance."""
+"""Grid lines of sloping ground outside the texture; the spacing grows with distance, m."""
 _STRIP = 6
 
 
 def ground_meshes(extent: Extent, terrain: Terrain) -> list[Mesh]:
-    """Return the ground in one part or more."""
+    """Return the ground in one or more parts."""
     rim, cell_m = ((), None) if terrain.is_flat else (_RIM_M, _CELL_M)
     tiny = 0.5 / max(extent.columns, extent.rows)
     xs, us = _cut(extent.west_m, extent.east_m, cell_m, rim, tiny)
@@ -172,7 +182,7 @@ def ground_meshes(extent: Extent, terrain: Terrain) -> list[Mesh]:
 def _cut(
     low: float, high: float, cell_m: float | None, rim: tuple[float, ...], tiny: float
 ) -> tuple[Floats, Floats]:
-    """Return coordinates from rim to rim, m, and where they lie in the texture, 0 to 1."""
+    """Return grid coordinates from rim to rim, m, and their texture coordinates, 0 to 1."""
     cells = 1 if cell_m is None else max(round((high - low) / cell_m), 1)
     inside, beyond = np.linspace(low, high, cells + 1), np.array([*rim, _BEYOND_M])
     places = np.concatenate([low - beyond[::-1], inside, high + beyond])
@@ -185,12 +195,12 @@ _GOLDEN = 0.5 * (1.0 + math.sqrt(5.0))
 
 
 def unit(vectors: Floats) -> Floats:
-    """Return vectors [..., 3] at length 1."""
+    """Return unit vectors [..., 3] with the directions of `vectors`."""
     return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 def icosahedron() -> tuple[Floats, Triangles]:
-    """Return its 12 unit vertices and 20 faces, counter-clockwise from outside."""
+    """Return 12 unit vertices and 20 faces, counter-clockwise from outside."""
     a, b = 1.0, _GOLDEN
     flat = np.array([(-a, b, 0.0), (a, b, 0.0), (-a, -b, 0.0), (a, -b, 0.0)])
     vertices = np.concatenate([flat, np.roll(flat, 1, axis=1), np.roll(flat, 2, axis=1)])
@@ -203,3 +213,46 @@ def icosahedron() -> tuple[Floats, Triangles]:
     ]
     outward = [f if np.linalg.det(vertices[list(f)]) > 0.0 else (f[0], f[2], f[1]) for f in faces]
     return vertices / math.hypot(a, b), np.array(outward, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class RenderModel:
+    """Mesh and textures, shown or hidden as a whole.
+
+    Attributes:
+        mesh: the mesh; its `paint` is an index into the textures.
+        textures: one or more textures.
+    """
+
+    mesh: Mesh
+    textures: tuple[Texture, ...]
+
+
+def make_stage(models: list[RenderModel]) -> Stage:
+    """Pack models; a texture of several models is stored once."""
+    textures = list({id(t): t for model in models for t in model.textures}.values())
+    number = {id(texture): index for index, texture in enumerate(textures)}
+    meshes = [model.mesh for model in models]
+    whole = merge(meshes)
+    texels = pack(tuple(textures))
+    paint = [
+        np.array([number[id(t)] for t in model.textures], np.int64)[model.mesh.paint]
+        for model in models
+    ]
+    return Stage(
+        vertices=np.ascontiguousarray(whole.vertices),
+        normals=np.ascontiguousarray(whole.normals),
+        uvs=np.ascontiguousarray(whole.uvs),
+        triangles=np.ascontiguousarray(whole.triangles),
+        paint=np.concatenate(paint),
+        vertex_range=np.cumsum([0] + [len(mesh.vertices) for mesh in meshes]),
+        triangle_range=np.cumsum([0] + [len(mesh.triangles) for mesh in meshes]),
+        boxes=np.array([_box(mesh) for mesh in meshes]),
+        texels=texels.values,
+        levels=texels.levels,
+        first_level=texels.first,
+    )
+
+
+def _box(mesh: Mesh) -> Floats:
+    return np.stack([mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)])

@@ -1,4 +1,4 @@
-"""Branches, marked posts, coloured things and boards, as models."""
+"""Models of branches, marked posts, coloured objects and boards."""
 
 import numpy as np
 
@@ -12,8 +12,15 @@ from liquid_control_sim.place.objects import (
     Shape,
 )
 from liquid_control_sim.place.palette import Colour
-from liquid_control_sim.render.meshes import Mesh, cuboid, merge, prism, sphere, upright_cone
-from liquid_control_sim.render.stage import RenderModel
+from liquid_control_sim.render.meshes import (
+    Mesh,
+    RenderModel,
+    cuboid,
+    merge,
+    prism,
+    sphere,
+    upright_cone,
+)
 from liquid_control_sim.render.textures import Texture
 
 _BRANCH: Colour = (0.36, 0.29, 0.22)
@@ -43,7 +50,7 @@ def post_model(post: Post) -> RenderModel:
 
 
 def object_model(forest_object: ForestObject) -> RenderModel:
-    """Return a coloured object, with its post if it stands on one."""
+    """Return a coloured object, with its post if it has one."""
     centre, size = np.array(forest_object.centre), forest_object.size_m
     solid = {
         Shape.BALL: lambda: sphere(centre, 0.5 * size),
@@ -71,7 +78,7 @@ def _upright(foot: Floats, low: float, high: float, radius: float) -> Mesh:
 
 
 def _painted(parts: list[Mesh]) -> Mesh:
-    """Return parts as one mesh, the first with the first texture and so on."""
+    """Merge parts into one mesh; part i has texture i."""
     coats = [
         Mesh(p.vertices, p.normals, p.uvs, p.triangles, np.full(len(p.triangles), number))
         for number, p in enumerate(parts)
@@ -84,7 +91,7 @@ def _plain(colour: Colour) -> Texture:
 
 
 def _grained(colour: Colour) -> Texture:
-    """Return wood whose grain runs along v."""
+    """Return a wood texture with its grain along v."""
     rng = np.random.default_rng(_GRAIN_SEED)
     grain = 1.0 + 0.16 * rng.standard_normal((1, 32, 1)) + 0.05 * rng.standard_normal((64, 32, 1))
     return Texture.of(_eight_bits(np.array(colour) * np.clip(grain, 0.5, 1.4)))

@@ -1,4 +1,4 @@
-"""Where the camera is and how it projects: intrinsics and pose."""
+"""Camera geometry: intrinsics, pose and mount."""
 
 import math
 from dataclasses import dataclass
@@ -6,19 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control.config.scenario import CameraSettings
+from liquid_control.config import CameraSettings
 from liquid_control.frames import OPTICAL_TO_FLU, rotation_from_quaternion
 from liquid_control.types import Floats, VehicleState
 
 NEAR_M = 0.1
-"""Nothing nearer than this is drawn."""
+"""Depth of the near plane."""
 
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """A pinhole camera with square pixels and its principal point in the middle.
+    """Pinhole camera with square pixels and a central principal point.
 
-    Pixel (u, v) covers [u, u + 1) x [v, v + 1), so that its centre is at u + 0.5.
+    Pixel (u, v) covers [u, u + 1) x [v, v + 1); its centre is (u + 0.5, v + 0.5).
+
+    Attributes:
+        width: width of the picture, px.
+        height: height of the picture, px.
+        focal_px: focal length, px.
     """
 
     width: int
@@ -26,7 +31,7 @@ class Intrinsics:
     focal_px: float
 
     def project(self, point: Floats) -> tuple[float, float]:
-        """Return (u, v) of a point [3] in the optical frame, in front of the camera."""
+        """Return the pixel coordinates (u, v) of a point [3] with z > 0 in the optical frame."""
         x, y, z = (float(v) for v in point)
         return (
             0.5 * self.width + self.focal_px * x / z,
@@ -34,7 +39,7 @@ class Intrinsics:
         )
 
     def rays(self) -> NDArray[np.float32]:
-        """Return float32 [H, W, 3]: rays of unit depth through pixel centres, optical frame."""
+        """Return rays of depth 1 through pixel centres, optical frame, float32 [H, W, 3]."""
         x = (np.arange(self.width) + 0.5 - 0.5 * self.width) / self.focal_px
         y = (np.arange(self.height) + 0.5 - 0.5 * self.height) / self.focal_px
         grid_x, grid_y = np.meshgrid(x, y)
@@ -43,7 +48,7 @@ class Intrinsics:
 
 @dataclass(frozen=True)
 class CameraPose:
-    """Where the optical frame is.
+    """Pose of the optical frame.
 
     Attributes:
         position: float64 [3], m, map.
@@ -54,13 +59,13 @@ class CameraPose:
     rotation: Floats
 
     def to_optical(self, point: Floats) -> Floats:
-        """Return a point [3] of the map in the optical frame."""
+        """Transform a point [3] from the map frame to the optical frame."""
         return np.asarray(self.rotation.T @ (point - self.position))
 
 
 @dataclass(frozen=True)
 class Mount:
-    """How the camera sits on the vehicle.
+    """Pose of the camera on the vehicle.
 
     Attributes:
         offset: float64 [3], m, base_link.
@@ -71,24 +76,24 @@ class Mount:
     rotation: Floats
 
     def pose(self, state: VehicleState) -> CameraPose:
-        """Return where the camera of a vehicle in this state is."""
+        """Return the pose of the camera for a vehicle state."""
         body = rotation_from_quaternion(state.quaternion)
         return CameraPose(state.position + body @ self.offset, body @ self.rotation)
 
     def velocity(self, state: VehicleState) -> Floats:
-        """Return the camera's velocity, float64 [3], m/s, map: the vehicle's and its turning's."""
+        """Return the velocity of the camera, with that due to rotation, float64 [3], m/s, map."""
         body = rotation_from_quaternion(state.quaternion)
         swing = np.cross(state.angular_velocity, self.offset)
         return np.asarray(state.velocity + body @ swing)
 
 
 def make_intrinsics(settings: CameraSettings) -> Intrinsics:
-    """Return the camera matrix of the settings."""
+    """Return the intrinsics of the settings."""
     return Intrinsics(settings.width, settings.height, settings.focal_px)
 
 
 def make_mount(settings: CameraSettings) -> Mount:
-    """Return the pose on the vehicle: pitched down about the body's left axis."""
+    """Return the mount of the settings: pitched down about the body's left axis."""
     pitch = math.radians(settings.pitch_down_deg)
     c, s = math.cos(pitch), math.sin(pitch)
     down = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])

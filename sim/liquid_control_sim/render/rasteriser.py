@@ -1,6 +1,6 @@
-"""Draws a stage as a camera sees it: radiance and distance, in float, without exposure.
+"""Software rasteriser: radiance and range of a stage, in floating point, without exposure.
 
-Our own, since PyBullet's software renderer takes 2 to 4 ms for a small picture of a forest,
+It replaces PyBullet's software renderer, which takes 2 to 4 ms for a small picture of a forest,
 samples textures without filtering, clips light to eight bits and cannot cast shadows in that time.
 """
 
@@ -20,11 +20,11 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Rendered:
-    """What a camera sees of surfaces.
+    """Result of rendering.
 
     Attributes:
-        radiance: float32 [H, W, 3], RGB, texture times light; 0 where nothing is met.
-        range_m: float32 [H, W], metres along the ray, infinite where nothing is met.
+        radiance: float32 [H, W, 3], RGB, texture times light; 0 without a surface.
+        range_m: float32 [H, W], distance along the ray, m, infinite without a surface.
     """
 
     radiance: Image
@@ -32,11 +32,11 @@ class Rendered:
 
 
 class Rasteriser:
-    """Draws one stage through one lens; a picture depends on its arguments alone.
+    """Renders a stage with fixed intrinsics; the result depends on the arguments only.
 
     Args:
-        intrinsics: of the camera; pixel (u, v) is sampled at (u + 0.5, v + 0.5).
-        stage: what can be drawn.
+        intrinsics: camera intrinsics; pixel (u, v) is sampled at (u + 0.5, v + 0.5).
+        stage: packed models.
     """
 
     def __init__(self, intrinsics: Intrinsics, stage: Stage) -> None:
@@ -46,7 +46,7 @@ class Rasteriser:
         )
         self._shape = (intrinsics.height, intrinsics.width)
         self._all = np.ones(len(stage.boxes), np.bool_)
-        self._seen = np.empty((len(stage.vertices), 5))
+        self._points = np.empty((len(stage.vertices), 5))
         self._cut = np.empty((4, 2))
         self._surface = np.empty((6, 3))
         self._nearness = np.empty(self._shape, np.float32)
@@ -62,10 +62,10 @@ class Rasteriser:
         """Return radiance = texture (sky + direct max(n . l, 0) visible), and range.
 
         Args:
-            pose: of the optical frame.
+            pose: pose of the optical frame.
             light: sun and sky.
-            shadow: what hides the sun.
-            shown: bool [M], which models are there; all if None.
+            shadow: shadow maps.
+            shown: bool [M], models to draw; all if None.
         """
         shown = self._all if shown is None else shown
         where = Pose(np.ascontiguousarray(pose.position), np.ascontiguousarray(pose.rotation))
@@ -76,7 +76,7 @@ class Rasteriser:
             shown,
             self._lens,
             where,
-            self._seen,
+            self._points,
             self._cut,
             self._nearness,
             self._owner,
@@ -87,7 +87,7 @@ class Rasteriser:
             where,
             light,
             shadow,
-            self._seen,
+            self._points,
             self._surface,
             self._owner,
             radiance,

@@ -1,8 +1,8 @@
-"""Assembles a forest for the rasteriser: models, light and shadows, as functions of time.
+"""Scene of a forest for the rasteriser: models, light and shadows, as functions of time.
 
-Trees stand in slabs across the way, trunks and crowns apart: the rasteriser passes over a slab
-that is out of the picture, and crowns throw shadows that sway while trunks do not.
-What is built here is for the eye only; collisions are judged from `Forest.obstacles`.
+Trees are grouped in slabs across the course, with separate trunks and crowns: the rasteriser skips
+slabs outside the picture, and the shadows of crowns sway while those of trunks do not. The scene
+is for rendering only; collisions are computed from `Forest.obstacles`.
 """
 
 import math
@@ -11,37 +11,32 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control.config.scenario import LightSettings
+from liquid_control.config import LightSettings
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
-from liquid_control_sim.picture.sunlight import Sun, make_sun
-from liquid_control_sim.place.extent import Extent, ground_extent
-from liquid_control_sim.place.forest import Forest
+from liquid_control_sim.place.forest import Extent, Forest, ground_extent
+from liquid_control_sim.render import object_models
 from liquid_control_sim.render.ground_paint import paint_ground
 from liquid_control_sim.render.kernels.kernel_types import Light, Shadow, Stage
-from liquid_control_sim.render.meshes import ground_meshes
-from liquid_control_sim.render.object_models import (
-    board_model,
-    branch_model,
-    object_model,
-    post_model,
-)
+from liquid_control_sim.render.meshes import RenderModel, ground_meshes, make_stage
 from liquid_control_sim.render.shadow_map import NO_SHADOW, cast_shadows
-from liquid_control_sim.render.stage import RenderModel, make_stage
+from liquid_control_sim.render.sunlight import Sun, make_sun
 from liquid_control_sim.render.textures import Texture, cached, texture_key
-from liquid_control_sim.render.tree_meshes import tree_meshes
-from liquid_control_sim.render.tree_paint import paint_trees
+from liquid_control_sim.render.tree_models import paint_trees, tree_meshes
 
 _WAVES_HZ = (0.23, 0.37, 0.81)
-_SHARES = (0.45, 0.35, 0.20)
+_WEIGHTS = (0.45, 0.35, 0.20)
 
 
 class Sway:
-    """A displacement that wanders within a circle; at rest where its radius is 0.
+    """Displacement that varies with time within a circle; zero if the radius is 0.
+
+    Conifers sway at a few tenths of a hertz (Moore and Maguire 2004, doi
+    10.1007/s00468-003-0295-6), their branches faster. All trees of a forest sway together here.
 
     Args:
-        reach_m: farthest displacement.
-        seed: the flight's; drawn from the stream "light.sway".
+        reach_m: largest displacement, m.
+        seed: seed of the flight; the motion is drawn from the stream "light.sway".
     """
 
     def __init__(self, reach_m: float, seed: int) -> None:
@@ -51,25 +46,25 @@ class Sway:
         self._rates = 2.0 * math.pi * np.array(_WAVES_HZ) * rng.uniform(0.9, 1.1, (2, 3))
 
     def at(self, time_s: float) -> Floats:
-        """Return float64 [2], m, map."""
+        """Return the displacement at a time, float64 [2], m, map."""
         waves = np.sin(self._rates * time_s + self._phases)
-        return np.asarray(self._reach_m * math.sqrt(0.5) * waves @ np.array(_SHARES))
+        return np.asarray(self._reach_m * math.sqrt(0.5) * waves @ np.array(_WEIGHTS))
 
 
 class Scene:
-    """A forest and its light.
+    """Models and light of a forest.
 
     Args:
-        forest: what stands there.
+        forest: trees, trail and objects.
         light: sun, exposure and shadows.
-        seed: the flight's; draws the sun's azimuth where it is not given, and how shadows sway.
+        seed: seed of the flight; it draws a null azimuth of the sun, and the sway of shadows.
 
     Attributes:
-        forest: as given.
-        sun: the light, with its exposure.
-        light: the light, as the rasteriser takes it.
-        extent: the part of the ground that is painted.
-        stage: everything that can be drawn.
+        forest: the forest.
+        sun: light of the flight, with its exposure.
+        light: light in the format of the rasteriser.
+        extent: painted area of the ground.
+        stage: packed models.
     """
 
     def __init__(self, forest: Forest, light: LightSettings, seed: int) -> None:
@@ -81,7 +76,7 @@ class Scene:
         ground = _ground(forest, self.sun, self.extent, baked=not hard)
         trunks, crowns = _trees(forest)
         still = [*trunks, *_objects(forest)]
-        boards = [board_model(board) for board in forest.boards]
+        boards = [object_models.board_model(board) for board in forest.boards]
         self.stage: Stage = make_stage([*ground, *still, *crowns, *boards])
         parts = np.repeat(np.arange(4), [len(ground), len(still), len(crowns), len(boards)])
         self._not_boards = parts < 3
@@ -96,14 +91,14 @@ class Scene:
                 light.shadow_hardness,
             )
 
-    def shown(self, time_s: float) -> NDArray[np.bool_]:
-        """Return bool [M], which models of the stage are there at a time of the flight."""
+    def visible_models(self, time_s: float) -> NDArray[np.bool_]:
+        """Return the models of the stage that exist at a time of the flight, bool [M]."""
         shown = self._not_boards.copy()
         shown[~shown] = [board.is_up(time_s) for board in self.forest.boards]
         return shown
 
     def shadow(self, time_s: float) -> Shadow:
-        """Return what hides the sun at a time of the flight."""
+        """Return the shadow maps at a time of the flight."""
         return self._shadow._replace(sway_m=self._sway.at(time_s))
 
 
@@ -119,7 +114,7 @@ def _ground(forest: Forest, sun: Sun, extent: Extent, baked: bool) -> list[Rende
         *vars(forest.trees).values(),
         forest.palette,
         sun.direction,
-        sun.ground_share,
+        sun.direct_fraction,
         baked,
         forest.seed,
     )
@@ -129,7 +124,7 @@ def _ground(forest: Forest, sun: Sun, extent: Extent, baked: bool) -> list[Rende
 
 
 def _corners(ground: Sequence[RenderModel], extent: Extent) -> NDArray[np.float64]:
-    """Return the vertices [K, 3] of the painted ground."""
+    """Return the vertices [K, 3] of the ground within the painted area."""
     points = np.concatenate([model.mesh.vertices for model in ground])
     low, high = (extent.west_m, extent.south_m), (extent.east_m, extent.north_m)
     inside = ((points[:, :2] >= low) & (points[:, :2] <= high)).all(axis=1)
@@ -138,15 +133,15 @@ def _corners(ground: Sequence[RenderModel], extent: Extent) -> NDArray[np.float6
 
 def _trees(forest: Forest) -> tuple[list[RenderModel], list[RenderModel]]:
     """Return trunks and crowns."""
-    wear = tuple(Texture.of(picture) for picture in paint_trees(forest.palette))
+    textures = tuple(Texture.of(picture) for picture in paint_trees(forest.palette))
     trunks, crowns = tree_meshes(forest)
-    return [RenderModel(mesh, wear) for mesh in trunks], [
-        RenderModel(mesh, wear) for mesh in crowns
+    return [RenderModel(mesh, textures) for mesh in trunks], [
+        RenderModel(mesh, textures) for mesh in crowns
     ]
 
 
 def _objects(forest: Forest) -> list[RenderModel]:
-    """Return what stands still besides trunks."""
-    branches = [branch_model(forest.branches)] if len(forest.branches) else []
-    posts = [post_model(post) for post in forest.posts]
-    return [*branches, *posts, *(object_model(forest_object) for forest_object in forest.objects)]
+    """Return branches, posts and objects."""
+    branches = [object_models.branch_model(forest.branches)] if len(forest.branches) else []
+    posts = [object_models.post_model(post) for post in forest.posts]
+    return [*branches, *posts, *map(object_models.object_model, forest.objects)]

@@ -1,8 +1,8 @@
-"""Cast shadows: how high a caster stands between each place of the ground and the sun.
+"""Shadow maps: height of the casters between each point of the ground and the sun.
 
-One map a flight, orthographic along the sun's rays onto the plane z = 0, so that its axes are
-those of the painted ground. Trunks stand still, foliage sways: each has a map of its own, and the
-second is read displaced by the sway.
+The maps are computed once per flight, by orthographic projection along the sun's rays onto the
+plane z = 0: their axes are those of the ground. Trunks are static and foliage sways, so each has
+its own map, and the second is sampled with the displacement of the sway.
 """
 
 import math
@@ -17,15 +17,15 @@ from liquid_control_sim.render.kernels.kernel_types import Shadow, Stage
 from liquid_control_sim.render.kernels.shadowing import cast
 
 CELL_M = 0.08
-"""About the penumbra of the sun's disc behind a crown 8 m high."""
+"""About the width of the penumbra behind a crown at a height of 8 m."""
 BIAS_M = 0.15
-"""A caster this little above a surface does not darken it, or every surface would shade itself."""
+"""Smallest height of a caster above a surface; it prevents surfaces from shading themselves."""
 MOST_CELLS = 2048
 _LOWEST_SUN = 0.05
 _NOTHING = np.float32(-1e9)
 _LEAF_M = 0.30
 _FLECKS = 0.30
-"""Grain of the gaps in foliage, and their share of a crown's shadow."""
+"""Grain of the gaps in foliage, m, and their fraction of a crown's shadow."""
 
 NO_SHADOW = Shadow(
     np.zeros((1, 1), np.float32),
@@ -46,18 +46,18 @@ def cast_shadows(
     ground: Floats,
     contrast: float,
 ) -> Shadow:
-    """Return the shadows that models throw.
+    """Return the shadow maps of models.
 
     Args:
-        stage: the models.
-        casters: bool [M] each, those that stand still and those that sway and let flecks through.
-        direction: float64 [3], unit, map, to the sun.
-        ground: float64 [K, 3], points of the map, between which shadows are looked up.
-        contrast: as in `Shadow`.
+        stage: packed models.
+        casters: bool [M] each, static casters, and swaying casters with gaps.
+        direction: float64 [3], unit vector to the sun, map.
+        ground: float64 [K, 3], points that span the area of the maps, m, map.
+        contrast: contrast of the shadows, as in `Shadow`.
     """
     lean = direction[:2] / max(float(direction[2]), _LOWEST_SUN)
-    fallen = ground[:, :2] - ground[:, 2:] * lean
-    low, size = fallen.min(axis=0), np.ptp(fallen, axis=0)
+    projected = ground[:, :2] - ground[:, 2:] * lean
+    low, size = projected.min(axis=0), np.ptp(projected, axis=0)
     cell_m = max(CELL_M, float(size.max()) / MOST_CELLS)
     columns, rows = (math.ceil(v) for v in size / cell_m)
     still, swaying = (np.full((rows, columns), _NOTHING) for _ in casters)
@@ -72,7 +72,7 @@ def cast_shadows(
 
 
 def _gaps(shape: tuple[int, ...], cell_m: float) -> NDArray[np.bool_]:
-    """Return bool [R, C], where light falls through the leaves: the lowest of smooth noise."""
+    """Return the gaps in foliage, bool [R, C]: the lowest values of smooth noise."""
     step = max(_LEAF_M / (3.0 * cell_m), 1.0)
     rows, columns = (math.ceil(n / step) + 1 for n in shape)
     tile = noise_tile()

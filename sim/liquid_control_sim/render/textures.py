@@ -1,14 +1,13 @@
-"""Textures that are sampled as a camera's pixel sees them: averaged over its footprint.
+"""Texture pyramids and their cache.
 
-A pyramid holds the picture at full size, half, a quarter, down to one row or column. A far or
-slanting surface is read at the level where a texel is about as large as a pixel, so that it
-neither flickers nor aliases.
+A pyramid contains the picture at full size, half, a quarter, down to one row or column. A distant
+or slanted surface is sampled at the level whose texels are about as large as a pixel, which
+avoids flicker and aliasing.
 """
 
 import functools
 import hashlib
 import os
-import tempfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,17 +18,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control.errors import OutputError
+from liquid_control.files import atomic_write
 from liquid_control.types import Pixels
 from liquid_control_sim.compiling import cache_folder
 
 
 @dataclass(frozen=True)
 class Texture:
-    """A picture and its halvings.
+    """Pyramid of a picture.
 
     Attributes:
-        levels: uint8 [rows, columns, 3] each, RGB, from full size on; the first row is v = 1.
+        levels: uint8 [rows, columns, 3] each, RGB, from full size down; the first row is v = 1.
     """
 
     levels: tuple[Pixels, ...]
@@ -47,12 +46,12 @@ class Texture:
 
 @dataclass(frozen=True)
 class Texels:
-    """Many textures in one buffer, as the kernels read them.
+    """Textures in one buffer, in the format of the kernels.
 
     Attributes:
-        values: uint32 [B], every level of every texture, row by row, red in the lowest byte.
-        levels: int64 [L, 3], where each level begins in `values`, its rows and its columns.
-        first: int64 [K + 1], the first level of each texture, and the number of all.
+        values: uint32 [B], all levels of all textures, row by row, red in the lowest byte.
+        levels: int64 [L, 3], offset in `values`, rows and columns of each level.
+        first: int64 [K + 1], first level of each texture, and the number of levels.
     """
 
     values: NDArray[np.uint32]
@@ -61,7 +60,7 @@ class Texels:
 
 
 def pack(textures: tuple[Texture, ...]) -> Texels:
-    """Return textures as one buffer."""
+    """Pack textures into one buffer."""
     pictures = [level for texture in textures for level in texture.levels]
     sizes = [picture.shape[0] * picture.shape[1] for picture in pictures]
     starts = np.cumsum([0, *sizes[:-1]])
@@ -74,7 +73,7 @@ def pack(textures: tuple[Texture, ...]) -> Texels:
 
 
 def _words(picture: Pixels) -> NDArray[np.uint32]:
-    """Return uint32 [rows * columns], red, green and blue in the three lowest bytes of each."""
+    """Return uint32 [rows * columns] with red, green and blue in the three lowest bytes."""
     four = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA))
     return four.reshape(-1).view("<u4").astype(np.uint32, copy=False)
 
@@ -85,7 +84,7 @@ _QUALITY = (cv2.IMWRITE_JPEG_QUALITY, 92)
 
 
 def texture_key(*parts: object) -> str:
-    """Return a name for a picture that depends on these values and on its painters' sources."""
+    """Return a key for a picture, the hash of these values and of the painter's source."""
     digest = hashlib.sha256(_sources())
     for part in parts:
         content = part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode()
@@ -95,17 +94,14 @@ def texture_key(*parts: object) -> str:
 
 @functools.cache
 def _sources() -> bytes:
-    """Return the text of the painters: a changed painter paints anew."""
-    painters = ("ground_paint.py",)
-    room = Path(__file__).parent
-    return b"".join((room / name).read_bytes() for name in painters)
+    """Return the source of the painter: a changed painter invalidates the cache."""
+    return (Path(__file__).parent / "ground_paint.py").read_bytes()
 
 
 def cached(key: str, paint: Callable[[], Pixels]) -> Pixels:
-    """Return a picture from its file, uint8 [H, W, 3], RGB; it is painted at most once.
+    """Return a picture from the cache, uint8 [H, W, 3], RGB; paint it if it is missing.
 
-    The first time too the picture is read back from its file, so that what JPEG changes is the
-    same every time.
+    A new picture is also read back from its file: the JPEG losses are the same every time.
     """
     content = np.frombuffer(texture_file(key, paint).read_bytes(), np.uint8)
     decoded = np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), np.uint8)
@@ -113,10 +109,10 @@ def cached(key: str, paint: Callable[[], Pixels]) -> Pixels:
 
 
 def texture_file(key: str, paint: Callable[[], Pixels]) -> Path:
-    """Return a JPEG file of a texture, painted if it is not there or is damaged.
+    """Return the JPEG file of a texture; paint it if the file is missing or damaged.
 
     Args:
-        key: names what the picture depends on, for instance a hash.
+        key: identifies the inputs of the picture, for instance by a hash.
         paint: returns uint8 [H, W, 3], RGB.
     """
     path = cache_folder() / f"{key}.jpg"
@@ -124,13 +120,13 @@ def texture_file(key: str, paint: Callable[[], Pixels]) -> Path:
         return path
     pixels = np.ascontiguousarray(paint()[..., ::-1])
     encoded = cv2.imencode(".jpg", pixels, _QUALITY)[1].tobytes()
-    _write(path, encoded + zlib.crc32(encoded).to_bytes(_CHECKSUM_BYTES, "big"))
+    atomic_write(path, encoded + zlib.crc32(encoded).to_bytes(_CHECKSUM_BYTES, "big"))
     _prune(path.parent)
     return path
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether the file is there and its last bytes, which decoders ignore, are its checksum."""
+    """Return whether the file exists and its last bytes, ignored by decoders, are its checksum."""
     try:
         content = path.read_bytes()
         os.utime(path)
@@ -140,20 +136,8 @@ def _is_whole(path: Path) -> bool:
     return bool(body) and zlib.crc32(body) == int.from_bytes(tail, "big")
 
 
-def _write(path: Path, content: bytes) -> None:
-    try:
-        handle, beside = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(beside, path)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: the texture could not be written ({error.strerror})"
-        ) from error
-
-
 def _prune(folder: Path) -> None:
-    """Remove the oldest textures beyond `KEEP`; another process may be doing the same."""
+    """Remove the oldest textures beyond `KEEP`; other processes may do so at the same time."""
     with suppress(OSError):
         dated = [(path.stat().st_mtime, path) for path in folder.glob("*.jpg")]
         for _, path in sorted(dated, reverse=True)[KEEP:]:

@@ -1,12 +1,11 @@
-"""Shows a forest in PyBullet's window: plain shapes, for the eye of whoever watches a flight.
+"""Forest in PyBullet's window: plain shapes for watching a flight.
 
-The camera does not see these; its pictures come from the rasteriser.
+The camera does not use these shapes; its pictures come from the rasteriser.
 """
 
 from itertools import pairwise
 
 import numpy as np
-import pybullet
 
 from liquid_control.types import Floats
 from liquid_control_sim.place.forest import Forest
@@ -14,6 +13,7 @@ from liquid_control_sim.place.objects import COLOURS
 from liquid_control_sim.place.palette import Colour
 from liquid_control_sim.place.trail import visible_course
 from liquid_control_sim.place.trees import TreeKind
+from liquid_control_sim.quiet_bullet import pybullet
 from liquid_control_sim.render.meshes import grid
 
 _TRUNK: Colour = (0.40, 0.31, 0.23)
@@ -28,10 +28,10 @@ _TRAIL_ABOVE_M = 0.03
 
 
 def show_forest(client: int, forest: Forest) -> int:
-    """Put a forest's ground, trail, trees and things into a PyBullet client.
+    """Add the ground, trail, trees and objects of a forest to a PyBullet client.
 
     Returns:
-        How many bodies were added.
+        The number of bodies added.
     """
     before: int = pybullet.getNumBodies(physicsClientId=client)
     _show_ground(client, forest)
@@ -84,7 +84,7 @@ def _show_ball(client: int, centre: Floats, radius: float, colour: Colour) -> No
 
 
 def _show_ground(client: int, forest: Forest) -> None:
-    """Show the ground as cells as high as the terrain, and the trail as a line on it."""
+    """Show the ground as a grid with the terrain's heights, and the trail as a line on it."""
     _, course, _ = visible_course(forest.trail)
     low, high = course.min(axis=0) - 20.0, course.max(axis=0) + 20.0
     x, y = (

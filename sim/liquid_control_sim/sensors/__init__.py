@@ -1,1 +1,1 @@
-"""IMU and range sensor."""
+"""Models of the IMU and the range sensor."""

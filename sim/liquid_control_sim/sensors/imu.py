@@ -1,27 +1,48 @@
-"""The IMU: what the body feels, with bias and noise, at every physics step."""
+"""IMU with bias, noise and dropouts, sampled at every physics step."""
 
 from collections.abc import Iterator
 from itertools import repeat
 
 import numpy as np
 
-from liquid_control.config.scenario import ImuSettings
+from liquid_control.config import ImuSettings
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
-from liquid_control_sim.sensors.bursts import bursts
+
+
+def bursts(generator: np.random.Generator, rate: float, mean_length: float) -> Iterator[bool]:
+    """Yield for each sample whether it is lost, by a two-state Markov chain (Gilbert 1960).
+
+    A burst ends with probability 1 / m after each sample and begins with probability
+    r / (m (1 - r)). The long-run fraction of lost samples is r, in bursts of m on average. The
+    first sample is never lost.
+
+    Args:
+        generator: random generator; one value is drawn per sample.
+        rate: r, in (0, 1).
+        mean_length: m, samples; longer where r is too high for a gap between bursts.
+    """
+    mean = max(mean_length, rate / (1.0 - rate))
+    begin, end = rate / (mean * (1.0 - rate)), 1.0 / mean
+    lost = False
+    while True:
+        yield lost
+        drawn = generator.random()
+        lost = drawn >= end if lost else drawn < begin
+
 
 WALK_PER_ROOT_S = 0.02
-"""The bias wanders by this share of its turn-on deviation in a second, with the root of time."""
+"""Random walk of the bias in one second, relative to its turn-on deviation."""
 DROPOUT_S = 0.05
 """Mean length of a dropout: a camera frame at 20 Hz."""
 _BLOCK = 1024
 
 
 class Imu:
-    """A gyroscope and an accelerometer in base_link; errors are drawn from the stream `imu`.
+    """Gyroscope and accelerometer in base_link; errors are drawn from the stream `imu`.
 
-    Dropouts come from the stream `imu.dropout`. While one lasts, the driver repeats its last
-    reading under new stamps, as many do: the stream goes on, and what it says is old.
+    Dropouts are drawn from the stream `imu.dropout`. During a dropout the driver repeats its last
+    reading with new stamps, as many drivers do.
     """
 
     def __init__(self, settings: ImuSettings, seed: int, rate_hz: float = 240.0) -> None:
@@ -29,8 +50,8 @@ class Imu:
 
         Args:
             settings: noise, bias and dropouts.
-            seed: of the flight.
-            rate_hz: how often `sample` is called.
+            seed: seed of the flight.
+            rate_hz: rate at which `sample` is called.
         """
         self._generator = stream(seed, "imu")
         self._noise = np.repeat((settings.gyro_noise, settings.accel_noise), 3)
@@ -46,7 +67,7 @@ class Imu:
         self._reading = np.zeros(3), np.zeros(3)
 
     def sample(self, angular_velocity: Floats, specific_force: Floats) -> tuple[Floats, Floats]:
-        """Return what the next sample reads: angular velocity, rad/s, and acceleration, m/s^2.
+        """Return the next sample: angular velocity, rad/s, and acceleration, m/s^2.
 
         Args:
             angular_velocity: true, float64 [3], rad/s, base_link.
@@ -61,7 +82,7 @@ class Imu:
         return self._reading
 
     def _draw(self) -> None:
-        """Make the errors of the next block: white noise on a bias that walks."""
+        """Draw the errors of the next block: white noise and a random walk of the bias."""
         white, steps = self._generator.standard_normal((2, _BLOCK, 6))
         bias = self._bias + np.cumsum(self._walk * steps, axis=0)
         self._errors = bias + self._noise * white

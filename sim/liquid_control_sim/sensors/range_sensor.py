@@ -1,6 +1,6 @@
-"""The range sensor: distance to the ground along the body's z axis, looking down."""
+"""Range sensor: distance to the ground along -z of the body."""
 
-from liquid_control.config.scenario import RangeSettings
+from liquid_control.config import RangeSettings
 from liquid_control.frames import rotation_from_quaternion
 from liquid_control.interfaces import Ground
 from liquid_control.seeding import stream
@@ -8,16 +8,16 @@ from liquid_control.types import VehicleState
 from liquid_control_sim.place.terrain import FLAT
 
 _LEAST_COSINE = 0.2
-"""Beyond about 78 degrees of tilt the beam finds no ground worth measuring."""
+"""Beyond about 78 degrees of tilt there is no measurement."""
 _LONGEST_M = 60.0
 _STEPS = 12
 
 
 class RangeSensor:
-    """A beam along -z of base_link onto the ground; noise from the stream `range`."""
+    """A beam along -z of base_link onto the ground; the stream of its noise is `range`."""
 
     def __init__(self, settings: RangeSettings, seed: int, ground: Ground = FLAT) -> None:
-        """Prepare for one flight."""
+        """Create the sensor of one flight."""
         self._settings = settings
         self._ground = ground
         self._generator = stream(seed, "range")
@@ -31,10 +31,10 @@ class RangeSensor:
         return None if distance is None else max(0.0, distance + noise)
 
     def _distance(self, state: VehicleState) -> float | None:
-        """Return where the beam meets the ground: d <- d + (its height there) / cosine.
+        """Return the distance along the beam, iterating d <- d + (height above ground) / cosine.
 
-        On flat ground the first step is exact; on a slope each takes out all but tan(slope)
-        tan(tilt) of the error. None where that does not settle.
+        On flat ground the first step is exact. On a slope each step multiplies the error by
+        tan(slope) tan(tilt). None if the iteration does not converge.
         """
         qx, qy = float(state.quaternion[0]), float(state.quaternion[1])
         cosine = 1.0 - 2.0 * (qx * qx + qy * qy)

@@ -1,1 +1,1 @@
-"""What a flight is for: its judge, and the expert that can do it."""
+"""Tasks of a flight: evaluation of progress and completion, and the experts that solve them."""

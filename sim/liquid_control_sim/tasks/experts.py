@@ -1,4 +1,4 @@
-"""The expert knows where it is and what stands there: teacher of every policy, and its ceiling."""
+"""Privileged experts, which know their state and all obstacles: teachers of the policies."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -6,11 +6,11 @@ from typing import Protocol
 
 import numpy as np
 
-from liquid_control.config.scenario import TaskKind
+from liquid_control.config import TaskKind
 from liquid_control.frames import heading_from_world, heading_of, wrap_angle
 from liquid_control.interfaces import PlaceObstacles, PlaceTarget, World
 from liquid_control.types import Command, Floats, Observation, VehicleState
-from liquid_control_sim.place.obstacles import Obstacles as Shapes
+from liquid_control_sim.place.objects import Obstacles
 from liquid_control_sim.tasks.completion import Arrival, arrival_of, bearing_to, surface_distance
 from liquid_control_sim.tasks.route import OpenRoute, Route, plan_route
 from liquid_control_sim.tasks.steering import ExpertGains, climb, clip, repulsion_from
@@ -18,13 +18,16 @@ from liquid_control_sim.tasks.steering import ExpertGains, climb, clip, repulsio
 
 @dataclass
 class TrailExpert:
-    """Follows a route along the trail.
+    """Expert of the trail task.
+
+    The velocity consists of the speed along the route, a correction towards it and a repulsion
+    from near obstacles.
 
     Attributes:
-        world: where.
-        route: what to follow.
-        gains: how.
-        hull_m: radius of the vehicle, for the push.
+        world: world of the flight.
+        route: line to follow, with its speed.
+        gains: steering gains.
+        hull_m: radius of the vehicle's hull.
     """
 
     world: World
@@ -42,13 +45,13 @@ class TrailExpert:
         cruise = self.route.speed(self._progress_m)
         ahead_x, ahead_y = line.point(self._progress_m + self.route.lookahead(cruise))
         off_course = wrap_angle(math.atan2(ahead_y - y, ahead_x - x) - heading)
-        share = max(gains.min_speed_share, 1.0 - gains.slow_per_rad * abs(off_course))
+        fraction = max(gains.min_speed_fraction, 1.0 - gains.slow_per_rad * abs(off_course))
         tangent = line.heading(self._progress_m + 0.5 * cruise * 0.3)
         pull = clip(-gains.lateral_per_s * across, gains.max_lateral_mps)
-        along = share * cruise
-        push_x, push_y = repulsion_from(world.obstacles, truth.position, self.hull_m, gains)
-        east = along * math.cos(tangent) - pull * math.sin(tangent) + push_x
-        north = along * math.sin(tangent) + pull * math.cos(tangent) + push_y
+        along = fraction * cruise
+        away_x, away_y = repulsion_from(world.obstacles, truth.position, self.hull_m, gains)
+        east = along * math.cos(tangent) - pull * math.sin(tangent) + away_x
+        north = along * math.sin(tangent) + pull * math.cos(tangent) + away_y
         up = climb(world, truth.position, (east, north), gains)
         forward, left, up = (
             float(value) for value in heading_from_world(np.array([east, north, up]), heading)
@@ -58,9 +61,10 @@ class TrailExpert:
 
 
 def trail_expert(world: World, gains: ExpertGains, hull_m: float) -> TrailExpert:
-    """Return the expert of a trail; it plans where something may stand in the way.
+    """Return the expert of a trail world.
 
-    Up to difficulty 1 with a free corridor the route is the trail itself at cruise speed.
+    Up to difficulty 1 and without obstacles in the corridor, the route is the trail at cruise
+    speed. Otherwise the expert plans a route.
     """
     graded = world.scenario.graded()
     cruise = world.scenario.cruise_mps
@@ -71,23 +75,26 @@ def trail_expert(world: World, gains: ExpertGains, hull_m: float) -> TrailExpert
 
 
 _EDGE_RAD = math.radians(4.0)
-"""A target this far inside the picture's edge is in view."""
+"""A target counts as visible this far inside the edge of the image."""
 _BACK_OFF_MPS = 0.5
 _AHEAD_M = 3.0
-_ROOM_M = 0.6
+_MARGIN_M = 0.6
 _OFF_TARGET_M = 0.2
-_ASIDE_PER_S = 1.2
+_AVOIDANCE_PER_S = 1.2
 
 
 @dataclass
 class VisitExpert:
-    """Flies to each target in turn.
+    """Expert of the target and hike tasks: search, turn, approach, stop, then the next target.
+
+    Until a target has been in view, the expert turns left on the spot. Afterwards it turns to the
+    target by the shorter way, even if the target leaves the view.
 
     Attributes:
-        world: where.
-        gains: how.
-        hull_m: radius of the vehicle.
-        arrival: what counts as being there; it stays a little longer than that.
+        world: world of the flight.
+        gains: steering gains.
+        hull_m: radius of the vehicle's hull.
+        arrival: arrival condition, with a longer stay than the task requires.
     """
 
     world: World
@@ -95,24 +102,24 @@ class VisitExpert:
     hull_m: float
     arrival: Arrival
     _index: int = 0
-    _seen: bool = False
+    _target_seen: bool = False
     _since_ns: int | None = None
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
-        """Return the command for the target that is next."""
+        """Return the command for the next target."""
         self._advance(observation.stamp_ns, truth)
         target = self.world.targets[self._index]
         bearing, gains = bearing_to(target, truth), self.gains
         half_view = 0.5 * math.radians(self.world.scenario.camera.horizontal_fov_deg)
-        self._seen = self._seen or abs(bearing) < half_view - _EDGE_RAD
-        others = _without(self.world.obstacles, target)
-        push = repulsion_from(others, truth.position, self.hull_m, gains)
-        if self._seen:
-            wanted = self._towards(target, bearing, others, truth)
+        self._target_seen = self._target_seen or abs(bearing) < half_view - _EDGE_RAD
+        others = _obstacles_without(self.world.obstacles, target)
+        repulsion = repulsion_from(others, truth.position, self.hull_m, gains)
+        if self._target_seen:
+            velocity = self._towards(target, bearing, others, truth)
             yaw_rate = clip(gains.yaw_per_s * bearing, gains.max_yaw_rate_radps)
         else:
-            wanted, yaw_rate = (0.0, 0.0), gains.search_radps
-        east, north = wanted[0] + push[0], wanted[1] + push[1]
+            velocity, yaw_rate = (0.0, 0.0), gains.search_radps
+        east, north = velocity[0] + repulsion[0], velocity[1] + repulsion[1]
         up = climb(self.world, truth.position, (east, north), gains)
         forward, left, up = (
             float(value)
@@ -123,23 +130,23 @@ class VisitExpert:
         return Command(forward, left, up, yaw_rate)
 
     def _advance(self, stamp_ns: int, truth: VehicleState) -> None:
-        """Take the next target once it has been at this one for long enough."""
+        """Select the next target once the arrival condition has held for long enough."""
         target = self.world.targets[self._index]
         self._since_ns = self.arrival.since(self._since_ns, stamp_ns, target, truth)
         last = len(self.world.targets) - 1
         if self.arrival.is_over(self._since_ns, stamp_ns) and self._index < last:
-            self._index, self._seen, self._since_ns = self._index + 1, False, None
+            self._index, self._target_seen, self._since_ns = self._index + 1, False, None
 
     @property
     def _stop_m(self) -> float:
-        """Distance from a target's surface to stop at, a little off it where that is near."""
+        """Distance from a target's surface to stop at, at least `_OFF_TARGET_M` from the hull."""
         most = self.world.scenario.target.stop_m
-        return min(max(self.gains.stop_share * most, self.hull_m + _OFF_TARGET_M), 0.95 * most)
+        return min(max(self.gains.stop_fraction * most, self.hull_m + _OFF_TARGET_M), 0.95 * most)
 
     def _towards(
-        self, target: PlaceTarget, bearing: float, others: Shapes, truth: VehicleState
+        self, target: PlaceTarget, bearing: float, others: Obstacles, truth: VehicleState
     ) -> tuple[float, float]:
-        """Return the velocity to a target that stops before it, m/s, map."""
+        """Return the velocity towards a target, with a stop in front of it, m/s, map."""
         gains = self.gains
         left_m = surface_distance(target, truth) - self._stop_m
         speed = min(
@@ -147,48 +154,49 @@ class VisitExpert:
             math.sqrt(2.0 * gains.brake_mps2 * max(left_m, 0.0)),
             self.world.scenario.cruise_mps,
         )
-        share = max(0.0, 1.0 - gains.slow_per_rad * abs(bearing))
-        speed = max(speed, -_BACK_OFF_MPS) * (share if speed > 0.0 else 1.0)
+        fraction = max(0.0, 1.0 - gains.slow_per_rad * abs(bearing))
+        speed = max(speed, -_BACK_OFF_MPS) * (fraction if speed > 0.0 else 1.0)
         towards = heading_of(truth.quaternion) + bearing
-        aside = _aside(others, truth.position, towards, self.hull_m) * min(1.0, max(left_m, 0.0))
+        nearness = min(1.0, max(left_m, 0.0))
+        avoidance = nearness * _avoidance(others, truth.position, towards, self.hull_m)
         return (
-            speed * math.cos(towards) - aside * math.sin(towards),
-            speed * math.sin(towards) + aside * math.cos(towards),
+            speed * math.cos(towards) - avoidance * math.sin(towards),
+            speed * math.sin(towards) + avoidance * math.cos(towards),
         )
 
 
-def _without(obstacles: PlaceObstacles, target: PlaceTarget) -> Shapes:
-    """Return the obstacles but for a target and its post, which stand upright at one place."""
+def _obstacles_without(obstacles: PlaceObstacles, target: PlaceTarget) -> Obstacles:
+    """Return the obstacles without a target and its post, which share one position."""
     x, y, _ = target.centre
     capsules = obstacles.capsules
     mine = (capsules[:, 0] == x) & (capsules[:, 1] == y)
-    return Shapes(obstacles.trunks, capsules[~mine])
+    return Obstacles(obstacles.trunks, capsules[~mine])
 
 
-def _aside(obstacles: Shapes, position: Floats, towards_rad: float, hull_m: float) -> float:
-    """Return the sideways velocity, left positive, around what stands in the way ahead, m/s."""
+def _avoidance(obstacles: Obstacles, position: Floats, towards_rad: float, hull_m: float) -> float:
+    """Return the sideways velocity, left positive, around obstacles ahead, m/s."""
     upright = np.concatenate([obstacles.trunks, obstacles.capsules[:, [0, 1, 6]]])
     dx, dy = upright[:, 0] - position[0], upright[:, 1] - position[1]
     c, s = math.cos(towards_rad), math.sin(towards_rad)
     ahead, left = c * dx + s * dy, c * dy - s * dx
-    room = upright[:, 2] + hull_m + _ROOM_M
-    lacking = np.where((ahead > 0.0) & (ahead < _AHEAD_M), room - np.abs(left), 0.0)
-    lacking = np.maximum(lacking, 0.0) * (1.0 - np.clip(ahead / _AHEAD_M, 0.0, 1.0))
+    needed = upright[:, 2] + hull_m + _MARGIN_M
+    shortfall = np.where((ahead > 0.0) & (ahead < _AHEAD_M), needed - np.abs(left), 0.0)
+    shortfall = np.maximum(shortfall, 0.0) * (1.0 - np.clip(ahead / _AHEAD_M, 0.0, 1.0))
     side = np.where(left >= 0.0, -1.0, 1.0)
-    return clip(float((_ASIDE_PER_S * side * lacking).sum()), 1.0)
+    return clip(float((_AVOIDANCE_PER_S * side * shortfall).sum()), 1.0)
 
 
 class TaskExpert(Protocol):
     """An expert of one task in one world."""
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
-        """Return the command for a true state."""
+        """Return the command for the true state."""
         ...
 
 
 @dataclass
 class Expert:
-    """A pilot with privileged state, for whichever task its world has."""
+    """A pilot with access to the true state, for any task."""
 
     gains: ExpertGains = field(default_factory=ExpertGains)
     vehicle_radius_m: float = 0.3
@@ -196,7 +204,7 @@ class Expert:
     _task: TaskExpert | None = None
 
     def start(self, world: World) -> None:
-        """Choose the expert of the world's task and let it plan."""
+        """Select the expert of the world's task and plan its route."""
         if world.scenario.task.kind is TaskKind.TRAIL:
             self._task = trail_expert(world, self.gains, self.vehicle_radius_m)
         else:
@@ -204,7 +212,7 @@ class Expert:
             self._task = VisitExpert(world, self.gains, self.vehicle_radius_m, arrival)
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
-        """Return what the expert of the task does from the true state."""
+        """Return the command of the task's expert for the true state."""
         if self._task is None:
             raise RuntimeError("Expert.command was called before start(world)")
         return self._task.command(observation, truth)

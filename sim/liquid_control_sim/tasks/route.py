@@ -1,4 +1,11 @@
-"""What the trail expert follows: a line and how fast to fly along it."""
+"""Route planning for the trail expert: a line around obstacles and a speed profile along it.
+
+The route is planned once, at the start of a flight, by dynamic programming over arc length and
+lateral offset (Bellman's recursion). The cost of a position is its nearness to obstacles and its
+distance from the centre line; the cost of a step is its squared slope. The line is then smoothed
+as far as the gaps allow. Speed is limited by lateral acceleration, v^2 |curvature| <= a, and by
+the gap; braking and speeding up connect the limits.
+"""
 
 import math
 from dataclasses import dataclass
@@ -8,36 +15,36 @@ import numpy as np
 
 from liquid_control.interfaces import Trail, World
 from liquid_control.types import Floats
-from liquid_control_sim.place.obstacles import capsule_gaps
+from liquid_control_sim.place.objects import capsule_gaps
 from liquid_control_sim.place.trail import STEP_M, TrailCurve
 from liquid_control_sim.tasks.steering import ExpertGains
 
 
 class Route(Protocol):
-    """A line and the speed along it."""
+    """Protocol for a line and the speed along it."""
 
     @property
     def line(self) -> Trail:
-        """What to follow."""
+        """Line to follow."""
         ...
 
     def speed(self, along_m: float) -> float:
-        """Return how fast to fly there, m/s."""
+        """Return the speed at an arc length, m/s."""
         ...
 
     def lookahead(self, speed_mps: float) -> float:
-        """Return how far ahead to look at a speed, m."""
+        """Return the lookahead distance at a speed, m."""
         ...
 
 
 @dataclass(frozen=True)
 class OpenRoute:
-    """The trail itself at cruise speed: where nothing stands in the way.
+    """The trail itself at cruise speed, for corridors without obstacles.
 
     Attributes:
-        line: the trail.
-        cruise_mps: everywhere.
-        lookahead_m: everywhere.
+        line: trail.
+        cruise_mps: constant speed.
+        lookahead_m: constant lookahead distance.
     """
 
     line: Trail
@@ -49,18 +56,18 @@ class OpenRoute:
         return self.cruise_mps
 
     def lookahead(self, speed_mps: float) -> float:
-        """Return how far ahead to look, m."""
+        """Return the constant lookahead distance, m."""
         return self.lookahead_m
 
 
 @dataclass(frozen=True)
 class PlannedRoute:
-    """A line around obstacles and a profile of speed.
+    """A line around obstacles with a speed profile.
 
     Attributes:
-        line: the line.
-        profile_mps: float64 [S], every 0.1 m of its arc.
-        lookahead_m: at most.
+        line: planned line.
+        profile_mps: float64 [S], speed every 0.1 m of arc length.
+        lookahead_m: largest lookahead distance.
     """
 
     line: Trail
@@ -68,28 +75,28 @@ class PlannedRoute:
     lookahead_m: float
 
     def speed(self, along_m: float) -> float:
-        """Return the speed planned for a place, m/s."""
+        """Return the planned speed at an arc length, m/s."""
         index = round(along_m / STEP_M)
         return float(self.profile_mps[min(max(index, 0), len(self.profile_mps) - 1)])
 
     def lookahead(self, speed_mps: float) -> float:
-        """Look a second ahead, at least 1.2 m."""
+        """Return the distance covered in one second, from 1.2 m to `lookahead_m`."""
         return float(np.clip(speed_mps, 1.2, self.lookahead_m))
 
 
 _STATION_M = 0.4
 _OFFSETS_M = np.linspace(-1.5, 1.5, 31)
 _REACH = 3
-"""Offsets that a step from station to station may move, 0.1 m each."""
+"""Largest change of the offset between stations, in steps of 0.1 m."""
 _BEYOND_M = 6.0
-"""The route goes on this far beyond the finish."""
+"""Length of the route beyond the finish."""
 _WIDE_M = 0.9
-"""Gaps to the hull wider than this cost nothing."""
+"""Gaps to the hull wider than this have no cost."""
 _BLOCKED = 1e3
 _GAP_COST, _CENTRE_COST, _SLOPE_COST = 6.0, 0.15, 4.0
 _SMOOTHINGS_M = (2.0, 1.4, 1.0, 0.7, 0.4)
 _FREE_M = 0.25
-"""Gap to the hull that smoothing has to leave, or what there was without it."""
+"""Minimum gap to the hull after smoothing, unless the unsmoothed line has less."""
 
 
 def plan_route(world: World, hull_m: float, cruise_mps: float, gains: ExpertGains) -> PlannedRoute:
@@ -97,29 +104,29 @@ def plan_route(world: World, hull_m: float, cruise_mps: float, gains: ExpertGain
 
     Args:
         world: trail, obstacles and ground.
-        hull_m: radius of the vehicle.
+        hull_m: radius of the vehicle's hull.
         cruise_mps: highest speed.
-        gains: limits of acceleration and of speed in gaps.
+        gains: limits of acceleration and of speed in narrow gaps.
     """
     along = np.arange(0.0, world.trail.length_m + _BEYOND_M, _STATION_M)
     frame = _frame(world, along)
     gaps = _gaps(world, frame[:, None, :2] + _OFFSETS_M[:, None] * frame[:, None, 2:], hull_m)
     raw = _OFFSETS_M[_cheapest(_costs(gaps))]
     offsets = _smoothed(raw, world, frame, hull_m)
-    line = TrailCurve.through(_fine(frame, offsets))
+    line = TrailCurve.from_points(_fine(frame, offsets))
     line_gaps = _gaps(world, line.samples, hull_m)
     return PlannedRoute(line, _profile(line, line_gaps, cruise_mps, gains), gains.lookahead_m)
 
 
 def _frame(world: World, along: Floats) -> Floats:
-    """Return [K, 4], the trail's points and unit vectors to its left."""
+    """Return [K, 4]: points of the trail and unit vectors to its left."""
     points = np.array([world.trail.point(float(s)) for s in along])
     heading = np.array([world.trail.heading(float(s)) for s in along])
     return np.column_stack([points, -np.sin(heading), np.cos(heading)])
 
 
 def _gaps(world: World, places: Floats, hull_m: float) -> Floats:
-    """Return the distance from the hull to what is nearest, [...], for places [..., 2]."""
+    """Return the distance from the hull to the nearest obstacle, [...], at places [..., 2]."""
     trunks, capsules = world.obstacles.trunks, world.obstacles.capsules
     nearest = np.full(places.shape[:-1], np.inf)
     for x, y, radius in trunks.tolist():
@@ -136,34 +143,34 @@ def _gaps(world: World, places: Floats, hull_m: float) -> Floats:
 
 
 def _costs(gaps: Floats) -> Floats:
-    """Return what each place costs, [K, O]."""
+    """Return the cost of each offset at each station, [K, O]."""
     near = np.clip((_WIDE_M - gaps) / _WIDE_M, 0.0, None)
     blocked = _BLOCKED * np.clip(0.15 - gaps, 0.0, None)
     return _GAP_COST * near**2 + blocked + _CENTRE_COST * _OFFSETS_M**2
 
 
 def _cheapest(costs: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return the index of the offset at each station, [K], of the cheapest way from the centre."""
+    """Return the offset index at each station, [K], of the cheapest path (dynamic programming)."""
     stations, count = costs.shape
     moves = np.arange(-_REACH, _REACH + 1)
     slopes = _SLOPE_COST * (moves * (_OFFSETS_M[1] - _OFFSETS_M[0]) / _STATION_M) ** 2
     total = costs[0] + 20.0 * _OFFSETS_M**2
-    came = np.zeros((stations, count), np.int64)
+    previous = np.zeros((stations, count), np.int64)
     for station in range(1, stations):
         padded = np.pad(total, _REACH, constant_values=np.inf)
         options = np.lib.stride_tricks.sliding_window_view(padded, len(moves)) + slopes
         best = options.argmin(axis=1)
-        came[station] = np.arange(count) + moves[best]
+        previous[station] = np.arange(count) + moves[best]
         total = options[np.arange(count), best] + costs[station]
     way = np.empty(stations, np.int64)
     way[-1] = int(total.argmin())
     for station in range(stations - 1, 0, -1):
-        way[station - 1] = came[station, way[station]]
+        way[station - 1] = previous[station, way[station]]
     return way
 
 
 def _smoothed(raw: Floats, world: World, frame: Floats, hull_m: float) -> Floats:
-    """Smooth offsets as far as the gaps to the hull stay free."""
+    """Smooth offsets as strongly as the minimum gap to the hull allows."""
     least = min(_least_gap(raw, world, frame, hull_m) - 0.05, _FREE_M)
     for width in _SMOOTHINGS_M:
         offsets = _blurred(raw, width / _STATION_M)
@@ -184,15 +191,15 @@ def _profile(line: TrailCurve, gaps: Floats, cruise_mps: float, gains: ExpertGai
     """Return the speed at each sample of a line."""
     bend = np.abs(_blurred(np.gradient(line.headings, STEP_M), 3.0))
     in_bends = np.sqrt(gains.bend_mps2 / np.maximum(bend, 1e-6))
-    room = np.clip(gaps / gains.narrow_m, 0.0, 1.0)
-    in_gaps = gains.narrow_mps + room * max(cruise_mps - gains.narrow_mps, 0.0)
+    free = np.clip(gaps / gains.narrow_m, 0.0, 1.0)
+    in_gaps = gains.narrow_mps + free * max(cruise_mps - gains.narrow_mps, 0.0)
     squares = np.minimum(np.minimum(in_bends, in_gaps), cruise_mps) ** 2
     step = 2.0 * gains.brake_mps2 * STEP_M
-    return np.sqrt(_joined(_joined(squares[::-1], step)[::-1], step))
+    return np.sqrt(_limit_increase(_limit_increase(squares[::-1], step)[::-1], step))
 
 
-def _joined(squares: Floats, step: float) -> Floats:
-    """Return squared speeds, none of which exceeds the one before by more than a step."""
+def _limit_increase(squares: Floats, step: float) -> Floats:
+    """Limit the increase of squared speeds between samples to a step."""
     values = squares.tolist()
     for index in range(1, len(values)):
         values[index] = min(values[index], values[index - 1] + step)
@@ -200,7 +207,7 @@ def _joined(squares: Floats, step: float) -> Floats:
 
 
 def _blurred(values: Floats, width: float) -> Floats:
-    """Return values convolved with a Gaussian of a width in samples, the ends held."""
+    """Convolve values with a Gaussian of a width in samples; the ends are held constant."""
     reach = math.ceil(3.0 * width)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
     return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), mode="valid")

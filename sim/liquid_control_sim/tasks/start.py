@@ -1,10 +1,10 @@
-"""Where a flight begins: not exactly on its course, and turned away from it where asked for."""
+"""Draw the start of a flight: near the start of its course, with a random offset and turn."""
 
 import math
 
 import numpy as np
 
-from liquid_control.config.scenario import Scenario, TaskKind
+from liquid_control.config import Scenario, TaskKind
 from liquid_control.errors import ConfigError
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
@@ -14,25 +14,26 @@ LATERAL_M = 0.3
 ALTITUDE_M = 0.2
 HEADING_RAD = 0.15
 SEARCH_HEADING_RAD = 0.4
-"""Half ranges of the uniform draw of the start; the last one where a target is to be found."""
+"""Half ranges of the uniform start offsets; the last one applies to tasks with targets."""
 
 
 def draw_start(
     forest: Forest, scenario: Scenario, vehicle_radius_m: float, seed: int
 ) -> tuple[Floats, float]:
-    """Draw the start.
+    """Draw the start pose.
 
     Args:
-        forest: where.
+        forest: forest to start in.
         scenario: altitude, task and turn.
-        vehicle_radius_m: of the hull, which needs a free place.
-        seed: the flight's; drawn from the streams "start" and, for the turn's side, "start.turn".
+        vehicle_radius_m: radius of the hull, which must be free of obstacles.
+        seed: seed of the flight; the streams are "start" and, for the side of the turn,
+            "start.turn".
 
     Returns:
         Position, float64 [3], m, map; heading, rad, counter-clockwise from east.
 
     Raises:
-        ConfigError: something stands there.
+        ConfigError: an obstacle is in the way.
     """
     draw = stream(seed, "start").uniform(-1.0, 1.0, 3)
     x, y = forest.trail.point(0.0)

@@ -1,4 +1,4 @@
-"""The Dryden filters against the specification's closed forms."""
+"""Dryden filters against the closed forms of the specification."""
 
 import itertools
 import math
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
+from liquid_control_sim.air import turbulence
 from liquid_control_sim.air.turbulence import Dryden, _Transverse, dryden, gusts_of
 
 pytestmark = pytest.mark.sim
@@ -32,11 +33,11 @@ def test_scales_are_isotropic_at_1000_feet():
 def test_variances_and_correlations(dt):
     """At any sampling rate: exp(-x) along, (1 - x / 2) exp(-x) across, x = V t / L.
 
-    8e4 (dt 0.2) or 4e3 (dt 0.01) correlation times: standard deviations of at most 2.3 % of the
-    variance, so that 12 % fails with probability below 1e-6 for a seed drawn at random.
+    4e3 correlation times: standard deviations of at most 2.3 % of the variance. 12 % fails with
+    probability below 1e-6 for a random seed.
     """
     model = Dryden((1.5, 1.0, 0.5), (1.0, 1.0, 0.5), 1.0)
-    count = 400_000
+    count = round(4000.0 / dt)
     samples = gusts_of(model, np.random.default_rng(7), dt)
     series = np.array(list(itertools.islice(samples, count))) / model.sigma
     assert series.var(axis=0) == pytest.approx([1.0, 1.0, 1.0], abs=0.12)
@@ -49,7 +50,7 @@ def test_variances_and_correlations(dt):
 
 @pytest.fixture(scope="module")
 def long_series():
-    """30,000 s at 20 Hz at 10 feet in 5 m/s at 20 feet, swept at 4 m/s: [600,000, 3], m/s."""
+    """30,000 s at 20 Hz at 10 feet, 5 m/s at 20 feet, advected at 4 m/s: [600,000, 3], m/s."""
     samples = gusts_of(dryden(FOOT * 10.0, 5.0, 4.0), np.random.default_rng(17), 0.05)
     return np.array(list(itertools.islice(samples, 600_000)))
 
@@ -62,9 +63,9 @@ LENGTH_U = LENGTH_W / (0.177 + 0.000823 * 10.0) ** 1.2
 
 @pytest.mark.parametrize(("axis", "sigma"), [(0, SIGMA_U), (1, SIGMA_U), (2, SIGMA_W)])
 def test_variances_are_those_of_mil_f_8785c_within_10_percent(long_series, axis, sigma):
-    """The variance of u, the slowest, deviates by sqrt(2 L / (V T)) = 2 %: 10 % is 5 of those.
+    """The variance of u, the slowest, deviates by sqrt(2 L / (V T)) = 2 %: 10 % is 5 deviations.
 
-    Fails with probability below 1e-6 for a seed drawn at random.
+    Fails with probability below 1e-6 for a random seed.
     """
     assert long_series[:, axis].var() == pytest.approx(sigma**2, rel=0.10)
 
@@ -94,7 +95,7 @@ def test_welch_spectra_are_those_of_mil_f_8785c_within_10_percent(
     """Four bands from 0.02 to 1.25 Hz, a sixteenth of the sampling rate (aliasing: 1 %).
 
     292 segments: a bin deviates by 6 %, the mean of the narrowest band's 16 bins by 2 %. 10 %
-    fails with probability below 1e-5 for a seed drawn at random.
+    fails with probability below 1e-5 for a random seed.
     """
     frequency, density = scipy.signal.welch(long_series[:, axis], fs=20.0, nperseg=4096)
     expected = form(2.0 * math.pi * frequency / 4.0, sigma, length) * 2.0 * math.pi / 4.0
@@ -103,8 +104,9 @@ def test_welch_spectra_are_those_of_mil_f_8785c_within_10_percent(
         assert density[band].mean() == pytest.approx(expected[band].mean(), rel=0.10)
 
 
-def test_it_starts_stationary():
+def test_the_first_sample_is_stationary(monkeypatch):
     """Over 1,500 starts the variance deviates by 3.7 %; 20 % fails with probability below 1e-6."""
+    monkeypatch.setattr(turbulence, "_BLOCK", 1)
     model = Dryden((1.0, 1.0, 1.0), (20.0, 20.0, 3.0), 4.0)
     generator = np.random.default_rng(11)
     firsts = np.array([next(gusts_of(model, generator, 1 / 240)) for _ in range(1500)])

@@ -1,6 +1,6 @@
-"""`cf2x` on gym-pybullet-drones flies as on our own dynamics; without it, an error says so.
+"""`cf2x` in gym-pybullet-drones against the dynamics of this package.
 
-The flights are skipped where that package is not installed.
+The flights are skipped where gym-pybullet-drones is not installed.
 """
 
 import importlib.util
@@ -26,25 +26,25 @@ START = np.array([0.5, -1.0, 1.5])
 
 
 @pytest.mark.skipif(INSTALLED, reason="gym-pybullet-drones is installed")
-def test_without_the_package_an_error_names_it():
+def test_missing_package_is_named_in_the_error():
     with pytest.raises(DependencyError, match=r"gym_pybullet_drones needs that .*: pip install"):
         Aviary(CF2X, START)
 
 
-def test_only_cf2x_flies_there():
+def test_only_cf2x_is_accepted():
     with pytest.raises(ConfigError, match=r"flies cf2x only, got 'outdoor X quadrotor"):
         Aviary(load_vehicle("outdoor"), START)
 
 
-def flown(vehicle, gain=1.0):
-    """Four seconds of a winding command in wind: positions and specific forces."""
-    seen = []
+def fly_in_wind(vehicle, gain=1.0):
+    """Return positions and specific forces of 4 s of a winding flight in wind."""
+    rows = []
     for tick in range(4 * PHYSICS_HZ):
         wind = np.array([1.0, 0.6 * np.sin(0.01 * tick), 0.1])
         vehicle.step(Command(1.0, 0.2, 0.3, float(np.cos(0.02 * tick))), wind, gain)
-        seen.append(np.concatenate([vehicle.position, vehicle.specific_force]))
+        rows.append(np.concatenate([vehicle.position, vehicle.specific_force]))
     vehicle.close()
-    return np.array(seen)
+    return np.array(rows)
 
 
 FAULTS = [
@@ -57,18 +57,18 @@ FAULTS = [
 
 @needs_package
 @pytest.mark.parametrize("faults", FAULTS)
-def test_both_backends_fly_the_same_to_a_millimetre(faults):
-    theirs = flown(Aviary(CF2X, START, 0.3, faults))
+def test_both_backends_agree_within_a_millimetre(faults):
+    reference = fly_in_wind(Aviary(CF2X, START, 0.3, faults))
     client = pybullet.connect(pybullet.DIRECT)
-    ours = flown(Quadrotor(client, CF2X, START, 0.3, faults))
+    own = fly_in_wind(Quadrotor(client, CF2X, START, 0.3, faults))
     pybullet.disconnect(client)
-    assert np.abs(theirs[-1, :3] - START).max() > 0.5
-    assert theirs[:, :3] == pytest.approx(ours[:, :3], abs=1e-3)
-    assert theirs[:, 3:] == pytest.approx(ours[:, 3:], abs=0.02)
+    assert np.abs(reference[-1, :3] - START).max() > 0.5
+    assert reference[:, :3] == pytest.approx(own[:, :3], abs=1e-3)
+    assert reference[:, 3:] == pytest.approx(own[:, 3:], abs=0.02)
 
 
 @needs_package
-def test_closing_releases_their_client():
+def test_close_releases_the_client():
     aviary = Aviary(CF2X, START)
     client = aviary._client
     aviary.close()

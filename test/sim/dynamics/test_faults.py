@@ -1,4 +1,4 @@
-"""Faults: each does what it says, a sound vehicle is untouched, streams are apart."""
+"""Faults: effect of each fault, unchanged flights without faults, independent streams."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pybullet
 import pytest
 
-from liquid_control.config.scenario import FaultSettings
+from liquid_control.config import FaultSettings
 from liquid_control.types import HOVER, Command
 from liquid_control_sim.dynamics.faults import NO_FAULTS, Battery, Faults, draw_faults
 from liquid_control_sim.dynamics.quadrotor import Quadrotor
@@ -25,7 +25,7 @@ def drawn(seed=3, flight_s=60.0, **settings):
 
 @pytest.fixture
 def fly():
-    """Fly one command; return the vehicle and the states, one a physics step."""
+    """Fly one command; return the vehicle and its states, one per physics step."""
     client = pybullet.connect(pybullet.DIRECT)
 
     def run(faults, seconds=6.0, command=HOVER):
@@ -40,11 +40,11 @@ def fly():
     pybullet.disconnect(client)
 
 
-def test_the_defaults_draw_no_fault_whatever_the_seed():
+def test_default_settings_have_no_faults_for_any_seed():
     assert all(drawn(seed) == NO_FAULTS for seed in range(10))
 
 
-def test_no_fault_flies_as_sound_bit_for_bit(fly):
+def test_a_battery_without_sag_changes_nothing_bit_for_bit(fly):
     ahead = Command(2.0, 0.3, 0.1, 0.4)
     _, sound = fly(NO_FAULTS, 3.0, ahead)
     _, none = fly(Faults(battery=Battery(0.0, 60.0, 810.0)), 3.0, ahead)
@@ -60,19 +60,19 @@ def test_a_weak_rotor_turns_faster_for_the_same_thrust(fly):
     share = speeds[2] ** 2 * 0.85 / (speeds[[0, 1, 3]] ** 2).mean()
     assert share == pytest.approx(1.0, abs=0.01)
     _, at_once = fly(drawn(rotor_efficiency=0.85, rotor=3), 0.3)
-    # The front left sinks first: a negative roll rate and a positive pitch rate.
+    # The front left side sinks first: negative roll rate, positive pitch rate.
     assert np.array([s.angular_velocity for s in at_once])[:20, 0].mean() < 0.0
     assert np.array([s.angular_velocity for s in at_once])[:20, 1].mean() > 0.0
 
 
-def test_which_rotor_is_weak_is_drawn_from_all_four():
+def test_the_weak_rotor_is_drawn_from_all_four():
     weak = [drawn(seed, rotor_efficiency=0.8).efficiency for seed in range(60)]
     # One of four is missed with probability 4 * 0.75^60 = 1e-7.
     assert {four.index(0.8) for four in weak} == {0, 1, 2, 3}
     assert all(sorted(four) == [0.8, 1.0, 1.0, 1.0] for four in weak)
 
 
-def test_streams_are_apart():
+def test_streams_are_independent():
     both = drawn(7, rotor_efficiency=0.8, velocity_bias_mps=0.5)
     assert both.efficiency == drawn(7, rotor_efficiency=0.8).efficiency
     assert both.velocity_bias == drawn(7, velocity_bias_mps=0.5).velocity_bias
@@ -81,7 +81,7 @@ def test_streams_are_apart():
     assert drawn(8, velocity_bias_mps=0.5).velocity_bias != both.velocity_bias
 
 
-def test_a_payload_is_carried_at_the_speed_that_its_weight_needs(fly):
+def test_rotor_speed_in_hover_compensates_a_payload(fly):
     vehicle, states = fly(drawn(mass_scale=1.15))
     heights = np.array([state.position[2] for state in states])
     assert heights == pytest.approx(np.full(len(heights), 1.5), abs=1e-6)
@@ -91,7 +91,7 @@ def test_a_payload_is_carried_at_the_speed_that_its_weight_needs(fly):
     assert vehicle.specific_force == pytest.approx([0.0, 0.0, 9.81], abs=1e-6)
 
 
-def test_a_biased_estimate_becomes_a_drift_the_other_way(fly):
+def test_a_velocity_bias_causes_a_drift_in_the_opposite_direction(fly):
     faults = drawn(velocity_bias_mps=0.5)
     _, states = fly(faults, 8.0)
     bias = np.array(faults.velocity_bias)
@@ -101,14 +101,16 @@ def test_a_biased_estimate_becomes_a_drift_the_other_way(fly):
 
 
 @pytest.mark.parametrize(("elapsed", "speed", "gone"), [(60.0, 810.0, 0.2), (60.0, 0.0, 0.1)])
-def test_a_battery_takes_half_by_discharge_and_half_under_load(elapsed, speed, gone):
+def test_battery_sag_is_half_by_discharge_and_half_by_load(elapsed, speed, gone):
     battery = Battery(0.2, 60.0, 810.0)
-    assert battery.speed_share(elapsed, (speed,) * 4) ** 2 == pytest.approx(1.0 - gone, rel=1e-12)
-    assert battery.speed_share(0.0, (0.0,) * 4) == 1.0
-    assert battery.speed_share(900.0, (0.0,) * 4) == battery.speed_share(60.0, (0.0,) * 4)
+    assert battery.speed_fraction(elapsed, (speed,) * 4) ** 2 == pytest.approx(
+        1.0 - gone, rel=1e-12
+    )
+    assert battery.speed_fraction(0.0, (0.0,) * 4) == 1.0
+    assert battery.speed_fraction(900.0, (0.0,) * 4) == battery.speed_fraction(60.0, (0.0,) * 4)
 
 
-def test_a_sagging_battery_takes_full_thrust_and_the_loop_makes_up_for_it_in_hover(fly):
+def test_battery_sag_reduces_full_thrust_and_is_compensated_in_hover(fly):
     faults = drawn(battery_sag=0.4, flight_s=6.0)
     vehicle, states = fly(faults, 6.0)
     assert abs(states[-1].velocity).max() < 0.1

@@ -1,10 +1,11 @@
-"""The rigid body in PyBullet against closed forms."""
+"""Rigid body in PyBullet against closed forms and against gym-pybullet-drones."""
 
 import hashlib
 import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pybullet
@@ -57,7 +58,7 @@ def test_hover_is_an_exact_balance(client, name):
 
 
 def spun_down(client, vehicle):
-    """A vehicle at rest whose rotors stand still."""
+    """Return a vehicle at rest with stopped rotors."""
     made = Quadrotor(client, vehicle, np.array([1.0, 2.0, 1.5]))
     for _ in range(5 * PHYSICS_HZ):
         made.drive(STOPPED, STILL)
@@ -78,8 +79,8 @@ def test_free_fall_is_semi_implicit_euler(client):
     assert vehicle.specific_force == pytest.approx([0.0, 0.0, 0.0], abs=1e-9)
 
 
-def test_damping_is_that_of_pybullet(client):
-    """v' = g - k (1 + |v|) v: what cf2x has beside drag, step by step."""
+def test_damping_matches_pybullet(client):
+    """v' = g - k (1 + |v|) v: damping of cf2x in addition to drag, step by step."""
     vehicle, speed = Quadrotor(client, dragless("cf2x"), np.array([0.0, 0.0, 9.0])), 0.0
     for _ in range(PHYSICS_HZ):
         felt = 0.04 * (1.0 + speed) * speed
@@ -91,7 +92,7 @@ def test_damping_is_that_of_pybullet(client):
 
 @pytest.mark.parametrize("wind", [[3.0, 0.0, 0.0], [0.0, -4.0, 0.0], [2.0, 2.0, 0.0]])
 def test_steady_wind_tilts_the_hover_by_the_analytic_angle(client, wind):
-    """Held in place, thrust T along the body's z and drag balance the weight.
+    """In hover, thrust T along z of the body and drag balance the weight.
 
     With tilt a into a wind of speed v, airspeed (v cos a, v sin a) in the body, thrust and the sum
     of rotor speeds tied by T = kf w^2 a rotor: m g sin a = D_x and T = m g cos a - D_z.
@@ -124,7 +125,7 @@ def test_terminal_velocity_in_steady_wind(client):
     assert vehicle.state.velocity == pytest.approx([3.0, -2.0, 1.0 - speed], abs=1e-3)
 
 
-def test_thrust_off_balance_turns_as_the_inertia_says(client):
+def test_unbalanced_thrust_rotates_according_to_the_inertia(client):
     vehicle = quadrotor(client, "cf2x", heading_rad=1.0)
     speeds = (1400.0, 1500.0, 1600.0, 1550.0)
     vehicle.drive(speeds, STILL)
@@ -135,11 +136,11 @@ def test_thrust_off_balance_turns_as_the_inertia_says(client):
     pitch = kf * arm * (rear_left + rear_right - front_right - front_left)
     yaw = km * (front_left + rear_right - front_right - rear_left)
     expected = DT * np.array([roll, pitch, yaw]) / vehicle.vehicle.inertia_kgm2
-    # The first step turns the body by less than half a degree: base_link moves that much under it.
+    # The first step rotates base_link by less than half a degree, hence the tolerance.
     assert vehicle.state.angular_velocity == pytest.approx(expected, rel=0.02)
 
 
-def test_angular_momentum_is_kept_without_torque(client):
+def test_angular_momentum_is_conserved_without_torque(client):
     vehicle = spun_down(client, dragless("outdoor"))
     pybullet.resetBaseVelocity(vehicle.body, [0, 0, 0], [2.0, 1.0, 6.0], physicsClientId=client)
     momenta = []
@@ -152,7 +153,7 @@ def test_angular_momentum_is_kept_without_torque(client):
 
 
 @pytest.mark.parametrize("name", ["outdoor", "cf2x"])
-def test_specific_force_is_what_moved_the_body(client, name):
+def test_specific_force_matches_the_acceleration_of_the_body(client, name):
     vehicle, wind = quadrotor(client, name), np.array([4.0, 1.0, -0.5])
     gravity = np.array([0.0, 0.0, -vehicle.vehicle.engine.gravity_mps2])
     for tick in range(PHYSICS_HZ):
@@ -180,26 +181,92 @@ def flight_digest():
     return digest.hexdigest()
 
 
-def digest_elsewhere(**environment):
+@pytest.fixture(scope="module")
+def other_digests():
+    """Return the digest of the flight in two other processes, by whether it is compiled."""
     code = (
         f"import sys; sys.path[:0] = {sys.path!r}; import test_quadrotor; "
         "print(test_quadrotor.flight_digest())"
     )
-    other = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=os.path.dirname(__file__),
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return other.stdout.split()[-1]
+    processes = {
+        compiled: subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=os.path.dirname(__file__),
+            env=os.environ | ({} if compiled else {"NUMBA_DISABLE_JIT": "1"}),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for compiled in (True, False)
+    }
+    outputs = {compiled: process.communicate()[0] for compiled, process in processes.items()}
+    assert [process.returncode for process in processes.values()] == [0, 0]
+    return {compiled: output.split()[-1] for compiled, output in outputs.items()}
 
 
-def test_the_same_flight_in_another_process_is_the_same_bit_for_bit():
-    assert digest_elsewhere() == flight_digest()
+def test_a_flight_in_another_process_is_identical_bit_for_bit(other_digests):
+    assert other_digests[True] == flight_digest()
 
 
-def test_compiled_and_interpreted_fly_the_same_bit_for_bit():
+def test_compiled_and_interpreted_flights_are_identical_bit_for_bit(other_digests):
     pytest.importorskip("numba", reason="Numba is not installed: nothing is compiled")
-    assert digest_elsewhere(NUMBA_DISABLE_JIT="1") == flight_digest()
+    assert other_digests[False] == flight_digest()
+
+
+CTRL_AVIARY = Path(__file__).parents[2] / "golden" / "cf2x_ctrl_aviary.npz"
+AVIARY_ORDER = (0, 2, 3, 1)
+"""Front right, rear left, front left, rear right among front right, rear right, and so on."""
+
+
+def without_drag(vehicle):
+    """Return a vehicle without drag, as in Physics.PYB."""
+    drag = vehicle.drag.model_copy(update={"rotor_xy": 0.0, "rotor_z": 0.0})
+    return vehicle.model_copy(update={"drag": drag})
+
+
+def cf2x_flight(vehicle, golden, flight):
+    """Return positions, quaternions and velocities after every step of one golden flight."""
+    client = pybullet.connect(pybullet.DIRECT)
+    quadrotor = Quadrotor(client, vehicle, golden["start"])
+    states = []
+    for rpm in golden["rpm"][flight] * (math.pi / 30.0):
+        quadrotor.drive(tuple(rpm[list(AVIARY_ORDER)].tolist()), np.zeros(3))
+        states.append(quadrotor.state)
+    pybullet.disconnect(client)
+    return [
+        np.array([getattr(s, name) for s in states])
+        for name in ("position", "quaternion", "velocity")
+    ]
+
+
+@pytest.mark.parametrize("flight", range(5))
+def test_cf2x_follows_ctrl_aviary_within_a_millimetre(flight):
+    """Two seconds: hover, a climb, a spin, and two flights of differential thrust, tilting 22 deg.
+
+    test/golden/make_cf2x.py ran `CtrlAviary` of gym-pybullet-drones 2.1.0 (CF2X, Physics.PYB,
+    240 Hz) at these rotor speeds and recorded its observation after every step.
+    """
+    with np.load(CTRL_AVIARY) as golden:
+        position, quaternion, velocity = cf2x_flight(
+            without_drag(load_vehicle("cf2x")), golden, flight
+        )
+        assert len(position) == 2 * PHYSICS_HZ
+        off = np.linalg.norm(position - golden["position"][flight], axis=1)
+        assert off.max() < 1e-3
+        assert off.max() < 1e-6  # a micrometre: rounding of the coefficients
+        turned = np.abs((quaternion * golden["quaternion"][flight]).sum(axis=1))
+        assert turned == pytest.approx(np.ones(len(turned)), abs=1e-6)
+        assert velocity == pytest.approx(golden["velocity"][flight], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "engine", ["gravity_mps2", "linear_damping", "angular_damping", "thrust_axis_lags"]
+)
+def test_each_engine_setting_of_cf2x_is_needed(engine):
+    """Without one of the four, a flight of differential thrust deviates by more than 1 mm."""
+    vehicle = without_drag(load_vehicle("cf2x"))
+    plain = type(vehicle.engine)()
+    habits = vehicle.engine.model_copy(update={engine: getattr(plain, engine)})
+    with np.load(CTRL_AVIARY) as golden:
+        position, _, _ = cf2x_flight(vehicle.model_copy(update={"engine": habits}), golden, 3)
+        off = np.linalg.norm(position - golden["position"][3], axis=1)
+    assert off.max() > 1e-3

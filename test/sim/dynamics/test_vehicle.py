@@ -1,4 +1,4 @@
-"""Vehicles in YAML: what ships is physically consistent, what does not fit is refused."""
+"""Vehicles in YAML: physical consistency, and the refusal of invalid values."""
 
 import math
 
@@ -32,7 +32,7 @@ def edited(tmp_path):
     return write
 
 
-def test_every_shipped_vehicle_loads():
+def test_all_vehicles_of_the_package_load():
     assert vehicle_names() == ["cf2x", "outdoor"]
     assert [load_vehicle(name).mass_kg for name in vehicle_names()] == [0.027, 1.5]
 
@@ -49,8 +49,8 @@ def test_outdoor_inertia_follows_from_its_masses():
     arm, body = 0.225, (0.20, 0.12, 0.08)
     spread = 4 * 0.075 * arm**2 + 4 * 0.05 * arm**2 / 3
     squares = [sum(b * b for b in body) - b * b for b in body]
-    shares = zip((0.5, 0.5, 1.0), squares, strict=True)
-    expected = [part * spread + square / 12 for part, square in shares]
+    factors = zip((0.5, 0.5, 1.0), squares, strict=True)
+    expected = [part * spread + square / 12 for part, square in factors]
     assert load_vehicle("outdoor").inertia_kgm2 == pytest.approx(expected, rel=0.01)
 
 
@@ -103,7 +103,7 @@ def test_a_missing_file_is_named(tmp_path):
         ({"drag__area_z_m2": math.nan}, "drag.area_z_m2: input should be a finite number"),
     ],
 )
-def test_what_does_not_fit_is_refused(edited, changes, message):
+def test_invalid_values_are_refused(edited, changes, message):
     with pytest.raises(ConfigError, match=message) as error:
         load_vehicle(edited(**changes))
     assert "\n" not in str(error.value)

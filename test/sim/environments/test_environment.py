@@ -1,4 +1,4 @@
-"""The Gymnasium environments: their interface, their seeds, and that they fly what `fly` flies."""
+"""Gymnasium environments: interface, seeds, and equality with the flights of `fly`."""
 
 import warnings
 
@@ -34,11 +34,11 @@ def actions(count, seed=1):
     return np.random.default_rng(seed).uniform(-0.4, 0.4, (count, 4)).astype(np.float32)
 
 
-def episode(environment, seed, answers, **options):
-    """Return what an episode showed: first observation, steps, the last info."""
+def episode(environment, seed, given_actions, **options):
+    """Return the results of an episode: first observation, then steps."""
     steps = [environment.reset(seed=seed, options=options or None)]
-    for answer in answers:
-        steps.append(environment.step(answer))
+    for action in given_actions:
+        steps.append(environment.step(action))
         if steps[-1][2] or steps[-1][3]:
             break
     return steps
@@ -53,13 +53,13 @@ def same(one, other):
     )
 
 
-class Replayed:
-    """A pilot that answers with the commands of given actions."""
+class ActionPilot:
+    """A pilot that returns the commands of given actions."""
 
     name = "replayed"
 
-    def __init__(self, answers):
-        self._answers, self._motors = iter(answers), MotorScaling()
+    def __init__(self, given_actions):
+        self._answers, self._motors = iter(given_actions), MotorScaling()
 
     def start(self, world):
         pass
@@ -69,7 +69,7 @@ class Replayed:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_the_checker_finds_nothing(name):
+def test_environments_pass_the_gymnasium_checker(name):
     environment = gymnasium.make(name, settings=SMALL, render_mode="rgb_array")
     assert environment.spec.id == name
     with warnings.catch_warnings():
@@ -79,16 +79,16 @@ def test_the_checker_finds_nothing(name):
 
 
 def test_the_same_seed_repeats_an_episode_bit_for_bit():
-    answers = actions(15)
+    given_actions = actions(15)
     one, other = small(), small()
-    first = episode(one, 5, answers)
-    assert same(first, episode(one, 5, answers))
-    assert same(first, episode(other, 5, answers))
-    assert not same(first, episode(one, 6, answers))
+    first = episode(one, 5, given_actions)
+    assert same(first, episode(one, 5, given_actions))
+    assert same(first, episode(other, 5, given_actions))
+    assert not same(first, episode(one, 6, given_actions))
     assert first[0][1]["seed"] == 5
 
 
-def test_later_seeds_are_drawn_from_the_first_and_kept_from_campaigns():
+def test_later_seeds_derive_from_the_first_and_exclude_campaign_seeds():
     environment, again = small(), small()
     seeds = [environment.reset(seed=s)[1]["seed"] for s in (3, None, None)]
     assert seeds == [again.reset(seed=s)[1]["seed"] for s in (3, None, None)]
@@ -96,12 +96,12 @@ def test_later_seeds_are_drawn_from_the_first_and_kept_from_campaigns():
     assert min(seeds[1:]) >= 100_000_000
 
 
-def test_it_flies_what_fly_flies():
-    """Lost frames and guard ticks included: the judge's numbers agree bit for bit."""
+def test_an_episode_equals_a_flight_of_fly():
+    """Lost frames and guard ticks included, the status of the task agrees bit for bit."""
     keys = {**SMALL, "camera.drop_rate": 0.5}
-    answers = actions(400)
-    record = fly(load_scenario("trail", keys), 8, Replayed(answers))
-    steps = episode(FlightEnvironment("trail", keys), 8, answers)
+    given_actions = actions(400)
+    record = fly(load_scenario("trail", keys), 8, ActionPilot(given_actions))
+    steps = episode(FlightEnvironment("trail", keys), 8, given_actions)
     last = steps[-1][-1]
     assert last["reason"] == record.result.reason
     assert last["stamp_ns"] == record.stamp_ns[-1]
@@ -119,8 +119,8 @@ def test_completion_terminates_and_rewards_progress():
     total, info, ended = 0.0, first, (False, False)
     while not any(ended):
         bearing = -0.5 * info["cross_track_m"]
-        answer = np.array([0.2, np.clip(bearing, -1, 1), 0.0, 0.0], np.float32)
-        _, reward, *ended, info = environment.step(answer)
+        action = np.array([0.2, np.clip(bearing, -1, 1), 0.0, 0.0], np.float32)
+        _, reward, *ended, info = environment.step(action)
         total += reward
     assert (info["reason"], info["success"], ended) == ("completed", True, [True, False])
     gained = first["remaining_m"] - info["remaining_m"]
@@ -130,8 +130,8 @@ def test_completion_terminates_and_rewards_progress():
         environment.step(AHEAD)
 
 
-def test_a_targets_reward_is_what_brings_one_there():
-    """The expert's own commands complete the task and are worth more than flying past it."""
+def test_the_expert_has_a_higher_return_than_flying_past_the_target():
+    """The commands of the expert complete the task with a higher return than flying past it."""
     keys = {**SMALL, "target.range_m": 6.0, "target.distractors": 0}
     environment = FlightEnvironment("target", keys)
     pilot = Expert()
@@ -142,8 +142,8 @@ def test_a_targets_reward_is_what_brings_one_there():
     while not any(ended):
         frame = Observation(info["stamp_ns"], observation["image"], ImuWindow.empty())
         command = pilot.command(frame, environment.world.truth)
-        answer = MotorScaling().motors([command.values])[0]
-        observation, reward, *ended, info = environment.step(answer)
+        action = MotorScaling().motors([command.values])[0]
+        observation, reward, *ended, info = environment.step(action)
         totals["expert"] += reward
         terms = {name: terms.get(name, 0.0) + value for name, value in info["terms"].items()}
     assert (info["reason"], info["success"], info["reached"]) == ("completed", True, 1)
@@ -159,7 +159,7 @@ def test_a_targets_reward_is_what_brings_one_there():
     assert observation["image"].shape == (18, 32, 3)
 
 
-def test_a_crash_terminates_and_costs():
+def test_a_crash_terminates_with_a_penalty():
     environment = small()
     environment.reset(seed=2)
     down = np.array([-1.0, 0.0, -1.0, 0.0], np.float32)
@@ -186,35 +186,35 @@ def test_the_time_limit_truncates():
 
 
 @pytest.mark.parametrize("kind", [SyncVectorEnv, AsyncVectorEnv])
-def test_vectors_fly_what_single_environments_fly(kind):
-    answers = actions(6)
+def test_vector_environments_equal_single_environments(kind):
+    given_actions = actions(6)
     vector = kind([small, small])
     try:
-        seen, _ = vector.reset(seed=[11, 12])
-        pictures = [seen["image"].copy()]
-        for answer in answers:
-            seen, *_ = vector.step(np.stack([answer, answer]))
-            pictures.append(seen["image"].copy())
+        observation, _ = vector.reset(seed=[11, 12])
+        images = [observation["image"].copy()]
+        for action in given_actions:
+            observation, *_ = vector.step(np.stack([action, action]))
+            images.append(observation["image"].copy())
     finally:
         vector.close()
     for index, seed in enumerate((11, 12)):
-        alone = episode(small(), seed, answers)
-        for got, wanted in zip(pictures, alone, strict=True):
-            assert np.array_equal(got[index], wanted[0]["image"])
+        alone = episode(small(), seed, given_actions)
+        for image, expected in zip(images, alone, strict=True):
+            assert np.array_equal(image[index], expected[0]["image"])
 
 
-def test_options_set_and_disturb_one_episode():
-    environment, answers = small(), actions(8)
-    calm = episode(environment, 4, answers)
-    assert same(calm, episode(environment, 4, answers, disturb={"fog": 0}))
-    foggy = episode(environment, 4, answers, disturb={"fog": 4})
+def test_options_change_one_episode():
+    environment, given_actions = small(), actions(8)
+    calm = episode(environment, 4, given_actions)
+    assert same(calm, episode(environment, 4, given_actions, disturb={"fog": 0}))
+    foggy = episode(environment, 4, given_actions, disturb={"fog": 4})
     assert not np.array_equal(foggy[0][0]["image"], calm[0][0]["image"])
     assert foggy[-1][-1] == calm[-1][-1]
-    windy = episode(environment, 4, answers, set={"wind.mean_mps": 6.0})
+    windy = episode(environment, 4, given_actions, set={"wind.mean_mps": 6.0})
     assert windy[-1][-1]["cross_track_m"] != calm[-1][-1]["cross_track_m"]
-    assert same(calm, episode(environment, 4, answers))
+    assert same(calm, episode(environment, 4, given_actions))
     made = FlightEnvironment("trail", SMALL, disturb={"fog": 4})
-    assert same(foggy, episode(made, 4, answers))
+    assert same(foggy, episode(made, 4, given_actions))
 
 
 @pytest.mark.parametrize(
@@ -225,10 +225,10 @@ def test_options_set_and_disturb_one_episode():
         ({"set": {"wind.mean": 1}}, "unknown key wind.mean; did you mean wind.mean_mps"),
         ({"sett": {}}, "unknown option 'sett'; accepted: set, disturb"),
         ({"disturb": "fog=3"}, "expected the option disturb to be a mapping, got 'fog=3'"),
-        ({"set": {"camera.width": 64}}, "expected pictures of shape .18, 32, 3."),
+        ({"set": {"camera.width": 64}}, "expected images of shape .18, 32, 3."),
     ],
 )
-def test_bad_options_are_one_line(options, message):
+def test_invalid_options_are_refused_in_one_line(options, message):
     with pytest.raises(ConfigError, match=message) as caught:
         small().reset(seed=1, options=options)
     assert "\n" not in str(caught.value)
@@ -239,7 +239,7 @@ def test_a_step_before_reset_is_refused():
         small().step(AHEAD)
 
 
-def test_make_imports_the_room_by_its_name():
+def test_make_imports_the_package_by_its_name():
     environment = gymnasium.make(
         "liquid_control_sim.environments:LiquidTrail-v0", settings=SMALL, disable_env_checker=True
     )

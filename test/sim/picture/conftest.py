@@ -1,9 +1,9 @@
-"""A frame without a renderer, for steps that are tested alone."""
+"""Frames without a renderer, for tests of single steps."""
 
 import numpy as np
 import pytest
 
-from liquid_control.config.scenario import CameraSettings
+from liquid_control.config import CameraSettings
 from liquid_control_sim.picture.shot import Shot, View, make_view
 from liquid_control_sim.render.optics import make_intrinsics
 
@@ -15,7 +15,7 @@ def view() -> View:
 
 @pytest.fixture
 def make_shot(view):
-    """Return a function that makes a shot of a wall at one distance, looking east."""
+    """Return a factory of shots of a wall at one distance, facing east."""
 
     def make(range_m=10.0, is_sky=False, frame_index=0, **known) -> Shot:
         # Optical x, y, z are south, down, east.
@@ -34,5 +34,5 @@ def make_shot(view):
 
 @pytest.fixture
 def pattern(view) -> np.ndarray:
-    """Return random light, the same every time."""
+    """Return random light from a fixed seed."""
     return np.random.default_rng(11).random((*view.shape, 3)).astype(np.float32)

@@ -1,14 +1,13 @@
-"""Overlaid on a recorded flight, a disturbance gives what the disturbed flight itself records."""
+"""A disturbance applied to a recorded flight equals the recording of the disturbed flight."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
+from liquid_control.config import Scenario, apply_overrides
 from liquid_control.config.disturbances import disturbance_overrides
-from liquid_control.config.loading import apply_overrides
 from liquid_control.config.recorded_pictures import overlaid_disturbances
-from liquid_control.config.scenario import Scenario
 from liquid_control.errors import ConfigError, ObservationError
 from liquid_control.seeding import stream
 from liquid_control.types import Command, Pixels
@@ -22,7 +21,7 @@ CLEAN = {
     "trail.length_m": 8.0,
     "forest.trees": 15,
     "time_limit_s": 1.3,
-    # Neither clipped nor noisy: `overlay`'s docstring says what a recording loses otherwise.
+    # Without clipping and noise; the docstring of `overlay` lists the losses of a recording.
     "light.gain": 0.6,
     "camera.shot_noise": 0.0,
 }
@@ -34,13 +33,13 @@ def made(overrides: Mapping[str, object]) -> Scenario:
 
 
 def recorded(overrides: Mapping[str, object]) -> dict[int, Pixels]:
-    """Fly straight on, whatever the camera sees; return the frames that arrived, by stamp."""
+    """Fly straight ahead and return the frames that arrived, by stamp."""
     frames = {}
     with Flight(made({**CLEAN, **overrides}), SEED) as flight:
         while (tick := flight.advance()) is not None:
             if tick.image is not None:
                 frames[tick.stamp_ns] = tick.image
-            flight.obey(Command(1.0, 0.2, 0.0, 0.4))
+            flight.apply_command(Command(1.0, 0.2, 0.0, 0.4))
     return frames
 
 
@@ -60,9 +59,9 @@ def clean() -> dict[int, Pixels]:
     return frames
 
 
-# A recorded value is off by up to half a level, which a step passes on times what it multiplies
-# light by; rounding the result costs another half. Frames that only come, go or repeat, and what
-# acts on eight bits, are exact.
+# A recorded value has an error of up to half a level, which a step multiplies by its gain.
+# Rounding the result adds another half. Steps that only select frames or act on eight bits are
+# exact.
 LEVELS = {
     "drops": 1.0,
     "dirt": 1.0,
@@ -86,14 +85,14 @@ LEVELS = {
     "delta_saturation": 0.0,
     "delta_noise": 0.0,
 }
-"""Largest difference of a value at the severities that are tested."""
+"""Largest difference of a value at the tested severities."""
 SEVERITIES = {"latency": 3, "rate_low": 3}
-"""Those that fall on recorded frames, of 20 a second; 5 for the others."""
+"""Severities whose frames coincide with recorded frames at 20 Hz; 5 for the others."""
 EXTRA = {"blackout": {"camera.blackout_from_s": 0.4}}
 
 
 @pytest.mark.parametrize("name", LEVELS)
-def test_overlaid_frames_are_those_of_the_disturbed_flight(clean, name):
+def test_overlaid_frames_equal_those_of_the_disturbed_flight(clean, name):
     keys = {**disturbance_overrides(name, SEVERITIES.get(name, 5)), **EXTRA.get(name, {})}
     expected = recorded({**keys, "light.gain": 0.6 * keys.get("light.gain", 1.0)})
     got = overlaid(clean, keys)
@@ -104,7 +103,7 @@ def test_overlaid_frames_are_those_of_the_disturbed_flight(clean, name):
     assert len(got) < FRAMES or (taken != before).any()
 
 
-def test_automatic_exposure_follows_what_was_recorded(clean):
+def test_automatic_exposure_meters_the_recorded_frames(clean):
     keys = disturbance_overrides("exposure_lag", 2)
     expected, got = recorded(keys), overlaid(clean, keys)
     wanted, taken = (np.array(list(one.values())).astype(int) for one in (expected, got))
@@ -114,7 +113,7 @@ def test_automatic_exposure_follows_what_was_recorded(clean):
 
 
 @pytest.mark.parametrize("level", [0.3, 0.01])
-def test_darkness_adds_the_shot_noise_that_the_recorded_picture_lacks(clean, level):
+def test_darkness_adds_the_missing_shot_noise(clean, level):
     lacking = 0.01 * (1.0 / level - 1.0) ** 0.5
     expected = recorded({"camera.shot_noise": lacking})
     got = overlaid(clean, {"light.level": level})
@@ -123,8 +122,8 @@ def test_darkness_adds_the_shot_noise_that_the_recorded_picture_lacks(clean, lev
 
 
 def test_darkness_is_as_noisy_as_in_flight(clean):
-    # The recorded flight has the default camera's noise, the one in the dark more: in every frame
-    # 15,552 values, so that the deviation over a flight is known to 0.2 %.
+    # The recorded flight has the noise of the default camera, the dark one more. With 15,552
+    # values per frame, the deviation over a flight has a standard error of 0.2 %.
     noisy, dark = recorded({"camera.shot_noise": 0.01}), disturbance_overrides("darkness", 3)
     quiet = np.array(list(clean.values())).astype(float)
     middling = (quiet > 60) & (quiet < 120)
@@ -135,7 +134,7 @@ def test_darkness_is_as_noisy_as_in_flight(clean):
     )
 
 
-def test_light_that_was_clipped_stays_lost():
+def test_clipped_light_is_not_restored():
     bright = recorded({"light.gain": 2.5})
     darker = overlaid(bright, {"light.gain": 0.5})
     expected = recorded({"light.gain": 1.25})
@@ -147,18 +146,18 @@ def test_light_that_was_clipped_stays_lost():
     assert np.median(expected[stamp][clipped]) > 140
 
 
-def test_undisturbed_pictures_are_the_same_bytes(clean):
+def test_undisturbed_pictures_are_unchanged_bit_for_bit(clean):
     for stamp, image in overlaid(clean, {}).items():
         assert image is clean[stamp]
 
 
 def test_every_disturbance_at_its_defaults_is_a_round_trip(clean):
-    # The flicker of depth zero is left out; a frequency alone changes nothing, through the floats.
+    # Flicker of depth zero is omitted; a frequency alone changes nothing.
     for stamp, image in overlaid(clean, {"light.flicker_hz": 9.0}).items():
         assert np.array_equal(image, clean[stamp])
 
 
-def test_the_seed_moves_the_drops_and_the_picture_is_left_alone(clean):
+def test_seed_selects_the_drops_and_input_is_not_modified(clean):
     keys = disturbance_overrides("drops", 3)
     stamp, image = next(iter(clean.items()))
     kept = image.copy()
@@ -168,7 +167,7 @@ def test_the_seed_moves_the_drops_and_the_picture_is_left_alone(clean):
     assert np.array_equal(image, kept)
 
 
-def test_pictures_of_any_size_have_their_drops_in_the_same_places(clean):
+def test_drop_positions_do_not_depend_on_the_picture_size(clean):
     rows, columns = np.indices((270, 480))
     large = np.repeat((40 + 160 * ((rows // 15 + columns // 15) % 2))[..., None], 3, axis=2)
     large = large.astype(np.uint8)
@@ -182,7 +181,7 @@ def test_pictures_of_any_size_have_their_drops_in_the_same_places(clean):
     assert np.abs(shrunk - narrow)[touched].mean() < 0.5 * np.abs(narrow - small)[touched].mean()
 
 
-def test_a_short_recording_has_its_blackout_within():
+def test_blackout_ends_within_a_short_recording():
     begins = {}
     for duration_s in (None, 40.0, 6.0):
         change = overlay(made({"camera.blackout_s": 1.0}), 8, 96, 54, 90.0, duration_s)
@@ -195,7 +194,7 @@ def test_a_short_recording_has_its_blackout_within():
     assert begins[6.0] == pytest.approx(drawn * 5.0 / 20.0, abs=0.05)
 
 
-def test_latency_shows_the_nearest_recorded_frame():
+def test_latency_shows_the_closest_recorded_frame():
     change = overlay(made({"camera.latency_s": 0.07}), 1, 32, 32)
     pictures = [np.full((32, 32, 3), 10 * i, np.uint8) for i in range(8)]
     shown = [
@@ -204,13 +203,13 @@ def test_latency_shows_the_nearest_recorded_frame():
     assert shown == [0, 0, 1, 2, 3, 4, 5, 6]
 
 
-def test_a_camera_below_the_asked_rate_keeps_all_its_frames():
+def test_camera_below_the_requested_rate_keeps_all_frames():
     change = overlay(made({"camera.rate_hz": 15.0}), 1, 32, 32)
     picture = np.zeros((32, 32, 3), np.uint8)
     assert all(change(picture, i * 100_000_000, i) is not None for i in range(20))
 
 
-def test_at_15_of_20_frames_a_second_three_of_four_arrive():
+def test_three_of_four_frames_arrive_at_15_of_20_hz():
     change = overlay(made({"camera.rate_hz": 15.0}), 1, 32, 32)
     picture = np.zeros((32, 32, 3), np.uint8)
     arrived = [change(picture, i * 50_000_000, i) is not None for i in range(41)]
@@ -233,19 +232,19 @@ def test_at_15_of_20_frames_a_second_three_of_four_arrive():
         ({"imu.gyro_noise": 0.1}, "imu.gyro_noise acts on the IMU"),
     ],
 )
-def test_what_a_recorded_picture_does_not_tell_is_refused_in_a_line(keys, why):
+def test_keys_without_meaning_for_recorded_pictures_are_refused_in_one_line(keys, why):
     with pytest.raises(ConfigError, match=why) as refused:
         overlay(made(keys), 1, 96, 54)
     assert "these disturbances can: colour_warm, " in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
-def test_the_disturbances_that_can_be_overlaid():
+def test_names_of_the_disturbances_for_recorded_pictures():
     tested = {*LEVELS, "exposure_lag", "darkness"}
     assert set(overlaid_disturbances()) == tested
 
 
 @pytest.mark.parametrize("picture", [np.zeros((54, 95, 3), np.uint8), np.zeros((54, 96, 3))])
-def test_pictures_of_another_size_or_kind_are_rejected(picture):
+def test_pictures_of_other_size_or_type_are_rejected(picture):
     with pytest.raises(ObservationError, match=r"expected pictures of uint8 \(54, 96, 3\), got"):
         overlay(made({}), 1, 96, 54)(picture, 0, 0)

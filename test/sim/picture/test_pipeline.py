@@ -1,14 +1,15 @@
-"""The whole way of a picture: defaults, order, memory and independence of the streams."""
+"""The whole pipeline: defaults, order, state and independence of the random streams."""
 
 import numpy as np
 import pytest
 
-from liquid_control.config.scenario import Scenario
+from liquid_control.config import Scenario
+from liquid_control_sim.picture.light import Exposure
 from liquid_control_sim.picture.pipeline import Memory, haze_per_m, make_pipeline, quantise, shrink
-from liquid_control_sim.picture.sensor import Exposure, SensorNoise
+from liquid_control_sim.picture.sensor import SensorNoise
 from liquid_control_sim.picture.sky import Backdrop
-from liquid_control_sim.picture.sunlight import make_sun
 from liquid_control_sim.place.palette import Palette, draw_palette
+from liquid_control_sim.render.sunlight import make_sun
 
 pytestmark = pytest.mark.sim
 
@@ -27,7 +28,7 @@ def palette() -> Palette:
 
 @pytest.fixture
 def form(view, make_shot, pattern):
-    """Return a function that forms frames of one pattern under a scenario, 20 a second."""
+    """Return a function that forms frames of one pattern under a scenario, at 20 Hz."""
 
     def run(count=1, seed=1, **overrides):
         setting = scenario(**overrides)
@@ -48,7 +49,7 @@ def form(view, make_shot, pattern):
     return run
 
 
-def test_at_the_defaults_nothing_but_sky_exposure_and_shot_noise_happens(view, make_shot, pattern):
+def test_default_pipeline_has_sky_exposure_and_shot_noise_only(view, make_shot, pattern):
     setting, sun = Scenario(), make_sun(Scenario().light, 1)
     pipeline = make_pipeline(setting, sun, palette(), view, 1)
     assert [type(step) for step in pipeline.optics] == [Backdrop]
@@ -97,12 +98,12 @@ DISTURBED = {
 }
 
 
-def test_neutral_settings_are_undisturbed_bit_for_bit(form):
+def test_neutral_settings_equal_the_defaults_bit_for_bit(form):
     assert np.array_equal(form(3, **NEUTRAL), form(3))
 
 
 @pytest.mark.parametrize("key", DISTURBED)
-def test_each_setting_changes_the_picture_and_the_same_seed_repeats_it(form, key):
+def test_each_setting_changes_the_picture_reproducibly(form, key):
     extra = {"light__sun_azimuth_deg": 0.0} if key == "light__glare" else {}
     extra |= {"camera__blackout_from_s": 0.0} if key == "camera__blackout_s" else {}
     disturbed = form(8, **{key: DISTURBED[key]}, **extra)
@@ -118,7 +119,7 @@ def test_frozen_frames_repeat_bit_for_bit(form):
         assert repeats[index - 1] or np.array_equal(frozen[index], fresh[index])
 
 
-def test_the_picture_is_black_in_the_blackout_and_as_without_it_elsewhere(form):
+def test_frames_are_black_during_the_blackout_and_unchanged_otherwise(form):
     taken = form(12, camera__blackout_s=0.2, camera__blackout_from_s=0.15)
     black = [not picture.any() for picture in taken]
     assert black == [3 <= index < 7 for index in range(12)]
@@ -126,8 +127,8 @@ def test_the_picture_is_black_in_the_blackout_and_as_without_it_elsewhere(form):
     assert np.array_equal(taken[[0, 1, 2, 7, 8]], clear[[0, 1, 2, 7, 8]])
 
 
-def test_one_disturbance_leaves_the_noise_of_another_as_it_was(form):
-    # Vignetting does not touch the middle: there the shot noise must be the same.
+def test_random_streams_of_disturbances_are_independent(form):
+    # Vignetting does not affect the centre: the shot noise there must be equal.
     plain, dark = form(2, light__level=0.05), form(2, light__level=0.05, camera__drops=3)
     same = (plain == dark).all(axis=3).mean()
     assert same > 0.6
@@ -145,7 +146,7 @@ def test_rain_and_snow_add_their_haze_to_the_fog():
     assert haze_per_m(both) == pytest.approx(0.1 + sum(alone))
 
 
-def test_shrinking_averages_squares(pattern):
+def test_shrink_averages_squares(pattern):
     expected = pattern.reshape(27, 2, 48, 2, 3).mean(axis=(1, 3))
     assert shrink(pattern, 2) == pytest.approx(expected, abs=1e-6)
     assert shrink(pattern, 1) is pattern

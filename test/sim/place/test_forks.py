@@ -1,4 +1,4 @@
-"""Side trails leave the trail for good, look like it, fade, and are told apart by blazes."""
+"""Side trails: geometry, fading, and the posts that mark the correct branch."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liquid_control.config.scenario import ForestSettings, Scenario, TrailSettings
+from liquid_control.config import ForestSettings, Scenario, TrailSettings
 from liquid_control_sim.place.forest import generate_forest
 from liquid_control_sim.place.forks import draw_forks
 from liquid_control_sim.place.objects import BLAZE, COLOURS
@@ -20,7 +20,7 @@ SEEDS = st.integers(0, 10_000)
 
 @given(seed=SEEDS, difficulty=st.floats(0.0, 5.0))
 @settings(max_examples=15, deadline=None)
-def test_a_side_trail_starts_on_the_trail_and_leaves_it(seed, difficulty):
+def test_side_trails_start_on_the_trail_and_leave_it(seed, difficulty):
     trail = generate_trail(TrailSettings(difficulty=difficulty), seed)
     _, course, _ = visible_course(trail, step_m=0.1)
     for fork in draw_forks(trail, 0.5, 2, seed):
@@ -34,7 +34,7 @@ def test_a_side_trail_starts_on_the_trail_and_leaves_it(seed, difficulty):
         assert math.copysign(1.0, after) == fork.side
 
 
-def test_a_side_trail_is_painted_at_first_and_fades():
+def test_side_trails_fade():
     (fork,) = draw_forks(generate_trail(TrailSettings(), 1), 0.5, 1, 1)
     assert fork.strength[0] == 1.0
     assert fork.strength[len(fork.strength) // 2] == 1.0
@@ -54,7 +54,7 @@ def test_trees_keep_clear_of_side_trails(seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_blazes_stand_beside_the_right_branch_within_sight_of_the_fork(seed):
+def test_posts_stand_next_to_the_correct_branch_near_the_fork(seed):
     forest = generate_forest(FORKED, seed)
     assert len(forest.posts) == 4
     for index, post in enumerate(forest.posts):
@@ -67,12 +67,12 @@ def test_blazes_stand_beside_the_right_branch_within_sight_of_the_fork(seed):
         assert post.bands == BLAZE
 
 
-def test_a_blaze_is_red_and_white_between_one_and_two_metres():
+def test_blaze_is_red_and_white_between_one_and_two_metres():
     assert (BLAZE[0].from_m, BLAZE[-1].until_m) == (1.0, 2.0)
     assert [band.colour for band in BLAZE] == [COLOURS[name] for name in ("red", "white", "red")]
 
 
-def test_forks_move_neither_trail_nor_colours_and_have_their_seed():
+def test_forks_have_their_own_stream():
     plain, forked = generate_forest(Scenario(), 3), generate_forest(FORKED, 3)
     again, other = generate_forest(FORKED, 3), generate_forest(FORKED, 4)
     assert np.array_equal(plain.trail.samples, forked.trail.samples)
@@ -81,7 +81,7 @@ def test_forks_move_neither_trail_nor_colours_and_have_their_seed():
     assert forked.side_trails[0].fork_m != other.side_trails[0].fork_m
 
 
-def test_hard_trails_fork():
+def test_hard_trails_have_forks():
     trail = TrailSettings(difficulty=5.0)
     forest = generate_forest(Scenario(trail=trail, forest=ForestSettings(trees=0)), 1)
     assert len(forest.side_trails) == 2

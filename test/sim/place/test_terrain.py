@@ -1,4 +1,4 @@
-"""Hills that are as steep as asked for, start at zero, and are nothing when flat."""
+"""Terrain: slopes, heights and random stream."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liquid_control.config.scenario import Scenario, TerrainSettings, TrailSettings
+from liquid_control.config import Scenario, TerrainSettings, TrailSettings
 from liquid_control_sim.place.forest import generate_forest
 from liquid_control_sim.place.terrain import FLAT, Terrain, draw_terrain
 
@@ -21,7 +21,7 @@ def grid(step):
 
 @given(slope_deg=st.floats(0.5, 25.0), seed=st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
-def test_the_steepest_slope_is_what_was_asked_for(slope_deg, seed):
+def test_the_steepest_slope_equals_the_setting(slope_deg, seed):
     terrain = draw_terrain(slope_deg, COURSE, seed)
     steepest = np.linalg.norm(terrain.gradient(*grid(0.5)), axis=-1).max()
     assert steepest == pytest.approx(math.tan(math.radians(slope_deg)), rel=0.02)
@@ -38,27 +38,27 @@ def test_gradient_is_the_derivative_of_the_height():
 
 
 @given(x=st.floats(-50.0, 100.0), y=st.floats(-50.0, 50.0))
-def test_one_place_is_as_high_as_among_many(x, y):
+def test_scalar_and_array_heights_agree(x, y):
     terrain = draw_terrain(10.0, COURSE, 4)
     assert terrain.height_at(x, y) == pytest.approx(
         terrain.height(np.array([x]), np.array([y]))[0], abs=1e-12
     )
 
 
-def test_no_slope_is_flat():
+def test_zero_slope_is_flat():
     assert draw_terrain(0.0, COURSE, 1) is FLAT
     assert FLAT.is_flat
     assert FLAT.height_at(3.0, 4.0) == 0.0
     assert not FLAT.height(*grid(5.0)).any()
 
 
-def test_a_wave_has_its_height_by_hand():
+def test_height_of_a_single_wave():
     terrain = Terrain(np.array([(0.5, 0.0, math.pi / 2, 2.0)]))
     assert terrain.height_at(math.pi, 9.0) == pytest.approx(2.0 * (0.0 - 1.0) + 0.0)
     assert not terrain.is_flat
 
 
-def test_same_seed_same_hills_and_hills_move_no_tree():
+def test_terrain_is_reproducible_and_has_its_own_stream():
     hilly = Scenario(terrain=TerrainSettings(slope_deg=12.0))
     first, again, other = (generate_forest(hilly, seed) for seed in (3, 3, 4))
     flat = generate_forest(Scenario(), 3)
@@ -68,7 +68,7 @@ def test_same_seed_same_hills_and_hills_move_no_tree():
     assert first.palette == flat.palette
 
 
-def test_difficulty_makes_slopes_beyond_one():
+def test_difficulty_above_one_adds_slopes():
     forests = [
         generate_forest(Scenario(trail=TrailSettings(difficulty=d)), 1) for d in (1.0, 3.0, 5.0)
     ]

@@ -1,4 +1,4 @@
-"""The trail's geometry: curvature, distance to itself, projection."""
+"""Geometry of the trail: curvature, self-distance, projection."""
 
 import math
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liquid_control.config.scenario import Scenario, TrailSettings
+from liquid_control.config import Scenario, TrailSettings
 from liquid_control_sim.place.trail import STEP_M, TrailCurve, draw_half_widths, generate_trail
 
 pytestmark = pytest.mark.sim
@@ -23,7 +23,7 @@ class Closest(NamedTuple):
 
 
 def brute_force(trail: TrailCurve, x: float, y: float) -> Closest:
-    """The closest point of the whole polyline, segment by segment."""
+    """Return the closest point of the whole polyline, segment by segment."""
     start, step = trail.samples[:-1], np.diff(trail.samples, axis=0)
     part = ((np.array([x, y]) - start) * step).sum(axis=1) / (step**2).sum(axis=1)
     part = np.clip(part, 0.0, 1.0)
@@ -44,14 +44,14 @@ def test_sharpest_bend_follows_difficulty(difficulty, radius_m):
         assert radius_m * 0.995 <= 1.0 / turn <= radius_m * 1.6
 
 
-def test_the_sharpest_bend_can_be_given():
+def test_the_sharpest_bend_can_be_set():
     trail = generate_trail(TrailSettings(min_radius_m=6.0), 3)
     assert 5.97 <= STEP_M / np.abs(np.diff(trail.headings)).max() <= 9.6
 
 
 @given(seed=SEEDS, difficulty=DIFFICULTIES)
 @settings(max_examples=20, deadline=None)
-def test_trail_starts_at_the_origin_due_east_and_keeps_away_from_itself(seed, difficulty):
+def test_trail_starts_at_the_origin_due_east_without_self_intersection(seed, difficulty):
     trail = generate_trail(TrailSettings(difficulty=difficulty), seed)
     assert trail.point(0.0) == (0.0, 0.0)
     assert trail.heading(0.0) == 0.0
@@ -82,7 +82,7 @@ def test_projection_equals_brute_force(seed, difficulty, along, aside, error):
         assert found_along == pytest.approx(expected.along_m, abs=1e-6)
 
 
-def test_trail_goes_straight_on_beyond_both_ends():
+def test_trail_is_extended_straight_beyond_both_ends():
     trail = generate_trail(TrailSettings(), 4)
     assert trail.point(-3.0) == pytest.approx((-3.0, 0.0), abs=1e-3)
     assert trail.project(-2.0, 0.5, 0.0) == pytest.approx((-2.0, 0.5), abs=2e-3)
@@ -101,16 +101,16 @@ def test_left_of_the_trail_is_positive():
     assert trail.project(1.0, -0.4, 1.0)[1] == pytest.approx(-0.4, abs=0.02)
 
 
-def test_same_seed_same_trail_other_seed_other_trail():
+def test_trails_are_reproducible_and_depend_on_the_seed():
     settings_ = TrailSettings()
     first = generate_trail(settings_, 7).samples
     assert np.array_equal(first, generate_trail(settings_, 7).samples)
     assert np.abs(first - generate_trail(settings_, 8).samples).max() > 1.0
 
 
-def test_a_curve_through_points_passes_them_and_counts_their_arc():
+def test_curve_from_points_passes_through_them():
     points = np.array([(1.0, 2.0), (5.0, 2.0), (5.0, 5.0)])
-    curve = TrailCurve.through(points)
+    curve = TrailCurve.from_points(points)
     assert curve.length_m == pytest.approx(7.0)
     assert curve.point(0.0) == pytest.approx((1.0, 2.0))
     assert curve.point(4.0) == pytest.approx((5.0, 2.0))
@@ -121,14 +121,14 @@ def test_a_curve_through_points_passes_them_and_counts_their_arc():
 
 
 @pytest.mark.parametrize(("difficulty", "mean"), [(0.0, 0.95), (1.0, 0.81), (5.0, 0.40)])
-def test_half_widths_narrow_with_difficulty(difficulty, mean):
+def test_half_widths_decrease_with_difficulty(difficulty, mean):
     graded = Scenario(trail=TrailSettings(difficulty=difficulty)).graded().trail
     widths = [draw_half_widths(graded, np.random.default_rng(seed)) for seed in range(200)]
-    # Means of 200 uniform draws of a range of 0.3 m or less deviate by 6 mm: 3 cm is beyond 4.
+    # Means of 200 uniform draws over 0.3 m or less deviate by 6 mm: 3 cm is above 4 deviations.
     assert np.mean(widths) == pytest.approx(mean, abs=0.03)
     assert np.ptp(widths[0]) > 0.03
 
 
-def test_a_half_width_that_is_given_is_about_the_mean():
+def test_a_given_half_width_is_approximately_the_mean():
     widths = draw_half_widths(TrailSettings(half_width_m=0.5), np.random.default_rng(1))
     assert widths.mean() == pytest.approx(0.5, rel=0.2)

@@ -1,20 +1,19 @@
-"""The rasteriser against geometry that is known exactly."""
+"""The rasteriser against exactly known geometry."""
 
 import numpy as np
 import pytest
 
 from liquid_control_sim.render.kernels.kernel_types import Light
-from liquid_control_sim.render.meshes import Mesh, grid
+from liquid_control_sim.render.meshes import Mesh, RenderModel, grid, make_stage
 from liquid_control_sim.render.optics import NEAR_M, CameraPose, Intrinsics
 from liquid_control_sim.render.rasteriser import Rasteriser, Rendered
-from liquid_control_sim.render.stage import RenderModel, make_stage
 from liquid_control_sim.render.textures import Texture
 
 pytestmark = pytest.mark.sim
 
 WHITE = Texture.of(np.full((4, 4, 3), 255, np.uint8))
 ABOVE = np.diag([1.0, -1.0, -1.0])
-"""A camera that looks straight down: right is east, down is south."""
+"""Orientation of a camera that faces down: right is east, down is south."""
 AMBIENT = Light(np.array([0.0, 0.0, 1.0]), np.zeros(3), np.ones(3))
 
 
@@ -26,7 +25,7 @@ def rectangle(x0: float, x1: float, y0: float, y1: float, z: float = 0.0) -> Mes
     )
 
 
-def look(
+def render(
     models: list[RenderModel],
     height_m: float = 10.0,
     rotation: np.ndarray = ABOVE,
@@ -45,22 +44,22 @@ def painted(colour: tuple[int, int, int]) -> Texture:
 @pytest.mark.parametrize(
     ("west", "covered"), [(-2.0, 4), (-1.6, 4), (-1.5, 4), (-1.49, 3), (-1.0, 3), (-0.49, 2)]
 )
-def test_a_pixel_is_covered_where_its_centre_is(west, covered):
+def test_pixel_is_covered_if_its_centre_is_inside(west, covered):
     # One metre is one pixel; centres lie at half metres, an edge through one has it on its right.
-    seen = look([RenderModel(rectangle(west, 2.0, -1.0, 2.0), (WHITE,))])
+    rendered = render([RenderModel(rectangle(west, 2.0, -1.0, 2.0), (WHITE,))])
     expected = np.zeros((10, 20), bool)
     expected[3:6, 12 - covered : 12] = True
-    assert np.array_equal(np.isfinite(seen.range_m), expected)
-    assert np.array_equal(seen.radiance > 0.0, np.repeat(expected[..., None], 3, axis=2))
+    assert np.array_equal(np.isfinite(rendered.range_m), expected)
+    assert np.array_equal(rendered.radiance > 0.0, np.repeat(expected[..., None], 3, axis=2))
 
 
 def test_range_is_along_the_ray():
-    seen = look([RenderModel(rectangle(-50.0, 50.0, -50.0, 50.0), (WHITE,))])
+    rendered = render([RenderModel(rectangle(-50.0, 50.0, -50.0, 50.0), (WHITE,))])
     columns, rows = np.meshgrid(np.arange(20) - 9.5, np.arange(10) - 4.5)
-    assert seen.range_m == pytest.approx(np.sqrt(columns**2 + rows**2 + 100.0), rel=1e-6)
+    assert rendered.range_m == pytest.approx(np.sqrt(columns**2 + rows**2 + 100.0), rel=1e-6)
 
 
-def test_triangles_with_a_common_edge_leave_no_gap_and_meet_no_pixel_twice():
+def test_triangles_with_a_common_edge_have_no_gap_and_no_overlap():
     rng = np.random.default_rng(1)
     for _ in range(50):
         inner = rng.uniform(-4.0, 4.0, 2)
@@ -70,16 +69,16 @@ def test_triangles_with_a_common_edge_leave_no_gap_and_meet_no_pixel_twice():
         up, uvs = np.tile([0.0, 0.0, 1.0], (5, 1)), np.zeros((5, 2))
         parts = [Mesh.plain(vertices, up, uvs, face[None]) for face in fan]
         hits = sum(
-            np.isfinite(look([RenderModel(part, (WHITE,))], size=(16, 16)).range_m).astype(int)
+            np.isfinite(render([RenderModel(part, (WHITE,))], size=(16, 16)).range_m).astype(int)
             for part in parts
         )
         assert np.array_equal(hits, np.ones((16, 16), int))
 
 
-def test_nearer_surfaces_hide_farther_ones_whatever_their_order():
+def test_nearer_surfaces_hide_farther_ones_in_any_order():
     low = RenderModel(rectangle(-5.0, 5.0, -5.0, 5.0, 0.0), (painted((255, 0, 0)),))
     high = RenderModel(rectangle(-1.0, 1.0, -1.0, 1.0, 5.0), (painted((0, 255, 0)),))
-    first, second = look([low, high]), look([high, low])
+    first, second = render([low, high]), render([high, low])
     assert np.array_equal(first.radiance, second.radiance)
     assert first.radiance[5, 10] == pytest.approx([0.0, 1.0, 0.0])
     assert first.radiance[5, 14] == pytest.approx([1.0, 0.0, 0.0])
@@ -89,15 +88,15 @@ def test_nearer_surfaces_hide_farther_ones_whatever_their_order():
 def test_both_sides_are_drawn():
     mesh = rectangle(-3.0, 3.0, -3.0, 3.0)
     back = Mesh.plain(mesh.vertices, mesh.normals, mesh.uvs, mesh.triangles[:, ::-1])
-    front = look([RenderModel(mesh, (WHITE,))])
-    assert np.array_equal(look([RenderModel(back, (WHITE,))]).range_m, front.range_m)
+    front = render([RenderModel(mesh, (WHITE,))])
+    assert np.array_equal(render([RenderModel(back, (WHITE,))]).range_m, front.range_m)
     assert np.isfinite(front.range_m).sum() == 36
 
 
-def test_surfaces_are_cut_at_the_near_plane():
-    # Looking east along a floor 1 m below, from its middle: the nearest row that is met is known.
+def test_surfaces_are_clipped_at_the_near_plane():
+    # Looking east along a floor 1 m below, from its middle: the nearest visible row is known.
     east = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
-    seen = look(
+    rendered = render(
         [RenderModel(rectangle(-9.0, 9.0, -200.0, 200.0), (WHITE,))],
         height_m=1.0,
         rotation=east,
@@ -106,20 +105,20 @@ def test_surfaces_are_cut_at_the_near_plane():
     )
     depth = 10.0 / (np.arange(400) + 0.5 - 200.0)
     met = (depth >= NEAR_M) & (depth < 9.0)
-    assert np.array_equal(np.isfinite(seen.range_m), np.repeat(met[:, None], 20, axis=1))
+    assert np.array_equal(np.isfinite(rendered.range_m), np.repeat(met[:, None], 20, axis=1))
     across = (np.arange(20) - 9.5) / 10.0
     expected = depth[met, None] * np.sqrt(1.0 + across**2 + (1.0 / depth[met, None]) ** 2)
-    assert seen.range_m[met] == pytest.approx(expected, rel=1e-5)
+    assert rendered.range_m[met] == pytest.approx(expected, rel=1e-5)
 
 
-def test_what_lies_behind_is_not_drawn():
-    seen = look([RenderModel(rectangle(-50.0, 50.0, -50.0, 50.0, 20.0), (WHITE,))])
-    assert np.isinf(seen.range_m).all()
-    assert not seen.radiance.any()
+def test_surfaces_behind_the_camera_are_not_drawn():
+    rendered = render([RenderModel(rectangle(-50.0, 50.0, -50.0, 50.0, 20.0), (WHITE,))])
+    assert np.isinf(rendered.range_m).all()
+    assert not rendered.radiance.any()
 
 
-def test_textures_are_sampled_where_the_ray_meets_the_surface():
-    # Red grows to the east, green to the north, over a tilted view: perspective must be undone.
+def test_textures_are_sampled_with_perspective_correction():
+    # Red increases to the east and green to the north, in a tilted view with perspective.
     ramp = np.zeros((256, 256, 3), np.uint8)
     ramp[..., 0] = np.arange(256)[None]
     ramp[..., 1] = np.arange(256)[::-1, None]
@@ -127,7 +126,7 @@ def test_textures_are_sampled_where_the_ray_meets_the_surface():
     c, s = np.cos(tilt), np.sin(tilt)
     rotation = ABOVE @ np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
     size, focal = (60, 40), 30.0
-    seen = look(
+    rendered = render(
         [RenderModel(rectangle(-40.0, 40.0, -40.0, 40.0), (Texture.of(ramp),))],
         rotation=rotation,
         size=size,
@@ -140,37 +139,37 @@ def test_textures_are_sampled_where_the_ray_meets_the_surface():
     inside = (along > 0.0) & (np.abs(place) < 36.0).all(axis=2)
     assert inside.sum() > 500
     expected = (256.0 * (place[inside] / 80.0 + 0.5) - 0.5) / 255.0
-    assert seen.radiance[inside][:, :2] == pytest.approx(expected, abs=0.012)
+    assert rendered.radiance[inside][:, :2] == pytest.approx(expected, abs=0.012)
 
 
 def test_fine_patterns_average_to_grey():
     checks = np.indices((256, 256)).sum(axis=0) % 2 * 255
     board = Texture.of(np.repeat(checks[..., None], 3, axis=2).astype(np.uint8))
-    seen = look([RenderModel(rectangle(-20.0, 20.0, -20.0, 20.0), (board,))])
-    assert seen.radiance == pytest.approx(np.full((10, 20, 3), 0.5), abs=0.01)
+    rendered = render([RenderModel(rectangle(-20.0, 20.0, -20.0, 20.0), (board,))])
+    assert rendered.radiance == pytest.approx(np.full((10, 20, 3), 0.5), abs=0.01)
 
 
-def test_light_is_sky_and_what_falls_on_the_surface():
+def test_light_is_sky_light_plus_direct_light_by_cosine():
     sun = np.array([0.6, 0.0, 0.8])
     light = Light(sun, np.array([1.0, 0.5, 0.25]), np.array([0.1, 0.2, 0.3]))
     model = RenderModel(rectangle(-50.0, 50.0, -50.0, 50.0), (painted((255, 204, 51)),))
-    seen = look([model], light=light)
+    rendered = render([model], light=light)
     albedo = np.array([1.0, 0.8, 0.2])
     expected = albedo * (light.sky + 0.8 * light.direct)
-    assert seen.radiance == pytest.approx(np.broadcast_to(expected, (10, 20, 3)), rel=1e-5)
-    away = look([model], light=Light(-sun, light.direct, light.sky))
+    assert rendered.radiance == pytest.approx(np.broadcast_to(expected, (10, 20, 3)), rel=1e-5)
+    away = render([model], light=Light(-sun, light.direct, light.sky))
     assert away.radiance[0, 0] == pytest.approx(albedo * light.sky, rel=1e-5)
 
 
-def test_each_triangle_wears_its_own_texture():
+def test_each_triangle_has_its_own_texture():
     mesh = rectangle(-50.0, 50.0, -50.0, 50.0)
     two = Mesh(mesh.vertices, mesh.normals, mesh.uvs, mesh.triangles, np.array([0, 1]))
-    seen = look([RenderModel(two, (painted((255, 0, 0)), painted((0, 0, 255))))])
-    assert seen.radiance[8, 18] == pytest.approx([1.0, 0.0, 0.0])
-    assert seen.radiance[1, 1] == pytest.approx([0.0, 0.0, 1.0])
+    rendered = render([RenderModel(two, (painted((255, 0, 0)), painted((0, 0, 255))))])
+    assert rendered.radiance[8, 18] == pytest.approx([1.0, 0.0, 0.0])
+    assert rendered.radiance[1, 1] == pytest.approx([0.0, 0.0, 1.0])
 
 
-def test_models_can_be_left_out():
+def test_hidden_models_are_not_drawn():
     stage = make_stage(
         [RenderModel(rectangle(-50.0, 50.0, -50.0, 50.0, z), (WHITE,)) for z in (0, 5)]
     )
@@ -184,7 +183,7 @@ def test_models_can_be_left_out():
     assert np.isinf(centre[2])
 
 
-def test_the_same_picture_twice_and_from_another_rasteriser():
+def test_rendering_is_reproducible_across_rasterisers():
     rng = np.random.default_rng(4)
     texture = Texture.of(rng.integers(0, 256, (64, 64, 3), np.uint8))
     soup = Mesh.plain(
@@ -205,8 +204,8 @@ def test_the_same_picture_twice_and_from_another_rasteriser():
     assert not np.array_equal(first.range_m, turned.range_m)
 
 
-def test_passing_over_models_out_of_view_changes_no_pixel():
-    # Triangles one a model are passed over by their boxes; merged into one they cannot be.
+def test_culling_of_models_changes_no_pixel():
+    # Models of one triangle each are culled by their boxes; one merged model is not.
     rng = np.random.default_rng(5)
     vertices = rng.uniform(-30.0, 30.0, (200, 1, 3)) + rng.uniform(-2.0, 2.0, (200, 3, 3))
     faces = np.arange(3)[None]

@@ -6,14 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from liquid_control.config.scenario import ForestSettings, LightSettings, Scenario
+from liquid_control.config import ForestSettings, LightSettings, Scenario
 from liquid_control.errors import OutputError
 from liquid_control_sim import compiling as caching
-from liquid_control_sim.picture.sunlight import make_sun
-from liquid_control_sim.place.extent import MOST_PIXELS, ground_extent
-from liquid_control_sim.place.forest import generate_forest
+from liquid_control_sim.place.forest import MOST_PIXELS, generate_forest, ground_extent
 from liquid_control_sim.render import textures
 from liquid_control_sim.render.ground_paint import paint_ground
+from liquid_control_sim.render.sunlight import make_sun
 from liquid_control_sim.render.textures import texture_file
 
 pytestmark = pytest.mark.sim
@@ -26,7 +25,7 @@ def cache(tmp_path, monkeypatch):
 
 
 class Painter:
-    """Paints grey, and counts how often it was asked."""
+    """Paints grey and counts its calls."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -36,7 +35,7 @@ class Painter:
         return np.full((32, 48, 3), (200, 120, 40), dtype=np.uint8)
 
 
-def test_a_texture_is_painted_once_and_read_as_painted(cache):
+def test_texture_is_painted_once_and_read_back(cache):
     paint = Painter()
     path = texture_file("grey", paint)
     assert texture_file("grey", paint) == path
@@ -48,7 +47,7 @@ def test_a_texture_is_painted_once_and_read_as_painted(cache):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
-def test_a_damaged_texture_is_painted_again(cache, damage):
+def test_damaged_texture_is_painted_again(cache, damage):
     paint = Painter()
     path = texture_file("grey", paint)
     whole = path.read_bytes()
@@ -64,7 +63,7 @@ def test_a_damaged_texture_is_painted_again(cache, damage):
     assert paint.count == 2
 
 
-def test_the_oldest_textures_are_removed(cache, monkeypatch):
+def test_oldest_textures_are_removed(cache, monkeypatch):
     monkeypatch.setattr(textures, "KEEP", 3)
     for number in range(5):
         path = texture_file(f"t{number}", Painter())
@@ -73,7 +72,7 @@ def test_the_oldest_textures_are_removed(cache, monkeypatch):
     assert sorted(p.name for p in cache.iterdir()) == ["t3.jpg", "t4.jpg", "t5.jpg"]
 
 
-def test_an_unwritable_cache_falls_back_to_the_temporary_folder(tmp_path, monkeypatch):
+def test_unwritable_cache_falls_back_to_the_temporary_folder(tmp_path, monkeypatch):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
@@ -82,7 +81,7 @@ def test_an_unwritable_cache_falls_back_to_the_temporary_folder(tmp_path, monkey
     monkeypatch.setattr(caching.tempfile, "gettempdir", lambda: str(fallback))
     assert texture_file("grey", Painter()).is_relative_to(fallback)
     monkeypatch.setattr(caching.tempfile, "gettempdir", lambda: str(blocked))
-    with pytest.raises(OutputError, match="no folder for the cache is writable: tried"):
+    with pytest.raises(OutputError, match="expected a writable cache folder, tried"):
         texture_file("grey", Painter())
 
 
@@ -93,14 +92,14 @@ def painted():
     return forest, extent, paint_ground(forest, make_sun(LightSettings(), 1), extent)
 
 
-def test_the_trail_is_painted_where_it_is(painted):
+def test_trail_is_painted_at_its_position(painted):
     forest, extent, picture = painted
     assert picture.shape == (extent.rows, extent.columns, 3)
     assert max(picture.shape) <= MOST_PIXELS
     palette = forest.palette
 
     def trail_like(aside: float) -> float:
-        """Share of places whose hue is nearer to the trail's than to the floor's."""
+        """Return the fraction of points whose hue is closer to the trail's than to the floor's."""
         near = []
         for along in np.arange(0.0, 60.0, 0.5):
             x, y = forest.trail.point(along)
@@ -119,7 +118,7 @@ def test_the_trail_is_painted_where_it_is(painted):
     assert trail_like(-1.6) < 0.4
 
 
-def test_shadows_fall_away_from_the_sun():
+def test_painted_shadows_point_away_from_the_sun():
     forest = generate_forest(Scenario(forest=ForestSettings(trees=1)), 1)
     extent = ground_extent(forest)
     overcast = LightSettings(sun_strength=0.0, sun_azimuth_deg=90.0)

@@ -1,10 +1,10 @@
-"""What PyBullet's window would show is there, where the forest says."""
+"""Bodies of a forest in PyBullet's window."""
 
 import numpy as np
 import pybullet
 import pytest
 
-from liquid_control.config.scenario import Scenario
+from liquid_control.config import Scenario
 from liquid_control_sim.place.forest import generate_forest
 from liquid_control_sim.render.window import show_forest
 
@@ -18,7 +18,7 @@ def client():
     pybullet.disconnect(connection)
 
 
-def test_every_tree_stands_where_it_is(client):
+def test_every_tree_is_shown_at_its_position(client):
     forest = generate_forest(Scenario(terrain={"slope_deg": 10.0}, forest={"trees": 20}), 1)
     assert show_forest(client, forest) == 1 + 2 * 20
     places = np.array(
@@ -31,7 +31,7 @@ def test_every_tree_stands_where_it_is(client):
     assert (places[1::2, 2] < places[2::2, 2]).all()
 
 
-def test_things_posts_and_branches_are_shown(client):
+def test_objects_posts_and_branches_are_shown(client):
     wood = generate_forest(Scenario(task={"kind": "target"}, forest={"trees": 0}), 1)
     assert len(wood.objects) == 4
     assert show_forest(client, wood) == 1 + 4

@@ -1,4 +1,4 @@
-"""Small bags in every format, and where their bytes are."""
+"""Small bags in every format, and the offsets of their records."""
 
 import struct
 from collections.abc import Sequence
@@ -12,8 +12,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 from rosbags.rosbag2 import Writer as Rosbag2Writer
 from rosbags.typesys import Stores, get_typestore
 
-from liquid_control.bags.bag import open_bag
-from liquid_control.bags.losses import Losses
+from liquid_control.bags import Losses, open_bag
 from liquid_control.bags.storage.part import RawMessage
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
@@ -45,8 +44,8 @@ def content(topic: str, index: int, stamp_ns: int):
     vector = T["geometry_msgs/msg/Vector3"](float(index), 0.5, -1.0)
     if topic == IMU:
         level = T["geometry_msgs/msg/Quaternion"](0.0, 0.0, 0.0, 1.0)
-        nothing = np.zeros(9)
-        return T[TYPES[IMU]](header(stamp_ns), level, nothing, vector, nothing, vector, nothing)
+        zeros = np.zeros(9)
+        return T[TYPES[IMU]](header(stamp_ns), level, zeros, vector, zeros, vector, zeros)
     if topic == CAMERA:
         data = np.random.default_rng(index).integers(0, 256, 4 * 6 * 3, dtype=np.uint8)
         return T[TYPES[CAMERA]](header(stamp_ns), 4, 6, "rgb8", 0, 18, data)
@@ -62,7 +61,7 @@ def message(topic: str, index: int, log_ns: int) -> Written:
 
 
 def flight(count: int = 40) -> list[Written]:
-    """Messages of four topics, in order of time, none at the same time as another."""
+    """Return messages of four topics, in order of time, with distinct times."""
     topics = (IMU, IMU, CAMERA, IMU, NEURONS, COMMAND)
     return [message(topics[i % 6], i, START_NS + i * STEP_NS) for i in range(count)]
 
@@ -120,8 +119,8 @@ def write_rosbag2(
 def read(path, topics=None, start_ns=None) -> tuple[list[RawMessage], Losses]:
     bag = open_bag(path)
     losses = Losses()
-    wanted = list(bag.topics) if topics is None else topics
-    return list(bag.messages(wanted, losses, start_ns)), losses
+    names = list(bag.topics) if topics is None else topics
+    return list(bag.messages(names, losses, start_ns)), losses
 
 
 def plain(messages) -> list[Written]:
@@ -129,14 +128,14 @@ def plain(messages) -> list[Written]:
 
 
 def chunk_indexes(path: Path):
-    """The chunk indexes of a whole file, in the order of the file."""
+    """Return the chunk indexes of a complete file, in the order of the file."""
     with path.open("rb") as stream:
         summary = make_reader(stream).get_summary()
     return sorted(summary.chunk_indexes, key=lambda chunk: chunk.chunk_start_offset)
 
 
 def records(path: Path) -> list[tuple[int, int, int]]:
-    """Opcode, offset and end of the records of a whole file, those in chunks left out."""
+    """Return opcode, offset and end of the records of a complete file, except those in chunks."""
     data = path.read_bytes()
     found, position = [], 8
     while position < len(data) - 8:
@@ -147,7 +146,7 @@ def records(path: Path) -> list[tuple[int, int, int]]:
 
 
 def changed(path: Path, name: str, *edits: tuple[int, bytes]) -> Path:
-    """A copy with other bytes at some offsets."""
+    """Write a copy with other bytes at some offsets."""
     data = bytearray(path.read_bytes())
     for offset, new in edits:
         data[offset : offset + len(new)] = new

@@ -1,7 +1,7 @@
-"""Mutate bags and read them: `python fuzzing.py SEED COUNT` prints what came of it as JSON.
+"""Read mutated bags: `python fuzzing.py SEED COUNT` prints the outcomes as JSON.
 
-It runs as a process of its own, so that a hang is killed and seen and memory can be measured.
-Anything but a `BagError` ends it with a traceback that names the seed and number of the case.
+The script runs as a separate process, so that a hang is detected and memory can be measured. Any
+exception other than `BagError` ends it with a traceback and the seed and number of the case.
 """
 
 import faulthandler
@@ -18,8 +18,7 @@ import bag_files
 import numpy as np
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
-from liquid_control.bags.bag import open_bag
-from liquid_control.bags.losses import Losses
+from liquid_control.bags import Losses, open_bag
 from liquid_control.errors import BagError
 from liquid_control.seeding import stream
 
@@ -28,7 +27,7 @@ ADDRESS_SPACE = 4 * 2**30
 
 
 def originals(folder: Path) -> dict[str, bytes]:
-    """Small whole bags of every kind, by name."""
+    """Return small complete bags of every kind, by name."""
     messages = bag_files.flight(30)
     found = {
         compression: bag_files.write_mcap(
@@ -36,8 +35,8 @@ def originals(folder: Path) -> dict[str, bytes]:
         ).read_bytes()
         for compression in bag_files.FORMATS
     }
-    loose = folder / "loose.mcap"
-    found["loose"] = bag_files.write_mcap(loose, messages, use_chunking=False).read_bytes()
+    unchunked = folder / "loose.mcap"
+    found["loose"] = bag_files.write_mcap(unchunked, messages, use_chunking=False).read_bytes()
     bare = bag_files.write_mcap(
         folder / "bare.mcap",
         messages,
@@ -57,8 +56,8 @@ def originals(folder: Path) -> dict[str, bytes]:
         (StoragePlugin.MCAP, CompressionMode.FILE),
     ):
         name = f"{plugin.name}-{mode.name}".lower()
-        whole = bag_files.write_rosbag2(folder / name, messages, plugin, mode)
-        (file,) = (file for file in whole.iterdir() if file.name != "metadata.yaml")
+        bag = bag_files.write_rosbag2(folder / name, messages, plugin, mode)
+        (file,) = (file for file in bag.iterdir() if file.name != "metadata.yaml")
         found[name] = file.read_bytes()
     return found
 
@@ -93,7 +92,7 @@ def removed(data: bytearray, rng: np.random.Generator) -> None:
 
 
 def lengths(data: bytearray, rng: np.random.Generator) -> None:
-    """Write absurd or slightly wrong numbers where numbers may stand."""
+    """Write extreme or slightly wrong numbers at random offsets."""
     for _ in range(int(rng.integers(1, 4))):
         size = int(rng.choice([2, 4, 8]))
         if len(data) <= size:
@@ -106,7 +105,7 @@ def lengths(data: bytearray, rng: np.random.Generator) -> None:
 
 
 def length_fields(data: bytearray, rng: np.random.Generator) -> None:
-    """The same where MCAP's records have their lengths."""
+    """Write extreme lengths into MCAP records."""
     places, position = [], 8
     while position + 9 <= len(data):
         places.append(position + 1)
@@ -129,8 +128,8 @@ def mutated(original: bytes, rng: np.random.Generator) -> bytes:
     return bytes(data)
 
 
-def judged(path: Path) -> tuple[str, int, int]:
-    """Read a bag and decode all of it: what came of it, messages, and those that do not decode."""
+def read_bag(path: Path) -> tuple[str, int, int]:
+    """Read and decode a bag; return outcome, number of messages, number of undecodable ones."""
     losses = Losses()
     count = undecodable = 0
     try:
@@ -149,7 +148,7 @@ def judged(path: Path) -> tuple[str, int, int]:
 
 
 def fuzz(seed: int, count: int, folder: Path) -> dict[str, object]:
-    """Read `count` mutated bags; return what came of them."""
+    """Read `count` mutated bags; return the outcomes."""
     bags = originals(folder)
     names = sorted(bags)
     outcomes: Counter[str] = Counter()
@@ -161,17 +160,17 @@ def fuzz(seed: int, count: int, folder: Path) -> dict[str, object]:
         path = folder / "mutated"
         path.write_bytes(mutated(bags[name], rng))
         faulthandler.dump_traceback_later(HANGS_AFTER_S, exit=True)
-        began = time.perf_counter()
+        start_s = time.perf_counter()
         try:
-            outcome, read, failed = judged(path)
+            outcome, read, failed = read_bag(path)
         except BaseException:
             shutil.copy(path, Path(tempfile.gettempdir()) / f"fuzz-{seed}-{index}")
             print(f"seed {seed}, case {index}, {name}", file=sys.stderr)
             raise
         faulthandler.cancel_dump_traceback_later()
-        took_s = time.perf_counter() - began
-        if took_s > slowest_s:
-            slowest_s, slowest = took_s, f"case {index}, {name}"
+        elapsed_s = time.perf_counter() - start_s
+        if elapsed_s > slowest_s:
+            slowest_s, slowest = elapsed_s, f"case {index}, {name}"
         outcomes[outcome] += 1
         messages += read
         undecodable += failed
@@ -188,7 +187,7 @@ def fuzz(seed: int, count: int, folder: Path) -> dict[str, object]:
 
 
 def peak_mb() -> int:
-    """Return this program's own peak; `ru_maxrss` begins with that of whoever started it."""
+    """Return the peak memory of this process; `ru_maxrss` starts with that of its parent."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
 

@@ -1,4 +1,4 @@
-"""Bags as others write them: by rosbags' own writer, from the real message layouts."""
+"""Bags written by rosbags' own writer with the real message layouts of other recorders."""
 
 from pathlib import Path
 
@@ -6,17 +6,14 @@ import numpy as np
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from liquid_control.bags.bag import open_bag
-from liquid_control.bags.flight_events import read_flight
-from liquid_control.bags.losses import Losses
-from liquid_control.bags.topics import load_rules, resolve
+from liquid_control.bags import Losses, load_rules, open_bag, read_flight, resolve
 
 MS = 1_000_000
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
-"""A time of day, as recorders have it."""
+"""A wall clock time, as recorders use it."""
 
-# What px4_msgs and mavros_msgs define, fields only.
+# Fields of the definitions of px4_msgs and mavros_msgs.
 DEFINITIONS = {
     "px4_msgs/msg/SensorCombined": """
         uint64 timestamp
@@ -144,10 +141,10 @@ def camera_info(stamp_ns, width=640, height=480, focal_px=320.0):
 
 
 def imu(stamp_ns, rate=(0, 0, 0), force=(0, 0, 9.81), frame="base_link"):
-    nothing = np.zeros(9)
+    zeros = np.zeros(9)
     level = T["geometry_msgs/msg/Quaternion"](0.0, 0.0, 0.0, 1.0)
     return T["sensor_msgs/msg/Imu"](
-        header(stamp_ns, frame), level, nothing, vector(*rate), nothing, vector(*force), nothing
+        header(stamp_ns, frame), level, zeros, vector(*rate), zeros, vector(*force), zeros
     )
 
 
@@ -158,12 +155,12 @@ def odometry(
         T["geometry_msgs/msg/Point"](*map(float, position)),
         T["geometry_msgs/msg/Quaternion"](*map(float, quaternion)),
     )
-    nothing = np.zeros(36)
+    zeros = np.zeros(36)
     return T["nav_msgs/msg/Odometry"](
         header(stamp_ns, "map"),
         "base_link",
-        T["geometry_msgs/msg/PoseWithCovariance"](pose, nothing),
-        T["geometry_msgs/msg/TwistWithCovariance"](twist(linear, angular), nothing),
+        T["geometry_msgs/msg/PoseWithCovariance"](pose, zeros),
+        T["geometry_msgs/msg/TwistWithCovariance"](twist(linear, angular), zeros),
     )
 
 
@@ -187,7 +184,7 @@ def trajectory_setpoint(stamp_us, velocity, yawspeed=float("nan")):
 def vehicle_odometry(
     stamp_us, position, q, velocity, rates=(0, 0, 0), pose_frame=1, velocity_frame=1
 ):
-    nothing = floats(0, 0, 0)
+    zeros = floats(0, 0, 0)
     return T["px4_msgs/msg/VehicleOdometry"](
         stamp_us,
         stamp_us,
@@ -197,9 +194,9 @@ def vehicle_odometry(
         velocity_frame,
         floats(*velocity),
         floats(*rates),
-        nothing,
-        nothing,
-        nothing,
+        zeros,
+        zeros,
+        zeros,
         0,
         0,
     )
@@ -224,11 +221,8 @@ def cdr(message):
     return bytes(STORE.serialize_cdr(message, message.__msgtype__))
 
 
-class MessageSource:
-    """Messages to be written; `write` sorts them by log time as recorders do.
-
-    Without `defined` a bag says nothing of types, as sqlite3 bags from before Iron.
-    """
+class RecordingBuilder:
+    """Collects messages and writes them to a bag in the order in which they were added."""
 
     def __init__(self):
         self.messages = []
@@ -250,7 +244,7 @@ class MessageSource:
         return path
 
     def read(self, path: Path, presets=(), flags=None, **more):
-        """Write, then read as a flight: events and losses."""
+        """Write a bag and read it as a flight; return events and losses."""
         bag = open_bag(self.write(path))
         losses = Losses()
         topics = resolve(bag, load_rules(presets, flags or {}), **more)

@@ -1,4 +1,4 @@
-"""Whole bags of every format give what was written, as rosbags' own reader does."""
+"""Complete bags of every format return the written messages, as rosbags' own reader does."""
 
 import gc
 import tempfile
@@ -32,9 +32,8 @@ from mcap.writer import Writer
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
-from liquid_control.bags.bag import Excerpt, open_bag
+from liquid_control.bags import Excerpt, Loss, Losses, open_bag
 from liquid_control.bags.decoding.stamps import own_stamp
-from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.part import RawMessage
 from liquid_control.errors import BagError
 
@@ -52,9 +51,9 @@ MESSAGES = flight()
         {"use_statistics": False},
         {"repeat_channels": False, "repeat_schemas": False},
     ],
-    ids=["whole", "unchunked", "without-crc", "without-statistics", "without-channels"],
+    ids=["complete", "unchunked", "without-crc", "without-statistics", "without-channels"],
 )
-def test_mcap_gives_what_was_written(tmp_path, compression, options):
+def test_mcap_files_return_the_written_messages(tmp_path, compression, options):
     path = write_mcap(tmp_path / "a.mcap", MESSAGES, compression, **options)
     messages, losses = read(path)
     assert plain(messages) == MESSAGES
@@ -66,7 +65,7 @@ def test_mcap_gives_what_was_written(tmp_path, compression, options):
 @pytest.mark.parametrize(
     "mode", [CompressionMode.NONE, CompressionMode.FILE, CompressionMode.MESSAGE]
 )
-def test_rosbag2_folders_give_what_was_written(tmp_path, plugin, mode):
+def test_rosbag2_folders_return_the_written_messages(tmp_path, plugin, mode):
     path = write_rosbag2(tmp_path / "bag", MESSAGES, plugin, mode)
     messages, losses = read(path)
     assert plain(messages) == MESSAGES
@@ -74,7 +73,7 @@ def test_rosbag2_folders_give_what_was_written(tmp_path, plugin, mode):
     assert open_bag(path).metadata["custom_data"] == {"seed": "3"}
 
 
-def test_a_bag_says_what_it_holds(tmp_path):
+def test_bag_attributes_describe_its_contents(tmp_path):
     path = write_mcap(tmp_path / "a.mcap", MESSAGES)
     bag = open_bag(path)
     assert {name: info.count for name, info in bag.topics.items()} == {
@@ -89,7 +88,7 @@ def test_a_bag_says_what_it_holds(tmp_path):
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-def test_topics_and_start_are_chosen(tmp_path, chunked):
+def test_messages_are_filtered_by_topic_and_start(tmp_path, chunked):
     path = write_mcap(tmp_path / "a.mcap", MESSAGES, use_chunking=chunked)
     start_ns = START_NS + 10 * STEP_NS
     messages, losses = read(path, [CAMERA, COMMAND], start_ns)
@@ -98,14 +97,14 @@ def test_topics_and_start_are_chosen(tmp_path, chunked):
     assert losses.counts == {}
 
 
-def test_format_is_known_by_content(tmp_path):
+def test_format_is_detected_by_content(tmp_path):
     mcap = write_mcap(tmp_path / "a.mcap", MESSAGES).rename(tmp_path / "a.bag")
     (db3,) = write_rosbag2(tmp_path / "bag", MESSAGES).glob("*.db3")
     renamed = db3.rename(tmp_path / "b.mcap")
     assert plain(read(mcap)[0]) == plain(read(renamed)[0]) == MESSAGES
 
 
-def test_parts_are_one_recording_in_any_order(tmp_path):
+def test_parts_in_any_order_are_one_recording(tmp_path):
     first = write_mcap(tmp_path / "1.mcap", MESSAGES[:25])
     second = write_mcap(tmp_path / "2.mcap", MESSAGES[15:], "zstd")
     (third,) = write_rosbag2(tmp_path / "bag", [message(IMU, 99, START_NS + 1)]).glob("*.db3")
@@ -121,7 +120,7 @@ def test_parts_are_one_recording_in_any_order(tmp_path):
     assert bag.start_ns == START_NS
 
 
-def test_a_folder_needs_no_metadata(tmp_path):
+def test_folder_without_valid_metadata_is_read(tmp_path):
     folder = write_rosbag2(tmp_path / "bag", MESSAGES, StoragePlugin.MCAP)
     (folder / "metadata.yaml").unlink()
     assert plain(read(folder)[0]) == MESSAGES
@@ -129,7 +128,7 @@ def test_a_folder_needs_no_metadata(tmp_path):
     assert plain(read(folder)[0]) == MESSAGES
 
 
-def test_a_part_that_metadata_names_is_missed(tmp_path):
+def test_missing_part_listed_in_metadata_is_counted(tmp_path):
     folder = write_rosbag2(tmp_path / "bag", MESSAGES)
     yaml = folder / "metadata.yaml"
     yaml.write_text(yaml.read_text().replace("- bag.db3", "- bag.db3\n  - bag_1.db3"))
@@ -139,7 +138,7 @@ def test_a_part_that_metadata_names_is_missed(tmp_path):
     assert "bag_1.db3" in losses.reasons[Loss.MISSING_PART]
 
 
-def test_a_part_that_cannot_be_opened_is_a_loss(tmp_path):
+def test_unreadable_part_is_counted(tmp_path):
     good = write_mcap(tmp_path / "a.mcap", MESSAGES)
     bad = written(good, "b.mcap", b"nothing of interest")
     messages, losses = read([good, bad, tmp_path / "c.mcap"])
@@ -147,8 +146,8 @@ def test_a_part_that_cannot_be_opened_is_a_loss(tmp_path):
     assert losses.counts == {Loss.MISSING_PART: 2}
 
 
-def test_what_is_lost_of_a_part_without_messages_is_counted(tmp_path):
-    """A part that is cut off before its first message knows no times to be sorted by."""
+def test_losses_of_a_part_without_messages_are_counted(tmp_path):
+    """A part that is truncated before its first message has no times for sorting."""
     good = write_mcap(tmp_path / "a.mcap", MESSAGES)
     cut = written(good, "b.mcap", good.read_bytes()[:99])
     assert open_bag(cut).start_ns is None
@@ -157,7 +156,7 @@ def test_what_is_lost_of_a_part_without_messages_is_counted(tmp_path):
     assert losses.counts == {Loss.ENDS_EARLY: 1}
 
 
-def test_a_part_of_a_folder_that_is_no_bag_any_more_is_a_loss(tmp_path):
+def test_damaged_part_of_a_folder_is_counted(tmp_path):
     write_mcap(tmp_path / "a.mcap", MESSAGES)
     (tmp_path / "b.mcap").write_bytes(b"")
     (tmp_path / "c.db3").write_bytes(bytes(5000))
@@ -167,7 +166,7 @@ def test_a_part_of_a_folder_that_is_no_bag_any_more_is_a_loss(tmp_path):
     assert losses.counts == {Loss.MISSING_PART: 2}
 
 
-def test_a_topic_of_two_types_is_what_most_of_its_messages_are(tmp_path):
+def test_topic_with_two_types_has_the_most_frequent_one(tmp_path):
     path = tmp_path / "a.mcap"
     with path.open("wb") as stream:
         writer = Writer(stream)
@@ -186,8 +185,8 @@ def test_a_topic_of_two_types_is_what_most_of_its_messages_are(tmp_path):
 
 
 @pytest.mark.parametrize("chunk_size", [1, 10**6])
-def test_messages_of_one_time_come_in_the_order_of_the_file(tmp_path, chunk_size):
-    """Also where a later chunk begins earlier."""
+def test_messages_with_equal_times_keep_the_file_order(tmp_path, chunk_size):
+    """This also holds if a later chunk starts earlier."""
     messages = [message(IMU, i, START_NS + at) for i, at in enumerate((5, 9, 3, 9, 9, 9, 1, 9))]
     path = write_mcap(tmp_path / "a.mcap", messages, chunk_size=chunk_size)
     assert plain(read(path)[0]) == sorted(messages, key=lambda m: m.log_ns)
@@ -196,19 +195,19 @@ def test_messages_of_one_time_come_in_the_order_of_the_file(tmp_path, chunk_size
 
 
 @pytest.mark.parametrize("plugin", StoragePlugin)
-def test_links_blanks_and_other_letters_are_no_obstacle(tmp_path, plugin):
+def test_paths_with_links_spaces_and_special_characters_are_read(tmp_path, plugin):
     folder = tmp_path / "Flüge im März #2 50%20?"
     folder.mkdir()
-    whole = write_rosbag2(tmp_path / "bag", MESSAGES, plugin).rename(folder / "bag")
+    bag = write_rosbag2(tmp_path / "bag", MESSAGES, plugin).rename(folder / "bag")
     link = tmp_path / "link"
-    link.symlink_to(whole)
-    for path in (whole, link):
+    link.symlink_to(bag)
+    for path in (bag, link):
         messages, losses = read(path)
         assert plain(messages) == MESSAGES
         assert losses.counts == {}
 
 
-def test_file_compression_leaves_nothing_behind(tmp_path, monkeypatch):
+def test_file_compression_leaves_no_temporary_files(tmp_path, monkeypatch):
     folder = write_rosbag2(tmp_path / "bag", MESSAGES, StoragePlugin.SQLITE3, CompressionMode.FILE)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -232,7 +231,7 @@ def test_file_compression_leaves_nothing_behind(tmp_path, monkeypatch):
         ("a.bag", b"#ROSBAG V2.0\n", "rosbags-convert --src"),
     ],
 )
-def test_what_is_no_bag_is_refused_in_a_line(tmp_path, name, data, expected):
+def test_other_files_are_rejected_with_a_one_line_error(tmp_path, name, data, expected):
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(BagError, match=expected) as caught:
@@ -240,7 +239,7 @@ def test_what_is_no_bag_is_refused_in_a_line(tmp_path, name, data, expected):
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_missing_is_refused(tmp_path):
+def test_missing_bags_are_rejected(tmp_path):
     with pytest.raises(BagError, match="found nothing there"):
         open_bag(tmp_path / "none.mcap")
     with pytest.raises(BagError, match=r"folder with \.mcap or \.db3"):
@@ -249,7 +248,7 @@ def test_what_is_missing_is_refused(tmp_path):
         open_bag([])
 
 
-def test_messages_decode_to_what_was_serialised(tmp_path):
+def test_decoded_messages_equal_the_serialised_ones(tmp_path):
     path = write_mcap(tmp_path / "a.mcap", MESSAGES)
     bag = open_bag(path)
     for index, raw in enumerate(bag.messages(list(bag.topics), Losses())):
@@ -263,7 +262,7 @@ def same(one, other) -> bool:
     )
 
 
-def test_the_stamp_is_read_without_decoding():
+def test_own_stamp_reads_serialised_messages():
     stamp_ns = START_NS + 123_456_789
     for topic in TYPES:
         assert own_stamp(TYPES[topic], message(topic, 1, stamp_ns).data) == stamp_ns
@@ -277,7 +276,7 @@ def test_the_stamp_is_read_without_decoding():
 
 @st.composite
 def recordings(draw):
-    """Messages of several topics; times in order, equal or jumping."""
+    """Draw messages of several topics with times in order, equal or out of order."""
     count = draw(st.integers(1, 25))
     topics = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=count, max_size=count))
     steps = draw(st.lists(st.integers(-(10**9), 10**10), min_size=count, max_size=count))
@@ -294,7 +293,7 @@ def recordings(draw):
     compression=st.sampled_from(FORMATS),
     chunk_size=st.sampled_from([1, 800, 10**6]),
 )
-def test_any_chunked_bag_reads_as_rosbags_reads_it(messages, compression, chunk_size):
+def test_chunked_bags_equal_the_rosbags_reader(messages, compression, chunk_size):
     with tempfile.TemporaryDirectory() as folder:
         path = write_mcap(Path(folder) / "a.mcap", messages, compression, chunk_size)
         check_against_rosbags(path, messages)
@@ -306,7 +305,7 @@ def test_any_chunked_bag_reads_as_rosbags_reads_it(messages, compression, chunk_
     plugin=st.sampled_from(StoragePlugin),
     mode=st.sampled_from([CompressionMode.NONE, CompressionMode.FILE, CompressionMode.MESSAGE]),
 )
-def test_any_rosbag2_folder_reads_as_rosbags_reads_it(messages, plugin, mode):
+def test_rosbag2_folders_equal_the_rosbags_reader(messages, plugin, mode):
     with tempfile.TemporaryDirectory() as folder:
         check_against_rosbags(
             write_rosbag2(Path(folder) / "bag", messages, plugin, mode), messages
@@ -314,25 +313,25 @@ def test_any_rosbag2_folder_reads_as_rosbags_reads_it(messages, plugin, mode):
 
 
 def check_against_rosbags(path: Path, messages: list[Written]) -> None:
-    """Equal messages in order of time, and those of a topic at one time in the order written."""
-    ours, losses = read(path)
+    """Check that messages, their order and their decoded values equal those of rosbags."""
+    messages_read, losses = read(path)
     bag = open_bag(path)
     with AnyReader([path], default_typestore=STORE) as reader:
-        theirs = [
+        reference = [
             (RawMessage(connection.topic, connection.msgtype, log_ns, bytes(data)),
              reader.deserialize(data, connection.msgtype))
             for connection, log_ns, data in reader.messages()
         ]  # fmt: skip
     assert losses.counts == {}
-    assert [m.log_ns for m in ours] == [m.log_ns for m, _ in theirs]
-    assert sorted(ours) == sorted(m for m, _ in theirs)
-    assert sorted(plain(ours)) == sorted(messages)
-    for mine, (_, decoded) in zip(sorted(ours), sorted(theirs, key=lambda pair: pair[0]),
-                                  strict=True):  # fmt: skip
-        assert same(bag.decode(mine), decoded)
+    assert [m.log_ns for m in messages_read] == [m.log_ns for m, _ in reference]
+    assert sorted(messages_read) == sorted(m for m, _ in reference)
+    assert sorted(plain(messages_read)) == sorted(messages)
+    reference.sort(key=lambda pair: pair[0])
+    for raw, (_, decoded) in zip(sorted(messages_read), reference, strict=True):
+        assert same(bag.decode(raw), decoded)
 
 
-def test_an_excerpt_ends_at_its_log_time(tmp_path):
+def test_excerpt_ends_at_its_log_time(tmp_path):
     bag = open_bag(write_mcap(tmp_path / "a.mcap", MESSAGES, "none"))
     excerpt = Excerpt(bag, START_NS + 2 * STEP_NS)
     found = list(excerpt.messages(bag.topics, Losses()))

@@ -1,4 +1,4 @@
-"""Mutated bags: nothing but `BagError`, no hang, no huge memory."""
+"""Mutated bags raise only `BagError`, do not hang and do not exhaust memory."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ PEAK_MB = 500
 
 
 def fuzz(seed: int, count: int) -> dict[str, int]:
-    ran = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, str(SCRIPT), str(seed), str(count)],
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
@@ -22,8 +22,8 @@ def fuzz(seed: int, count: int) -> dict[str, int]:
         timeout=280,
         check=False,
     )
-    assert ran.returncode == 0, ran.stderr
-    found: dict[str, int] = json.loads(ran.stdout)
+    assert completed.returncode == 0, completed.stderr
+    found: dict[str, int] = json.loads(completed.stdout)
     return found
 
 
@@ -36,11 +36,11 @@ def check(found: dict[str, int], count: int) -> None:
 
 
 @pytest.mark.unit
-def test_mutated_bags_are_read_or_refused():
+def test_mutated_bags_are_read_or_rejected():
     check(fuzz(seed=5, count=600), 600)
 
 
 @pytest.mark.unit
 @pytest.mark.slow
-def test_ten_thousand_mutated_bags_are_read_or_refused():
+def test_ten_thousand_mutated_bags_are_read_or_rejected():
     check(fuzz(seed=0, count=10_000), 10_000)

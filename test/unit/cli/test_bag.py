@@ -1,4 +1,4 @@
-"""`liquid-control bag info`: what it says, and how it ends."""
+"""Output and exit status of `liquid-control bag info`."""
 
 import json
 
@@ -39,7 +39,7 @@ def twist(stamp_ns):
 
 
 def write(path, topics, number=5, metadata=()):
-    """Write messages of a function of the stamp on each topic, 50 ms apart, the fourth late."""
+    """Write messages made from their stamps, 50 ms apart on each topic; the fourth is late."""
     with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         for key, value in metadata:
             writer.set_custom_data(key, value)
@@ -53,25 +53,25 @@ def write(path, topics, number=5, metadata=()):
     return path
 
 
-OURS = {"/camera/image_raw": image, "/cmd_vel": twist}
+FLIGHT = {"/camera/image_raw": image, "/cmd_vel": twist}
 
 
-def run(*words):
+def run(*arguments):
     status = typer.main.get_command(bag).main(
-        ["info", *map(str, words)], prog_name="bag", standalone_mode=False
+        ["info", *map(str, arguments)], prog_name="bag", standalone_mode=False
     )
     return status or 0
 
 
-def test_a_flight_is_told_in_numbers(tmp_path, capsys):
+def test_json_document_of_a_flight(tmp_path, capsys):
     marks = [("model/name", "trail_cfc19"), ("parameters/guard_node/period_s", "0.025")]
-    path = write(tmp_path / "bag", OURS, metadata=marks)
+    path = write(tmp_path / "bag", FLIGHT, metadata=marks)
     assert run(path, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["schema"] == 1
-    assert told["duration_s"] == 0.25
-    assert told["start_ns"] == START
-    assert {entry["name"]: entry for entry in told["topics"]}["/cmd_vel"] == {
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == 1
+    assert document["duration_s"] == 0.25
+    assert document["start_ns"] == START
+    assert {entry["name"]: entry for entry in document["topics"]}["/cmd_vel"] == {
         "name": "/cmd_vel",
         "type": "geometry_msgs/msg/TwistStamped",
         "count": 5,
@@ -80,48 +80,48 @@ def test_a_flight_is_told_in_numbers(tmp_path, capsys):
         "longest_gap_s": 0.1,
         "defined": True,
     }
-    assert told["roles"]["command"] == {
+    assert document["roles"]["command"] == {
         "topic": "/cmd_vel",
         "manner": "velocity in the heading frame",
         "problem": None,
         "choices": [],
     }
-    assert told["roles"]["imu"]["problem"].startswith("no imu (sensor_msgs/Imu or px4_msgs/")
-    assert told["pictures"]["frames"] == 5
-    assert told["pictures"]["sizes"] == {"4x2": 5}
-    assert told["commands"] == {"policy": 0, "guard": 5}
-    assert told["metadata"]["model"] == {"name": "trail_cfc19"}
-    assert told["metadata"]["parameters/guard_node"] == {"period_s": "0.025"}
-    assert told["losses"] == {}
-    assert told["replay"] == {"possible": True, "obstacle": None}
-    assert told["training"] == {"possible": True, "obstacle": None}
+    assert document["roles"]["imu"]["problem"].startswith("no imu (sensor_msgs/Imu or px4_msgs/")
+    assert document["pictures"]["frames"] == 5
+    assert document["pictures"]["sizes"] == {"4x2": 5}
+    assert document["commands"] == {"policy": 0, "guard": 5}
+    assert document["metadata"]["model"] == {"name": "trail_cfc19"}
+    assert document["metadata"]["parameters/guard_node"] == {"period_s": "0.025"}
+    assert document["losses"] == {}
+    assert document["replay"] == {"possible": True, "obstacle": None}
+    assert document["training"] == {"possible": True, "obstacle": None}
 
 
-def test_people_get_a_table(tmp_path, capsys):
-    assert run(write(tmp_path / "bag", OURS)) == 0
-    told = capsys.readouterr().out
+def test_table_of_a_flight(tmp_path, capsys):
+    assert run(write(tmp_path / "bag", FLIGHT)) == 0
+    printed = capsys.readouterr().out
     for line in (
         "duration 0.25 s, from 2023-11-14 22:13:20 UTC",
         "pictures 5 of 4x2, not calibrated",
         "replay yes",
         "training yes",
     ):
-        assert line in told
-    row = next(line for line in told.splitlines() if line.strip().startswith("/cmd_vel"))
+        assert line in printed
+    row = next(line for line in printed.splitlines() if line.strip().startswith("/cmd_vel"))
     assert " ".join(row.split()[1:]) == "geometry_msgs/TwistStamped 5 16.0 Hz 0.100 s 340 B"
 
 
-def test_what_is_missing_comes_with_the_flag_that_would_fix_it(tmp_path, capsys):
+def test_missing_topic_is_reported_with_its_option(tmp_path, capsys):
     path = write(tmp_path / "bag", {"/camera/image_raw": image, "/stick": twist})
     assert run(path) == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "no command by name; if it is /stick, say --topic command=/stick" in told
-    assert "replay yes training no: see above" in told
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "no command by name; if it is /stick, pass --topic command=/stick" in printed
+    assert "replay yes training no: see above" in printed
     assert run(path, "--topic", "command=/stick") == 0
     assert "training yes" in capsys.readouterr().out
 
 
-def test_two_cameras_end_with_both_names_and_the_flag(tmp_path, capsys):
+def test_ambiguous_camera_is_reported_with_both_names_and_the_option(tmp_path, capsys):
     path = write(tmp_path / "bag", {"/left/image_raw": image, "/right/image_raw": image})
     with pytest.raises(
         BagError, match=r"cannot be replayed: two .* --topic camera=/left/image_raw"
@@ -131,16 +131,16 @@ def test_two_cameras_end_with_both_names_and_the_flag(tmp_path, capsys):
     assert run(path, "--topic", "camera=/right/image_raw") == 0
 
 
-def test_pictures_of_which_none_can_be_used_are_no_replay(tmp_path, capsys):
+def test_bag_without_usable_pictures_cannot_be_replayed(tmp_path, capsys):
     path = write(tmp_path / "bag", {"/camera/image_raw": lambda ns: image(ns, "32SC4")})
     with pytest.raises(BagError, match="no picture of /camera/image_raw can be used"):
         run(path, "--json")
-    told = json.loads(capsys.readouterr().out)
-    assert told["losses"]["bad_picture"]["count"] == 5
-    assert "got '32SC4'" in told["losses"]["bad_picture"]["first"]
+    document = json.loads(capsys.readouterr().out)
+    assert document["losses"]["bad_picture"]["count"] == 5
+    assert "got '32SC4'" in document["losses"]["bad_picture"]["first"]
 
 
-def test_presets_are_named_by_options(tmp_path, capsys):
+def test_topic_presets_are_selected_by_option(tmp_path, capsys):
     path = write(tmp_path / "bag", {"/image_raw": image, "/right/image_raw": image})
     assert run(path, "--topics", "usb_cam", "--json") == 0
     assert json.loads(capsys.readouterr().out)["roles"]["camera"]["topic"] == "/image_raw"
@@ -155,17 +155,17 @@ def test_presets_are_named_by_options(tmp_path, capsys):
         (["--topics", "ardupilot"], "one of: liquid_control, mavros"),
     ],
 )
-def test_options_that_make_no_sense_are_one_line(tmp_path, words, message):
+def test_invalid_options_are_reported_in_one_line(tmp_path, words, message):
     with pytest.raises(ConfigError, match=message):
-        run(write(tmp_path / "bag", OURS), *words)
+        run(write(tmp_path / "bag", FLIGHT), *words)
 
 
-def test_a_bag_that_is_not_there_is_one_line(tmp_path):
+def test_missing_bag_is_reported_in_one_line(tmp_path):
     with pytest.raises(BagError, match=r"none\.mcap: expected a bag"):
         run(tmp_path / "none.mcap")
 
 
-def test_progress_is_told_of_big_bags_only(capsys):
+def test_progress_is_shown_for_large_bags_only(capsys):
     with reading_progress(LARGE_BYTES - 1) as bar:
         bar.advance(steps=LARGE_BYTES)
     assert capsys.readouterr().err == ""

@@ -12,8 +12,8 @@ pytestmark = pytest.mark.unit
 COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
 
 
-def complaint(capsys, *words):
-    """Run a command line that fails; return its one line."""
+def error_line(capsys, *words):
+    """Run a command line that fails and return its error line."""
     assert main(words) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -27,7 +27,7 @@ def test_every_help_has_an_example(capsys, command):
     assert f"Example: liquid-control {command}" in capsys.readouterr().out
 
 
-def test_help_is_quick_and_imports_nothing_heavy():
+def test_help_is_fast_and_imports_no_heavy_packages():
     code = """
 import sys
 from liquid_control.cli.main import main
@@ -39,7 +39,7 @@ print(sorted(heavy & set(sys.modules)), file=sys.stderr)
 
 
 def _cpu_seconds(code):
-    """Run a program that prints [] and return what it took, whatever else the machine does."""
+    """Return the CPU time of a program that prints []; other processes do not affect it."""
     before = os.times()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     after = os.times()
@@ -91,21 +91,21 @@ def _cpu_seconds(code):
         (["dance"], "No such command 'dance'"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(capsys, monkeypatch, tmp_path, words, message):
+def test_invalid_input_is_one_line_and_status_2(capsys, monkeypatch, tmp_path, words, message):
     monkeypatch.chdir(tmp_path)
-    assert message in complaint(capsys, *words)
+    assert message in error_line(capsys, *words)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_extra_is_named(capsys, monkeypatch):
+def test_missing_extra_is_reported(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     words = ["evaluate", "--model", "expert", "--scenario", "trail", "--report", "1"]
-    message = complaint(capsys, *words)
+    message = error_line(capsys, *words)
     assert "jinja2 is not installed" in message
     assert re.search(r"pip install .*\[report\]'$", message)
 
 
-def test_a_bug_is_not_dressed_up_as_a_users_error(monkeypatch):
+def test_unexpected_exceptions_are_not_caught(monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
@@ -114,14 +114,14 @@ def test_a_bug_is_not_dressed_up_as_a_users_error(monkeypatch):
         main(["evaluate", "--model", "expert", "--scenario", "trail"])
 
 
-def test_the_module_runs_as_a_program():
+def test_module_runs_as_a_program():
     command = [sys.executable, "-m", "liquid_control.cli", "dance"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "liquid-control: error: No such command 'dance'. (see --help)\n"
 
 
-def test_an_interrupted_command_says_so_in_one_line(tmp_path):
+def test_interrupted_command_is_reported_in_one_line(tmp_path):
     program = (
         "import os, signal, sys\n"
         "from benchmarks import suite\n"

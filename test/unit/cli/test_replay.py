@@ -7,15 +7,15 @@ import cv2
 import numpy as np
 import pytest
 
-from liquid_control.bags import BagWriter, Losses
-from liquid_control.bags.bag import open_bag
+from liquid_control.bags import BagWriter, Losses, open_bag
 from liquid_control.bags.writing.messages import compressed_image_cdr
 from liquid_control.cli.main import main
+from liquid_control.cli.replay import parse_limits
 from liquid_control.config import project_file
 from liquid_control.errors import ConfigError
 from liquid_control.export import model_graphs
 from liquid_control.policy import load_model, save_model
-from liquid_control.replay.request import parse_limits
+from liquid_control.replay.comparison import MACHINE_TOLERANCE
 from liquid_control.seeding import stream
 from liquid_control.types import NANOSECONDS
 
@@ -41,9 +41,9 @@ def copied(target, topics=None, change=None):
         for message in bag.messages(kept, Losses()):
             data = message.data
             if message.topic == PICTURES and change is not None:
-                told = bag.decode(message)
-                stamp = told.header.stamp
-                image = cv2.imdecode(np.asarray(told.data), cv2.IMREAD_COLOR)
+                picture = bag.decode(message)
+                stamp = picture.header.stamp
+                image = cv2.imdecode(np.asarray(picture.data), cv2.IMREAD_COLOR)
                 coded = cv2.imencode(".png", change(image))[1].tobytes()
                 stamp_ns = stamp.sec * NANOSECONDS + stamp.nanosec
                 data = compressed_image_cdr(coded, "rgb8; png compressed bgr8", stamp_ns)
@@ -51,9 +51,7 @@ def copied(target, topics=None, change=None):
     return target
 
 
-def test_the_flight_in_the_repository_is_small_and_its_commands_are_what_they_were(
-    tmp_path, capsys
-):
+def test_the_flight_in_the_repository_is_small_and_its_commands_are_reproduced(tmp_path, capsys):
     assert BAG.stat().st_size <= 2_000_000
     status, document = replayed(tmp_path / "r", "--max-rmse", GATE)
     assert status == 0
@@ -64,10 +62,10 @@ def test_the_flight_in_the_repository_is_small_and_its_commands_are_what_they_we
     assert document["model"]["sha256"] == document["recorded_model"]["sha256"]
     for part in ("policy", "guarded"):
         for error in document[part]["axes"].values():
-            assert error["maximum"] < 1e-5
-    said = capsys.readouterr()
-    assert "model: trail_cfc19, which the bag was recorded with" in said.out
-    assert said.err == ""
+            assert error["maximum"] <= MACHINE_TOLERANCE
+    output = capsys.readouterr()
+    assert "model: trail_cfc19, which the bag was recorded with" in output.out
+    assert output.err == ""
 
 
 def test_two_replays_write_the_same_bytes_and_no_paths(tmp_path):
@@ -158,7 +156,7 @@ def test_a_bag_without_commands_is_replayed_against_nothing(tmp_path, capsys):
     assert document["policy"] is None
     assert document["against"] == "none"
     assert "there is nothing to compare with" in capsys.readouterr().out
-    for words, said in (
+    for words, text in (
         (
             ("--against", "recorded"),
             "--against recorded: the bag has no command; --topic command=",
@@ -166,12 +164,12 @@ def test_a_bag_without_commands_is_replayed_against_nothing(tmp_path, capsys):
         (("--max-rmse", "yaw=1"), "--max-rmse: there is nothing to compare with"),
     ):
         assert main(["replay", str(bag), "--out", str(tmp_path / "x"), *words]) == 2
-        assert said in capsys.readouterr().err
+        assert text in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "text"),
     [
         (["--max-rmse", "roll=0.1"], "unknown axis 'roll'; accepted are forward=NUMBER, left="),
         (["--max-rmse", "yaw"], "--max-rmse yaw: expected a number of at least 0, got ''"),
@@ -182,19 +180,19 @@ def test_a_bag_without_commands_is_replayed_against_nothing(tmp_path, capsys):
             ["--backend", "gpu"],
             "--backend: unknown backend 'gpu'; there are flight, reference, on",
         ),
-        (["--against", "nobody"], "or a model's folder, got 'nobody'"),
+        (["--against", "nothing"], "or a model's folder, got 'nothing'"),
         (["--start", "-1"], "expected a number >= 0, got '-1'"),
         (["--model", "models/none"], "models/none does not exist"),
         (["--start", "999"], "holds no frame on /camera/image_raw/compressed"),
         (["--model", "models/trail_cfc19", "--model", "models/trail_cfc19"], "--model: "),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_line(tmp_path, capsys, words, said):
+def test_an_error_is_one_line_and_leaves_no_folder(tmp_path, capsys, words, text):
     out = tmp_path / "out"
     assert main(["replay", str(BAG), "--out", str(out), *words]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert said in error
+    assert text in error
     assert not out.exists()
 
 

@@ -1,19 +1,18 @@
-"""Lists, plans of sheets and their layout; no flights."""
+"""Lists, and plans and layout of contact sheets, without flights."""
 
 import cv2
 import numpy as np
 import pytest
 
 from liquid_control.cli.main import main
-from liquid_control.cli.tables import chosen
-from liquid_control.config import load_scenario
-from liquid_control.config.descriptions import about, success_rule
+from liquid_control.cli.tables import select_names
+from liquid_control.config import load_scenario, scenario_names
 from liquid_control.config.disturbances import (
     disturbance_names,
     disturbance_overrides,
     disturbances,
 )
-from liquid_control.config.scenario import scenario_names
+from liquid_control.config.scenario import about, success_rule
 from liquid_control_sim.contact_sheet import (
     GAP,
     HEIGHT,
@@ -36,7 +35,7 @@ from liquid_control_sim.contact_sheet import (
 pytestmark = pytest.mark.unit
 
 
-def test_it_lists_every_scenario_and_disturbance_with_its_values(capsys):
+def test_lists_every_scenario_and_disturbance_with_values(capsys):
     assert main(["worlds"]) == 0
     printed = capsys.readouterr().out
     for name in [*scenario_names(), *disturbance_names()]:
@@ -45,22 +44,22 @@ def test_it_lists_every_scenario_and_disturbance_with_its_values(capsys):
     assert "60 m along the trail in 70 s, never 2.5 m off" in printed
 
 
-def test_names_choose(capsys):
-    assert chosen(["noise", "trail", "fog"]) == (["trail"], ["fog", "noise"])
+def test_names_select_entries(capsys):
+    assert select_names(["noise", "trail", "fog"]) == (["trail"], ["fog", "noise"])
     assert main(["worlds", "fog"]) == 0
     printed = capsys.readouterr().out
     assert "scenarios" not in printed
     assert "camera.noise_sigma" not in printed
 
 
-def test_an_unknown_name_is_one_line_with_a_close_match(capsys):
+def test_unknown_name_is_one_line_with_a_close_match(capsys):
     assert main(["worlds", "fogg"]) == 2
     error = capsys.readouterr().err
     assert "unknown scenario or disturbance 'fogg'; did you mean fog? there are: " in error
     assert error.count("\n") == 1
 
 
-def test_every_scenario_says_what_it_is():
+def test_every_scenario_has_a_description():
     for name in scenario_names():
         assert len(about(name)) > 20, name
         assert about(name).count(".") >= 1
@@ -80,11 +79,11 @@ def test_every_scenario_says_what_it_is():
         ({"task.kind": "hike", "hike.targets": 4}, "4 red targets in turn, at each stopped"),
     ],
 )
-def test_success_is_told_in_the_scenarios_own_numbers(keys, rule):
+def test_success_rule_contains_the_scenarios_numbers(keys, rule):
     assert success_rule(load_scenario("trail", keys)).startswith(rule)
 
 
-def test_a_sheet_a_group_and_every_severity_in_order():
+def test_one_sheet_per_group_with_every_severity_in_order():
     sheets = disturbance_sheets(disturbance_names(), seed=5)
     groups = list(dict.fromkeys(d.group for d in disturbances().values()))
     assert [sheet.name for sheet in sheets] == [f"disturbances_{group}" for group in groups]
@@ -105,13 +104,13 @@ def test_a_sheet_a_group_and_every_severity_in_order():
     ]
 
 
-def test_the_plain_trail_is_shown_at_every_difficulty():
+def test_trail_is_shown_at_every_difficulty():
     rows = scenario_sheet(["trail"], seed=5).rows
     assert [row.cells[0].settings["trail.difficulty"] for row in rows] == [0, 1, 2, 3, 4, 5]
     assert all(len(row.cells[0].captions) == len(row.cells[0].moments_s) for row in rows)
 
 
-def test_pictures_stand_pixel_for_pixel_in_their_places(tmp_path):
+def test_pictures_are_placed_pixel_by_pixel(tmp_path):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (3, HEIGHT, WIDTH, 3), dtype=np.uint8)
     cells = [
@@ -128,12 +127,12 @@ def test_pictures_stand_pixel_for_pixel_in_their_places(tmp_path):
     left, top = MARGIN + LABEL, MARGIN + TITLE
     first = sheet[top : top + HEIGHT, left : left + WIDTH]
     assert np.array_equal(first, images[0])
-    beside = left + WIDTH + GAP
-    assert np.array_equal(sheet[top : top + HEIGHT, beside : beside + WIDTH], images[1])
+    second = left + WIDTH + GAP
+    assert np.array_equal(sheet[top : top + HEIGHT, second : second + WIDTH], images[1])
     found = [
         row
         for row in range(top + HEIGHT, len(sheet) - HEIGHT)
         if np.array_equal(sheet[row : row + HEIGHT, left : left + WIDTH], images[2])
     ]
     assert len(found) == 1
-    assert np.all(sheet[found[0] : found[0] + HEIGHT, beside : beside + WIDTH] == 128)
+    assert np.all(sheet[found[0] : found[0] + HEIGHT, second : second + WIDTH] == 128)

@@ -76,7 +76,7 @@ def test_hover_comes_at_the_last_poll_within_the_timeout():
 
 
 @pytest.mark.parametrize("phase_ms", range(1, 25))
-def test_hover_is_never_later_than_the_timeout_whatever_the_phase_of_the_polls(phase_ms):
+def test_hover_is_within_the_timeout_for_any_phase_of_the_polls(phase_ms):
     state = after((Command(1.0), 0))
     hover_ms = None
     for now_ms in range(phase_ms, 300, 25):
@@ -98,7 +98,7 @@ def test_a_fresh_command_ends_hover_within_the_slew_rate():
     assert state.output.forward_mps == pytest.approx(12.0 * 0.05)
 
 
-def test_stamps_may_start_anew_once_hover_is_in_force():
+def test_stamps_may_restart_once_hover_is_in_force():
     stale = GUARD.poll(5150 * MS, after((Command(2.0), 5000 * MS)))
     state = GUARD.admit(Command(1.0), 10 * MS, stale)
     assert (state.fresh_stamp_ns, state.stale) == (10 * MS, False)
@@ -120,13 +120,13 @@ def test_a_command_stamped_near_now_passes(stamp_ms):
     assert state.output == Command(1.0)
 
 
-def test_a_clock_that_goes_back_brings_hover():
+def test_backwards_clock_causes_hover():
     state = GUARD.poll(4000 * MS, after((Command(1.0), 5000 * MS)))
     assert (state.output, state.stale) == (HOVER, True)
 
 
 def test_no_sequence_of_commands_leaves_the_envelope():
-    """10 000 drawn commands, a tenth of them not finite: limits and slew rates always hold."""
+    """10 000 random commands, a tenth of them not finite: limits and slew rates always hold."""
     draw = stream(7, "guard")
     state, before = GuardState(), None
     for step in range(10_000):
@@ -148,13 +148,13 @@ def test_no_sequence_of_commands_leaves_the_envelope():
     assert state.events[GuardEvent.NOT_FINITE] > 800
 
 
-def test_guarding_leaves_the_state_it_was_given_as_it_was():
+def test_admit_does_not_change_its_argument():
     before = after((Command(1.0), 0))
     GUARD.admit(Command(math.nan), 50 * MS, before)
     assert before.events == Counter()
     assert before.output == Command(1.0)
 
 
-def test_an_envelope_out_of_range_is_one_line():
+def test_envelope_out_of_range_is_refused_in_one_line():
     with pytest.raises(ConfigError, match=r"guard: timeout_s: .*greater than 0.02, got 0.0"):
         validate(Envelope, {"timeout_s": 0.0}, "guard")

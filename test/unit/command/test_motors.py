@@ -11,14 +11,14 @@ pytestmark = pytest.mark.unit
 SCALING = MotorScaling()
 
 
-def test_middle_and_ends():
+def test_commands_at_the_middle_and_the_ends():
     assert SCALING.command(np.zeros(4)) == Command(1.5, 0.0, 0.0, 0.0)
     ends = SCALING.command(np.ones(4)).values
     assert ends == pytest.approx((3.0, 1.5, 0.8, 1.5))
     assert SCALING.command(-np.ones(4)).values == pytest.approx((0.0, -1.5, -0.8, -1.5))
 
 
-def test_there_and_back():
+def test_round_trip_of_commands():
     commands = np.array([[2.0, -0.5, 0.3, 1.0], [0.1, 1.4, -0.7, -1.4]])
     np.testing.assert_allclose(SCALING.commands(SCALING.motors(commands)), commands, atol=1e-6)
     assert SCALING.command(SCALING.motors(commands[0])).values == pytest.approx(
@@ -26,7 +26,7 @@ def test_there_and_back():
     )
 
 
-def test_targets_are_held_to_the_limit():
+def test_targets_are_clipped_to_the_limit():
     np.testing.assert_allclose(
         SCALING.motors([9.0, -9.0, 0.0, 0.75], limit=0.9), [0.9, -0.9, 0.0, 0.5], atol=1e-6
     )

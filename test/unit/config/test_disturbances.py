@@ -19,7 +19,7 @@ NAMES = disturbance_names()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_severity_fits_every_scenario_and_differs_from_the_one_before(name):
+def test_every_severity_is_valid_and_differs_from_the_previous_one(name):
     scenarios = [load_scenario("trail", disturbance_overrides(name, s)) for s in range(6)]
     assert scenarios[0] == load_scenario("trail")
     for before, after in pairwise(scenarios):
@@ -27,8 +27,8 @@ def test_every_severity_fits_every_scenario_and_differs_from_the_one_before(name
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_levels_go_one_way(name):
-    """Numbers of a ladder rise or fall throughout: severity 3 lies between 2 and 4."""
+def test_values_are_monotonic_in_severity(name):
+    """Values rise or fall with severity: severity 3 lies between 2 and 4."""
     for key, values in disturbances()[name].keys.items():
         if isinstance(values, list) and not isinstance(values[0], str):
             ordered = sorted(values)
@@ -46,21 +46,21 @@ def test_levels_go_one_way(name):
         ("delta_noise", "delta.noise", [15.0, 30.0, 45.0, 60.0]),
     ],
 )
-def test_the_published_changes_are_exact(name, key, published):
+def test_published_changes_are_exact(name, key, published):
     assert [disturbance_overrides(name, severity)[key] for severity in (1, 2, 3, 4)] == published
     assert list(disturbances()[name].keys) == [key]
 
 
-def test_the_faults_that_pilots_quote_are_severity_3():
+def test_severity_3_of_rotor_and_payload():
     assert disturbance_overrides("rotor", 3) == {"faults.rotor_efficiency": 0.85}
     assert disturbance_overrides("payload", 3) == {"faults.mass_scale": 1.15}
 
 
-def test_a_single_value_holds_for_every_severity():
+def test_single_value_applies_to_every_severity():
     assert {disturbance_overrides("lee", s)["wind.mean_mps"] for s in range(1, 6)} == {5.0}
 
 
-def test_disturbances_join_and_the_later_one_wins():
+def test_later_disturbance_overrides_earlier_ones():
     assert joined_overrides({"fog": 1, "noise": 2, "jpeg": 0}) == {
         **disturbance_overrides("fog", 1),
         **disturbance_overrides("noise", 2),
@@ -70,7 +70,7 @@ def test_disturbances_join_and_the_later_one_wins():
     assert both["wind.mean_mps"] == disturbance_overrides("wind", 5)["wind.mean_mps"]
 
 
-def test_words_become_severities_in_their_order():
+def test_arguments_are_parsed_in_order():
     assert parse_disturbances(["fog=3", "wind=0"]) == {"fog": 3, "wind": 0}
     assert list(parse_disturbances(["wind=0", "fog=3"])) == ["wind", "fog"]
     assert parse_disturbances([]) == {}
@@ -89,7 +89,7 @@ def test_words_become_severities_in_their_order():
         ("fog=", "from 0 to 5, got ''"),
     ],
 )
-def test_bad_words_are_one_line(word, message):
+def test_invalid_arguments_are_reported_in_one_line(word, message):
     with pytest.raises(ConfigError, match=message) as caught:
         parse_disturbances([word])
     assert "\n" not in str(caught.value)
@@ -121,7 +121,7 @@ def test_severities_are_whole_numbers_up_to_five(severity):
         ("fog: {group: a, about: b, keys: {wind.x: 1}, loud: 1}", "unknown key loud"),
     ],
 )
-def test_a_bad_file_is_named_with_its_key(tmp_path, text, message):
+def test_invalid_file_is_reported_with_its_key(tmp_path, text, message):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=f"mine.yaml: .*{message}") as caught:

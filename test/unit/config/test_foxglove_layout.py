@@ -1,6 +1,6 @@
-"""The layout in config/foxglove against the schemas of a bag that we wrote.
+"""The layout in config/foxglove against the schemas of a recorded bag.
 
-A layout is never validated by those who show it: a path that leads nowhere is an empty panel.
+Foxglove does not validate a layout: an invalid path gives an empty panel.
 """
 
 import json
@@ -32,7 +32,7 @@ PATH = re.compile(r"(?P<topic>/[\w/]+)(?P<fields>(\.\w+(\[\d+\])?)*)")
 
 @pytest.fixture(scope="module")
 def schemas(tmp_path_factory) -> dict[str, tuple[str, Any]]:
-    """Return, by topic of a bag that we wrote, its type and a store made of the bag's schema."""
+    """Return the type and a type store of each topic of a bag, from the schemas in the bag."""
     path = tmp_path_factory.mktemp("bag") / "flight.mcap"
     with BagWriter(path, RECORDED) as bag:
         bag.write("/clock", clock_cdr(0), 0)
@@ -59,9 +59,9 @@ def paths() -> Iterator[tuple[str, str]]:
 
 
 def end_of(path: str, schemas: dict[str, tuple[str, Any]]) -> str:
-    """Return the primitive that a message path leads to; KeyError where it leads nowhere."""
+    """Return the primitive type at a message path; raise KeyError for an invalid path."""
     parsed = PATH.fullmatch(path)
-    assert parsed is not None, f"{path} is no message path"
+    assert parsed is not None, f"{path} is not a message path"
     kind, store = schemas[parsed["topic"]]
     for step in parsed["fields"].split(".")[1:]:
         name, _, index = step.partition("[")
@@ -71,7 +71,7 @@ def end_of(path: str, schemas: dict[str, tuple[str, Any]]) -> str:
             assert index, f"{path}: {name} is an array"
             node, detail = detail[0]
         else:
-            assert not index, f"{path}: {name} is no array"
+            assert not index, f"{path}: {name} is not an array"
         kind = detail if isinstance(detail, str) else detail[0]
     return kind
 
@@ -84,12 +84,12 @@ def test_every_path_leads_to_a_number(schemas, panel, path):
 @pytest.mark.parametrize(
     "path", ["/nowhere.x", "/odom.pose.position.x", "/policy/neurons.position.x", "/odom.pose[0]"]
 )
-def test_paths_that_lead_nowhere_would_be_found(schemas, path):
+def test_invalid_paths_are_detected(schemas, path):
     with pytest.raises((KeyError, AssertionError)):
         assert end_of(path, schemas) in NUMBERS
 
 
-def test_every_topic_has_a_type_that_its_panel_shows(schemas):
+def test_every_topic_has_a_type_supported_by_its_panel(schemas):
     images, diagnostics = [], []
     for panel, config in PANELS.items():
         kind = panel.partition("!")[0]
@@ -119,11 +119,11 @@ def leaves(layout: Any) -> Iterator[str]:
     yield from leaves(layout["second"])
 
 
-def test_every_panel_stands_in_the_layout_once():
+def test_every_panel_is_in_the_layout_once():
     assert sorted(leaves(LAYOUT["layout"])) == sorted(PANELS)
 
 
-def test_commands_neurons_imu_and_track_are_all_there():
+def test_layout_shows_commands_neurons_imu_and_position():
     shown = {path for _, path in paths()}
     for field in ("linear.x", "linear.y", "linear.z", "angular.z"):
         assert {f"/policy/cmd_vel.twist.{field}", f"/cmd_vel.twist.{field}"} <= shown

@@ -1,7 +1,17 @@
+from pathlib import Path
+
 import pytest
 
-from liquid_control.config.loading import apply_overrides, load_yaml, parse_settings, validate
-from liquid_control.config.scenario import Scenario
+from liquid_control.config import (
+    Scenario,
+    apply_overrides,
+    load_yaml,
+    parse_settings,
+    project_file,
+    shipped,
+    validate,
+)
+from liquid_control.config.loading import format_settings
 from liquid_control.errors import ConfigError
 
 pytestmark = pytest.mark.unit
@@ -16,12 +26,12 @@ def test_pairs_are_parsed_as_yaml():
 
 
 @pytest.mark.parametrize("pair", ["wind.gust_mps", "=3", ""])
-def test_a_word_without_key_and_value_is_rejected(pair):
+def test_argument_without_key_and_value_is_rejected(pair):
     with pytest.raises(ConfigError, match="expects key=value"):
         parse_settings([pair])
 
 
-def test_overrides_reach_nested_keys_and_leave_the_original():
+def test_overrides_replace_nested_keys_in_a_copy():
     content = {"wind": {"mean_mps": 1.0, "gust_mps": 2.0}}
     changed = apply_overrides(content, {"wind.gust_mps": 5.0, "fog.extinction_per_m": 0.1})
     assert changed["wind"] == {"mean_mps": 1.0, "gust_mps": 5.0}
@@ -29,12 +39,12 @@ def test_overrides_reach_nested_keys_and_leave_the_original():
     assert content == {"wind": {"mean_mps": 1.0, "gust_mps": 2.0}}
 
 
-def test_a_value_has_no_keys_inside():
+def test_key_inside_a_single_value_is_rejected():
     with pytest.raises(ConfigError, match=r"speed_mps is a single value"):
         apply_overrides({"speed_mps": 2.0}, {"speed_mps.x": 1})
 
 
-def test_an_unknown_key_suggests_the_nearest_and_lists_all():
+def test_unknown_key_suggests_the_closest_and_lists_all():
     with pytest.raises(ConfigError, match=r"unknown key wind\.gusty; did you mean wind\.gust_mps"):
         validate(Scenario, {"wind": {"gusty": 3}}, "here")
 
@@ -51,20 +61,47 @@ def test_an_unknown_key_suggests_the_nearest_and_lists_all():
         ),
     ],
 )
-def test_values_that_do_not_fit_are_rejected_in_one_line(content, message):
+def test_invalid_values_are_rejected_in_one_line(content, message):
     with pytest.raises(ConfigError, match=message) as caught:
         validate(Scenario, content, "here")
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_names_its_path(tmp_path):
+def test_missing_file_is_reported_with_its_path(tmp_path):
     with pytest.raises(ConfigError, match=r"absent\.yaml: cannot be read \(No such file"):
         load_yaml(tmp_path / "absent.yaml")
 
 
 @pytest.mark.parametrize(("text", "message"), [("a: [1", "is not YAML"), ("- 1", "got list")])
-def test_a_file_that_is_no_mapping_is_rejected(tmp_path, text, message):
+def test_file_without_a_mapping_is_rejected(tmp_path, text, message):
     path = tmp_path / "bad.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
         load_yaml(path)
+
+
+CAMPAIGN = Path("config/campaigns/trail.yaml")
+
+
+def test_package_file_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shipped(CAMPAIGN) == project_file(str(CAMPAIGN))
+
+
+def test_existing_path_takes_precedence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    CAMPAIGN.parent.mkdir(parents=True)
+    CAMPAIGN.write_text("name: mine")
+    assert shipped(CAMPAIGN) == CAMPAIGN
+
+
+def test_unknown_path_is_returned_unchanged():
+    assert shipped(Path("models/none")) == Path("models/none")
+    assert shipped(Path("/models/none")) == Path("/models/none")
+
+
+def test_formatted_settings_are_parsed_back():
+    overrides = {"wind.gust_mps": 6, "light.gain": 0.25, "vehicle": "cf2x", "range.enabled": True}
+    overrides["wind.direction_deg"] = None
+    assert format_settings({"vehicle": "cf2x"}) == ['vehicle="cf2x"']
+    assert parse_settings(format_settings(overrides)) == overrides

@@ -1,4 +1,4 @@
-"""`docs/add_a_core.md` is run as it stands, and `docs/cores.md` holds what the cores are."""
+"""Execution of `docs/add_a_core.md`, and comparison of `docs/cores.md` with the cores."""
 
 import ast
 import importlib.util
@@ -11,7 +11,7 @@ import torch
 from liquid_control.cores import CORES, CoreKind, make_core
 
 from . import test_contract
-from .conftest import drawn
+from .conftest import make_case
 
 pytestmark = pytest.mark.unit
 DOCS = Path(__file__).parents[3] / "docs"
@@ -28,10 +28,10 @@ def leaky(tmp_path, monkeypatch) -> str:
     return "leaky"
 
 
-def test_the_core_of_the_docs_solves_its_equation(leaky):
+def test_core_of_the_docs_solves_its_equation(leaky):
     core = make_core(leaky, 3, 2).double()
     assert isinstance(CORES[leaky], CoreKind)
-    case = drawn(core)
+    case = make_case(core)
     one, two = case.dt[:, 0], case.dt[:, 1]
     _, half = core.step(case.x[:, 0], case.state, one)
     _, twice = core.step(case.x[:, 0], half, two)
@@ -39,22 +39,22 @@ def test_the_core_of_the_docs_solves_its_equation(leaky):
     torch.testing.assert_close(twice, once)
 
 
-def test_the_core_of_the_docs_keeps_the_contract(leaky):
+def test_core_of_the_docs_fulfils_the_contract(leaky):
     def case():
-        return drawn(make_core(leaky, 5, 3, seed=3))
+        return make_case(make_core(leaky, 5, 3, seed=3))
 
     for mask in (None, test_contract.MASK):
-        test_contract.test_a_sequence_is_repeated_steps(case(), mask)
+        test_contract.test_sequence_equals_repeated_steps(case(), mask)
         test_contract.test_permuting_a_batch(case(), mask)
     test_contract.test_splitting_a_sequence_in_two(case())
-    test_contract.test_what_a_mask_hides_has_no_effect(case())
-    test_contract.test_any_elapsed_time(case(), 1e5)
+    test_contract.test_masked_steps_have_no_effect(case())
+    test_contract.test_results_are_finite_for_any_elapsed_time(case(), 1e5)
     test_contract.test_gradients(leaky, None)
     small = make_core(leaky, 34, 4)
     assert sum(parameter.numel() for parameter in small.parameters()) <= 2144
 
 
-def test_the_table_of_cores_is_what_they_are():
+def test_table_of_cores_is_up_to_date():
     spec = importlib.util.spec_from_file_location("core_table", DOCS / "core_table.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

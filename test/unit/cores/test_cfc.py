@@ -4,9 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liquid_control.cores.base import scan
-from liquid_control.cores.cfc import ACTIVATIONS, DenseCfC, MixedMemory, mixed_cfc
-from liquid_control.cores.wired_cfc import WiredCfC
+from liquid_control.cores import DenseCfC, MixedMemory, WiredCfC, scan
+from liquid_control.cores.cfc import ACTIVATIONS
 from liquid_control.errors import CellError
 from liquid_control.liquid import Layer, Mode, Wiring, auto_ncp
 
@@ -38,7 +37,7 @@ def one_layer():
     return Wiring((Layer("motor", 4),), np.ones((5, 4)), np.ones((4, 4)))
 
 
-def drawn(core, batch, steps, seed=0):
+def random_inputs(core, batch, steps, seed=0):
     torch.manual_seed(seed)
     like = {"dtype": next(core.parameters()).dtype}
     x = torch.randn(batch, steps, core.input_size, **like)
@@ -50,10 +49,10 @@ def drawn(core, batch, steps, seed=0):
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("kind", list(MAKE))
 @pytest.mark.parametrize("masked", [False, True])
-def test_fast_sequence_equals_the_plain_cell(kind, mode, masked):
+def test_fast_sequence_equals_the_step_loop(kind, mode, masked):
     """Outputs, states and every gradient, in float32."""
     core = MAKE[kind](mode)
-    x, state, dt, mask = drawn(core, 6, 12)
+    x, state, dt, mask = random_inputs(core, 6, 12)
     leaves = [leaf.requires_grad_() for leaf in (x, state, dt)] + list(core.parameters())
     mask = mask if masked else torch.ones_like(mask)
     results = []
@@ -71,7 +70,7 @@ def test_fast_sequence_equals_the_plain_cell(kind, mode, masked):
 @pytest.mark.parametrize("kind", list(MAKE))
 def test_gradients(kind, mode):
     core = MAKE[kind](mode).double()
-    x, state, dt, mask = drawn(core, 2, 3)
+    x, state, dt, mask = random_inputs(core, 2, 3)
     leaves = [leaf.requires_grad_() for leaf in (x, state, dt + 0.01)]
     parameters = [p for p in core.parameters() if p.requires_grad]
 
@@ -84,15 +83,15 @@ def test_gradients(kind, mode):
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
 def test_activations_of_the_backbone(activation):
     core = dense(Mode.DEFAULT, 2, backbone_activation=activation).double()
-    x, state, dt, mask = drawn(core, 3, 5)
+    x, state, dt, mask = random_inputs(core, 3, 5)
     fast, _ = core.sequence(x, state, dt, mask)
     plain, _ = scan(core._advance, x, state, dt, mask)
     torch.testing.assert_close(fast[mask], plain[mask])
 
 
-def test_backward_twice_gives_the_same():
+def test_second_backward_gives_the_same_gradients():
     core = wired(Mode.DEFAULT)
-    x, state, dt, _ = drawn(core, 2, 4)
+    x, state, dt, _ = random_inputs(core, 2, 4)
     loss = core.sequence(x, state, dt)[0].square().sum()
     first = torch.autograd.grad(loss, list(core.parameters()), retain_graph=True)
     second = torch.autograd.grad(loss, list(core.parameters()))
@@ -101,9 +100,9 @@ def test_backward_twice_gives_the_same():
 
 
 def test_memory_for_training_grows_linearly():
-    """Bytes kept for the backward pass, per step, do not grow with the steps."""
+    """The bytes per step stored for the backward pass do not grow with the number of steps."""
 
-    def kept(steps):
+    def stored(steps):
         core, total = wired(Mode.DEFAULT), 0
 
         def pack(tensor):
@@ -111,12 +110,12 @@ def test_memory_for_training_grows_linearly():
             total += tensor.numel() * tensor.element_size()
             return tensor
 
-        x, state, dt, _ = drawn(core, 4, steps)
+        x, state, dt, _ = random_inputs(core, 4, steps)
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             core.sequence(x, state, dt)
         return total
 
-    assert kept(256) - kept(128) == pytest.approx(kept(128) - kept(1), rel=0.02)
+    assert stored(256) - stored(128) == pytest.approx(stored(128) - stored(1), rel=0.02)
 
 
 FLOATS = st.floats(-(2.0**100), 2.0**100, width=32)
@@ -141,9 +140,9 @@ def test_states_stay_in_their_intervals(mode, kind, x, first, dt):
     assert (after.abs() <= bound * (1 + 1e-5)).all()
 
 
-def test_dropout_is_for_training_only():
+def test_dropout_applies_in_training_only():
     core = dense(Mode.DEFAULT, 2, backbone_dropout=0.5)
-    x, state, dt, _ = drawn(core, 3, 5)
+    x, state, dt, _ = random_inputs(core, 3, 5)
     one, two = core.sequence(x, state, dt)[0], core.sequence(x, state, dt)[0]
     assert (one != two).any()
     core.eval()
@@ -151,8 +150,11 @@ def test_dropout_is_for_training_only():
     torch.testing.assert_close(one, two, atol=0, rtol=0)
 
 
-def test_same_seed_same_core():
-    for make in (lambda seed: dense_of(seed), lambda seed: mixed_cfc(5, 3, units=6, seed=seed)):
+def test_same_seed_gives_the_same_core():
+    for make in (
+        lambda seed: dense_of(seed),
+        lambda seed: MixedMemory.with_dense_cfc(5, 3, units=6, seed=seed),
+    ):
         one, two, other = (list(make(seed).parameters()) for seed in (1, 1, 2))
         for left, right in zip(one, two, strict=True):
             torch.testing.assert_close(left, right, atol=0, rtol=0)
@@ -163,15 +165,15 @@ def dense_of(seed):
     return DenseCfC(5, 3, units=6, seed=seed)
 
 
-def test_parameter_count_leaves_out_what_is_masked():
+def test_parameter_count_excludes_masked_weights():
     core = wired(Mode.DEFAULT)
     assert core.parameter_count < sum(p.numel() for p in core.parameters())
     learned = sum(int((p != 0).sum()) for p in core.weight) + sum(b.numel() for b in core.bias)
     assert core.parameter_count == learned
 
 
-def test_state_of_mixed_memory_starts_at_zero_and_has_both_parts():
-    core = mixed_cfc(5, 3, units=6)
+def test_initial_state_of_mixed_memory():
+    core = MixedMemory.with_dense_cfc(5, 3, units=6)
     assert core.init_state(4).shape == (4, 12)
     assert not core.init_state(4).any()
 
@@ -179,9 +181,9 @@ def test_state_of_mixed_memory_starts_at_zero_and_has_both_parts():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("kind", list(MAKE))
-def test_same_results_on_a_gpu(kind):
+def test_gpu_gives_the_same_results(kind):
     core = MAKE[kind](Mode.DEFAULT)
-    x, state, dt, mask = drawn(core, 6, 12)
+    x, state, dt, mask = random_inputs(core, 6, 12)
     expected, _ = core.sequence(x, state, dt, mask)
     expected.square().sum().backward()
     gradients = [p.grad.clone() for p in core.parameters()]
@@ -219,7 +221,7 @@ def test_rejects_weights_of_another_cell():
 
 
 def test_rejects_a_state_of_another_core():
-    core, other = mixed_cfc(5, 3, units=6), dense(Mode.DEFAULT)
-    x, _, dt, _ = drawn(core, 2, 3)
+    core, other = MixedMemory.with_dense_cfc(5, 3, units=6), dense(Mode.DEFAULT)
+    x, _, dt, _ = random_inputs(core, 2, 3)
     with pytest.raises(CellError, match=r"a state of shape \(2, 12\), got \(2, 6\)"):
         core.sequence(x, other.init_state(2), dt)

@@ -1,4 +1,4 @@
-"""What holds for every core in `CORES`, whatever it is."""
+"""Contract of every core in `CORES`."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from liquid_control.cores import make_core, scan
 from liquid_control.errors import CellError
 
-from .conftest import INPUTS, OUTPUTS, drawn
+from .conftest import INPUTS, OUTPUTS, make_case
 
 pytestmark = pytest.mark.unit
 
@@ -20,7 +20,7 @@ def close(a, b, atol=1e-10):
 
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
-def test_a_sequence_is_repeated_steps(case, mask):
+def test_sequence_equals_repeated_steps(case, mask):
     with torch.no_grad():
         outputs, after = case.core.sequence(case.x, case.state, case.dt, mask)
         expected, last = scan(case.core.step, case.x, case.state, case.dt, mask)
@@ -30,8 +30,8 @@ def test_a_sequence_is_repeated_steps(case, mask):
     assert torch.isfinite(outputs).all()
 
 
-def test_a_sequence_is_repeated_steps_in_single_precision(core):
-    case = drawn(core)
+def test_sequence_equals_repeated_steps_in_single_precision(core):
+    case = make_case(core)
     core, x, state, dt = core.float(), case.x.float(), case.state.float(), case.dt.float()
     with torch.no_grad():
         outputs, after = core.sequence(x, state, dt, MASK)
@@ -40,7 +40,7 @@ def test_a_sequence_is_repeated_steps_in_single_precision(core):
     close(after, last, 1e-5)
 
 
-def test_shapes_and_the_dtype_of_the_parameters(case):
+def test_shapes_and_dtype(case):
     assert case.core.init_state(7).shape == (7, case.core.state_size)
     assert case.core.init_state().dtype == torch.float64
     outputs, after = case.core.sequence(case.x, case.state, case.dt)
@@ -48,7 +48,7 @@ def test_shapes_and_the_dtype_of_the_parameters(case):
     assert after.shape == (4, case.core.state_size)
 
 
-def test_a_step_changes_neither_its_state_nor_the_core(case):
+def test_step_changes_neither_state_nor_core(case):
     before = case.state.clone()
     first = case.core.step(case.x[:, 0], case.state, case.dt[:, 0])
     again = case.core.step(case.x[:, 0], case.state, case.dt[:, 0])
@@ -65,6 +65,26 @@ def test_splitting_a_sequence_in_two(case):
     close(end, last)
 
 
+def test_calling_a_core_equals_sequence(case):
+    for state in (None, case.state):
+        start = case.core.init_state(4) if state is None else state
+        for mask in (None, MASK):
+            expected = case.core.sequence(case.x, start, case.dt, mask)
+            for got in (
+                case.core(case.x, case.dt, state, mask),
+                case.core(case.x, dt=case.dt, state=state, mask=mask),
+            ):
+                assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
+
+
+def test_one_number_is_the_elapsed_time_of_all_steps(case):
+    expected = case.core(case.x, torch.full_like(case.dt, 0.05))
+    got = case.core(case.x, 0.05)
+    assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
+    with pytest.raises(CellError, match=r"finite and >= 0, got -0\.1"):
+        case.core(case.x, -0.1)
+
+
 @pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
 def test_permuting_a_batch(case, mask):
     order = torch.tensor([2, 0, 3, 1])
@@ -77,7 +97,7 @@ def test_permuting_a_batch(case, mask):
     close(moved_after, after[order])
 
 
-def test_what_a_mask_hides_has_no_effect(case):
+def test_masked_steps_have_no_effect(case):
     outputs, after = case.core.sequence(case.x, case.state, case.dt, MASK)
     x, dt = case.x.clone(), case.dt.clone()
     x[~MASK], dt[~MASK] = 7.0, 3.0
@@ -85,6 +105,16 @@ def test_what_a_mask_hides_has_no_effect(case):
     close(other[MASK], outputs[MASK])
     close(other_after, after)
     close(after[1], case.state[1])
+
+
+def test_fully_masked_sequence_from_the_initial_state(case):
+    start, mask = case.core.init_state(4), MASK & False
+    outputs, after = case.core.sequence(case.x, start, case.dt, mask)
+    outputs.sum().backward()
+    assert torch.equal(after, start)
+    assert torch.isfinite(outputs).all()
+    for parameter in case.core.parameters():
+        assert parameter.grad is None or torch.isfinite(parameter.grad).all()
 
 
 def test_padding_equals_the_shorter_sequence(case):
@@ -96,7 +126,7 @@ def test_padding_equals_the_shorter_sequence(case):
 
 
 @pytest.mark.parametrize("dt", [0.0, 10.0, 1e5])
-def test_any_elapsed_time(case, dt):
+def test_results_are_finite_for_any_elapsed_time(case, dt):
     elapsed = torch.full_like(case.dt, dt).requires_grad_()
     x = case.x.clone().requires_grad_()
     outputs, after = case.core.sequence(x, case.state, elapsed)
@@ -106,14 +136,14 @@ def test_any_elapsed_time(case, dt):
     assert elapsed.grad is None or torch.isfinite(elapsed.grad).all()
 
 
-def test_elapsed_time_matters(case):
+def test_outputs_depend_on_elapsed_time(case):
     outputs, _ = case.core.sequence(case.x, case.state, case.dt)
     slower, _ = case.core.sequence(case.x, case.state, 3.0 * case.dt)
     assert (outputs - slower).abs().max() > 1e-4
 
 
-def test_a_batch_as_large_as_the_state(core):
-    case = drawn(core, batch=max(core.state_size, 1) if core.state_size < 64 else 64, steps=2)
+def test_batch_as_large_as_the_state(core):
+    case = make_case(core, batch=max(core.state_size, 1) if core.state_size < 64 else 64, steps=2)
     outputs, after = case.core.sequence(case.x, case.state, case.dt)
     for row in (slice(0, 1), slice(-1, None)):
         alone, alone_after = case.core.sequence(case.x[row], case.state[row], case.dt[row])
@@ -123,7 +153,7 @@ def test_a_batch_as_large_as_the_state(core):
 
 @pytest.mark.parametrize("mask", [None, MASK[:2, :4]], ids=["whole", "masked"])
 def test_gradients(name, mask):
-    case = drawn(make_core(name, 2, 1, seed=4), batch=2, steps=4)
+    case = make_case(make_core(name, 2, 1, seed=4), batch=2, steps=4)
     names, values = zip(*case.core.named_parameters(), strict=True)
     valid = torch.ones(2, 4, dtype=torch.bool) if mask is None else mask
 
@@ -149,7 +179,7 @@ class _Sequence(torch.nn.Module):
         return self.core.sequence(x, state, dt, mask)
 
 
-def test_every_parameter_learns(case):
+def test_every_parameter_has_a_gradient(case):
     outputs, _ = case.core.sequence(case.x, case.state, case.dt)
     outputs.square().sum().backward()
     for name, parameter in case.core.named_parameters():
@@ -157,7 +187,7 @@ def test_every_parameter_learns(case):
         assert torch.isfinite(parameter.grad).all(), name
 
 
-def test_weights_come_from_the_seed_and_leave_torch_alone(name):
+def test_weights_depend_on_the_seed_and_torch_generator_is_restored(name):
     torch.manual_seed(5)
     before = torch.get_rng_state()
     first, again, other = (make_core(name, INPUTS, OUTPUTS, seed=seed) for seed in (1, 1, 2))
@@ -168,7 +198,7 @@ def test_weights_come_from_the_seed_and_leave_torch_alone(name):
     assert not all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_weights_go_to_another_core(case, name):
+def test_state_dict_loads_into_another_core(case, name):
     other = make_core(name, INPUTS, OUTPUTS, seed=9).double()
     other.load_state_dict(case.core.state_dict())
     outputs, _ = case.core.sequence(case.x, case.state, case.dt)
@@ -189,7 +219,7 @@ def test_weights_go_to_another_core(case, name):
     ],
     ids=["features", "dt", "dt-axis", "negative", "nan", "mask", "mask-dtype", "state"],
 )
-def test_what_does_not_fit_is_refused(case, change, message):
+def test_invalid_sequence_arguments_are_refused(case, change, message):
     other = torch.zeros(4, case.core.state_size + 1, dtype=torch.float64)
     given = {"x": case.x, "state": case.state, "dt": case.dt, "mask": None} | change
     given["state"] = other if given["state"] is None else given["state"]
@@ -197,7 +227,7 @@ def test_what_does_not_fit_is_refused(case, change, message):
         case.core.sequence(**given)
 
 
-def test_a_step_refuses_what_does_not_fit(case):
+def test_invalid_step_arguments_are_refused(case):
     with pytest.raises(CellError, match=r"expected features of shape \(batch, 5\)"):
         case.core.step(case.x, case.state, case.dt[:, 0])
     with pytest.raises(CellError, match=r"expected dt of shape \(4,\)"):

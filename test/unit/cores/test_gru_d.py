@@ -3,13 +3,13 @@ import torch
 
 from liquid_control.cores.gru_d import GRUD
 
-from .conftest import drawn
+from .conftest import make_case
 
 pytestmark = pytest.mark.unit
 
 
 def test_a_step_by_the_papers_equations():
-    case = drawn(GRUD(3, 2, hidden=4))
+    case = make_case(GRUD(3, 2, hidden=4))
     core, x, dt = case.core, case.x[:, 0], case.dt[:, 0]
     weight_r, weight_z, weight_h = core.drive.weight.chunk(3)
     bias_r, bias_z, bias_h = core.drive.bias.chunk(3)
@@ -25,8 +25,8 @@ def test_a_step_by_the_papers_equations():
     torch.testing.assert_close(outputs, core.readout(expected))
 
 
-def test_a_long_wait_forgets():
-    case = drawn(GRUD(3, 2, hidden=4))
+def test_long_elapsed_time_clears_the_state():
+    case = make_case(GRUD(3, 2, hidden=4))
     wait = torch.full((4,), 1e6, dtype=torch.float64)
     _, after = case.core.step(case.x[:, 0], case.state, wait)
     _, fresh = case.core.step(case.x[:, 0], torch.zeros_like(case.state), wait)

@@ -4,7 +4,7 @@ from torch.nn import functional
 
 from liquid_control.cores.hyena import Hyena
 
-from .conftest import drawn
+from .conftest import make_case
 
 pytestmark = pytest.mark.unit
 
@@ -29,8 +29,8 @@ def test_a_layer_by_the_papers_recurrence():
     torch.testing.assert_close(outputs[0], expected)
 
 
-def test_filters_end():
-    case = drawn(Hyena(3, 2, width=4, layers=1, filter_length=4), steps=25)
+def test_filters_have_finite_length():
+    case = make_case(Hyena(3, 2, width=4, layers=1, filter_length=4), steps=25)
     x = case.x.clone().requires_grad_()
     outputs, _ = case.core.sequence(x, case.state, case.dt)
     outputs[:, 20].sum().backward()

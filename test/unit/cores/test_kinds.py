@@ -19,29 +19,29 @@ def test_an_unknown_core_lists_the_choices():
 
 
 def test_an_unknown_size_lists_the_choices():
-    with pytest.raises(ConfigError, match="no size 'huge'; choose one of small, usual"):
+    with pytest.raises(ConfigError, match="no size 'huge'; choose one of small, base"):
         make_core("lstm", 3, 2, size="huge")
 
 
 @pytest.mark.parametrize("name", list(CORES))
-def test_small_cores_keep_the_budget_of_19_neurons(name):
-    small, usual = (make_core(name, 34, 4, size=size) for size in ("small", "usual"))
+def test_small_cores_stay_within_the_parameters_of_19_neurons(name):
+    small, base = (make_core(name, 34, 4, size=size) for size in ("small", "base"))
     assert (small.input_size, small.output_size) == (34, 4)
     assert 0.35 * BUDGET < parameters(small) <= BUDGET
-    assert parameters(usual) > 2 * parameters(small)
+    assert parameters(base) > 2 * parameters(small)
 
 
 @pytest.mark.parametrize("name", list(CORES))
-def test_every_core_says_where_it_comes_from(name):
+def test_every_core_has_a_source(name):
     assert CORES[name].paper
     assert CORES[name].time
 
 
-def test_options_replace_those_of_the_size():
+def test_options_override_those_of_the_size():
     assert make_core("gru", 3, 2, size="small", hidden=7).state_size == 7
 
 
-def test_a_core_from_elsewhere_is_one_line(monkeypatch):
+def test_core_of_another_module_is_one_line(monkeypatch):
     monkeypatch.setitem(CORES, "other", CoreKind("liquid_control.cores.lstm_gru:GRU"))
     assert make_core("other", 3, 2).state_size == 64
 
@@ -57,6 +57,6 @@ def test_a_core_from_elsewhere_is_one_line(monkeypatch):
         ("hyena", {"filter_length": 0}, "expected filter_length >= 1, got 0"),
     ],
 )
-def test_sizes_that_make_no_core_are_refused(name, options, message):
+def test_invalid_sizes_are_refused(name, options, message):
     with pytest.raises(CellError, match=message):
         make_core(name, 3, 2, **options)

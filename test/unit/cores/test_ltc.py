@@ -6,9 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liquid_control.cores.from_ncps import ltc_from_ncps
-from liquid_control.cores.ltc import LTC, Positivity
-from liquid_control.cores.solvers import RK4, Dopri5, Euler, Fused
+from liquid_control.cores import LTC, RK4, Dopri5, Euler, Fused, Positivity, ltc_from_ncps
 from liquid_control.errors import CellError
 from liquid_control.liquid import Wiring, auto_ncp
 from liquid_control.liquid.ncps_wiring import wiring_from_ncps
@@ -51,7 +49,7 @@ def ours(module, **options):
 
 
 def theirs_first(state, wiring):
-    """Return a state in ncps's order of neurons, the last layer first."""
+    """Return a state in the order of neurons in ncps, last layer first."""
     return torch.cat([state[..., own] for own in reversed(wiring.slices)], dim=-1)
 
 
@@ -109,7 +107,7 @@ def test_explicit_constraints_and_no_mappings_equal_ncps():
 
 
 def test_ncps_is_wrong_with_batched_timespans():
-    """It raises, or where the batch is as large as the state takes samples' times for neurons'."""
+    """It raises, or applies samples' times to neurons if the batch is as large as the state."""
     module = ncps.torch.LTC(5, ncps.wirings.AutoNCP(19, 4))
     core = ours(module)
     x, dt = torch.randn(19, 6, 5), torch.rand(19, 6) * 3
@@ -122,7 +120,7 @@ def test_ncps_is_wrong_with_batched_timespans():
     assert not torch.allclose(silently, one_by_one, atol=0.01)
 
 
-def test_ncps_miscounts_sensory_synapses_and_ours_do_not():
+def test_synapse_counts_are_right_here_and_wrong_in_ncps():
     module = ncps.torch.LTC(34, ncps.wirings.AutoNCP(19, 4))
     core = ours(module)
     assert module.sensory_synapse_count == module.synapse_count == 45
@@ -149,8 +147,8 @@ def test_rejects_checkpoints_that_do_not_fit():
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_the_fast_path_equals_the_plain_cell(masked):
-    """Values and gradients of everything, dt too."""
+def test_fast_path_equals_the_step_loop(masked):
+    """Values and all gradients, including that of dt."""
     core = LTC(auto_ncp(34, 19, 4), seed=1)
     leaves = (
         torch.randn(8, 12, 34, requires_grad=True),
@@ -208,7 +206,7 @@ def test_step_gradients_are_exact_with_each_solver(solver):
 
 
 def test_solvers_agree():
-    """They solve one equation: with many unfolds all come to the same."""
+    """All solvers converge to the same solution with many unfolds."""
     x, dt = torch.randn(3, 4, 34).double(), torch.rand(3, 4).double() * 0.1
     wiring = auto_ncp(34, 19, 4)
     results = []
@@ -234,7 +232,7 @@ def test_adjoint_and_backpropagated_gradients_agree():
 
 
 @pytest.mark.parametrize("solver", [Euler(6), RK4(6), Dopri5(max_steps=30)], ids=lambda s: s.name)
-def test_stiff_parameters_are_an_error_that_names_solver_and_step(solver):
+def test_error_for_stiff_parameters_names_solver_and_step(solver):
     core = LTC(SMALL, solver=solver, positivity=Positivity.CLIPPED, time_unit_s=1.0)
     with torch.no_grad():
         core.cm.fill_(1e-5)
@@ -247,7 +245,7 @@ def test_stiff_parameters_are_an_error_that_names_solver_and_step(solver):
     assert torch.isfinite(after).all()
 
 
-def test_parameters_that_are_not_finite_are_an_error():
+def test_parameters_that_are_not_finite_are_refused():
     core = LTC(SMALL)
     with torch.no_grad():
         core.sensory.w[0] = float("nan")
@@ -283,8 +281,8 @@ def test_states_stay_in_their_interval(x, dt, seed, gain, clipped):
     torch.testing.assert_close(fast, state, atol=1e-5, rtol=1e-4)
 
 
-def test_the_interval_is_no_larger_than_it_must_be():
-    """One neuron, one synapse held open: the state goes to the weighted mean of its two pulls."""
+def test_state_range_is_tight():
+    """With one open synapse a state converges to the weighted mean of two potentials."""
     wiring = Wiring.from_dict(
         {"layers": [{"role": "motor", "size": 1}], "sensory": ["-"], "recurrent": ["."]}
     )
@@ -298,7 +296,7 @@ def test_the_interval_is_no_larger_than_it_must_be():
     assert settled.item() == pytest.approx((0.5 - 6.0) / 4.0)
 
 
-def test_no_time_no_change_and_all_time_one_limit():
+def test_zero_and_infinite_elapsed_time():
     core, x = LTC(SMALL, seed=1), torch.randn(4, 3)
     state = torch.rand(4, 5) - 0.5
     _, same = core.step(x, state, torch.zeros(4))
@@ -308,10 +306,10 @@ def test_no_time_no_change_and_all_time_one_limit():
     torch.testing.assert_close(far, farther, atol=1e-6, rtol=0)
 
 
-def test_memory_kept_for_training_grows_linearly():
+def test_memory_for_training_grows_linearly():
     core = LTC(SMALL)
 
-    def kept(steps):
+    def stored(steps):
         sizes = []
         hooks = torch.autograd.graph.saved_tensors_hooks(
             lambda tensor: sizes.append(tensor.numel()) or tensor, lambda tensor: tensor
@@ -320,11 +318,11 @@ def test_memory_kept_for_training_grows_linearly():
             core.sequence(torch.ones(2, steps, 3), core.init_state(2), torch.ones(2, steps))
         return sum(sizes)
 
-    first, second, third = kept(10), kept(20), kept(40)
+    first, second, third = stored(10), stored(20), stored(40)
     assert third - second == 2 * (second - first)
 
 
-def test_clipping_keeps_what_a_softplus_keeps():
+def test_clipping_does_not_change_the_outputs():
     core = LTC(SMALL, positivity=Positivity.CLIPPED)
     with torch.no_grad():
         core.recurrent.w.sub_(10.0)
@@ -334,7 +332,7 @@ def test_clipping_keeps_what_a_softplus_keeps():
     assert torch.equal(core.step(torch.ones(1, 3), core.init_state(1), torch.ones(1))[0], before)
 
 
-def test_the_same_seed_draws_the_same_core():
+def test_same_seed_gives_the_same_core():
     first, second, third = (LTC(SMALL, seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not torch.equal(first["cm"], third["cm"])
@@ -357,7 +355,7 @@ def test_rejects_a_time_unit():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_gpu_computes_the_same():
+def test_gpu_gives_the_same_results():
     core, x, dt = LTC(SMALL), torch.randn(4, 9, 3), torch.rand(4, 9)
     expected, _ = core.sequence(x, core.init_state(4), dt)
     core = core.cuda()

@@ -3,13 +3,13 @@ import torch
 
 from liquid_control.cores.mlp import MLP
 
-from .conftest import drawn
+from .conftest import make_case
 
 pytestmark = pytest.mark.unit
 
 
-def test_it_remembers_nothing():
-    case = drawn(MLP(3, 2, hidden=8))
+def test_has_no_state():
+    case = make_case(MLP(3, 2, hidden=8))
     assert case.core.state_size == 0
     assert case.core.init_state(4).shape == (4, 0)
     outputs, after = case.core.sequence(case.x, case.state, case.dt)
@@ -19,15 +19,15 @@ def test_it_remembers_nothing():
     assert after.shape == (4, 0)
 
 
-def test_time_is_a_feature_that_can_be_left_out():
-    case = drawn(MLP(3, 2, hidden=8, time_input=False))
+def test_time_input_is_optional():
+    case = make_case(MLP(3, 2, hidden=8, time_input=False))
     assert case.core.layers[0].in_features == 3
     outputs, _ = case.core.sequence(case.x, case.state, case.dt)
     later, _ = case.core.sequence(case.x, case.state, 5.0 * case.dt)
     assert torch.equal(outputs, later)
 
 
-def test_the_feature_is_the_logarithm_of_elapsed_units():
+def test_time_feature_is_log1p_of_elapsed_units():
     core = MLP(3, 2, hidden=8, time_unit_s=0.1)
     x, dt = torch.ones(1, 3), torch.tensor([0.3])
     timed = torch.cat([x, torch.log(torch.tensor([[4.0]]))], dim=1)

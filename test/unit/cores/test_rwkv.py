@@ -3,7 +3,7 @@ import torch
 
 from liquid_control.cores.rwkv import RWKV
 
-from .conftest import drawn
+from .conftest import make_case
 
 pytestmark = pytest.mark.unit
 
@@ -20,7 +20,7 @@ def test_a_layer_by_the_papers_sums():
     def shifted(shift, values):
         normed = shift.norm(values)
         before = torch.cat([torch.zeros(1, 4).double(), normed[:-1]])
-        return [share * normed + (1 - share) * before for share in shift.share]
+        return [mix * normed + (1 - mix) * before for mix in shift.mix]
 
     for_r, for_k, for_v = shifted(mixing.shift, features)
     receptance = torch.sigmoid(mixing.receptance(for_r))
@@ -40,7 +40,7 @@ def test_a_layer_by_the_papers_sums():
 
 
 def test_large_keys_do_not_overflow():
-    case = drawn(RWKV(3, 2, width=4, layers=1))
+    case = make_case(RWKV(3, 2, width=4, layers=1))
     core = case.core.float()
     with torch.no_grad():
         core.time_mixing[0].key.weight.mul_(1e4)

@@ -1,4 +1,4 @@
-"""Solvers against solutions that are known."""
+"""Comparison of solvers with analytical solutions."""
 
 import math
 import sys
@@ -28,10 +28,10 @@ def logistic(start, t):
     return 1.0 / (1.0 + (1.0 / start - 1.0) * torch.exp(-t))
 
 
-def pursuit(stiffness):
-    """Return dy/dt = -stiffness (y - cos t) - sin t, y = cos t, beside dt/dt = 1.
+def prothero_robinson(stiffness):
+    """Return dy/dt = -stiffness (y - cos t) - sin t, y = cos t, together with dt/dt = 1.
 
-    Prothero and Robinson's problem: a smooth solution in surroundings as stiff as wanted.
+    The problem of Prothero and Robinson: a smooth solution of an equation of any stiffness.
     """
 
     def rates(state):
@@ -50,36 +50,36 @@ def logistic_error(solver):
 
 @pytest.mark.parametrize(("solver", "order"), [(Euler, 1), (Fused, 1), (RK4, 4)])
 def test_order(solver, order):
-    """Half the step, 2^-order of the error."""
+    """Half the step gives 2^-order of the error."""
     coarse, fine = logistic_error(solver(20)), logistic_error(solver(40))
     assert math.log2(coarse / fine) == pytest.approx(order, abs=0.15)
 
 
 @pytest.mark.parametrize("rtol", [1e-3, 1e-5, 1e-8])
-def test_dopri5_meets_its_tolerance_where_nothing_is_stiff(rtol):
+def test_dopri5_meets_its_tolerance_on_a_problem_that_is_not_stiff(rtol):
     assert logistic_error(Dopri5(rtol, rtol)) < 5 * rtol
 
 
 @pytest.mark.parametrize("rtol", [1e-4, 1e-6])
-def test_dopri5_meets_its_tolerance_where_it_is_stiff(rtol):
+def test_dopri5_meets_its_tolerance_on_a_stiff_problem(rtol):
     start = torch.tensor([[0.0, 1.0]]).double()
-    after = Dopri5(rtol, rtol).solve(pursuit(500.0), start, torch.ones(1).double())
+    after = Dopri5(rtol, rtol).solve(prothero_robinson(500.0), start, torch.ones(1).double())
     torch.testing.assert_close(
         after, torch.tensor([[1.0, math.cos(1.0)]]).double(), atol=5 * rtol, rtol=0
     )
 
 
-def test_the_stiff_problem_is_too_stiff_for_fixed_steps_but_not_for_the_fused_solver():
+def test_stiff_problem_needs_the_fused_solver_at_fixed_steps():
     start, elapsed = torch.tensor([[0.0, 1.0]]).double(), torch.ones(1, 1).double()
     for solver in (Euler(100), RK4(100)):
         with pytest.raises(CellError, match=rf"the {solver.name} solver failed at step 0"):
-            march(solver, lambda _: pursuit(1e3), start, elapsed, bound=1.0)
-    after = Fused(100).solve(pursuit(1e3), start, elapsed[:, 0])
+            march(solver, lambda _: prothero_robinson(1e3), start, elapsed, bound=1.0)
+    after = Fused(100).solve(prothero_robinson(1e3), start, elapsed[:, 0])
     assert float(after[0, 1]) == pytest.approx(math.cos(1.0), abs=0.01)
 
 
 def test_each_sample_meets_the_tolerance():
-    """A hundred easy samples must not dilute the error of a hard one."""
+    """A hundred easy samples must not hide the error of a hard one."""
     start = torch.full((101, 1), 0.999, dtype=torch.float64)
     start[0] = 0.001
     elapsed = torch.full((101,), 1e-3, dtype=torch.float64)
@@ -90,8 +90,8 @@ def test_each_sample_meets_the_tolerance():
 
 @pytest.mark.parametrize("stiffness", [1.0, 20.0])
 @pytest.mark.parametrize("rtol", [1e-5, 1e-8])
-def test_adjoint_gradients_are_those_of_backpropagation(stiffness, rtol):
-    """To the tolerance times the stiffness, by which a slope magnifies the error of a state."""
+def test_adjoint_gradients_equal_backpropagation(stiffness, rtol):
+    """The tolerance is multiplied by the stiffness, by which a slope amplifies a state's error."""
 
     def gradients(adjoint):
         goal = torch.tensor([[0.3], [0.8]], dtype=torch.float64, requires_grad=True)
@@ -117,7 +117,7 @@ def test_gradients_of_dopri5_are_exact_derivatives():
         torch.testing.assert_close(one, other, atol=1e-8, rtol=1e-8)
 
 
-def test_the_error_names_solver_step_and_reason():
+def test_error_names_solver_step_and_reason():
     start, elapsed = torch.ones(2, 1), torch.ones(2, 5)
     wild = Flow(lambda v: (v * v, torch.zeros(())))
 
@@ -130,8 +130,8 @@ def test_the_error_names_solver_step_and_reason():
         march(Dopri5(max_steps=20), flow_at, start, elapsed)
 
 
-def test_the_adjoint_way_back_has_its_error_too():
-    """Forwards it forgets its start, so backwards the state explodes."""
+def test_error_in_the_backward_solve_of_the_adjoint():
+    """The forward solution contracts, so the backward solution diverges."""
     start = torch.full((1, 1), 2.0, requires_grad=True)
     flow = Flow(lambda v: (torch.zeros_like(v), 1.0 + v * v))
     after = Dopri5(checkpoints=1, max_steps=60).solve(flow, start, torch.full((1,), 40.0))
@@ -142,7 +142,7 @@ def test_the_adjoint_way_back_has_its_error_too():
     assert float(start.grad) == pytest.approx(0.0, abs=1e-5)
 
 
-def test_a_masked_step_may_be_wild():
+def test_masked_step_may_diverge():
     start = torch.ones(1, 1)
     wild = Flow(lambda v: (v * float("inf"), torch.zeros(())))
     calm = Flow(lambda v: (torch.zeros_like(v), torch.ones(())))
@@ -151,7 +151,7 @@ def test_a_masked_step_may_be_wild():
     torch.testing.assert_close(states, torch.tensor([[[1.0], [0.5]]]))
 
 
-def test_fused_takes_the_longest_time():
+def test_fused_solver_handles_the_longest_elapsed_time():
     after = Fused(6).solve(LOGISTIC, torch.full((1, 1), 0.5), torch.full((1,), 3e38))
     torch.testing.assert_close(after, torch.ones(1, 1))
 
@@ -163,7 +163,7 @@ def test_rejects_settings():
         Dopri5(rtol=0.0)
 
 
-def test_says_when_torchdiffeq_is_missing(monkeypatch):
+def test_error_when_torchdiffeq_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchdiffeq", None)
     with pytest.raises(DependencyError, match="the dopri5 solver needs torchdiffeq"):
         logistic_error(Dopri5())

@@ -4,12 +4,12 @@ from torch.nn import functional
 
 from liquid_control.cores.tcn import TCN
 
-from .conftest import drawn
+from .conftest import make_case
 
 pytestmark = pytest.mark.unit
 
 
-def test_from_the_start_it_is_a_zero_padded_convolution():
+def test_initial_state_equals_zero_padding():
     core = TCN(3, 2, channels=4, blocks=1, kernel=3).double()
     x = torch.randn(2, 7, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     dt = torch.full((2, 7), 0.05, dtype=torch.float64)
@@ -22,10 +22,10 @@ def test_from_the_start_it_is_a_zero_padded_convolution():
     torch.testing.assert_close(outputs, core.readout(expected))
 
 
-def test_the_receptive_field_is_exact():
+def test_receptive_field_is_exact():
     core = TCN(3, 2, channels=8, blocks=3, kernel=2, seed=1)
     assert core.receptive_field == 1 + 2 * (1 + 2 + 4)
-    case = drawn(core, steps=40)
+    case = make_case(core, steps=40)
     x = case.x.clone().requires_grad_()
     outputs, _ = case.core.sequence(x, case.state, case.dt)
     outputs[:, 30].sum().backward()

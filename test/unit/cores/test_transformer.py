@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from liquid_control.cores.transformer import EMPTY, Transformer
 
-from .conftest import drawn
+from .conftest import make_case
 
 pytestmark = pytest.mark.unit
 
@@ -24,14 +24,16 @@ def naive(core, x, dt):
         for head in range(layer.heads):
             own = slice(head * size, (head + 1) * size)
             scores = key[first : i + 1, own] @ query[i, own] / math.sqrt(size)
-            waited = (now[i] - now[first : i + 1]) / core.time_unit_s
-            share = torch.softmax(scores - strength[head] * torch.log1p(rate[head] * waited), 0)
-            mixed[i, own] = share @ value[first : i + 1, own]
+            elapsed = (now[i] - now[first : i + 1]) / core.time_unit_s
+            attention = torch.softmax(
+                scores - strength[head] * torch.log1p(rate[head] * elapsed), 0
+            )
+            mixed[i, own] = attention @ value[first : i + 1, own]
     features = features + layer.out(mixed)
     return core.readout(features + layer.forward_path(features))
 
 
-def test_it_is_attention_over_the_window_with_real_time_between():
+def test_equals_naive_attention_over_the_window():
     core = Transformer(3, 2, width=6, heads=2, layers=1, window=4).double()
     random = torch.Generator().manual_seed(0)
     x = torch.randn(2, 9, 3, generator=random, dtype=torch.float64)
@@ -43,8 +45,8 @@ def test_it_is_attention_over_the_window_with_real_time_between():
     torch.testing.assert_close(state[:, :3], ages)
 
 
-def test_nothing_beyond_the_window_is_seen():
-    case = drawn(Transformer(3, 2, width=4, heads=1, layers=2, window=3), steps=20)
+def test_outputs_do_not_depend_on_steps_outside_the_window():
+    case = make_case(Transformer(3, 2, width=4, heads=1, layers=2, window=3), steps=20)
     x = case.x.clone().requires_grad_()
     outputs, _ = case.core.sequence(x, case.state, case.dt)
     outputs[:, 15].sum().backward()
@@ -52,14 +54,14 @@ def test_nothing_beyond_the_window_is_seen():
     assert reached.tolist() == [11, 12, 13, 14, 15]
 
 
-def test_places_stay_empty_until_something_comes():
+def test_unused_places_of_the_window_stay_empty():
     core = Transformer(3, 2, width=4, heads=1, layers=1, window=4)
     x, dt = torch.ones(1, 2, 3), torch.full((1, 2), 0.5)
     _, state = core.sequence(x, core.init_state(1), dt)
     assert state[0, :3].tolist() == [EMPTY, 0.5, 0.0]
 
 
-def test_a_long_wait_does_not_blur_the_short_ones():
+def test_long_elapsed_time_does_not_round_short_ones():
     core = Transformer(3, 2, width=4, heads=1, layers=1, window=4)
     x, dt = torch.ones(1, 5, 3), torch.tensor([[1e7, 0.05, 0.05, 0.05, 0.05]])
     _, state = core.sequence(x, core.init_state(1), dt)

@@ -3,9 +3,10 @@ import pytest
 from liquid_control.config import project_file
 from liquid_control.config.disturbances import disturbance_names, disturbance_overrides
 from liquid_control.errors import ConfigError
-from liquid_control.evaluation import CampaignEntry, load_campaign, plan_flights
+from liquid_control.evaluation import CampaignEntry, load_campaign, parse_seeds, plan_flights
 
 pytestmark = pytest.mark.unit
+
 
 FIRST_UNSEEN_SEED = 10_000
 DELTAS = ("brightness", "contrast", "saturation", "noise")
@@ -26,7 +27,7 @@ def test_every_shipped_campaign_loads_and_flies_unseen_seeds():
         assert min(job.seed for job in jobs) >= FIRST_UNSEEN_SEED
 
 
-def test_the_trail_campaign_holds_the_flights_that_results_are_quoted_for():
+def test_the_trail_campaign_holds_the_flights_of_published_results():
     campaign = load_campaign(project_file("config/campaigns/trail.yaml"))
     jobs = plan_flights(campaign.entries, ["m"])
     count = {
@@ -52,7 +53,7 @@ def test_overrides_win_over_the_entrys_own():
     assert job.overrides == {"wind.mean_mps": 2.0, "light.gain": 0.5}
 
 
-def test_disturbances_come_under_the_entrys_own_keys_and_the_callers_on_top():
+def test_an_entrys_keys_win_over_its_disturbances_and_the_callers_over_both():
     (fog,) = disturbance_overrides("fog", 3).values()
     (noise,) = disturbance_overrides("noise", 1).values()
     entry = CampaignEntry(name="a", disturb={"fog": 3, "noise": 1}, seeds="1")
@@ -67,7 +68,7 @@ def test_disturbances_come_under_the_entrys_own_keys_and_the_callers_on_top():
 
 
 @pytest.mark.parametrize(
-    ("keys", "disturb", "told"),
+    ("keys", "disturb", "expected"),
     [
         ({}, {}, ("none", 0.0)),
         ({"disturb": {"fog": 3}}, {}, ("fog", 3.0)),
@@ -83,9 +84,9 @@ def test_disturbances_come_under_the_entrys_own_keys_and_the_callers_on_top():
         ),
     ],
 )
-def test_rows_tell_what_was_disturbed_and_how_strongly(keys, disturb, told):
+def test_rows_name_perturbation_and_severity(keys, disturb, expected):
     (job,) = plan_flights([CampaignEntry(name="a", seeds="1", **keys)], ["m"], disturb=disturb)
-    assert (job.perturbation, job.severity) == told
+    assert (job.perturbation, job.severity) == expected
 
 
 def test_severity_zero_is_the_undisturbed_scenario():
@@ -129,8 +130,8 @@ def test_the_published_changes_are_a_campaign_of_exact_values():
 def test_the_survey_holds_every_disturbance_at_every_severity():
     campaign = load_campaign(project_file("config/campaigns/disturbances.yaml"))
     jobs = plan_flights(campaign.entries, ["m"])
-    told = {(job.perturbation, job.severity) for job in jobs}
-    assert told == {("none", 0.0)} | {
+    found = {(job.perturbation, job.severity) for job in jobs}
+    assert found == {("none", 0.0)} | {
         (name, float(severity)) for name in disturbance_names() for severity in range(1, 6)
     }
 
@@ -170,3 +171,27 @@ def test_bad_campaigns_are_named_in_one_line(tmp_path, text, message):
     with pytest.raises(ConfigError, match=message) as caught:
         load_campaign(write(tmp_path, text))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [("7", (7,)), ("0:3", (0, 1, 2)), ("5, 1,8:10", (5, 1, 8, 9)), ("0", (0,))],
+)
+def test_seeds(text, seeds):
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "a", "-1", "1.5", "1:2:3", "1,,2", ":5", "5:", "seven"])
+def test_invalid_seeds_are_named(text):
+    with pytest.raises(ConfigError, match="expected integers >= 0 such as 7, 0:100"):
+        parse_seeds(text)
+
+
+def test_an_empty_range_is_refused():
+    with pytest.raises(ConfigError, match="'9:3' is empty"):
+        parse_seeds("9:3")
+
+
+def test_a_seed_twice_is_refused():
+    with pytest.raises(ConfigError, match="names a seed twice"):
+        parse_seeds("1:4,2")

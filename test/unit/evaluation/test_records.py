@@ -2,7 +2,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from toy_stories import toy_record
+from toy_evaluation import toy_record
 
 from liquid_control.errors import OutputError
 from liquid_control.evaluation import load_record, save_record
@@ -10,7 +10,7 @@ from liquid_control.evaluation import load_record, save_record
 pytestmark = pytest.mark.unit
 
 
-def test_there_and_back(tmp_path):
+def test_a_record_is_read_as_it_was_written(tmp_path):
     record = toy_record()
     read = load_record(save_record(tmp_path / "a" / "flight.npz", record))
     assert read.result == record.result
@@ -49,7 +49,7 @@ def test_truncated(tmp_path):
         load_record(path)
 
 
-def test_arrays_that_do_not_fit(tmp_path):
+def test_arrays_of_wrong_shape_are_refused(tmp_path):
     path = save_record(tmp_path / "r.npz", replace(toy_record(), wind=np.zeros((80, 2))))
     with pytest.raises(
         OutputError, match=r"wind must be float64 \[80, 3\], got float64 \[80, 2\]"
@@ -57,13 +57,13 @@ def test_arrays_that_do_not_fit(tmp_path):
         load_record(path)
 
 
-def test_stamps_that_stand_still(tmp_path):
+def test_stamps_that_do_not_advance_are_refused(tmp_path):
     record = replace(toy_record(), stamp_ns=np.zeros(80, np.int64))
     with pytest.raises(OutputError, match=r"stamp_ns must .* advance"):
         load_record(save_record(tmp_path / "r.npz", record))
 
 
-def test_a_folder_that_is_no_folder(tmp_path):
+def test_a_parent_that_is_a_file_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
         save_record(tmp_path / "file" / "r.npz", toy_record())

@@ -1,4 +1,4 @@
-"""The event-based XOR: what its data are, and that training learns, stops and goes on."""
+"""Data, training and resumption of the event-based XOR example."""
 
 import importlib.util
 import json
@@ -17,7 +17,7 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "04_event_based_xor.py"
 
 
 @pytest.mark.parametrize(
-    ("bits", "values", "waited", "odd"),
+    ("bits", "values", "elapsed", "odd"),
     [
         ("11001", [1, 0, 1], [1, 2, 2], True),
         ("11", [1, 1], [1, 1], False),
@@ -29,39 +29,39 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "04_event_based_xor.py"
         ("1" * 31, [1, 1], [1, 30], True),
     ],
 )
-def test_streams_by_hand(bits, values, waited, odd):
+def test_encoding_of_known_streams(bits, values, elapsed, odd):
     padded = bits + "10" * 3
     events = encode(np.array([[bit == "1" for bit in padded]]), np.array([len(bits)]))
     assert events.count[0] == len(values)
     assert events.odd[0] == odd
-    behind = [0] * (len(padded) - len(values))
-    assert events.value[0, :, 0].tolist() == values + behind
-    np.testing.assert_allclose(events.dt_s[0] / BIT_S, waited + behind, rtol=1e-6)
+    padding = [0] * (len(padded) - len(values))
+    assert events.value[0, :, 0].tolist() == values + padding
+    np.testing.assert_allclose(events.dt_s[0] / BIT_S, elapsed + padding, rtol=1e-6)
 
 
-def test_events_hold_the_stream_that_they_came_from():
+def test_events_contain_the_stream():
     events = draw_events(3000, seed=1, name="any")
-    waited = np.rint(events.dt_s / BIT_S).astype(int)
+    elapsed = np.rint(events.dt_s / BIT_S).astype(int)
     values = events.value[..., 0].astype(int)
     last = values[np.arange(3000), events.count - 1]
-    ones = (values[:, :-1] * waited[:, 1:]).sum(axis=1) + last
+    ones = (values[:, :-1] * elapsed[:, 1:]).sum(axis=1) + last
     assert np.array_equal(ones % 2 == 1, events.odd)
-    lengths = waited.sum(axis=1)
+    lengths = elapsed.sum(axis=1)
     assert sorted(set(lengths)) == list(range(SHORTEST, LONGEST + 1))
-    assert np.all(waited[:, 0] == 1)
-    assert np.all((waited > 0).sum(axis=1) == events.count)
+    assert np.all(elapsed[:, 0] == 1)
+    assert np.all((elapsed > 0).sum(axis=1) == events.count)
 
 
-def test_lengths_and_labels_are_fair():
+def test_lengths_and_labels_are_uniform():
     events = draw_events(20_000, seed=0, name="train")
     lengths = np.rint(events.dt_s.sum(axis=1) / BIT_S)
-    shares = np.bincount(lengths.astype(int), minlength=LONGEST + 1)[SHORTEST:] / 20_000
-    # Six standard deviations of each share: fails by chance less than once in 10^7 seeds.
-    assert np.abs(shares - 1.0 / 30.0).max() < 6.0 * np.sqrt(1 / 30 * 29 / 30 / 20_000)
+    fractions = np.bincount(lengths.astype(int), minlength=LONGEST + 1)[SHORTEST:] / 20_000
+    # Six standard deviations of each fraction: fails by chance less than once in 10^7 seeds.
+    assert np.abs(fractions - 1.0 / 30.0).max() < 6.0 * np.sqrt(1 / 30 * 29 / 30 / 20_000)
     assert abs(events.odd.mean() - 0.5) < 6.0 * 0.5 / np.sqrt(20_000)
 
 
-def test_seed_and_name_make_the_streams():
+def test_streams_depend_on_seed_and_name():
     first, again = (draw_events(50, seed=3, name="train") for _ in range(2))
     assert np.array_equal(first.dt_s, again.dt_s)
     assert np.array_equal(first.value, again.value)
@@ -69,7 +69,7 @@ def test_seed_and_name_make_the_streams():
     assert not np.array_equal(first.dt_s, draw_events(50, seed=4, name="train").dt_s)
 
 
-def test_taking_streams_drops_the_places_behind_them():
+def test_take_removes_padding():
     events = draw_events(100, seed=0, name="train")
     rows = np.argsort(events.count)[:10]
     part = events.take(rows)
@@ -118,7 +118,7 @@ def test_an_epoch_repeats_streams_with_long_runs():
     assert np.array_equal(shown, np.where(TRAIN.longest_run >= 6, 3, 1))
 
 
-def test_what_is_asked_behind_the_last_event_does_not_matter():
+def test_padding_does_not_affect_the_result():
     run = Run.begin(Recipe("lstm", size="small"))
     rows = np.argsort(TEST.count, kind="stable")
     together = run.model(TEST.take(rows)).detach()
@@ -126,7 +126,7 @@ def test_what_is_asked_behind_the_last_event_does_not_matter():
     torch.testing.assert_close(together[:20], alone)
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path):
+def test_resumed_run_equals_an_uninterrupted_one(tmp_path):
     recipe = Recipe("gru_d", size="small", epochs=3, batch=64)
     whole = trained(recipe, 3)
     trained(recipe, 1).save(tmp_path / "gru_d.pt")
@@ -141,7 +141,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path):
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
     Run.begin(Recipe("lstm", size="small")).save(tmp_path / "lstm.pt")
-    with pytest.raises(OutputError, match=r"is of .*'seed': 0.*, not of .*'seed': 1"):
+    with pytest.raises(OutputError, match=r"checkpoint of .*'seed': 1.*got one of .*'seed': 0"):
         Run.begin(Recipe("lstm", size="small", seed=1)).restore(tmp_path / "lstm.pt")
 
 

@@ -1,4 +1,4 @@
-"""The exported C, compiled here, over the golden sequence of 500 steps of irregular dt."""
+"""Compilation of the exported C, and comparison over a golden sequence of 500 irregular steps."""
 
 import shutil
 import subprocess
@@ -49,7 +49,7 @@ def program(tmp_path_factory):
     return build(tmp_path_factory.mktemp("c"), WEIGHTS)
 
 
-def answers(program, dt, x):
+def outputs_of(program, dt, x):
     rows = np.column_stack([dt, x])
     lines = "\n".join(" ".join(f"{value:.9g}" for value in row) for row in rows)
     done = subprocess.run([program, "-"], input=lines, capture_output=True, text=True, check=True)
@@ -61,7 +61,7 @@ def numbers(lines):
 
 
 def test_golden_sequence(program):
-    got = numbers(answers(program, DT, X))
+    got = numbers(outputs_of(program, DT, X))
     assert got.shape == (500, 4 + 19)
     np.testing.assert_allclose(got[:, 4:], STATES, atol=TOLERANCE)
     expected = MotorScaling().commands(STATES[:, 15:])
@@ -78,7 +78,7 @@ def test_every_masking_time_unit_and_motor_range(tmp_path, masking):
     dt = rng.uniform(0, 1, 40).astype(np.float32)
     cell = CfC(weights, np.float64)
     outputs, after = cell.sequence(x[None], cell.init_state(), dt[None])
-    got = numbers(answers(program, dt, x))
+    got = numbers(outputs_of(program, dt, x))
     np.testing.assert_allclose(got[:, :4], motors.commands(outputs[0]), atol=2 * TOLERANCE)
     np.testing.assert_allclose(got[-1, 4:], after[0], atol=TOLERANCE)
 
@@ -91,7 +91,7 @@ def test_sources_beyond_a_byte(tmp_path):
     assert done.returncode == 0
 
 
-def test_trial_program_tells_the_difference_and_the_time(program):
+def test_controller_test_prints_difference_and_time(program):
     done = subprocess.run([program], capture_output=True, text=True, check=True)
     compared, timed = done.stdout.splitlines()
     assert compared.startswith("largest difference ")
@@ -100,7 +100,7 @@ def test_trial_program_tells_the_difference_and_the_time(program):
     assert float(timed.split()[0]) > 0.0
 
 
-def test_trial_program_fails_where_a_weight_differs(tmp_path):
+def test_controller_test_fails_if_a_weight_differs(tmp_path):
     program = build(tmp_path, WEIGHTS)
     header = tmp_path / HEADER
     text = header.read_text()
@@ -121,23 +121,23 @@ def test_trial_program_fails_where_a_weight_differs(tmp_path):
         (0.05, 33, -np.inf, 2),
     ],
 )
-def test_bad_input_is_told_and_changes_nothing(program, dt, place, value, code):
+def test_invalid_input_returns_a_code_and_changes_nothing(program, dt, place, value, code):
     x = np.repeat(X[:1], 3, axis=0)
     x[1, place] = value
-    first, refused, second = answers(program, [0.05, dt, 0.05], x)
+    first, refused, second = outputs_of(program, [0.05, dt, 0.05], x)
     assert refused == f"error {code}"
-    plain = answers(program, [0.05, 0.05], x[[0, 2]])
+    plain = outputs_of(program, [0.05, 0.05], x[[0, 2]])
     assert [first, second] == plain
 
 
 def test_states_stay_in_their_interval(program):
     rng = np.random.default_rng(4)
     x = rng.choice([-1e30, -1e3, 0.0, 1e3, 1e30], (200, 34))
-    got = numbers(answers(program, rng.uniform(0, 10, 200), x))
+    got = numbers(outputs_of(program, rng.uniform(0, 10, 200), x))
     assert (np.abs(got[:, 4:]) <= 1.0).all()
 
 
-def test_tanh_is_as_close_as_the_header_says():
+def test_tanh_error_stays_within_the_bound_of_the_header():
     x = np.linspace(-12, 12, 2_000_001).astype(np.float32)
     held = np.clip(x, -np.float32(TANH_LIMIT), np.float32(TANH_LIMIT))
     y = held * held
@@ -149,12 +149,12 @@ def test_tanh_is_as_close_as_the_header_says():
     assert np.abs(value).max() <= 1.0
 
 
-def test_same_weights_same_text():
+def test_same_weights_give_the_same_text():
     one, two = (controller_c(WEIGHTS, MotorScaling(), "golden") for _ in range(2))
     assert one == two
 
 
-def test_rejects_what_it_cannot_export():
+def test_rejects_weights_that_cannot_be_exported():
     rng = np.random.default_rng(0)
     pure = random_weights(auto_ncp(5, 12, 4), rng, mode=Mode.PURE)
     with pytest.raises(CellError, match="expected a CfC in mode 'default', got 'pure'"):

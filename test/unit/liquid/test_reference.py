@@ -16,7 +16,7 @@ CELL = CfC(random_weights(WIRING, np.random.default_rng(5)))
 EXACT = CfC(CELL.weights, np.float64)
 
 
-def drawn(batch, steps, seed=0):
+def random_inputs(batch, steps, seed=0):
     rng = np.random.default_rng(seed)
     x = rng.uniform(-1, 1, (batch, steps, 34))
     return x, rng.uniform(-1, 1, (batch, 19)), rng.uniform(0.01, 0.3, (batch, steps))
@@ -38,21 +38,21 @@ def test_one_neuron_by_hand():
     assert gates[0, 0] == pytest.approx(gate, abs=1e-7)
 
 
-def test_starts_from_zeros():
+def test_initial_state_is_zero():
     assert CELL.init_state(3).shape == (3, 19)
     assert CELL.init_state().dtype == np.float32
     assert not CELL.init_state(3).any()
 
 
 def test_output_is_the_motor_part():
-    x, state, dt = drawn(2, 1)
+    x, state, dt = random_inputs(2, 1)
     output, after = CELL.step(x[:, 0], state, dt[:, 0])
     np.testing.assert_array_equal(output, after[:, 15:])
 
 
 @pytest.mark.parametrize("batch", [1, 5, 19])
-def test_sequence_is_repeated_steps(batch):
-    x, state, dt = drawn(batch, 7)
+def test_sequence_equals_repeated_steps(batch):
+    x, state, dt = random_inputs(batch, 7)
     outputs, after = EXACT.sequence(x, state, dt)
     for t in range(7):
         output, state = EXACT.step(x[:, t], state, dt[:, t])
@@ -60,8 +60,8 @@ def test_sequence_is_repeated_steps(batch):
     np.testing.assert_array_equal(after, state)
 
 
-def test_split_sequence_is_the_whole():
-    x, state, dt = drawn(3, 10)
+def test_split_sequence_equals_the_whole():
+    x, state, dt = random_inputs(3, 10)
     outputs, after = EXACT.sequence(x, state, dt)
     first, middle = EXACT.sequence(x[:, :4], state, dt[:, :4])
     second, end = EXACT.sequence(x[:, 4:], middle, dt[:, 4:])
@@ -70,7 +70,7 @@ def test_split_sequence_is_the_whole():
 
 
 def test_permuted_batch_permutes_the_result():
-    x, state, dt = drawn(19, 6)
+    x, state, dt = random_inputs(19, 6)
     order = np.random.default_rng(2).permutation(19)
     outputs, after = EXACT.sequence(x, state, dt)
     permuted, permuted_after = EXACT.sequence(x[order], state[order], dt[order])
@@ -79,15 +79,15 @@ def test_permuted_batch_permutes_the_result():
 
 
 def test_each_sample_has_its_own_dt():
-    x, state, dt = drawn(19, 1)
+    x, state, dt = random_inputs(19, 1)
     _, after = EXACT.step(x[:, 0], state, dt[:, 0])
     for i in range(19):
         _, alone = EXACT.step(x[i : i + 1, 0], state[i : i + 1], dt[i, :1])
         np.testing.assert_allclose(alone[0], after[i], atol=1e-14)
 
 
-def test_masked_steps_leave_the_state():
-    x, state, dt = drawn(4, 9)
+def test_masked_steps_leave_the_state_unchanged():
+    x, state, dt = random_inputs(4, 9)
     mask = np.random.default_rng(3).random((4, 9)) < 0.6
     mask[2] = False
     outputs, after = EXACT.sequence(x, state, dt, mask)
@@ -99,8 +99,8 @@ def test_masked_steps_leave_the_state():
         np.testing.assert_allclose(after[i], end[0], atol=1e-14)
 
 
-def test_no_time_leaves_the_gate_to_time_b():
-    x, state, _ = drawn(1, 1)
+def test_gate_at_zero_elapsed_time_is_that_of_time_b():
+    x, state, _ = random_inputs(1, 1)
     _, _, gates = EXACT.step_with_gates(x[:, 0], state, np.zeros(1))
     layer = CELL.weights.layers[0]
     joined = np.concatenate([x[0, 0], state[0, :9]])
@@ -109,13 +109,13 @@ def test_no_time_leaves_the_gate_to_time_b():
 
 
 def test_long_time_saturates_the_gate():
-    x, state, _ = drawn(1, 1)
+    x, state, _ = random_inputs(1, 1)
     _, _, gates = CELL.step_with_gates(x[:, 0], state, np.array([1e6]))
     assert np.isin(gates, (0.0, 1.0)).all()
 
 
 def test_time_unit_scales_dt():
-    x, state, dt = drawn(2, 1)
+    x, state, dt = random_inputs(2, 1)
     other = CfCWeights(WIRING, Masking.SYNAPSES, 0.1, CELL.weights.layers)
     _, expected = EXACT.step(x[:, 0], state, dt[:, 0])
     _, got = CfC(other, np.float64).step(x[:, 0], state, 2 * dt[:, 0])
@@ -123,7 +123,7 @@ def test_time_unit_scales_dt():
 
 
 def test_float32_agrees_with_float64_over_500_steps():
-    x, state, dt = drawn(2, 500)
+    x, state, dt = random_inputs(2, 500)
     exact, _ = EXACT.sequence(x, state, dt)
     short, _ = CELL.sequence(x, state, dt)
     assert short.dtype == np.float32
@@ -145,8 +145,8 @@ def test_state_and_gates_stay_in_their_intervals(x, state, dt):
     assert ((gates >= 0.0) & (gates <= 1.0)).all()
 
 
-def wrong(**change):
-    x, state, dt = drawn(2, 3)
+def invalid(**change):
+    x, state, dt = random_inputs(2, 3)
     return {"x": x, "state": state, "dt": dt, "mask": None, **change}
 
 
@@ -166,9 +166,9 @@ def wrong(**change):
         ({"mask": np.ones((2, 3))}, "a mask of booleans, got float64"),
     ],
 )
-def test_rejects_what_does_not_fit(change, message):
+def test_rejects_invalid_arguments(change, message):
     with pytest.raises(CellError, match=message):
-        CELL.sequence(**wrong(**change))
+        CELL.sequence(**invalid(**change))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.unit
 WIRING = auto_ncp(34, 19, 4)
 
 
-def test_arrays_and_back(weights):
+def test_arrays_round_trip(weights):
     arrays = weights.arrays()
     assert arrays["cfc.1.weight"].shape == (4, 6, 15)
     back = CfCWeights.from_arrays(arrays, weights.wiring, weights.masking, weights.time_unit_s)
@@ -62,7 +62,7 @@ def test_same_seed_same_weights():
 
 
 def test_untrained_states_neither_freeze_nor_forget():
-    """Two states under the same inputs: still apart after 0.1 s, together after 10 s."""
+    """Two states with the same inputs differ after 0.1 s and agree after 10 s."""
     cell = CfC(random_weights(WIRING, np.random.default_rng(0), masking=Masking.SYNAPSES))
     rng = np.random.default_rng(1)
     steps = 200

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.unit
         (1, 10, 2, 0.9, 5),
     ],
 )
-def test_same_circuit_as_ncps(inputs, units, outputs, sparsity, seed):
+def test_auto_ncp_equals_ncps(inputs, units, outputs, sparsity, seed):
     theirs = ncps.wirings.AutoNCP(units, outputs, sparsity, seed)
     theirs.build(inputs)
     ours = auto_ncp(inputs, units, outputs, sparsity, seed)
@@ -31,7 +31,7 @@ def test_same_circuit_as_ncps(inputs, units, outputs, sparsity, seed):
     assert ours.sensory_synapse_count == theirs.sensory_synapse_count
 
 
-def test_same_ncp_as_ncps():
+def test_ncp_equals_ncps():
     theirs = ncps.wirings.NCP(12, 6, 1, 4, 3, 6, 5, seed=4)
     theirs.build(32)
     ours = ncp(
@@ -60,7 +60,7 @@ def test_nineteen_neurons():
 
 
 @pytest.mark.parametrize("through", [json, yaml])
-def test_survives_text(through):
+def test_round_trip_through_text(through):
     wiring = auto_ncp(34, 19, 4, seed=3)
     text = json.dumps(wiring.to_dict()) if through is json else yaml.safe_dump(wiring.to_dict())
     back = Wiring.from_dict(json.loads(text) if through is json else yaml.safe_load(text))
@@ -69,7 +69,7 @@ def test_survives_text(through):
     assert back != auto_ncp(34, 19, 4, seed=4)
 
 
-def test_is_read_only():
+def test_synapses_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         auto_ncp(34, 19, 4).recurrent[0, 0] = 1
 
@@ -100,7 +100,7 @@ def test_rejects_unknown_keys():
         Wiring.from_dict({"neurons": 3})
 
 
-def test_rejects_values_that_are_no_polarity():
+def test_rejects_invalid_polarities():
     with pytest.raises(CellError, match="must be -1, 0 or 1, got"):
         Wiring((Layer("motor", 1),), np.array([[2]], dtype=np.int8), np.zeros((1, 1), np.int8))
 
@@ -132,7 +132,7 @@ def test_rejects_fan_outs():
         )
 
 
-def test_every_map_has_the_synapses_and_the_own_state():
+def test_masks_contain_the_synapses_and_the_own_state():
     wiring = auto_ncp(34, 19, 4)
     inter, command, motor = layer_masks(wiring, Masking.SYNAPSES)
     assert inter.shape == (4, 9, 43)
@@ -146,7 +146,7 @@ def test_every_map_has_the_synapses_and_the_own_state():
     np.testing.assert_array_equal(command[0, :, :9], wiring.recurrent[:9, 9:15].T != 0)
 
 
-def test_maskings_differ_where_they_say():
+def test_differences_of_the_maskings():
     wiring = auto_ncp(34, 19, 4)
     sparse, layers, dense = (layer_masks(wiring, masking) for masking in Masking)
     for one, two, three in zip(sparse, layers, dense, strict=True):
@@ -158,7 +158,7 @@ def test_maskings_differ_where_they_say():
     assert weight_count(wiring, Masking.LAYERS) < weight_count(wiring, Masking.NCPS)
 
 
-def test_rejects_synapses_that_no_layer_carries():
+def test_rejects_synapses_between_layers_that_are_not_adjacent():
     layers = (Layer("inter", 1), Layer("command", 1), Layer("motor", 1))
     recurrent = np.zeros((3, 3), dtype=np.int8)
     recurrent[0, 2] = 1

@@ -14,8 +14,8 @@ from liquid_control.liquid.wiring_plot import EXCITATORY, INHIBITORY, wiring_fig
 pytestmark = pytest.mark.unit
 
 
-def drawn(figure):
-    """Return the colours of the synapses, the sizes of the groups of dots, and the texts."""
+def content_of(figure):
+    """Return colours of synapses, sizes of groups of dots, and texts."""
     axes = figure.axes[0]
     arrows = [to_hex(p.get_edgecolor()) for p in axes.patches if isinstance(p, FancyArrowPatch)]
     dots = [len(dots.get_offsets()) for dots in axes.collections]
@@ -24,7 +24,7 @@ def drawn(figure):
 
 def test_every_synapse_is_drawn_with_its_polarity():
     wiring = auto_ncp(34, 19, 4)
-    arrows, dots, texts = drawn(wiring_figure(wiring))
+    arrows, dots, texts = content_of(wiring_figure(wiring))
     loops = int((wiring.recurrent.diagonal() != 0).sum())
     assert loops > 0
     assert len(arrows) == wiring.sensory_synapse_count + wiring.synapse_count - loops
@@ -47,10 +47,10 @@ def test_titles_and_files(tmp_path):
 def test_a_wiring_without_synapses_is_drawn():
     content = {"layers": [{"role": "motor", "size": 2}], "sensory": [".."]}
     wiring = Wiring.from_dict({**content, "recurrent": ["..", ".."]})
-    assert drawn(wiring_figure(wiring)) == ([], [1, 2], ["1 inputs", "2 motor"])
+    assert content_of(wiring_figure(wiring)) == ([], [1, 2], ["1 inputs", "2 motor"])
 
 
-def test_says_when_matplotlib_is_missing(monkeypatch):
+def test_error_when_matplotlib_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     monkeypatch.delitem(sys.modules, "liquid_control.liquid.wiring_plot")
     with pytest.raises(DependencyError, match="drawing a wiring needs matplotlib"):

@@ -1,4 +1,4 @@
-"""The published image-space changes against TensorFlow's values and by hand."""
+"""Published image-space changes against values of TensorFlow and values computed by hand."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_published_strengths_equal_tensorflow(name, strength):
     assert np.array_equal(changed, GOLDEN[f"{name}_{strength}"])
 
 
-def test_changes_of_no_strength_keep_the_image():
+def test_changes_of_zero_strength_keep_the_image():
     image = GOLDEN["image"]
     assert np.array_equal(deltas.brightness(image, 0.0), image)
     assert np.array_equal(deltas.saturation(image, 1.0), image)

@@ -1,3 +1,5 @@
+"""Matching of frames with IMU samples."""
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ def sampled(*stamps_ms: int) -> SensorSync:
     return sync
 
 
-def test_a_frame_waits_until_the_imu_has_reached_its_stamp():
+def test_frame_waits_until_the_imu_reaches_its_stamp():
     sync = sampled(0, 4, 8)
     assert sync.add_frame(10 * MS, PICTURE) is None
     assert sync.take() is None
@@ -29,7 +31,7 @@ def test_a_frame_waits_until_the_imu_has_reached_its_stamp():
     assert not sync.waiting
 
 
-def test_windows_join_without_gap_or_overlap_and_include_the_frames_own_stamp():
+def test_windows_have_no_gap_or_overlap_and_include_the_stamp_of_the_frame():
     sync = sampled(*range(0, 101, 5))
     windows = []
     for stamp_ms in (0, 50, 100):
@@ -42,7 +44,7 @@ def test_windows_join_without_gap_or_overlap_and_include_the_frames_own_stamp():
     ]
 
 
-def test_values_come_through_unchanged():
+def test_values_are_unchanged():
     sync = SensorSync()
     sync.add_sample(0, (0.1, 0.2, 0.3), (1.1, 2.2, 3.3))
     sync.add_frame(0, PICTURE)
@@ -51,7 +53,7 @@ def test_values_come_through_unchanged():
     assert imu.linear_acceleration.tolist() == [[1.1, 2.2, 3.3]]
 
 
-def test_a_frame_that_is_forced_takes_what_there_is():
+def test_forced_frame_has_the_available_samples():
     sync = sampled(0)
     sync.add_frame(50 * MS, PICTURE)
     assert sync.take(force=True).imu.stamps_ns.tolist() == [0]
@@ -70,7 +72,7 @@ def test_stamps_that_go_back_a_little_are_dropped(stamp_ms):
     assert sync.take() is None
 
 
-def test_stamps_that_go_back_far_begin_the_stream_anew():
+def test_stamps_that_go_back_far_restart_the_stream():
     sync = sampled(5000)
     sync.add_frame(5000 * MS, PICTURE)
     assert sync.add_sample(10 * MS, *REST) == "imu_stamp_backwards"
@@ -80,14 +82,14 @@ def test_stamps_that_go_back_far_begin_the_stream_anew():
     assert sync.take() is None
 
 
-def test_frames_that_pile_up_push_out_the_oldest():
+def test_queue_overrun_drops_the_oldest_frame():
     sync = SensorSync()
     events = [sync.add_frame(k * MS, PICTURE) for k in range(FRAMES_KEPT + 1)]
     assert events == [None] * FRAMES_KEPT + ["frame_overrun"]
     assert sync.take(force=True).stamp_ns == 1 * MS
 
 
-def test_a_frame_waits_no_longer_once_no_sample_is_to_come():
+def test_frame_is_complete_once_the_imu_stream_is_marked_complete_up_to_it():
     sync = SensorSync()
     sync.add_sample(10 * MS, *REST)
     sync.add_frame(15 * MS, PICTURE)

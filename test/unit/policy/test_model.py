@@ -25,7 +25,7 @@ def restamp(folder, name):
     edit(folder, sha256=sums)
 
 
-def test_what_is_saved_is_loaded(folder, settings, arrays):
+def test_a_saved_model_is_loaded_unchanged(folder, settings, arrays):
     model = load_model(folder)
     assert model.name == "demo"
     assert model.settings.model_copy(update={"sha256": {}}) == settings
@@ -65,7 +65,7 @@ def test_a_save_that_fails_leaves_nothing(tmp_path, settings, arrays):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_missing_folder_lists_what_is_beside(folder):
+def test_a_missing_folder_lists_the_models_next_to_it(folder):
     with pytest.raises(
         ModelError, match=r"models/other does not exist; models in .*models: demo$"
     ):
@@ -127,7 +127,7 @@ def test_model_yaml_that_does_not_fit(folder, change, message):
         load_model(folder)
 
 
-def test_model_yaml_that_is_no_yaml(folder):
+def test_model_yaml_that_is_not_yaml(folder):
     (folder / "model.yaml").write_text("a: [")
     with pytest.raises(ModelError, match=r"model\.yaml: is not YAML"):
         load_model(folder)
@@ -149,7 +149,7 @@ def test_weights_of_another_wiring(folder, arrays):
         load_model(folder)
 
 
-def test_weights_that_are_no_archive(folder):
+def test_weights_that_are_not_an_archive(folder):
     (folder / "weights.npz").write_bytes(b"PK nothing")
     restamp(folder, "weights.npz")
     with pytest.raises(ModelError, match=r"weights\.npz: expected an archive of arrays"):

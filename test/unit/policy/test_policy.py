@@ -4,14 +4,13 @@ import sys
 import numpy as np
 import pytest
 
-from liquid_control.config import Scenario
 from liquid_control.errors import CellError, ModelError, ObservationError
 from liquid_control.export import model_graphs
 from liquid_control.liquid import CfC
-from liquid_control.perception import PerceptionSpec
+from liquid_control.perception import PerceptionSpec, fit
 from liquid_control.perception.cnn import PerceptionCNN
-from liquid_control.policy import Policy, PolicyPilot, load_model, save_model
-from liquid_control.types import Command, ImuWindow, Observation
+from liquid_control.policy import Policy, load_model, save_model
+from liquid_control.types import ImuWindow, Observation
 
 pytestmark = pytest.mark.unit
 
@@ -21,7 +20,7 @@ def policy(model):
     return Policy(model)
 
 
-def test_features_are_the_pictures_then_the_imus(policy, observe):
+def test_features_are_image_features_then_imu_features(policy, observe):
     features = policy.features(observe())
     assert features.shape == (34,)
     assert features.dtype == np.float32
@@ -33,7 +32,7 @@ def test_features_are_the_pictures_then_the_imus(policy, observe):
     np.testing.assert_array_equal(policy.features(rest)[28:], np.zeros(6))
 
 
-def test_act_is_the_reference_and_the_motors(policy, model, observe):
+def test_act_equals_the_reference_scaled_by_the_motors(policy, model, observe):
     features = policy.features(observe())
     state = np.random.default_rng(0).uniform(-1, 1, 19).astype(np.float32)
     decision = policy.act(features, state, 0.08)
@@ -46,7 +45,7 @@ def test_act_is_the_reference_and_the_motors(policy, model, observe):
     assert decision.command.values == pytest.approx(expected, abs=1e-5)
 
 
-def test_two_nodes_fly_as_one_process(model, observe):
+def test_two_nodes_equal_one_process(model, observe):
     """Perception and controller as two policies that exchange bytes, against `step`."""
     perception, controller, whole = Policy(model), Policy(model), Policy(model)
     state_apart, state_whole = controller.init_state(), whole.init_state()
@@ -120,7 +119,7 @@ def test_rejects_features_that_are_not_finite(policy):
         policy.act(features, policy.init_state(), 0.05)
 
 
-def test_rejects_what_the_cell_rejects(policy):
+def test_rejects_features_and_dt_that_the_cell_rejects(policy):
     with pytest.raises(CellError, match=r"features float32 \(34,\), got float32 \(30,\)"):
         policy.act(np.zeros(30, np.float32), policy.init_state(), 0.05)
     with pytest.raises(CellError, match=r"a state float32 \(19,\)"):
@@ -156,39 +155,18 @@ def test_rejects_a_graph_of_another_size(tmp_path, settings, arrays):
         Policy(load_model(tmp_path / "m"))
 
 
-class World:
-    trail = None
-    trunks = None
-
-    def __init__(self, **camera):
-        self.scenario = Scenario.model_validate({"camera": camera})
-
-
-def test_pilot_is_the_policy_and_the_clock(policy, observe):
-    pilot = PolicyPilot(policy)
-    pilot.start(World())
-    assert pilot.name == "demo"
-    assert pilot.decision is None
-    state = policy.init_state()
-    for stamp_ns, dt in ((1_000_000, 0.05), (41_000_000, 0.04), (141_000_000, 0.1)):
-        command, state = policy.step(observe(stamp_ns), state, dt)
-        assert pilot.command(observe(stamp_ns), truth=None) == command
-        np.testing.assert_array_equal(pilot.decision.state, state)
+def test_a_fitted_picture_has_the_features_of_the_observation_bit_for_bit(policy, model, observe):
+    for size in ((54, 96), (270, 480), (480, 853)):
+        observation = observe(7, size=size)
+        picture = fit(observation.image, model.settings.camera.view)
+        np.testing.assert_array_equal(
+            policy.features_of_fitted(picture, observation.imu), policy.features(observation)
+        )
 
 
-def test_pilot_starts_afresh_after_a_jump_and_at_a_flight(policy, observe):
-    pilot = PolicyPilot(policy)
-    pilot.start(World())
-    first = pilot.command(observe(0), truth=None)
-    later, _ = policy.step(observe(3_000_000_000), policy.init_state(), 0.05)
-    assert pilot.command(observe(3_000_000_000), truth=None) == later
-    with pytest.raises(ObservationError, match="a frame stamped after 3000000000 ns, got 0 ns"):
-        pilot.command(observe(0), truth=None)
-    pilot.start(World())
-    assert pilot.command(observe(0), truth=None) == first
-    assert isinstance(first, Command)
-
-
-def test_pilot_rejects_a_world_with_another_camera(policy):
-    with pytest.raises(ModelError, match=r"field of view of 90 [+]- 1 degrees, got 60"):
-        PolicyPilot(policy).start(World(horizontal_fov_deg=60.0))
+@pytest.mark.parametrize("picture", [np.zeros((60, 96, 3), np.uint8), np.zeros((54, 96, 3))])
+def test_rejects_a_picture_that_is_not_fitted(policy, picture):
+    with pytest.raises(
+        ObservationError, match=r"expected a fitted picture uint8 \(54, 96, 3\), got"
+    ):
+        policy.features_of_fitted(picture, ImuWindow.empty())

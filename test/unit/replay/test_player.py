@@ -1,57 +1,18 @@
-"""A player against the pilot that flies in process, and what it does with frames it cannot use."""
+"""Player against the in-process pilot, refused frames, and the guard of a replay."""
 
 import numpy as np
 import pytest
 
-from liquid_control.bags.events import (
-    CameraInfoEvent,
-    ClockEvent,
-    CommandEvent,
-    CommandSource,
-    FrameEvent,
-)
-from liquid_control.config import project_file
-from liquid_control.errors import BagError
-from liquid_control.perception.picture_statistics import PictureDistribution, picture_statistics
-from liquid_control.policy import Policy, PolicyPilot, load_model
-from liquid_control.replay import BACKENDS, FeatureExtractor, Player, RecordingCollector, replay
-from liquid_control.replay.distribution_shift import PictureStatisticsCollector, picture_shift
-from liquid_control.types import HOVER, Command, ImuWindow, Observation, VehicleState
+from liquid_control.bags import CameraInfoEvent, ClockEvent
+from liquid_control.command import Envelope, Guard, GuardEvent, GuardState
+from liquid_control.policy import PolicyPilot
+from liquid_control.replay import BACKENDS, FeatureExtractor, Player, replay
+from liquid_control.replay.player import ReplayGuard
+from liquid_control.types import HOVER, Command, ImuWindow, VehicleState
 
 pytestmark = pytest.mark.unit
 
 TRUTH = VehicleState(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(3), np.zeros(3))
-BAD = -1
-
-
-@pytest.fixture(scope="module")
-def policy() -> Policy:
-    return Policy(load_model(project_file("models/trail_cfc19")))
-
-
-def frames(count=40, seed=0, size=(54, 96)) -> list[FrameEvent]:
-    """Return smooth random pictures with irregular stamps and IMU windows of 0 to 19 samples."""
-    rng = np.random.default_rng(seed)
-    stamps = np.cumsum(rng.integers(20_000_000, 200_000_000, count))
-    seen = []
-    for stamp in stamps.tolist():
-        coarse = rng.integers(0, 256, (6, 8, 3)).astype(np.float64)
-        image = np.kron(coarse, np.ones((-(-size[0] // 6), -(-size[1] // 8), 1)))
-        samples = int(rng.integers(0, 20))
-        imu = ImuWindow(
-            stamp - np.arange(samples, dtype=np.int64)[::-1] * 1_000_000,
-            rng.normal(0, 0.3, (samples, 3)),
-            np.array([0, 0, 9.81]) + rng.normal(0, 1, (samples, 3)),
-        )
-        picture = image[: size[0], : size[1]].astype(np.uint8)
-        seen.append(FrameEvent(Observation(stamp, picture, imu), stamp))
-    return seen
-
-
-def altered(seen: FrameEvent, **changes) -> FrameEvent:
-    now = seen.observation
-    kept = {"stamp_ns": now.stamp_ns, "image": now.image, "imu": now.imu} | changes
-    return FrameEvent(Observation(**kept), kept["stamp_ns"])
 
 
 def play(policy, events, backend="flight", change=None):
@@ -62,10 +23,10 @@ def play(policy, events, backend="flight", change=None):
 
 def fly(policy, events):
     pilot = PolicyPilot(policy)
-    return np.array([pilot.command(seen.observation, TRUTH).values for seen in events])
+    return np.array([pilot.command(frame.observation, TRUTH).values for frame in events])
 
 
-def test_a_player_answers_as_the_pilot_that_flies_bit_for_bit(policy):
+def test_a_player_equals_the_pilot_bit_for_bit(policy, frames):
     events = frames()
     found = play(policy, events)
     np.testing.assert_array_equal(found.track.policy.values, fly(policy, events))
@@ -80,7 +41,7 @@ def test_a_player_answers_as_the_pilot_that_flies_bit_for_bit(policy):
 
 
 @pytest.mark.parametrize("backend", ["reference", "onnx"])
-def test_backends_agree(policy, backend):
+def test_backends_agree(policy, backend, frames):
     events = frames(200, seed=1)
     there = play(policy, events, backend).track
     here = play(policy, events).track
@@ -90,7 +51,9 @@ def test_backends_agree(policy, backend):
     np.testing.assert_array_equal(there.features.values, here.features.values)
 
 
-def test_a_frame_that_cannot_be_used_is_answered_with_hover_and_leaves_the_state(policy):
+def test_a_frame_that_cannot_be_used_is_answered_with_hover_and_leaves_the_state(
+    policy, frames, altered
+):
     events = frames()
     broken = list(events)
     nan = ImuWindow(np.zeros(1, np.int64), np.full((1, 3), np.nan), np.zeros((1, 3)))
@@ -106,7 +69,7 @@ def test_a_frame_that_cannot_be_used_is_answered_with_hover_and_leaves_the_state
     assert any("20x20" in reason for reason in found.refused)
 
 
-def test_a_gap_or_a_jump_back_begins_from_a_fresh_state(policy):
+def test_a_gap_or_a_jump_back_begins_from_a_fresh_state(policy, frames, altered):
     first, second = frames(40, seed=3), frames(12, seed=4)
     behind = play(policy, [*first, *second])
     assert behind.fresh == 1
@@ -118,14 +81,14 @@ def test_a_gap_or_a_jump_back_begins_from_a_fresh_state(policy):
     np.testing.assert_array_equal(ahead.track.policy.values[40:], fly(policy, late))
 
 
-def test_a_stamp_that_comes_twice_is_refused(policy):
+def test_a_repeated_stamp_is_refused(policy, frames, altered):
     events = frames(5)
     found = play(policy, [*events, events[-1], altered(events[-1])])
     assert found.refused.total() == 2
     assert any("expected a frame stamped after" in reason for reason in found.refused)
 
 
-def test_a_frame_that_is_not_delivered_leaves_its_imu_samples_to_the_next(policy):
+def test_a_frame_that_is_not_delivered_leaves_its_imu_samples_to_the_next(policy, frames, altered):
     events = frames()
     found = play(policy, events, change=lambda image, stamp, index: None if index == 20 else image)
     joined = ImuWindow.joined([events[20].observation.imu, events[21].observation.imu])
@@ -134,7 +97,7 @@ def test_a_frame_that_is_not_delivered_leaves_its_imu_samples_to_the_next(policy
     assert found.withheld == 1
 
 
-def test_changed_pictures_are_at_the_models_size(policy):
+def test_changed_pictures_are_at_the_models_size(policy, frames):
     shapes = set()
 
     def note(image, stamp_ns, index):
@@ -147,16 +110,16 @@ def test_changed_pictures_are_at_the_models_size(policy):
     assert found.refused.total() == 0
 
 
-def test_a_larger_camera_is_cut_to_the_models_view(policy):
-    seen = frames(6, seed=5, size=(480, 640))
-    events = [CameraInfoEvent(640, 480, 90.0, np.empty(0)), *seen]
-    cut = [altered(s, image=s.observation.image[60:420]) for s in seen]
+def test_a_larger_camera_is_cut_to_the_models_view(policy, frames, altered):
+    frame = frames(6, seed=5, size=(480, 640))
+    events = [CameraInfoEvent(640, 480, 90.0, np.empty(0)), *frame]
+    cut = [altered(s, image=s.observation.image[60:420]) for s in frame]
     np.testing.assert_array_equal(
         play(policy, events).track.policy.values, play(policy, cut).track.policy.values
     )
 
 
-def test_what_a_camera_of_another_shape_shows_is_not_guessed(policy):
+def test_a_camera_of_another_shape_without_a_field_of_view_is_refused(policy, frames):
     found = play(policy, frames(6, size=(480, 640)))
     (reason,) = found.refused
     assert "got 640x480" in reason
@@ -164,64 +127,125 @@ def test_what_a_camera_of_another_shape_shows_is_not_guessed(policy):
     assert found.refused[reason] == 6
 
 
-def test_a_camera_that_sees_less_is_refused_once_it_tells(policy):
-    told = CameraInfoEvent(96, 54, 60.0, np.empty(0))
-    found = play(policy, [told, *frames(4)])
+def test_a_camera_with_a_smaller_field_of_view_is_refused(policy, frames):
+    camera = CameraInfoEvent(96, 54, 60.0, np.empty(0))
+    found = play(policy, [camera, *frames(4)])
     assert found.refused.total() == 4
     assert "field of view" in next(iter(found.refused))
     assert len(found.track.states) == 0
 
 
-def test_players_of_one_model_look_at_a_frame_once(policy):
-    looked = []
-    extractor = FeatureExtractor(policy, lambda image, stamp, index: looked.append(index) or image)
+def test_players_of_one_model_share_the_features_of_a_frame(policy, frames):
+    changed = []
+    extractor = FeatureExtractor(
+        policy, lambda image, stamp, index: changed.append(index) or image
+    )
     players = [Player(extractor, BACKENDS[name](policy)) for name in BACKENDS]
     replay(frames(7), players)
-    assert looked == list(range(7))
+    assert changed == list(range(7))
 
 
-def test_clocks_let_the_guard_hover(policy):
-    (seen,) = frames(1)
-    stamp = seen.observation.stamp_ns
+def test_clocks_make_the_guard_hover(policy, frames):
+    (frame,) = frames(1)
+    stamp = frame.observation.stamp_ns
     clocks = [ClockEvent(stamp + tick * 25_000_000) for tick in range(12)]
-    found = play(policy, [seen, *clocks])
+    found = play(policy, [frame, *clocks])
     assert len(found.track.guarded) == 12
     assert tuple(found.track.guarded.values[-1]) == HOVER.values
     assert tuple(found.track.guarded.values[0]) != HOVER.values
 
 
-def test_the_tape_keeps_commands_by_speaker_and_refuses_two_networks():
-    from liquid_control.bags.events import FeaturesEvent, NeuronsEvent
-
-    tape = RecordingCollector()
-    for speaker, value in ((CommandSource.POLICY, 1.0), (CommandSource.GUARD, 2.0)):
-        tape.consume(CommandEvent(speaker, Command(value), 5, 7))
-    tape.consume(NeuronsEvent(5, ("a", "b"), np.array([0.1, 0.2]), np.array([0.3, 0.4])))
-    tape.consume(FeaturesEvent(5, np.ones(34, np.float32)))
-    found = tape.recorded()
-    assert found.track.policy.values[0, 0] == 1.0
-    assert found.track.guarded.values[0, 0] == 2.0
-    assert found.track.guarded.log_ns[0] == 7
-    np.testing.assert_array_equal(found.track.gates.values, [[0.3, 0.4]])
-    with pytest.raises(BagError, match="expected 2 neurons at each frame, got 3 at 6 ns"):
-        tape.consume(NeuronsEvent(6, ("a", "b", "c"), np.zeros(3), np.zeros(3)))
+MS = 1_000_000
+AHEAD = Command(1.0, 0.0, 0.0, 0.0)
 
 
-def test_picture_shift_in_deviations_of_what_was_learned(policy):
-    learned_from = [s.observation.image // 2 for s in frames(60, seed=6)]
-    values = np.array([picture_statistics(image) for image in learned_from])
-    learned = PictureDistribution.of(values, "a test")
-    tape = PictureStatisticsCollector(FeatureExtractor(policy))
-    replay([altered(s, image=s.observation.image // 2) for s in frames(60, seed=6)], [tape])
-    same = {row.name: row for row in picture_shift(tape.series().values, learned)}
-    assert same["brightness"].shift == pytest.approx(0.0, abs=1e-9)
-    assert same["brightness"].outside <= 0.04
-    brighter = PictureStatisticsCollector(FeatureExtractor(policy))
-    replay(
-        [altered(s, image=s.observation.image // 2 + 60) for s in frames(60, seed=6)], [brighter]
-    )
-    rows = {row.name: row for row in picture_shift(brighter.series().values, learned)}
-    moved = 60.0 / values[:, 0].std()
-    assert rows["brightness"].shift == pytest.approx(moved, rel=1e-6)
-    assert rows["brightness"].outside == 1.0
-    assert rows["sharpness"].shift == pytest.approx(0.0, abs=1e-6)
+def guard_node(events, envelope=None):
+    """Answer frames and clocks as guard_node does in lockstep."""
+    guard, state, sent, out = Guard(envelope or Envelope()), GuardState(), -1, []
+    for kind, stamp in events:
+        before = state
+        if kind == "frame":
+            state = guard.admit(AHEAD, stamp, state)
+            send = state.output_stamp_ns != before.output_stamp_ns
+        else:
+            send = stamp > sent
+            state = guard.poll(stamp, state) if send else state
+        if send:
+            sent = stamp
+            out.append((stamp, state.output.values))
+    return out, state
+
+
+def guard_events(lost):
+    """Return a flight at 20 Hz with guard ticks of 25 ms, as the simulator publishes it."""
+    events = []
+    for tick in range(200):
+        stamp = tick * 25 * MS
+        framed = tick % 2 == 0 and tick not in lost
+        events += [("frame", stamp), ("clock", stamp)] if framed else [("clock", stamp)]
+    return events
+
+
+def guarded(events):
+    guard = ReplayGuard(Guard())
+    for kind, stamp in events:
+        if kind == "frame":
+            guard.admit(AHEAD, stamp, stamp)
+        else:
+            guard.clock(stamp)
+    return guard, guard.outputs()
+
+
+def test_lockstep_gives_what_the_node_gives():
+    events = guard_events(lost={0, 40, 42, 44, 46, 48, 50, 100, 198})
+    expected, state = guard_node(events)
+    guard, out = guarded(events)
+    assert list(zip(out.stamp_ns.tolist(), map(tuple, out.values.tolist()), strict=True)) == [
+        (stamp, values) for stamp, values in expected
+    ]
+    assert guard.state.events == state.events
+    assert state.events[GuardEvent.STALE] == 1
+    assert HOVER.values in map(tuple, out.values.tolist())
+
+
+def test_a_clock_stored_before_the_frame_of_its_stamp_changes_nothing():
+    events = guard_events(lost={40, 42, 44, 46, 48, 50})
+    swapped = sorted(events, key=lambda event: (event[1], event[0]))
+    assert swapped != events
+    np.testing.assert_array_equal(guarded(swapped)[1].values, guarded(events)[1].values)
+    np.testing.assert_array_equal(guarded(swapped)[1].stamp_ns, guarded(events)[1].stamp_ns)
+
+
+def test_in_real_time_hover_comes_into_force_between_frames_that_are_far_apart():
+    guard = ReplayGuard(Guard())
+    for stamp in (0, 50, 100, 600):
+        guard.admit(AHEAD, stamp * MS, stamp * MS + 7)
+    out = guard.outputs()
+    assert guard.lockstep is False
+    stale_ns = 100 * MS + 150 * MS
+    assert list(out.stamp_ns // MS) == [0, 50, 100, stale_ns // MS, 600]
+    assert tuple(out.values[3]) == HOVER.values
+    assert out.values[4, 0] == 1.0
+    assert guard.state.events == {GuardEvent.STALE: 1}
+
+
+def test_in_real_time_commands_after_a_step_back_are_obeyed():
+    guard = ReplayGuard(Guard(), lockstep=False)
+    for stamp in (5_000, 5_050, 0, 50):
+        guard.admit(AHEAD, stamp * MS, 0)
+    assert guard.state.events[GuardEvent.STAMP_BACKWARDS] == 0
+    assert guard.outputs().stamp_ns[-1] == 50 * MS
+
+
+def test_the_envelope_holds():
+    guard = ReplayGuard(Guard(Envelope(max_forward_mps=0.25)), lockstep=True)
+    guard.admit(AHEAD, 0, 0)
+    assert guard.outputs().values[0, 0] == 0.25
+    assert guard.state.events == {GuardEvent.CLAMPED: 1}
+
+
+def test_a_given_mode_has_precedence_over_the_first_frame():
+    guard = ReplayGuard(Guard(), lockstep=True)
+    guard.admit(AHEAD, 0, 99)
+    guard.clock(25 * MS)
+    assert list(guard.outputs().stamp_ns) == [0, 25 * MS]

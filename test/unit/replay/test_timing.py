@@ -34,7 +34,7 @@ def test_regular_frames_have_no_jitter_and_no_gaps():
     assert found.edges_s[held[0]] <= 0.05 <= found.edges_s[held[0] + 1]
 
 
-def test_gaps_and_jumps_are_told_with_what_is_missing():
+def test_gaps_and_jumps_state_the_missing_frames():
     steps = np.array([50, 50, 200, 50, 50, 30_000, 50, -5_000, 50, 50, 74, 76]) * MS
     found = frame_intervals(np.concatenate([[0], np.cumsum(steps)]))
     assert [(gap.seconds, gap.missing) for gap in found.gaps] == [(0.2, 3), (0.076, 1)]
@@ -59,15 +59,15 @@ def test_too_few_frames_have_no_rate(stamps):
     assert len(found.jumps) == max(0, len(stamps) - 1)
 
 
-def test_latency_is_from_filing_to_filing():
+def test_latency_is_the_difference_of_log_times():
     stamps = np.arange(1, 101) * 50 * MS
     frames = series(stamps, stamps + 2 * MS)
-    took = np.arange(1, 101) * MS // 10
-    policy = series(stamps, stamps + 2 * MS + took)
+    durations_ns = np.arange(1, 101) * MS // 10
+    policy = series(stamps, stamps + 2 * MS + durations_ns)
     found = recorded_latency(recorded(frames, policy, series(stamps, stamps + 20 * MS)))
     assert found.frame_to_policy.count == 100
-    assert found.frame_to_policy.p50_s == pytest.approx(np.percentile(took, 50) * 1e-9)
-    assert found.frame_to_policy.p99_s == pytest.approx(np.percentile(took, 99) * 1e-9)
+    assert found.frame_to_policy.p50_s == pytest.approx(np.percentile(durations_ns, 50) * 1e-9)
+    assert found.frame_to_policy.p99_s == pytest.approx(np.percentile(durations_ns, 99) * 1e-9)
     assert found.frame_to_policy.most_s == pytest.approx(0.01)
     assert found.frame_to_command.p50_s == pytest.approx(0.018)
     assert found.stamp_to_policy.p50_s == pytest.approx(0.002 + found.frame_to_policy.p50_s)
@@ -75,7 +75,7 @@ def test_latency_is_from_filing_to_filing():
     assert found.note == ""
 
 
-def test_a_lockstep_flight_has_no_latency_to_tell():
+def test_a_lockstep_flight_has_no_latency():
     stamps = np.arange(5) * 50 * MS
     found = recorded_latency(recorded(series(stamps), series(stamps), series(stamps)))
     assert found.frame_to_policy is None

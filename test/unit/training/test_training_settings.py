@@ -21,7 +21,7 @@ def test_shipped_settings_load(name):
     assert settings.network.neurons == 19
 
 
-def test_shipped_settings_for_bags_fly_only_to_judge():
+def test_shipped_settings_for_bags_fly_only_for_validation():
     settings = load_training(project_file("config/train/from_bags.yaml"))
     assert (settings.flights.cloning, settings.flights.rounds) == (0, 0)
     assert (settings.validation.flights, settings.flies) == (0, True)
@@ -32,7 +32,7 @@ def test_shipped_settings_for_bags_fly_only_to_judge():
     assert not settings.model_copy(update={"validation": alone}).flies
 
 
-def test_training_stays_inside_of_what_the_model_is_judged_at():
+def test_training_ranges_lie_inside_the_evaluated_ranges():
     randomise = load_training(project_file("config/train/trail_cfc19.yaml")).randomise
     assert randomise["light.gain"].low > 0.3
     assert randomise["light.gain"].high < 1.6
@@ -51,7 +51,7 @@ def test_missing_file_is_named(tmp_path):
     [
         ({"flights": {"clonning": 3}}, "unknown key flights.clonning; did you mean"),
         ({"flights": {"cloning": -1}}, "flights.cloning: .*greater than or equal to 0, got -1"),
-        ({"flights": {"expert_share": [1.5]}}, "share.* between 0 and 1"),
+        ({"flights": {"expert_share": [1.5]}}, "expert_share.* between 0 and 1"),
         ({"seed": -1}, "seed: .*got -1"),
         ({"seed": "three"}, "seed: .*valid integer.*got 'three'"),
         ({"name": "a b"}, "name: .*pattern"),
@@ -68,7 +68,7 @@ def test_missing_file_is_named(tmp_path):
         ({"validation": {"conditions": {}}}, "at least 1 item"),
     ],
 )
-def test_what_does_not_fit_is_said_in_one_line(tmp_path, content, message):
+def test_errors_are_one_line(tmp_path, content, message):
     with pytest.raises(ConfigError, match=message) as raised:
         load_training(written(tmp_path, **content))
     assert "\n" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""Bags of a straight flight, written for tests: every stamp, label and picture is known."""
+"""Bags of a straight flight with known stamps, labels and pictures."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from liquid_control.bags import BagWriter
 from liquid_control.bags.writing import messages
-from liquid_control.config.scenario import CameraSettings
+from liquid_control.config import CameraSettings
 from liquid_control.types import Command, VehicleState
 
 MS = 1_000_000
@@ -15,7 +15,7 @@ CAMERA = CameraSettings(width=WIDTH, height=HEIGHT)
 
 
 def picture(number: int) -> np.ndarray:
-    """Return a picture with contrast that no other number has."""
+    """Return a picture with contrast, unique to its number."""
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     image[:, ::2] = 100
     image[0, 0] = number % 256
@@ -24,7 +24,7 @@ def picture(number: int) -> np.ndarray:
 
 
 def command(number: int) -> Command:
-    """Return a command that tells its number: forward 1 m/s, left 0.001 a number."""
+    """Return the command of a number: forward 1 m/s, left 0.001 m/s times the number."""
     return Command(1.0, 0.001 * number, 0.0, -0.002 * number)
 
 
@@ -39,15 +39,15 @@ def write_bag(
 ) -> Path:
     """Write frames with one IMU sample each; commands are stamped with the frames by default."""
     shown = images or [picture(number) for number in range(len(stamps_ns))]
-    asked = commands
-    if asked is None:
-        asked = [(stamp, command(number)) for number, stamp in enumerate(stamps_ns)]
+    labels = commands
+    if labels is None:
+        labels = [(stamp, command(number)) for number, stamp in enumerate(stamps_ns)]
     path.parent.mkdir(parents=True, exist_ok=True)
     with BagWriter(path, messages.FLIGHT_TOPICS, metadata=metadata) as bag:
         rows = [
             (stamp, _frame(stamp, image)) for stamp, image in zip(stamps_ns, shown, strict=True)
         ]
-        rows += [(s, [("policy/cmd_vel", messages.command_cdr(c, s))]) for s, c in asked]
+        rows += [(s, [("policy/cmd_vel", messages.command_cdr(c, s))]) for s, c in labels]
         rows += [(s, [("cmd_vel", messages.command_cdr(c, s))]) for s, c in guarded or ()]
         rows += [(s, [("odom", messages.odometry_cdr(state(v), s))]) for s, v in speeds or ()]
         for stamp, parts in sorted(rows, key=lambda row: row[0]):
@@ -66,7 +66,7 @@ def _frame(stamp: int, image: np.ndarray) -> list[tuple[str, bytes]]:
 
 
 def state(speed_mps: float) -> VehicleState:
-    """Return a state that flies north at some speed, and turns left at 0.5 rad/s, heading east."""
+    """Return a state that heads east, flies north at a speed and turns left at 0.5 rad/s."""
     return VehicleState(
         np.array([0.0, 0.0, 1.5]),
         np.array([0.0, 0.0, 0.0, 1.0]),

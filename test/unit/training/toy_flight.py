@@ -1,6 +1,6 @@
-"""A world small enough for tests: a straight trail, a bar in the picture where its centre is.
+"""Small simulator for tests: a straight trail, shown as a bar in the picture.
 
-It stands in for the simulator behind the `Flyer` protocol; everything else in these tests is real.
+It implements the `Flyer` protocol; all other parts of these tests are real.
 """
 
 import numpy as np

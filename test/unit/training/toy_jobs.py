@@ -1,4 +1,4 @@
-"""Jobs for worker processes, in a module of their own since workers import it by name."""
+"""Jobs for worker processes, which import this module by name."""
 
 import os
 import signal

@@ -1,14 +1,18 @@
-"""Trains in the toy world: the settings, and a program that tests start and kill.
+"""Training in the toy world: settings, and a program that kills and resumes a run.
 
-python toy_run.py FOLDER [--resume] [--die-after TEXT]
+python toy_run.py FOLDER TEXT... begins a run and kills its process at the first progress line
+that begins with TEXT. It then resumes the run up to the next TEXT, and at last to its end. It
+prints the exit status of each process.
 """
 
 import os
 import signal
 import sys
+import traceback
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from toy_flight import ToyExpert, fly
@@ -50,28 +54,28 @@ def toy_settings(**changes) -> TrainingSettings:
 
 
 class DyingReporter(Reporter):
-    """Kills its own process, as a power cut would, at a line that begins with a text."""
+    """Kills its own process with SIGKILL at the first line that begins with a text."""
 
-    def __init__(self, dying_word: str | None) -> None:
+    def __init__(self, deadly_text: str | None) -> None:
         super().__init__(Console(file=StringIO()))
-        self.dying_word = dying_word
+        self.deadly_text = deadly_text
 
-    def say(self, text: str) -> None:
-        self._listen(text)
+    def log(self, text: str) -> None:
+        self._check(text)
 
     @contextmanager
     def phase(self, title: str, total: int, done: int = 0):
         reporter = self
 
-        class ListeningBar(Bar):
+        class CheckedBar(Bar):
             def move_to(self, completed: float, note: str = "") -> None:
                 super().move_to(completed, note)
-                reporter._listen(f"{title} {completed:.0f}")
+                reporter._check(f"{title} {completed:.0f}")
 
-        yield ListeningBar(total, done)
+        yield CheckedBar(total, done)
 
-    def _listen(self, text: str) -> None:
-        if self.dying_word is not None and text.startswith(self.dying_word):
+    def _check(self, text: str) -> None:
+        if self.deadly_text is not None and text.startswith(self.deadly_text):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -79,7 +83,7 @@ def begin(
     folder: Path,
     settings: TrainingSettings,
     resume: bool,
-    dying_word: str | None = None,
+    deadly_text: str | None = None,
     data: BagData | None = None,
 ):
     from liquid_control.training.run import Training
@@ -93,14 +97,28 @@ def begin(
         progress = RunProgress("toy_run.py", "2026-01-01T00:00:00Z")
         progress.save(folder)
     actors = Actors(fly, ToyExpert) if settings.flies else None
-    reporter = DyingReporter(dying_word)
+    reporter = DyingReporter(deadly_text)
     return Training(settings, run, actors, progress, model_graphs, data, reporter)
 
 
 def main() -> None:
-    words = sys.argv[1:]
-    dying = words[words.index("--die-after") + 1] if "--die-after" in words else None
-    begin(Path(words[0]), toy_settings(), "--resume" in words, dying).run()
+    folder, *texts = sys.argv[1:]
+    import liquid_control.training.run  # noqa: F401  import torch once, before the forks
+
+    for number, text in enumerate([*texts, None]):
+        child = os.fork()
+        if child == 0:
+            run_in_child(Path(folder), number > 0, text)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def run_in_child(folder: Path, resume: bool, text: str | None) -> NoReturn:
+    try:
+        begin(folder, toy_settings(), resume, text).run()
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""The rasteriser's inner loops, compiled.
+"""Compiled inner loops of the rasteriser.
 
-A frame is drawn in two passes: `coverage.draw` finds the triangle that each pixel's centre meets
-first, `shading.shade` then samples texture and light once a pixel, however much lies behind it.
+A frame is drawn in two passes: `coverage.draw` finds the nearest triangle at the centre of each
+pixel, and `shading.shade` samples texture and light once per pixel.
 """

@@ -1,9 +1,10 @@
-"""Which triangle each pixel's centre meets first.
+"""Nearest triangle at the centre of each pixel.
 
 A triangle with corners a, b, c in the optical frame lies in a plane with normal
-n = (b - a) x (c - a); a pixel's ray d = (dx, dy, 1) meets it at depth z, 1/z = (n . d) / (n . a),
-which is linear in the pixel's place. So no depth is interpolated along edges, clipped or not
-(Olano and Greer 1997, "Triangle scan conversion using 2D homogeneous coordinates").
+n = (b - a) x (c - a). A pixel's ray d = (dx, dy, 1) intersects it at depth z with
+1/z = (n . d) / (n . a), which is linear in pixel coordinates: no depth is interpolated along
+edges, clipped or not (Olano and Greer 1997, "Triangle scan conversion using 2D homogeneous
+coordinates").
 """
 
 import math
@@ -12,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.types import Floats
-from liquid_control_sim.render.kernels.jit import compiled, inlined
-from liquid_control_sim.render.kernels.kernel_types import Lens, Pose, Stage
+from liquid_control_sim.render.kernels.kernel_types import Lens, Pose, Stage, compiled, inlined
 
 Plane = tuple[float, float, float]
 Nearness = NDArray[np.float32]
@@ -26,35 +26,35 @@ def draw(
     shown: NDArray[np.bool_],
     lens: Lens,
     pose: Pose,
-    seen: Floats,
+    points: Floats,
     cut: Floats,
     nearness: Nearness,
     owner: Owner,
 ) -> None:
-    """Find the triangle that each pixel sees.
+    """Find the visible triangle of each pixel.
 
     Args:
-        stage: what can be drawn.
-        shown: bool [M], which models are.
-        lens: of the camera.
-        pose: of the optical frame.
-        seen: float64 [V, 5], overwritten: optical coordinates and pixel place of each vertex.
+        stage: packed models.
+        shown: bool [M], models to draw.
+        lens: projection of the camera.
+        pose: pose of the optical frame.
+        points: float64 [V, 5], overwritten: optical and pixel coordinates of each vertex.
         cut: float64 [4, 2], scratch.
-        nearness: float32 [H, W], overwritten: 1 / depth, 0 where nothing is.
-        owner: int32 [H, W], overwritten: the triangle, -1 where nothing is.
+        nearness: float32 [H, W], overwritten: 1 / depth, 0 without a surface.
+        owner: int32 [H, W], overwritten: index of the triangle, -1 without a surface.
     """
     nearness[:] = 0.0
     owner[:] = -1
     for model in range(len(shown)):
         if shown[model] and may_see(stage.boxes, model, lens, pose, owner.shape):
-            project(stage, model, lens, pose, seen)
+            project(stage, model, lens, pose, points)
             for number in range(stage.triangle_range[model], stage.triangle_range[model + 1]):
-                draw_triangle(stage.triangles, number, lens, seen, cut, nearness, owner)
+                draw_triangle(stage.triangles, number, lens, points, cut, nearness, owner)
 
 
 @compiled
 def may_see(boxes: Floats, model: int, lens: Lens, pose: Pose, shape: tuple[int, int]) -> bool:
-    """Return whether no edge of the picture has all corners of a model's box beyond it."""
+    """Return False if all corners of a model's box are beyond the same edge of the picture."""
     behind, west, east, north, south = 0, 0, 0, 0, 0
     left, right = lens.centre_x, shape[1] - lens.centre_x
     upper, lower = lens.centre_y, shape[0] - lens.centre_y
@@ -73,7 +73,7 @@ def may_see(boxes: Floats, model: int, lens: Lens, pose: Pose, shape: tuple[int,
 
 @compiled
 def rotated(x: float, y: float, z: float, rotation: Floats) -> tuple[float, float, float]:
-    """Return a direction of the map in the optical frame."""
+    """Rotate a vector from the map frame to the optical frame."""
     return (
         x * rotation[0, 0] + y * rotation[1, 0] + z * rotation[2, 0],
         x * rotation[0, 1] + y * rotation[1, 1] + z * rotation[2, 1],
@@ -82,8 +82,8 @@ def rotated(x: float, y: float, z: float, rotation: Floats) -> tuple[float, floa
 
 
 @inlined
-def project(stage: Stage, model: int, lens: Lens, pose: Pose, seen: Floats) -> None:
-    """Fill `seen` for one model's vertices; those behind the near plane get no pixel place."""
+def project(stage: Stage, model: int, lens: Lens, pose: Pose, points: Floats) -> None:
+    """Fill `points` for the vertices of a model; pixel coordinates need z >= near."""
     px, py, pz = pose.position[0], pose.position[1], pose.position[2]
     for i in range(stage.vertex_range[model], stage.vertex_range[model + 1]):
         x, y, z = rotated(
@@ -92,10 +92,10 @@ def project(stage: Stage, model: int, lens: Lens, pose: Pose, seen: Floats) -> N
             stage.vertices[i, 2] - pz,
             pose.rotation,
         )
-        seen[i, 0], seen[i, 1], seen[i, 2] = x, y, z
+        points[i, 0], points[i, 1], points[i, 2] = x, y, z
         if z >= lens.near:
             scale = lens.focal / z
-            seen[i, 3], seen[i, 4] = lens.centre_x + scale * x, lens.centre_y + scale * y
+            points[i, 3], points[i, 4] = lens.centre_x + scale * x, lens.centre_y + scale * y
 
 
 @inlined
@@ -103,26 +103,26 @@ def draw_triangle(
     triangles: NDArray[np.int64],
     number: int,
     lens: Lens,
-    seen: Floats,
+    points: Floats,
     cut: Floats,
     nearness: Nearness,
     owner: Owner,
 ) -> None:
-    """Fill one triangle, cut at the near plane where it crosses it."""
+    """Fill one triangle, clipped at the near plane."""
     i, j, k = triangles[number, 0], triangles[number, 1], triangles[number, 2]
     near = lens.near
-    in_front = (seen[i, 2] >= near) + (seen[j, 2] >= near) + (seen[k, 2] >= near)
+    in_front = (points[i, 2] >= near) + (points[j, 2] >= near) + (points[k, 2] >= near)
     if in_front == 3:
-        x0, y0, x1, y1 = seen[i, 3], seen[i, 4], seen[j, 3], seen[j, 4]
-        x2, y2 = seen[k, 3], seen[k, 4]
+        x0, y0, x1, y1 = points[i, 3], points[i, 4], points[j, 3], points[j, 4]
+        x2, y2 = points[k, 3], points[k, 4]
         rows, columns = owner.shape
         if holds_centre(x0, x1, x2, columns) and holds_centre(y0, y1, y2, rows):
-            plane = nearness_plane(seen, i, j, k, lens)
+            plane = nearness_plane(points, i, j, k, lens)
             fill(x0, y0, x1, y1, x2, y2, plane, number, nearness, owner)
     elif in_front > 0:
-        plane, corners = nearness_plane(seen, i, j, k, lens), 0
+        plane, corners = nearness_plane(points, i, j, k, lens), 0
         for p, q in ((i, j), (j, k), (k, i)):
-            corners = keep_in_front(seen, p, q, lens, cut, corners)
+            corners = keep_in_front(points, p, q, lens, cut, corners)
         for n in range(2, corners):
             x0, y0, x1, y1 = cut[0, 0], cut[0, 1], cut[n - 1, 0], cut[n - 1, 1]
             fill(x0, y0, x1, y1, cut[n, 0], cut[n, 1], plane, number, nearness, owner)
@@ -130,17 +130,17 @@ def draw_triangle(
 
 @compiled
 def holds_centre(a: float, b: float, c: float, pixels: int) -> bool:
-    """Return whether there is a pixel's centre between the least and the greatest of three."""
+    """Return whether a pixel centre lies between the minimum and the maximum of three values."""
     low, high = min(a, b, c), max(a, b, c)
     return low < pixels and high > 0.0 and math.ceil(low - 0.5) < math.ceil(high - 0.5)
 
 
 @inlined
-def nearness_plane(seen: Floats, i: int, j: int, k: int, lens: Lens) -> Plane:
-    """Return (a, b, c) of a triangle's 1/z = a x + b y + c over pixels; 0 if seen edge on."""
-    ax, ay, az = seen[i, 0], seen[i, 1], seen[i, 2]
-    bx, by, bz = seen[j, 0] - ax, seen[j, 1] - ay, seen[j, 2] - az
-    cx, cy, cz = seen[k, 0] - ax, seen[k, 1] - ay, seen[k, 2] - az
+def nearness_plane(points: Floats, i: int, j: int, k: int, lens: Lens) -> Plane:
+    """Return (a, b, c) of a triangle's 1/z = a x + b y + c over pixels; zeros if edge-on."""
+    ax, ay, az = points[i, 0], points[i, 1], points[i, 2]
+    bx, by, bz = points[j, 0] - ax, points[j, 1] - ay, points[j, 2] - az
+    cx, cy, cz = points[k, 0] - ax, points[k, 1] - ay, points[k, 2] - az
     nx, ny, nz = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
     away = nx * ax + ny * ay + nz * az
     scale = 0.0 if away == 0.0 else 1.0 / away
@@ -149,16 +149,20 @@ def nearness_plane(seen: Floats, i: int, j: int, k: int, lens: Lens) -> Plane:
 
 
 @compiled
-def keep_in_front(seen: Floats, p: int, q: int, lens: Lens, cut: Floats, corners: int) -> int:
-    """Add vertex p, and where the edge from p to q meets the near plane, to a cut polygon."""
-    depth, beyond = seen[p, 2] - lens.near, seen[q, 2] - lens.near
+def keep_in_front(points: Floats, p: int, q: int, lens: Lens, cut: Floats, corners: int) -> int:
+    """Append vertex p, and where edge p-q crosses the near plane, to a clipped polygon."""
+    depth, beyond = points[p, 2] - lens.near, points[q, 2] - lens.near
     if depth >= 0.0:
-        cut[corners, 0], cut[corners, 1] = seen[p, 3], seen[p, 4]
+        cut[corners, 0], cut[corners, 1] = points[p, 3], points[p, 4]
         corners += 1
     if (depth >= 0.0) != (beyond >= 0.0):
         part, scale = depth / (depth - beyond), lens.focal / lens.near
-        cut[corners, 0] = lens.centre_x + scale * (seen[p, 0] + part * (seen[q, 0] - seen[p, 0]))
-        cut[corners, 1] = lens.centre_y + scale * (seen[p, 1] + part * (seen[q, 1] - seen[p, 1]))
+        cut[corners, 0] = lens.centre_x + scale * (
+            points[p, 0] + part * (points[q, 0] - points[p, 0])
+        )
+        cut[corners, 1] = lens.centre_y + scale * (
+            points[p, 1] + part * (points[q, 1] - points[p, 1])
+        )
         corners += 1
     return corners
 
@@ -176,10 +180,10 @@ def fill(
     highest: Nearness,
     owner: Owner,
 ) -> None:
-    """Put a triangle where its linear quantity exceeds what stands there.
+    """Fill the pixels of a triangle in which its linear quantity exceeds the stored value.
 
-    A pixel belongs to it where its centre lies in it; of two triangles with a common edge through
-    a centre, the one to the right or below has it.
+    A triangle covers a pixel if it contains the pixel centre. If the common edge of two triangles
+    passes through a centre, the pixel belongs to the triangle to the right or below.
     """
     if y1 < y0:
         x0, y0, x1, y1 = x1, y1, x0, y0

@@ -1,28 +1,35 @@
-"""What the kernels read: named tuples of arrays and numbers."""
+"""Argument types of the kernels and their compiler.
 
+Division by zero gives infinity, as in NumPy. Kernels allocate no arrays: scratch space is passed
+as arguments. This avoids reference counts of arrays, which would cost more than drawing a
+triangle.
+"""
+
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.types import Floats
+from liquid_control_sim.compiling import Compiler
 
 Heights = NDArray[np.float32]
 
 
 class Stage(NamedTuple):
-    """Models, packed.
+    """Packed models.
 
     Attributes:
         vertices: float64 [V, 3], m, map.
-        normals: float64 [V, 3].
-        uvs: float64 [V, 2].
-        triangles: int64 [T, 3], into the vertices.
-        paint: int64 [T], into the textures.
-        vertex_range: int64 [M + 1], where each model's vertices begin.
-        triangle_range: int64 [M + 1], where its triangles begin.
-        boxes: float64 [M, 2, 3], lowest and highest coordinates.
-        texels, levels, first_level: the textures, as `texture.Texels`.
+        normals: float64 [V, 3], unit vectors, map.
+        uvs: float64 [V, 2], texture coordinates.
+        triangles: int64 [T, 3], indices of vertices.
+        paint: int64 [T], indices of textures.
+        vertex_range: int64 [M + 1], first vertex of each model, and their number.
+        triangle_range: int64 [M + 1], first triangle of each model, and their number.
+        boxes: float64 [M, 2, 3], minimum and maximum coordinates of each model, m.
+        texels, levels, first_level: the textures, as in `textures.Texels`.
     """
 
     vertices: Floats
@@ -39,7 +46,7 @@ class Stage(NamedTuple):
 
 
 class Lens(NamedTuple):
-    """Focal length and principal point, px; nothing nearer than `near`, m, is drawn."""
+    """Focal length and principal point, px, and depth of the near plane, m."""
 
     focal: float
     centre_x: float
@@ -48,19 +55,19 @@ class Lens(NamedTuple):
 
 
 class Pose(NamedTuple):
-    """Where the optical frame is: position [3], m, and rotation [3, 3] to the map."""
+    """Pose of the optical frame: position [3], m, and rotation [3, 3] to the map frame."""
 
     position: Floats
     rotation: Floats
 
 
 class Light(NamedTuple):
-    """What falls on surfaces.
+    """Light on surfaces.
 
     Attributes:
-        direction: float64 [3], unit, map, to the sun.
-        direct: float64 [3], RGB, on a surface that faces the sun.
-        sky: float64 [3], RGB, from everywhere.
+        direction: float64 [3], unit vector to the sun, map.
+        direct: float64 [3], RGB, direct light on a surface that faces the sun.
+        sky: float64 [3], RGB, ambient light.
     """
 
     direction: Floats
@@ -69,19 +76,20 @@ class Light(NamedTuple):
 
 
 class Shadow(NamedTuple):
-    """What hides the sun.
+    """Shadow maps of static and of swaying casters.
 
-    A point (x, y, z) of the map is looked up where the sun's ray through it meets the plane z = 0,
-    at (x - z lean_x, y - z lean_y). It lies in shadow if the height there is above z.
+    A point (x, y, z) of the map frame is looked up where the sun's ray through it intersects the
+    plane z = 0, at (x - z lean_x, y - z lean_y). It is in shadow if the height stored there
+    exceeds z.
 
     Attributes:
-        still, swaying: float32 [R, C], m, top of the highest caster on the way to the sun.
-        corner: float64 [2], x and y of the maps' north-west corner, m.
-        lean: float64 [2], how far the sun's rays run in x and y for each metre of height.
+        still, swaying: float32 [R, C], height of the highest caster towards the sun, m.
+        corner: float64 [2], x and y of the north-west corner of the maps, m.
+        lean: float64 [2], horizontal displacement of the sun's rays per metre of height.
         cell_m: size of a cell, m.
-        bias_m: how far above a surface a caster must be.
-        sway_m: float64 [2], by how much the swaying casters' shadows are displaced, m, map.
-        contrast: 0 for no shadow to 1, where all direct light is hidden.
+        bias_m: smallest height of a caster above a surface, m.
+        sway_m: float64 [2], displacement of the shadows of swaying casters, m, map.
+        contrast: 0 for no shadow to 1 for no direct light in shadow.
     """
 
     still: Heights
@@ -92,3 +100,7 @@ class Shadow(NamedTuple):
     bias_m: float
     sway_m: Floats
     contrast: float
+
+
+compiled = Compiler("render", Path(__file__).parent, error_model="numpy", _nrt=False)
+inlined = compiled.inlined

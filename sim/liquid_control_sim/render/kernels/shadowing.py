@@ -1,16 +1,22 @@
-"""Shadow maps: filled from the sun's side once a flight, read for every pixel."""
+"""Kernels of shadow maps, which are filled once per flight and sampled for every pixel."""
 
 from liquid_control.types import Floats
 from liquid_control_sim.render.kernels.coverage import Owner, fill
-from liquid_control_sim.render.kernels.jit import compiled, inlined
-from liquid_control_sim.render.kernels.kernel_types import Heights, Pose, Shadow, Stage
+from liquid_control_sim.render.kernels.kernel_types import (
+    Heights,
+    Pose,
+    Shadow,
+    Stage,
+    compiled,
+    inlined,
+)
 
 
 @inlined
 def hidden(shadow: Shadow, pose: Pose, dx: float, dy: float, depth: float) -> float:
-    """Return the share of the sun that casters hide from a point of the picture, 0 to 1.
+    """Return the fraction of the sun hidden from the surface point of a pixel, 0 to 1.
 
-    Two maps are read, of what stands still and of what sways, the latter displaced.
+    The maps of static and of swaying casters are sampled, the latter with the displacement.
     """
     rotation, position = pose.rotation, pose.position
     x = position[0] + depth * (rotation[0, 0] * dx + rotation[0, 1] * dy + rotation[0, 2])
@@ -26,32 +32,32 @@ def hidden(shadow: Shadow, pose: Pose, dx: float, dy: float, depth: float) -> fl
 
 @inlined
 def covered(heights: Heights, column: float, row: float, z: float) -> float:
-    """Return the share of the four cells around a place whose caster is above z, bilinearly."""
+    """Return the fraction of the four cells around a point with casters above z, bilinear."""
     rows, columns = heights.shape
     x, y = column - 0.5, row - 0.5
-    share = 0.0
+    fraction = 0.0
     if 0.0 <= x < columns - 1 and 0.0 <= y < rows - 1:
         i, j = int(y), int(x)
         right, down = x - j, y - i
         upper = (heights[i, j] > z) * (1.0 - right) + (heights[i, j + 1] > z) * right
         lower = (heights[i + 1, j] > z) * (1.0 - right) + (heights[i + 1, j + 1] > z) * right
-        share = upper + down * (lower - upper)
-    return share
+        fraction = upper + down * (lower - upper)
+    return fraction
 
 
 @compiled
 def cast(
     stage: Stage, model: int, shadow: Shadow, spots: Floats, heights: Heights, owner: Owner
 ) -> None:
-    """Raise heights [R, C] to those of one model where it is in the sun's way to the plane z = 0.
+    """Raise a shadow map to the heights of a model, projected along the sun onto the plane z = 0.
 
     Args:
-        stage: with the model.
-        model: its number.
+        stage: packed models.
+        model: index of the model.
         shadow: corner, lean and cell size of the map.
         spots: float64 [3, 3], scratch.
-        heights: float32 [R, C], changed.
-        owner: int32 [R, C], overwritten where heights are.
+        heights: float32 [R, C], modified.
+        owner: int32 [R, C], overwritten where heights change.
     """
     lean, corner = shadow.lean, shadow.corner
     for number in range(stage.triangle_range[model], stage.triangle_range[model + 1]):

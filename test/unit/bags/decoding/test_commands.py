@@ -1,4 +1,4 @@
-"""The same motion, told in any frame and by any message, is the same command."""
+"""Equal motions in different frames and message types are equal commands."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from recordings import (
     MS,
     START,
-    MessageSource,
+    RecordingBuilder,
     image,
     odometry,
     position_target,
@@ -18,8 +18,13 @@ from recordings import (
 )
 from scipy.spatial.transform import Rotation
 
-from liquid_control.bags.decoding.commands import OLD_NS, Attitudes, Told, command_of
-from liquid_control.bags.topics.roles import VelocityFrame
+from liquid_control.bags.decoding.commands import (
+    MAX_ATTITUDE_AGE_NS,
+    Attitudes,
+    RecordedVelocity,
+    command_of,
+)
+from liquid_control.bags.topics import VelocityFrame
 from liquid_control.errors import ObservationError
 
 pytestmark = pytest.mark.unit
@@ -34,44 +39,48 @@ angles = st.tuples(st.floats(-3.1, 3.1), st.floats(-1.4, 1.4), st.floats(-3.1, 3
 
 
 def attitude(angles):
-    """Body to map, built by SciPy from turns about z, then y, then x."""
+    """Return the rotation from body to map, built by SciPy from rotations about z, y, x."""
     return Rotation.from_euler("ZYX", angles)
 
 
 @given(vectors, vectors, angles)
 @settings(max_examples=200, deadline=None)
-def test_the_same_motion_told_in_any_frame_is_the_same_command(velocity, rates, angles):
-    turned = attitude(angles)
+def test_equal_motions_in_different_frames_are_equal_commands(velocity, rates, angles):
+    rotation = attitude(angles)
     level = Rotation.from_euler("Z", angles[0])
-    told = {
+    velocities = {
         VelocityFrame.HEADING: (level.inv().apply(velocity), level.inv().apply(rates)),
-        VelocityFrame.BODY: (turned.inv().apply(velocity), turned.inv().apply(rates)),
+        VelocityFrame.BODY: (rotation.inv().apply(velocity), rotation.inv().apply(rates)),
         VelocityFrame.MAP: (velocity, rates),
         VelocityFrame.NED: (NED_FROM_ENU @ velocity, NED_FROM_ENU @ rates),
     }
-    expected = [*told[VelocityFrame.HEADING][0], rates[2]]
-    for frame, (linear, angular) in told.items():
-        command = command_of(Told(frame, linear, angular), turned.as_quat())
+    expected = [*velocities[VelocityFrame.HEADING][0], rates[2]]
+    for frame, (linear, angular) in velocities.items():
+        command = command_of(RecordedVelocity(frame, linear, angular), rotation.as_quat())
         np.testing.assert_allclose(command.values, expected, rtol=0, atol=1e-12)
 
 
 def test_north_is_forward_when_heading_north_and_left_when_heading_east():
     north = np.array([1.0, 0.0, 0.0])
-    told = Told(VelocityFrame.NED, north, np.array([0.0, 0.0, 0.3]))
+    velocity = RecordedVelocity(VelocityFrame.NED, north, np.array([0.0, 0.0, 0.3]))
     heading_north = Rotation.from_euler("Z", np.pi / 2).as_quat()
     heading_east = Rotation.identity().as_quat()
-    np.testing.assert_allclose(command_of(told, heading_north).values, [1, 0, 0, -0.3], atol=1e-12)
-    np.testing.assert_allclose(command_of(told, heading_east).values, [0, 1, 0, -0.3], atol=1e-12)
+    np.testing.assert_allclose(
+        command_of(velocity, heading_north).values, [1, 0, 0, -0.3], atol=1e-12
+    )
+    np.testing.assert_allclose(
+        command_of(velocity, heading_east).values, [0, 1, 0, -0.3], atol=1e-12
+    )
 
 
-def test_a_velocity_that_is_to_be_turned_needs_an_attitude():
-    told = Told(VelocityFrame.MAP, np.ones(3), np.zeros(3))
-    assert told.needs_attitude
+def test_conversion_from_the_map_frame_needs_an_attitude():
+    velocity = RecordedVelocity(VelocityFrame.MAP, np.ones(3), np.zeros(3))
+    assert velocity.needs_attitude
     with pytest.raises(ObservationError, match="in map needs the attitude"):
-        command_of(told, None)
+        command_of(velocity, None)
 
 
-def test_the_newest_attitude_at_or_before_a_stamp_counts():
+def test_newest_attitude_at_or_before_a_stamp_is_used():
     attitudes = Attitudes()
     for index in range(3):
         attitudes.add(index * 10, np.full(4, float(index)))
@@ -79,7 +88,7 @@ def test_the_newest_attitude_at_or_before_a_stamp_counts():
     assert attitudes.at(9)[0] == 0.0
     assert attitudes.at(10)[0] == 1.0
     assert attitudes.at(10**6)[0] == 2.0
-    assert attitudes.at(20 + OLD_NS + 1) is None
+    assert attitudes.at(20 + MAX_ATTITUDE_AGE_NS + 1) is None
     assert not attitudes.reach(21)
     attitudes.add(5, np.full(4, 9.0))
     assert attitudes.at(20)[0] == 9.0
@@ -91,28 +100,28 @@ RATES = np.array([0.1, -0.2, 0.6])
 EXPECTED = [*Rotation.from_euler("Z", YAW).inv().apply(VELOCITY), RATES[2]]
 
 
-def flown(odometry_ms=(0,)):
-    turned = attitude((YAW, PITCH, ROLL))
-    recording = MessageSource().add("/camera/image_raw", image(START))
+def recorded(odometry_ms=(0,)):
+    rotation = attitude((YAW, PITCH, ROLL))
+    recording = RecordingBuilder().add("/camera/image_raw", image(START))
     for ms in odometry_ms:
-        recording.add("/odom", odometry(START + ms * MS, quaternion=turned.as_quat()))
+        recording.add("/odom", odometry(START + ms * MS, quaternion=rotation.as_quat()))
     return recording
 
 
-def ned(turned):
-    """(w, x, y, z), FRD to NED, through SciPy's matrices."""
-    matrix = NED_FROM_ENU @ turned.as_matrix() @ FRD_FROM_FLU
+def ned(rotation):
+    """Return (w, x, y, z), FRD to NED, computed by SciPy."""
+    matrix = NED_FROM_ENU @ rotation.as_matrix() @ FRD_FROM_FLU
     return Rotation.from_matrix(matrix).as_quat()[[3, 0, 1, 2]]
 
 
-TURNED = attitude((YAW, PITCH, ROLL))
-BODY = TURNED.inv().apply(VELOCITY), TURNED.inv().apply(RATES)
+ROTATION = attitude((YAW, PITCH, ROLL))
+BODY = ROTATION.inv().apply(VELOCITY), ROTATION.inv().apply(RATES)
 US = START // 1000
 MESSAGES = {
     "twist_stamped": (twist_stamped(START + MS, VELOCITY, RATES), "map", 1e-12),
     "twist": (twist(VELOCITY, RATES), "map", 1e-12),
     "twist_body": (twist_stamped(START + MS, *BODY), "body", 1e-12),
-    "odometry": (odometry(START + MS, (0, 0, 0), TURNED.as_quat(), *BODY), "", 1e-12),
+    "odometry": (odometry(START + MS, (0, 0, 0), ROTATION.as_quat(), *BODY), "", 1e-12),
     "trajectory_setpoint": (
         trajectory_setpoint(US + 1000, NED_FROM_ENU @ VELOCITY, -RATES[2]),
         "",
@@ -120,7 +129,7 @@ MESSAGES = {
     ),
     "vehicle_odometry": (
         vehicle_odometry(
-            US + 1000, (0, 0, 0), ned(TURNED), NED_FROM_ENU @ VELOCITY, FRD_FROM_FLU @ BODY[1]
+            US + 1000, (0, 0, 0), ned(ROTATION), NED_FROM_ENU @ VELOCITY, FRD_FROM_FLU @ BODY[1]
         ),
         "",
         1e-6,
@@ -129,7 +138,7 @@ MESSAGES = {
         vehicle_odometry(
             US + 1000,
             (0, 0, 0),
-            ned(TURNED),
+            ned(ROTATION),
             FRD_FROM_FLU @ BODY[0],
             FRD_FROM_FLU @ BODY[1],
             velocity_frame=3,
@@ -147,14 +156,14 @@ MESSAGES = {
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_every_message_that_tells_a_motion_gives_the_same_command(tmp_path, name):
+def test_equal_motions_in_different_messages_are_equal_commands(tmp_path, name):
     message, frame, tolerance = MESSAGES[name]
-    recording = flown((0, 20)).add("/told", message, START + 2 * MS)
-    flags = {"command": f"/told,{frame}" if frame else "/told"}
+    recording = recorded((0, 20)).add("/command_topic", message, START + 2 * MS)
+    flags = {"command": f"/command_topic,{frame}" if frame else "/command_topic"}
     events, losses = recording.read(tmp_path / "bag", flags=flags)
-    (said,) = [event for event in events if type(event).__name__ == "CommandEvent"]
-    np.testing.assert_allclose(said.command.values, EXPECTED, rtol=0, atol=tolerance)
-    assert said.stamp_ns == START + (2 * MS if name == "twist" else MS)
+    (event,) = [event for event in events if type(event).__name__ == "CommandEvent"]
+    np.testing.assert_allclose(event.command.values, EXPECTED, rtol=0, atol=tolerance)
+    assert event.stamp_ns == START + (2 * MS if name == "twist" else MS)
     assert not losses.counts
 
 
@@ -162,25 +171,27 @@ def commands(events):
     return [event for event in events if type(event).__name__ == "CommandEvent"]
 
 
-def test_a_command_waits_for_the_odometry_of_its_stamp(tmp_path):
-    """Odometry at 10 ms is filed after the command stamped 12 ms, and is the newest before it."""
-    recording = flown().add("/cmd_vel", twist_stamped(START + 12 * MS, (1, 0, 0)), START + 12 * MS)
+def test_command_waits_for_the_odometry_at_its_stamp(tmp_path):
+    """Odometry stamped 10 ms is logged after the command stamped 12 ms and precedes it."""
+    recording = recorded().add(
+        "/cmd_vel", twist_stamped(START + 12 * MS, (1, 0, 0)), START + 12 * MS
+    )
     east = odometry(START + 10 * MS)
     recording.add("/odom", east, START + 15 * MS).add("/odom", odometry(START + 20 * MS))
     events, losses = recording.read(tmp_path / "bag", flags={"command": "/cmd_vel,map"})
-    (said,) = commands(events)
-    np.testing.assert_allclose(said.command.values, (1, 0, 0, 0), atol=1e-12)
+    (event,) = commands(events)
+    np.testing.assert_allclose(event.command.values, (1, 0, 0, 0), atol=1e-12)
     assert not losses.counts
 
 
 def test_commands_without_an_attitude_are_counted(tmp_path):
-    recording = flown((30,)).add("/cmd_vel", twist_stamped(START + 10 * MS, (1, 0, 0)))
+    recording = recorded((30,)).add("/cmd_vel", twist_stamped(START + 10 * MS, (1, 0, 0)))
     recording.add("/cmd_vel", twist_stamped(START + 2_000 * MS, (1, 0, 0)))
     recording.add("/cmd_vel", twist_stamped(START + 40 * MS, (1, 0, 0)))
     events, losses = recording.read(tmp_path / "a", flags={"command": "/cmd_vel,map"})
     assert [event.stamp_ns for event in commands(events)] == [START + 40 * MS]
     assert [line.split(" (")[0] for line in losses.lines()] == [
-        "2 commands whose frame cannot be turned without an attitude"
+        "2 commands whose frame cannot be converted without an attitude"
     ]
     flags = {"command": "/cmd_vel,map", "odometry": "none"}
     events, losses = recording.read(tmp_path / "b", flags=flags)
@@ -202,16 +213,16 @@ def test_commands_without_an_attitude_are_counted(tmp_path):
     ],
     ids=lambda message: message.__msgtype__,
 )
-def test_what_is_no_velocity_is_counted_and_left_out(tmp_path, message):
-    recording = flown().add("/told", message, START)
-    events, losses = recording.read(tmp_path / "bag", flags={"command": "/told"})
+def test_invalid_velocities_are_counted(tmp_path, message):
+    recording = recorded().add("/command_topic", message, START)
+    events, losses = recording.read(tmp_path / "bag", flags={"command": "/command_topic"})
     assert commands(events) == []
     assert [loss.name for loss in losses.counts] == ["BAD_VALUE"]
 
 
-def test_a_yaw_rate_that_is_not_asked_for_is_zero(tmp_path):
-    recording = flown((0, 20)).add("/a", trajectory_setpoint(US, (1, 0, 0)), START)
+def test_unset_yaw_rate_is_zero(tmp_path):
+    recording = recorded((0, 20)).add("/a", trajectory_setpoint(US, (1, 0, 0)), START)
     recording.add("/b", position_target(START, (1, 0, 0), 0.5, mask=2048))
     flags = {"command": "/a", "policy_command": "/b"}
     events, _ = recording.read(tmp_path / "bag", flags=flags)
-    assert [said.command.yaw_rate_radps for said in commands(events)] == [0.0, 0.0]
+    assert [event.command.yaw_rate_radps for event in commands(events)] == [0.0, 0.0]

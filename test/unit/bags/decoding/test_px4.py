@@ -1,4 +1,4 @@
-"""PX4's layouts: the same values whether the bag defines them or not, in every version known."""
+"""PX4 messages have equal values with and without definitions in the bag, in all versions."""
 
 import sqlite3
 from contextlib import closing
@@ -8,7 +8,7 @@ import pytest
 from recordings import (
     START,
     STORE,
-    MessageSource,
+    RecordingBuilder,
     cdr,
     floats,
     image,
@@ -36,17 +36,17 @@ pytestmark = pytest.mark.unit
 
 
 class Undefined:
-    """A recording that says nothing of its types."""
+    """A recording without type definitions."""
 
     def __init__(self):
         self.topics = {}
 
     def decode(self, message):
-        raise AssertionError("nothing is to be decoded that is not defined")
+        raise AssertionError("an undefined type must not be decoded")
 
 
 class Defined:
-    """A recording that defines all of them."""
+    """A recording with type definitions."""
 
     def __init__(self, store=STORE):
         self._store = store
@@ -81,11 +81,11 @@ def test_states_are_the_same_with_and_without_definitions(message):
 def test_setpoints_are_the_same_with_and_without_definitions():
     message = raw(trajectory_setpoint(1, (1.5, -2.5, 0.5), 0.25))
     for bag in (Defined(), Undefined()):
-        asked = px4.setpoint(px4.fields_of(bag, message))
-        assert (asked.linear.tolist(), asked.yaw_rate) == ([1.5, -2.5, 0.5], 0.25)
+        setpoint = px4.setpoint(px4.fields_of(bag, message))
+        assert (setpoint.linear.tolist(), setpoint.yaw_rate) == ([1.5, -2.5, 0.5], 0.25)
 
 
-def test_a_local_position_is_level_at_its_heading():
+def test_local_position_is_level_at_its_heading():
     state = state_of(Undefined(), raw(vehicle_local_position(0, (1.0, 2, 3), (4.0, 5, 6), 0.25)))
     assert heading_of(state.quaternion) == pytest.approx(np.pi / 2 - 0.25, abs=1e-7)
     up = rotation_from_quaternion(state.quaternion)[:, 2]
@@ -93,7 +93,7 @@ def test_a_local_position_is_level_at_its_heading():
     np.testing.assert_array_equal(state.velocity, [5, 4, -6])
 
 
-def test_a_local_position_of_other_versions_has_the_same_first_fields():
+def test_local_positions_of_other_versions_share_the_first_fields():
     data = cdr(vehicle_local_position(0, (1.0, 2, 3), (4.0, 5, 6), 0.25))
     longer = raw(None, "px4_msgs/msg/VehicleLocalPosition", data + bytes(120))
     np.testing.assert_array_equal(state_of(Undefined(), longer).velocity, [5, 4, -6])
@@ -126,16 +126,16 @@ def of_1_13(local_frame=0, velocity_frame=0):
     kind = "px4_msgs/msg/VehicleOdometry"
     store.register(get_types_from_msg(OF_1_13, kind))
     covariance = np.zeros(21, np.float32)
-    unturned = floats(1, 0, 0, 0)
+    identity = floats(1, 0, 0, 0)
     message = store.types[kind](
-        0, 0, local_frame, 1.0, 2.0, -3.0, unturned, unturned, covariance, velocity_frame,
+        0, 0, local_frame, 1.0, 2.0, -3.0, identity, identity, covariance, velocity_frame,
         4.0, 5.0, -6.0, 0.1, 0.2, 0.3, covariance, 0,
     )  # fmt: skip
     return Defined(store), RawMessage("/t", kind, 0, bytes(store.serialize_cdr(message, kind)))
 
 
 @pytest.mark.parametrize("velocity_frame", [0, 3])
-def test_odometry_of_1_13_is_read_where_the_bag_defines_it(velocity_frame):
+def test_odometry_of_1_13_is_read_if_the_bag_defines_it(velocity_frame):
     state = state_of(*of_1_13(velocity_frame=velocity_frame))
     np.testing.assert_array_equal(state.position, [2, 1, 3])
     np.testing.assert_allclose(state.velocity, [5, 4, 6], atol=1e-12)
@@ -148,21 +148,21 @@ def test_odometry_of_1_13_is_not_mistaken_for_a_later_one():
         state_of(Undefined(), message)
 
 
-def test_frames_of_1_13_without_a_north_are_refused():
+def test_unknown_frames_of_1_13_are_rejected():
     with pytest.raises(ObservationError, match="got local_frame 1"):
         state_of(*of_1_13(local_frame=1))
 
 
-def test_a_message_that_is_cut_off_is_refused():
+def test_truncated_message_is_rejected():
     message = raw(ODOMETRY)
     with pytest.raises(BagError, match="expected 76 to 116 bytes"):
         state_of(Undefined(), message._replace(data=message.data[:50]))
 
 
-def test_sqlite_bags_from_before_iron_are_understood(tmp_path):
-    """They hold no definitions: the table of them is emptied, as such a recorder leaves it."""
+def test_sqlite_bags_from_before_iron_are_decoded(tmp_path):
+    """Such bags have no definitions: the test empties the table of definitions."""
     path = (
-        MessageSource()
+        RecordingBuilder()
         .add("/camera/image_raw", image(START))
         .add("/fmu/out/sensor_combined", sensor_combined(START // 1000, (1, 2, 3)), START)
         .add(
@@ -185,10 +185,10 @@ def test_sqlite_bags_from_before_iron_are_understood(tmp_path):
     topics = resolve(bag, load_rules(["px4"], {"command": "/other"}))
     events = list(read_flight(bag, topics, losses := Losses()))
     assert not losses.counts
-    (said, other) = [event for event in events if isinstance(event, CommandEvent)]
-    if other.speaker is CommandSource.POLICY:
-        said, other = other, said
-    np.testing.assert_allclose(said.command.values, [1, 0, 0.5, -0.25], atol=1e-7)
+    (policy, other) = [event for event in events if isinstance(event, CommandEvent)]
+    if other.source is CommandSource.POLICY:
+        policy, other = other, policy
+    np.testing.assert_allclose(policy.command.values, [1, 0, 0.5, -0.25], atol=1e-7)
     np.testing.assert_allclose(other.command.values, [2, -1, 3, 0.5], atol=1e-7)
-    (seen,) = [event for event in events if isinstance(event, FrameEvent)]
-    assert seen.observation.imu.angular_velocity.tolist() == [[1, -2, -3]]
+    (frame,) = [event for event in events if isinstance(event, FrameEvent)]
+    assert frame.observation.imu.angular_velocity.tolist() == [[1, -2, -3]]

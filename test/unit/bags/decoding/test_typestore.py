@@ -1,12 +1,11 @@
-"""A bag's own definitions: they win, and a bad one is a loss, never more."""
+"""Type definitions of a bag take precedence; an invalid definition is counted as a loss."""
 
 import struct
 
 import pytest
 from bag_files import IMU, START_NS, Written, message, read, write_mcap
 
-from liquid_control.bags.bag import open_bag
-from liquid_control.bags.losses import Loss, Losses
+from liquid_control.bags import Loss, Losses, open_bag
 from liquid_control.errors import BagError
 
 pytestmark = pytest.mark.unit
@@ -25,7 +24,7 @@ def decoded(path):
     return bag.decode(raw)
 
 
-def test_a_type_of_the_bags_own(tmp_path):
+def test_type_defined_in_the_bag(tmp_path):
     path = bag_with(tmp_path, OWN, "uint8 a\nmy_msgs/Inner b\n" + "=" * 80 +
                     "\nMSG: my_msgs/Inner\nuint8[2] c\n", CDR + bytes([7, 8, 9]))  # fmt: skip
     found = decoded(path)
@@ -33,14 +32,14 @@ def test_a_type_of_the_bags_own(tmp_path):
     assert (found.a, found.b.c.tolist()) == (7, [8, 9])
 
 
-def test_a_type_in_idl(tmp_path):
+def test_type_defined_in_idl(tmp_path):
     text = "module my_msgs { module msg { struct Own { uint8 a; }; }; };"
     path = bag_with(tmp_path, OWN, text, encoding="ros2idl")
     assert decoded(path).a == 7
 
 
 @pytest.mark.parametrize("value", ["((((1))))", "1 << 99999999999", "- - - - - - 1"])
-def test_idl_that_would_take_for_ever_is_counted(tmp_path, value):
+def test_unbounded_idl_is_counted(tmp_path, value):
     constant = f"const uint32 X = {value};"
     text = f"module my_msgs {{ module msg {{ {constant} struct Own {{ uint8 a; }}; }}; }};"
     messages, losses = read(bag_with(tmp_path, OWN, text, encoding="ros2idl"))
@@ -48,7 +47,7 @@ def test_idl_that_would_take_for_ever_is_counted(tmp_path, value):
     assert "it computes constants" in losses.reasons[Loss.NO_TYPE]
 
 
-def test_idl_may_say_anything_in_comments_and_annotations(tmp_path):
+def test_idl_comments_and_annotations_are_ignored(tmp_path):
     text = """// generated ((from)) 1 << 2
         module my_msgs { module msg {
         @verbatim (language="comment", text="a ((b)) << \\" (" " c")
@@ -56,12 +55,12 @@ def test_idl_may_say_anything_in_comments_and_annotations(tmp_path):
     assert decoded(bag_with(tmp_path, OWN, text, encoding="ros2idl")).a == 7
 
 
-def test_parts_of_a_type_may_be_the_distributions(tmp_path):
+def test_nested_types_may_come_from_the_distribution(tmp_path):
     path = bag_with(tmp_path, OWN, "builtin_interfaces/Time t\n", CDR + struct.pack("<iI", 3, 4))
     assert (decoded(path).t.sec, decoded(path).t.nanosec) == (3, 4)
 
 
-def test_the_bags_definition_wins_over_the_distributions(tmp_path):
+def test_definition_in_the_bag_takes_precedence(tmp_path):
     path = bag_with(tmp_path, IMU, "uint8 other\n")
     assert decoded(path).other == 7
     assert not hasattr(decoded(path), "header")
@@ -78,7 +77,7 @@ def test_the_bags_definition_wins_over_the_distributions(tmp_path):
         ("uint8 a\nuint8 a\n", "cannot be used"),
     ],
 )
-def test_a_definition_that_cannot_be_used_is_counted(tmp_path, text, reason):
+def test_unusable_definition_is_counted(tmp_path, text, reason):
     path = bag_with(tmp_path, OWN, text)
     messages, losses = read(path)
     assert messages == []
@@ -86,13 +85,13 @@ def test_a_definition_that_cannot_be_used_is_counted(tmp_path, text, reason):
     assert reason in losses.reasons[Loss.NO_TYPE]
 
 
-def test_a_common_type_does_not_need_a_definition_that_can_be_used(tmp_path):
+def test_common_type_is_decoded_despite_an_unusable_definition(tmp_path):
     found = [message(IMU, 3, START_NS)]
     path = write_mcap(tmp_path / "a.mcap", found, definitions={IMU: "this is damaged"})
     assert decoded(path).angular_velocity.x == 3.0
 
 
-def test_messages_of_an_unknown_type_are_delivered_but_not_decoded(tmp_path):
+def test_messages_of_an_unknown_type_are_returned_but_not_decoded(tmp_path):
     path = bag_with(tmp_path, OWN, "")
     messages, losses = read(path)
     assert (len(messages), losses.counts) == (1, {})
@@ -103,9 +102,9 @@ def test_messages_of_an_unknown_type_are_delivered_but_not_decoded(tmp_path):
 @pytest.mark.parametrize(
     "data",
     [b"", b"\x00\x01", b"\x00\x07\x00\x00abcd", CDR, CDR + b"\xff" * 400],
-    ids=["nothing", "short", "other-encoding", "empty", "noise"],
+    ids=["empty-message", "short", "other-encoding", "empty", "noise"],
 )
-def test_bytes_that_do_not_fit_are_refused_in_a_line(tmp_path, data):
+def test_invalid_bytes_raise_a_one_line_error(tmp_path, data):
     path = write_mcap(tmp_path / "a.mcap", [Written(IMU, START_NS, data)])
     bag = open_bag(path)
     (raw,) = bag.messages([IMU], Losses())

@@ -1,4 +1,4 @@
-"""Messages made without ROS, read back by the decoder of the mcap project: value for value."""
+"""Messages serialised without ROS and read back by the decoder of the mcap project."""
 
 from math import pi
 
@@ -10,7 +10,7 @@ from mcap_ros2.decoder import DecoderFactory
 from liquid_control import message_types
 from liquid_control.bags import BagWriter
 from liquid_control.bags.writing import messages as make
-from liquid_control.config.scenario import CameraSettings
+from liquid_control.config import CameraSettings
 from liquid_control.frames import quaternion_from_euler
 from liquid_control.types import Command, VehicleState
 
@@ -22,9 +22,9 @@ RANDOM = np.random.default_rng(3)
 
 @pytest.fixture
 def read_back(tmp_path):
-    """Return what writes a message and returns it as the mcap project's decoder reads it."""
+    """Return a function that writes a message and reads it with the mcap project's decoder."""
 
-    def through(kind: str, cdr: bytes):
+    def round_trip(kind: str, cdr: bytes):
         path = tmp_path / f"{kind.split('/')[-1]}.mcap"
         with BagWriter(path, {"x": kind}) as bag:
             bag.write("x", cdr, STAMP_NS)
@@ -34,7 +34,7 @@ def read_back(tmp_path):
         assert (schema.name, schema.encoding, message.log_time) == (kind, "ros2msg", STAMP_NS)
         return decoded
 
-    return through
+    return round_trip
 
 
 def stamp(message) -> tuple[int, int]:
@@ -45,7 +45,7 @@ def xyz(vector) -> list[float]:
     return [vector.x, vector.y, vector.z]
 
 
-def test_a_picture(read_back):
+def test_picture(read_back):
     picture = RANDOM.integers(0, 256, (5, 7, 3), dtype=np.uint8)
     message = read_back(message_types.IMAGE, make.image_cdr(picture[:, ::-1], STAMP_NS))
     assert (message.height, message.width, message.step) == (5, 7, 21)
@@ -54,15 +54,15 @@ def test_a_picture(read_back):
     assert bytes(message.data) == picture[:, ::-1].tobytes()
 
 
-def test_a_compressed_picture(read_back):
-    layout = "rgb8; png compressed bgr8"
-    cdr = make.compressed_image_cdr(b"\x89PNG file", layout, STAMP_NS)
+def test_compressed_picture(read_back):
+    image_format = "rgb8; png compressed bgr8"
+    cdr = make.compressed_image_cdr(b"\x89PNG file", image_format, STAMP_NS)
     message = read_back(message_types.COMPRESSED_IMAGE, cdr)
-    assert (message.format, bytes(message.data)) == (layout, b"\x89PNG file")
+    assert (message.format, bytes(message.data)) == (image_format, b"\x89PNG file")
     assert stamp(message) == (7, 9)
 
 
-def test_the_cameras_intrinsics(read_back):
+def test_camera_intrinsics(read_back):
     camera = CameraSettings(width=96, height=54, horizontal_fov_deg=90.0)
     message = read_back(message_types.CAMERA_INFO, make.camera_info_cdr(camera, STAMP_NS))
     assert (message.width, message.height, message.distortion_model) == (96, 54, "plumb_bob")
@@ -72,7 +72,7 @@ def test_the_cameras_intrinsics(read_back):
     assert list(message.d) == [0.0] * 5
 
 
-def test_an_imu_sample_says_that_it_has_no_orientation(read_back):
+def test_imu_sample_marks_its_orientation_as_unknown(read_back):
     rate, force = RANDOM.standard_normal(3), RANDOM.standard_normal(3)
     message = read_back(message_types.IMU, make.imu_cdr(rate, force, STAMP_NS))
     assert xyz(message.angular_velocity) == rate.tolist()
@@ -82,7 +82,7 @@ def test_an_imu_sample_says_that_it_has_no_orientation(read_back):
 
 
 def test_odometry_has_its_pose_in_the_map_and_its_twist_in_the_body(read_back):
-    """Heading north, 2 m/s north and 1 m/s west is 2 m/s forward and 1 m/s to the left."""
+    """With heading north, 2 m/s north and 1 m/s west are 2 m/s forward and 1 m/s left."""
     state = VehicleState(
         np.array([1.0, 2.0, 3.0]),
         quaternion_from_euler(0.0, 0.0, pi / 2),
@@ -92,8 +92,8 @@ def test_odometry_has_its_pose_in_the_map_and_its_twist_in_the_body(read_back):
     message = read_back(message_types.ODOMETRY, make.odometry_cdr(state, STAMP_NS))
     assert (message.header.frame_id, message.child_frame_id) == ("map", "base_link")
     assert xyz(message.pose.pose.position) == [1.0, 2.0, 3.0]
-    turn = message.pose.pose.orientation
-    assert [turn.x, turn.y, turn.z, turn.w] == pytest.approx([0, 0, 0.5**0.5, 0.5**0.5])
+    q = message.pose.pose.orientation
+    assert [q.x, q.y, q.z, q.w] == pytest.approx([0, 0, 0.5**0.5, 0.5**0.5])
     assert xyz(message.twist.twist.linear) == pytest.approx([2.0, 1.0, 0.5])
     assert xyz(message.twist.twist.angular) == [0.1, 0.2, 0.3]
 
@@ -117,7 +117,7 @@ def test_neurons_have_names_states_and_gates(read_back):
     assert list(message.effort) == []
 
 
-def test_a_command_and_the_clock(read_back):
+def test_command_and_clock(read_back):
     command = Command(*RANDOM.standard_normal(4).tolist())
     message = read_back(message_types.TWIST_STAMPED, make.command_cdr(command, STAMP_NS))
     assert (*xyz(message.twist.linear), message.twist.angular.z) == command.values

@@ -1,0 +1,108 @@
+"""Entry point of training: begins or resumes a run and returns its model folder."""
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from liquid_control.errors import ConfigError
+from liquid_control.provenance import git_revision
+from liquid_control.training.bags.sources import BagData, load_data
+from liquid_control.training.data_pilots import Actors
+from liquid_control.training.run_folder import RunFolder, RunProgress, load_progress
+from liquid_control.training.training_settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from liquid_control.progress import Reporter
+    from liquid_control.training.publish import GraphMaker
+
+
+def train(
+    settings: TrainingSettings,
+    out: Path | str,
+    graphs: "GraphMaker",
+    actors: Actors | Callable[[], Actors] | None = None,
+    *,
+    data: BagData | None = None,
+    resume: bool = False,
+    command: str = "liquid_control.training.train",
+    reporter: "Reporter | None" = None,
+) -> Path:
+    """Train a policy and write its model folder; needs torch.
+
+    Flights are flown in worker processes, which import the modules of `actors`: call this
+    function from a notebook, or in a script below `if __name__ == "__main__":`.
+
+    Args:
+        settings: from `load_training`, or made in Python.
+        out: folder of the run.
+        graphs: makes the ONNX graphs of a model: `liquid_control.export.model_graphs`.
+        actors: simulator and expert, or a function that makes them when all settings are
+            checked; needed if the run flies, see `TrainingSettings.flies`.
+        data: bags to learn from, from `bag_data`; a resumed run finds its own.
+        resume: continue the run in `out` instead of beginning one there.
+        command: recorded as provenance.
+        reporter: shows the progress; on stderr by default.
+
+    Returns:
+        The model folder, `out` / `settings.name`.
+
+    Raises:
+        ConfigError: nothing to learn from, or a resumed run was begun with other settings or bags.
+        OutputError: `out` holds a run already, or none to resume, or cannot be written.
+        LiquidControlError: a flight or a bag could not be used.
+    """
+    folder = RunFolder(Path(out))
+    progress = _resumed(folder, settings) if resume else None
+    if progress is not None:
+        data = _same_bags(folder, data)
+    settings.check_data(len(data.sources) if data else 0)
+    if progress is None:
+        folder.check_unused()
+    flying = _flying_actors(settings, actors)
+    progress = progress or _begun(folder, settings, data, command)
+    from liquid_control.progress import Reporter
+    from liquid_control.training.run import Training
+
+    reporter = reporter or Reporter()
+    Training(settings, folder, flying, progress, graphs, data, reporter).run()
+    return folder.root / settings.name
+
+
+def _flying_actors(
+    settings: TrainingSettings, actors: Actors | Callable[[], Actors] | None
+) -> Actors | None:
+    if not settings.flies:
+        return None
+    if actors is None:
+        raise ConfigError(f"{settings.name}: the run flies: expected actors, got none")
+    return actors if isinstance(actors, Actors) else actors()
+
+
+def _begun(
+    folder: RunFolder, settings: TrainingSettings, data: BagData | None, command: str
+) -> RunProgress:
+    folder.keep_settings(settings)
+    if data is not None:
+        data.save(folder.root)
+    began = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    progress = RunProgress(command, began, git_revision())
+    progress.save(folder.root)
+    return progress
+
+
+def _resumed(folder: RunFolder, settings: TrainingSettings) -> RunProgress:
+    progress = load_progress(folder.root)
+    folder.check_settings(settings)
+    return progress
+
+
+def _same_bags(folder: RunFolder, data: BagData | None) -> BagData | None:
+    """Return the bags that a run was begun with; given bags must be the same."""
+    begun = load_data(folder.root)
+    if data is None:
+        return begun
+    if begun is None:
+        raise ConfigError(f"--resume: the run in {folder.root} was begun without --data")
+    data.check_same(begun)
+    return data

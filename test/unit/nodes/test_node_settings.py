@@ -1,0 +1,37 @@
+import pytest
+
+from liquid_control.command import Envelope
+from liquid_control.config import Settings, load_yaml, project_file, validate
+from liquid_control.nodes.node_settings import (
+    GuardSettings,
+    PerceptionSettings,
+    ReplaySettings,
+    SimulatorSettings,
+)
+
+pytestmark = pytest.mark.unit
+
+MODELS: dict[str, type[Settings]] = {
+    "guard": GuardSettings,
+    "perception": PerceptionSettings,
+    "replay": ReplaySettings,
+    "simulator": SimulatorSettings,
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_parameter_files_have_the_defaults_of_the_settings(name):
+    content = load_yaml(project_file(f"config/nodes/{name}.yaml"))
+    values = content[f"/**/{name}_node"]["ros__parameters"]
+    assert validate(MODELS[name], values, name) == MODELS[name]()
+    assert values
+
+
+def test_every_field_has_a_description():
+    for model in MODELS.values():
+        assert all(field.description for field in model.model_fields.values())
+
+
+def test_the_default_envelope_of_the_guard_node_is_that_of_flights_in_process():
+    assert GuardSettings().envelope == Envelope()
+    assert GuardSettings(max_up_mps=0.5).envelope == Envelope(max_up_mps=0.5)
