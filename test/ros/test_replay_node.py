@@ -214,7 +214,14 @@ def test_a_replay_can_be_stepped_sought_and_looped_while_time_advances(
     probe.until(lambda: len(player.policy_messages) > begun + 2 * len(stamps), "two passes")
     assert player.set("loop", False).successful
     assert exit_status(player.process) == 0
+
+    def whole_passes() -> int:
+        count = len(player.policy_messages) - 4
+        return count if count >= 3 * len(stamps) and count % len(stamps) == 0 else 0
+
+    probe.until(whole_passes, "at least three whole passes")
     probe.spin(0.3)
+    probe.until(whole_passes, "only whole passes")
     passes = player.policy()[4:]
     assert len(passes) % len(stamps) == 0
     assert len(passes) >= 3 * len(stamps)
