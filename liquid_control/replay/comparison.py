@@ -20,8 +20,9 @@ MACHINE_TOLERANCE = 1e-6
 
 Replays on one machine are equal bit for bit. On another processor ONNX Runtime and BLAS select
 other kernels, which add in another order. Measured on the shipped model and the flight in
-test/golden: 2.4e-7 between an Intel and an AMD processor, 1.2e-7 between kernels for SSE4.2, AVX
-and AVX2 (emulated), unfused graphs (`ORT_DISABLE_ALL`) and `OPENBLAS_CORETYPE=Nehalem`.
+test/golden: 2.4e-7 between the recording machine and an AMD EPYC; 1.2e-7 between kernels for
+SSE4.2, AVX and AVX2 (emulated), with unfused graphs (`ORT_DISABLE_ALL`) and with
+`OPENBLAS_CORETYPE=Nehalem`.
 """
 WORST_FRAME_DISTANCE_NS = NANOSECONDS
 """Least distance of two worst frames."""
