@@ -15,7 +15,7 @@ from liquid_control.bags.decoding.typestore import Types
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.discovery import ZSTD, open_parts
 from liquid_control.bags.storage.ordering import MessageRun, by_time, count_late
-from liquid_control.bags.storage.part import Contents, Definition, Part, RawMessage, Topic
+from liquid_control.bags.storage.part import CDR, Contents, Definition, Part, RawMessage, Topic
 from liquid_control.errors import BagError
 
 EARLIEST_NS = -(2**63)
@@ -32,12 +32,19 @@ class TopicInfo:
         type: message type such as `sensor_msgs/msg/Imu`; if there are several, the most frequent.
         count: number of messages; None if unknown.
         definition: definition of the type in the bag; empty if the bag has none.
+        encoding: encoding of the messages: `cdr` for ROS 2.
     """
 
     name: str
     type: str
     count: int | None
     definition: str
+    encoding: str = CDR
+
+    @property
+    def is_ros2(self) -> bool:
+        """Whether the messages are those of ROS 2."""
+        return self.encoding == CDR
 
 
 class Bag:
@@ -96,9 +103,10 @@ class Bag:
         Raises:
             BagError: a file disappeared.
         """
-        for loss, number in self._lost.counts.items():
-            losses.count(loss, self._lost.reasons[loss], number)
-        problems: dict[str, str] = {}
+        losses.add(self._lost)
+        problems: dict[str, str] = {
+            info.type: "" for info in self.topics.values() if not info.is_ros2
+        }
         try:
             for message in count_late(self._stream(frozenset(topics), losses, start_ns), losses):
                 problem = problems.get(message.type)
@@ -138,7 +146,7 @@ class Bag:
         return self._types.decode(message.type, message.data)
 
 
-def open_bag(path: Path | Sequence[Path]) -> Bag:
+def open_bag(path: Path | str | Sequence[Path | str]) -> Bag:
     """Open a recording.
 
     Args:
@@ -148,7 +156,8 @@ def open_bag(path: Path | Sequence[Path]) -> Bag:
     Raises:
         BagError: the path is missing, is not a bag, or no part of it can be read.
     """
-    return Bag(*open_parts([path] if isinstance(path, Path) else path))
+    paths = [path] if isinstance(path, Path | str) else path
+    return Bag(*open_parts([Path(part) for part in paths]))
 
 
 def _topics(contents: Sequence[Contents]) -> dict[str, TopicInfo]:
@@ -167,13 +176,15 @@ def _topic(name: str, topics: Sequence[Topic]) -> TopicInfo:
         by_type[topic.type] += topic.count or 0
     kind = max(by_type, key=by_type.__getitem__)
     texts = (topic.definition.text for topic in topics if topic.type == kind)
-    return TopicInfo(name, kind, None if None in counts else total, next(filter(None, texts), ""))
+    encoding = next(topic.encoding for topic in topics if topic.type == kind)
+    count = None if None in counts else total
+    return TopicInfo(name, kind, count, next(filter(None, texts), ""), encoding)
 
 
 def _definitions(contents: Sequence[Contents]) -> dict[str, Definition]:
     found: dict[str, Definition] = {}
     for topic in (topic for part in contents for topic in part.topics):
-        if topic.definition.text.strip():
+        if topic.encoding == CDR and topic.definition.text.strip():
             found.setdefault(topic.type, topic.definition)
     return found
 

@@ -10,6 +10,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_control.perception.camera_model import CameraModel
 from liquid_control.types import Command, Floats, Observation, VehicleState
 
 
@@ -52,10 +53,17 @@ class CommandEvent:
 
 @dataclass(frozen=True, slots=True)
 class OdometryEvent:
-    """Recorded state of the vehicle."""
+    """Recorded state of the vehicle.
+
+    Attributes:
+        stamp_ns: stamp of the state.
+        state: the state; its position is NaN if it was not measured.
+        log_ns: log time of the state; None if unknown.
+    """
 
     stamp_ns: int
     state: VehicleState
+    log_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +98,18 @@ class CameraInfoEvent:
     Attributes:
         width: picture width, pixels.
         height: picture height, pixels.
-        horizontal_fov_deg: horizontal field of view, degrees.
+        horizontal_fov_deg: horizontal field of view, degrees; NaN if there is a problem.
         distortion: float64 [D] as in `sensor_msgs/CameraInfo`; empty if unknown.
+        model: the camera's model; None if only the field of view is known.
+        problem: why the field of view does not follow from the calibration; empty if it does.
     """
 
     width: int
     height: int
     horizontal_fov_deg: float
     distortion: Floats
+    model: CameraModel | None = None
+    problem: str = ""
 
 
 Event = (

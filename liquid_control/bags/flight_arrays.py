@@ -59,7 +59,7 @@ class FlightBag:
     positions: Stamped
 
 
-def read_bag(path: Path, losses: Losses | None = None) -> FlightBag:
+def read_bag(path: Path | str, losses: Losses | None = None) -> FlightBag:
     """Read the whole bag of a flight with the topics of this project's graph.
 
     Args:
@@ -94,7 +94,13 @@ def _flight(recorded: Sequence[events.Event]) -> FlightBag:
         states=_stamped([(event.stamp_ns, event.states) for event in neurons]),
         gates=_stamped([(event.stamp_ns, event.gates) for event in neurons]),
         imu=ImuWindow.joined([frame.imu for frame in frames]),
-        positions=_stamped([(event.stamp_ns, event.state.position) for event in odometry]),
+        positions=_stamped(
+            [
+                (event.stamp_ns, event.state.position)
+                for event in odometry
+                if np.isfinite(event.state.position).all()
+            ]
+        ),
     )
 
 

@@ -6,25 +6,31 @@ command waits for the attitude that its frame conversion needs. Match them by st
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from contextlib import suppress
+from itertools import chain, islice
 
 import numpy as np
 
 from liquid_control.bags import events
 from liquid_control.bags.bag import MessageSource
 from liquid_control.bags.decoding import commands, odometry, sensors, stamps
+from liquid_control.bags.decoding.clock_offsets import ANOTHER_CLOCK_NS
 from liquid_control.bags.decoding.frame_imu_sync import FrameImuSync
+from liquid_control.bags.decoding.headers import StatedSource, StatedWorlds
+from liquid_control.bags.decoding.imu import ImuReader, Sample
+from liquid_control.bags.decoding.pictures import PictureReader
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.part import RawMessage
 from liquid_control.bags.topics import Role, Source, TopicMap
 from liquid_control.errors import BagError, ObservationError
-from liquid_control.message_types import IMAGE
-from liquid_control.perception import decode_picture
+from liquid_control.message_types import ODOMETRY, TWIST_STAMPED
 
 COMMAND_SOURCES = {
     Role.POLICY_COMMAND: events.CommandSource.POLICY,
     Role.COMMAND: events.CommandSource.GUARD,
 }
+INFOS_TRIED = 8
+"""Number of camera_info messages among which the first usable one is searched."""
 
 
 def read_flight(
@@ -41,30 +47,43 @@ def read_flight(
     messages = bag.messages(topics.topics, losses, start_ns)
     camera = topics.topic(Role.CAMERA)
     prefix = stamps.read_prefix(messages, topics.topics, camera)
-    flight = _Flight(bag, topics, losses, stamps.Clocks(prefix, camera))
-    for message in chain(prefix, messages):
+    flight = _Flight(bag, topics, losses, prefix)
+    yield from flight.begin(prefix, start_ns)
+    for message in flight.pictures.ahead(chain(prefix, messages)):
         yield from flight.take(message)
     yield from flight.finish()
 
 
 class _Flight:
-    """Converts messages into events."""
+    """Converts messages into events.
+
+    Attributes:
+        pictures: decodes the camera's pictures.
+    """
 
     def __init__(
-        self, bag: MessageSource, topics: TopicMap, losses: Losses, clocks: stamps.Clocks
+        self, bag: MessageSource, topics: TopicMap, losses: Losses, prefix: Sequence[RawMessage]
     ) -> None:
         self._bag = bag
+        self._topics = topics
         self._losses = losses
-        self._clocks = clocks
+        sources = topics.sources
+        self._clocks = stamps.Clocks(prefix, topics.topic(Role.CAMERA), sources, losses)
+        self._imu = ImuReader(sources.get(Role.IMU), prefix, losses)
+        self._worlds = StatedWorlds(losses)
         self._frames = FrameImuSync(Role.IMU in topics, losses)
         self._commands = commands.HeadingFrameTransform(Role.ODOMETRY in topics, losses)
-        self._roles: dict[str, list[tuple[Role, Source]]] = defaultdict(list)
-        for role, source in topics.sources.items():
-            self._roles[source.topic].append((role, source))
+        self._roles: dict[str, list[tuple[Role, Source, StatedSource]]] = defaultdict(list)
+        for role, source in sources.items():
+            for topic in source.topics:
+                stated = StatedSource(role, source, losses)
+                self._roles[topic].append((role, source, stated))
         self._camera_info: bytes | tuple[int, ...] | None = None
         camera = topics.sources.get(Role.CAMERA)
+        self.pictures = PictureReader(camera, losses)
         self._fov_from_rules = camera is not None and camera.horizontal_fov_deg is not None
         self._camera_lag_ns: int | None = None
+        self._log_ns = 0
         self._readers: dict[Role, Callable[[RawMessage, Source], Sequence[events.Event]]] = {
             Role.CAMERA: self._on_picture,
             Role.CAMERA_INFO: self._on_camera_info,
@@ -77,11 +96,30 @@ class _Flight:
             Role.CLOCK: self._on_clock,
         }
 
+    def begin(self, prefix: Sequence[RawMessage], start_ns: int | None) -> Sequence[events.Event]:
+        """Return the intrinsics that hold for the first pictures, also if they are sent later."""
+        source = self._topics.sources.get(Role.CAMERA_INFO)
+        if source is None or self._fov_from_rules:
+            return ()
+        found = [message for message in prefix if message.topic == source.topic]
+        latched = () if found else _before_or_next(self._bag, source.topic, start_ns)
+        for message in islice(chain(found, latched), INFOS_TRIED):
+            if message.type == source.type:
+                with suppress(BagError, ObservationError):
+                    event = sensors.camera_info_of(self._bag.decode(message))
+                    self._camera_info = message.data[sensors.AFTER_STAMP :]
+                    return (event,)
+        return ()
+
     def take(self, message: RawMessage) -> list[events.Event]:
         """Process a message; return the events that it completes."""
-        complete: list[events.Event] = [*self._frames.advance(message.log_ns)]
-        complete += self._commands.advance(message.log_ns)
-        for role, source in self._roles[message.topic]:
+        self._log_ns = message.log_ns
+        complete: list[events.Event] = []
+        if self._frames.is_waiting:
+            complete += self._frames.advance(message.log_ns)
+        if self._commands.is_waiting:
+            complete += self._commands.advance(message.log_ns)
+        for role, source, stated in self._roles[message.topic]:
             if message.type != source.type:
                 self._losses.count(
                     Loss.WRONG_TYPE,
@@ -89,6 +127,8 @@ class _Flight:
                 )
                 continue
             try:
+                if stated.compares:
+                    source = stated.of(message.data)
                 complete += self._readers[role](message, source)
             except BagError as error:
                 self._losses.count(Loss.UNDECODABLE, f"{message.topic}: {error}")
@@ -99,18 +139,13 @@ class _Flight:
 
     def finish(self) -> list[events.Event]:
         """Return the events that still wait."""
-        return [*self._frames.finish(), *self._commands.finish()]
+        complete = self._add(self._imu.finish(), self._log_ns)
+        return [*complete, *self._frames.finish(), *self._commands.finish()]
 
     def _on_picture(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
         stamp_ns = self._clocks.stamp(message)
         self._note_jump(stamp_ns, message.log_ns)
-        if source.type == IMAGE:
-            raw = sensors.image_of(message.data)
-            layout = raw.height, raw.width, raw.step, bool(raw.is_bigendian)
-            image = decode_picture(raw.encoding, raw.data, *layout)
-        else:
-            file = self._bag.decode(message)
-            image = decode_picture(file.format, file.data)
+        image = self.pictures.read(message, source)
         camera_info = self._info_from_rules(image.shape, source.horizontal_fov_deg)
         return [*camera_info, *self._frames.add_frame(stamp_ns, image, message.log_ns)]
 
@@ -126,7 +161,7 @@ class _Flight:
     def _note_jump(self, stamp_ns: int, log_ns: int) -> None:
         lag_ns, before_ns = log_ns - stamp_ns, self._camera_lag_ns
         self._camera_lag_ns = lag_ns
-        if before_ns is not None and abs(lag_ns - before_ns) > stamps.ANOTHER_CLOCK_NS:
+        if before_ns is not None and abs(lag_ns - before_ns) > ANOTHER_CLOCK_NS:
             jumped_s = (before_ns - lag_ns) * 1e-9
             self._losses.count(
                 Loss.CLOCK_JUMP, f"the camera's stamps jumped by {jumped_s:.0f} s at {stamp_ns} ns"
@@ -140,21 +175,46 @@ class _Flight:
         return (sensors.camera_info_of(self._bag.decode(message)),)
 
     def _on_imu(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
-        reading = sensors.read_imu(source.type, message.data, source.axes)
         stamp_ns = self._clocks.stamp(message)
+        reading = None
+        try:
+            if source.force_topic is not None:
+                return self._add(self._imu.merge(message, source, stamp_ns), message.log_ns)
+            reading = self._imu.read(message, source)
+        except sensors.NotMeasuredError as error:
+            self._losses.count(Loss.NOT_MEASURED, f"{message.topic}: {error}")
+            if source.force_topic is not None:
+                return ()
         if reading is None:
             return self._frames.reach(stamp_ns, message.log_ns)
         return self._frames.add_sample(stamp_ns, *reading, message.log_ns)
 
+    def _add(self, samples: Sequence[Sample], log_ns: int) -> list[events.Event]:
+        return [e for sample in samples for e in self._frames.add_sample(*sample, log_ns)]
+
     def _on_odometry(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
         state, stamp_ns = odometry.state_of(self._bag, message), self._clocks.stamp(message)
+        if source.type == ODOMETRY:
+            self._worlds.add(Role.ODOMETRY, message)
         self._commands.attitudes.add(stamp_ns, state.quaternion)
-        return [events.OdometryEvent(stamp_ns, state), *self._commands.advance(message.log_ns)]
+        found: list[events.Event] = []
+        missing = odometry.missing_values(state)
+        if missing:
+            reason = f"{message.topic}: no finite {' or '.join(missing)}; its attitude is used"
+            self._losses.count(Loss.BAD_VALUE, reason)
+        if "velocity" not in missing and "rates" not in missing:
+            found.append(events.OdometryEvent(stamp_ns, state, message.log_ns))
+        return [*found, *self._commands.advance(message.log_ns)]
 
     def _on_command(
         self, message: RawMessage, source: Source, origin: events.CommandSource
     ) -> Sequence[events.Event]:
         velocity = commands.read_velocity(self._bag, message, source)
+        if velocity.unset:
+            reason = f"{message.topic}: {', '.join(velocity.unset)}"
+            self._losses.count(Loss.UNSET_AXIS, reason)
+        if source.type == TWIST_STAMPED and velocity.frame in commands.WORLDS:
+            self._worlds.add(Role.COMMAND, message)
         return self._commands.add(origin, velocity, self._clocks.stamp(message), message.log_ns)
 
     def _on_features(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
@@ -168,3 +228,21 @@ class _Flight:
     def _on_clock(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
         stamp_ns = stamps.own_stamp(message.type, message.data)
         return () if stamp_ns is None else (events.ClockEvent(stamp_ns),)
+
+
+def _before_or_next(bag: MessageSource, topic: str, start_ns: int | None) -> Iterator[RawMessage]:
+    """Yield the last message of a topic before a log time if there is one, then the next ones.
+
+    A latched topic is sent once, at any time: before the part that is read, or late in it.
+    """
+    before: RawMessage | None = None
+    for message in bag.messages([topic], Losses()):
+        if start_ns is not None and message.log_ns < start_ns:
+            before = message
+            continue
+        if before is not None:
+            yield before
+            before = None
+        yield message
+    if before is not None:
+        yield before

@@ -4,13 +4,17 @@ The pass reads the whole bag once, in bounded memory. It decodes pictures and co
 only decoding shows whether they are usable.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from liquid_control.bags import events
 from liquid_control.bags.bag import Bag, TopicInfo
-from liquid_control.bags.flight_events import read_flight
+from liquid_control.bags.decoding.clock_offsets import REPORTED_OFFSET_NS, OffsetMeter, offset_line
+from liquid_control.bags.decoding.headers import frame_id_of
+from liquid_control.bags.decoding.stamps import own_stamp
+from liquid_control.bags.flight_events import COMMAND_SOURCES, read_flight
 from liquid_control.bags.losses import Losses
 from liquid_control.bags.storage.part import RawMessage
 from liquid_control.bags.topics import (
@@ -21,7 +25,12 @@ from liquid_control.bags.topics import (
     find_roles,
     obstacle,
 )
-from liquid_control.types import NANOSECONDS
+from liquid_control.bags.topics.advice import foreign_lines
+from liquid_control.bags.topics.stated_frames import follow
+from liquid_control.errors import BagError, LiquidControlError
+from liquid_control.message_types import IMU, ODOMETRY, TWIST_STAMPED
+from liquid_control.perception import CameraView, Viewfinder
+from liquid_control.types import NANOSECONDS, Pixels
 
 ProgressCallback = Callable[[int], None]
 """Receives the number of message bytes read since the previous call."""
@@ -40,6 +49,10 @@ class Traffic:
         first_ns: log time of the first message.
         last_ns: log time of the last message.
         longest_gap_ns: longest log time between two consecutive messages.
+        lag_ns: smallest delay from stamp to log time; None without stamps, and for topics without
+            a role.
+        frame_id: frame in the header of the first message; empty if it has none, and for topics
+            without a role.
     """
 
     count: int = 0
@@ -47,6 +60,8 @@ class Traffic:
     first_ns: int | None = None
     last_ns: int = 0
     longest_gap_ns: int = 0
+    lag_ns: int | None = None
+    frame_id: str = ""
 
     def add(self, message: RawMessage) -> None:
         """Count a message."""
@@ -57,6 +72,18 @@ class Traffic:
         self.count += 1
         self.size_bytes += len(message.data)
         self.last_ns = message.log_ns
+
+    def add_stamp(self, message: RawMessage) -> None:
+        """Compare the stamp of a message with its log time; keep the first frame."""
+        try:
+            stamp_ns = own_stamp(message.type, message.data)
+        except BagError:
+            return
+        if self.count == 1 and message.type in (IMU, ODOMETRY, TWIST_STAMPED):
+            self.frame_id = frame_id_of(message.data)
+        if stamp_ns:
+            lag_ns = message.log_ns - stamp_ns
+            self.lag_ns = lag_ns if self.lag_ns is None else min(self.lag_ns, lag_ns)
 
     @property
     def rate_hz(self) -> float | None:
@@ -73,9 +100,13 @@ class Content:
         frames: number of usable pictures.
         imu_samples: number of samples in the IMU windows of the frames.
         commands: number of commands by source.
+        clocks: difference of the commands' clock from that of the camera, by source.
         states: number of vehicle states.
         sizes: number of pictures by (width, height).
         fov_deg: horizontal field of view, degrees; None if the camera is not calibrated.
+        viewfinder: checks whether the pictures show a model's view; None without a model.
+        fitting: number of pictures that do.
+        misfits: number of pictures that do not, by reason.
     """
 
     frames: int = 0
@@ -83,9 +114,15 @@ class Content:
     commands: dict[events.CommandSource, int] = field(
         default_factory=lambda: dict.fromkeys(events.CommandSource, 0)
     )
+    clocks: dict[events.CommandSource, OffsetMeter] = field(
+        default_factory=lambda: {source: OffsetMeter() for source in events.CommandSource}
+    )
     states: int = 0
     sizes: dict[tuple[int, int], int] = field(default_factory=dict)
     fov_deg: float | None = None
+    viewfinder: Viewfinder | None = None
+    fitting: int = 0
+    misfits: Counter[str] = field(default_factory=Counter)
 
     def add(self, event: events.Event) -> None:
         """Count an event."""
@@ -94,12 +131,47 @@ class Content:
             self.frames += 1
             self.imu_samples += len(event.observation.imu.stamps_ns)
             self.sizes[width, height] = self.sizes.get((width, height), 0) + 1
+            self._check(event.observation.image)
+            for meter in self.clocks.values():
+                meter.reference_ns = event.log_ns - event.observation.stamp_ns
         elif isinstance(event, events.CommandEvent):
             self.commands[event.source] += 1
+            self.clocks[event.source].add(event.log_ns - event.stamp_ns)
         elif isinstance(event, events.OdometryEvent):
             self.states += 1
         elif isinstance(event, events.CameraInfoEvent):
-            self.fov_deg = event.horizontal_fov_deg
+            self.fov_deg = None if event.problem else event.horizontal_fov_deg
+            if self.viewfinder is not None:
+                size = event.width, event.height
+                self.viewfinder.set_camera(
+                    *size, event.horizontal_fov_deg, event.model, event.problem
+                )
+
+    def _check(self, image: Pixels) -> None:
+        if self.viewfinder is None:
+            return
+        try:
+            self.viewfinder.check(image)
+        except LiquidControlError as error:
+            self.misfits[str(error)] += 1
+        else:
+            self.fitting += 1
+
+    def clock_problem(self, findings: Mapping[Role, RoleFinding]) -> str:
+        """Return why training refuses the clock of the commands; empty if it does not."""
+        role = next(role for role, source in COMMAND_SOURCES.items() if self.commands[source])
+        source, offset_ns = findings[role].source, self.clocks[COMMAND_SOURCES[role]].offset_ns
+        if source is None or source.shift_s is not None or offset_ns is None:
+            return ""
+        far = abs(offset_ns) > REPORTED_OFFSET_NS
+        return offset_line(role, source, source.topic, offset_ns) if far else ""
+
+    def obstacle(self, model: str, minimum: float) -> str:
+        """Return why too few pictures show a model's view; empty if enough do, or none can."""
+        if not self.misfits or self.fitting >= minimum * self.frames:
+            return ""
+        reason = self.misfits.most_common(1)[0][0]
+        return f"{self.fitting} of {self.frames} pictures fit {model}: {reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,27 +195,52 @@ class Survey:
     obstacle_to_training: str
 
 
-def survey_bag(bag: Bag, rules: TopicRules, report: ProgressCallback | None = None) -> Survey:
+def survey_bag(
+    bag: Bag,
+    rules: TopicRules,
+    report: ProgressCallback | None = None,
+    *,
+    view: CameraView | None = None,
+    model: str = "the model",
+    min_coverage: float = 0.0,
+) -> Survey:
     """Read a whole bag and return what it holds.
 
     Args:
         bag: the bag to read.
         rules: which topics to search for.
         report: receives the number of message bytes read.
+        view: camera view of the model that pictures must show, as in a replay; None for any.
+        model: its name.
+        min_coverage: smallest fraction of the pictures that must show it.
     """
-    losses, content = Losses(), Content()
+    losses = Losses()
+    content = Content(viewfinder=None if view is None else Viewfinder(view))
     findings = find_roles(bag.topics, rules)
     counted = _CountingSource(bag, report or (lambda size: None))
     roles = {role: found.source for role, found in findings.items() if found.source is not None}
     for event in read_flight(counted, TopicMap(roles), losses):
         content.add(event)
+    for line in foreign_lines(bag.topics):
+        losses.warn(line)
+    findings = {role: _stated(role, found, counted.traffic) for role, found in findings.items()}
     replay = obstacle(findings, rules, (Role.CAMERA,))
     training = obstacle(findings, rules, (Role.CAMERA, Role.COMMAND))
     if not replay and not content.frames:
         replay = f"no picture of {roles[Role.CAMERA].topic} can be used"
+    replay = replay or content.obstacle(model, min_coverage)
     if not training and not any(content.commands.values()):
         training = "no command can be used"
+    training = training or content.clock_problem(findings)
     return Survey(counted.traffic, findings, content, losses, replay, replay or training)
+
+
+def _stated(role: Role, found: RoleFinding, traffic: Mapping[str, Traffic]) -> RoleFinding:
+    """Return a finding with the frame that the first message of the topic states."""
+    if found.source is None or found.source.topic not in traffic:
+        return found
+    source, _ = follow(role, found.source, traffic[found.source.topic].frame_id)
+    return replace(found, source=source or found.source)
 
 
 class _CountingSource:
@@ -159,11 +256,16 @@ class _CountingSource:
         self._report = report
         self.topics: Mapping[str, TopicInfo] = bag.topics
         self.traffic = {name: Traffic() for name in bag.topics}
+        self._counted = False
 
     def messages(
         self, topics: Collection[str], losses: Losses, start_ns: int | None = None
     ) -> Iterator[RawMessage]:
-        """Yield the messages of the given topics; count those of all topics."""
+        """Yield the messages of the given topics; count those of all topics, once."""
+        if self._counted:
+            yield from self._bag.messages(topics, losses, start_ns)
+            return
+        self._counted = True
         size = 0
         for message in self._bag.messages(tuple(self.topics), losses, start_ns):
             self.traffic.setdefault(message.topic, Traffic()).add(message)
@@ -172,6 +274,7 @@ class _CountingSource:
                 self._report(size)
                 size = 0
             if message.topic in topics:
+                self.traffic[message.topic].add_stamp(message)
                 yield message
         self._report(size)
 

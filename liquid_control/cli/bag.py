@@ -38,23 +38,41 @@ def info(
     ],
     topics: Topics = None,
     topic: Topic = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Model folder whose view the pictures must show.",
+            show_default="the shipped model that the bag was recorded with, or models/trail_cfc19",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the contents of a bag, missing topics, and the options that select them.
 
     Example: liquid-control bag info flight.mcap --topics realsense --topics mavros
 
-    Reads the whole bag once and decodes its pictures: the losses shown are those of a replay.
-    The status is 0 if the bag can be replayed, and 2 otherwise.
+    Reads the whole bag once and decodes its pictures: the losses shown are those of a replay, and
+    the pictures must show the model's view as in a replay. The status is 0 if the bag can be
+    replayed, and 2 otherwise.
     """
     from liquid_control.bags import open_bag, survey_bag
     from liquid_control.cli.output import console
     from liquid_control.cli.tables import as_document, print_survey
+    from liquid_control.replay import MIN_COVERAGE
+    from liquid_control.replay.request import choose_model
 
     rules = rules_of(topics, topic)
     found = open_bag(bags[0] if len(bags) == 1 else bags)
+    chosen = choose_model(model, found.metadata).model
     with reading_progress(found.size_bytes) as bar:
-        surveyed = survey_bag(found, rules, lambda size: bar.advance(steps=size))
+        surveyed = survey_bag(
+            found,
+            rules,
+            lambda size: bar.advance(steps=size),
+            view=chosen.settings.camera.view,
+            model=chosen.name,
+            min_coverage=MIN_COVERAGE,
+        )
     if as_json:
         print(json.dumps(as_document(found, surveyed), indent=2))
     else:

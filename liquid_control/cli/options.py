@@ -30,9 +30,11 @@ Topic = Annotated[
         metavar="ROLE=/NAME",
         help="Topic of a role: camera, camera_info, imu, odometry, policy_command, command, "
         "features, neurons or clock. ROLE=none leaves the role empty. Append the frame of a "
-        "command (heading, body, map, ned), the axes of an IMU (flu, frd, optical) or the "
-        "horizontal field of view of a camera in degrees after a comma: command=/cmd_vel,map or "
-        "camera=/image_raw,69.4. Repeatable.",
+        "command (heading, body, frd, map, ned), the axes of an IMU (flu, frd, optical) or the "
+        "horizontal field of view of a camera in degrees and the encoding of its pictures after a "
+        "comma: command=/cmd_vel,map, camera=/image_raw,69.4 or camera=/image_raw,bgr8. "
+        "shift=S after a comma adds S seconds to the stamps: command=/cmd_vel,shift=-5. An IMU "
+        "can be two topics: imu=/gyro+/accel. Repeatable.",
         show_default=False,
     ),
 ]
@@ -98,3 +100,11 @@ def at_least(least: float) -> Callable[[str], float]:
         return number
 
     return parse
+
+
+def fraction(text: str) -> float:
+    """Parse a number from 0 to 1."""
+    number = at_least(0.0)(text)
+    if number > 1.0:
+        raise typer.BadParameter(f"expected a fraction from 0 to 1, got {str(text)!r}")
+    return number

@@ -2,13 +2,15 @@
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from liquid_control.cli.options import Topic, Topics, at_least, factor
+from liquid_control.cli.options import Topic, Topics, at_least, factor, fraction
 from liquid_control.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 EXCEEDED = 2
 """Exit status when `--max-rmse` is exceeded."""
+UNJUDGED = 3
+"""Exit status when too few frames were answered or compared for a verdict."""
 
 
 def replay(
@@ -56,6 +60,15 @@ def replay(
             "in rad/s, such as forward=0.1,yaw=0.1.",
         ),
     ] = None,
+    min_coverage: Annotated[
+        float,
+        typer.Option(
+            parser=fraction,
+            metavar="FRACTION",
+            help="Exit status 3 where a smaller fraction of the frames was answered, or compared "
+            "with commands: there is no verdict.",
+        ),
+    ] = 0.8,
     start: Annotated[
         float | None,
         typer.Option(
@@ -101,13 +114,20 @@ def replay(
     Example: liquid-control replay flight.mcap --max-rmse forward=0.1,yaw=0.1
 
     Writes replay.json and report.html, the same bytes each time, replay.npz with every frame, and
-    timing.json. The status is 2 where --max-rmse is exceeded; the files are written all the same.
+    timing.json. The status is 2 where --max-rmse is exceeded, and 3 where fewer frames than
+    --min-coverage were answered or compared; the files are written all the same.
     """
     from liquid_control.cli.live_replay import check_live, live_lines, replay_live
     from liquid_control.cli.options import rules_of
     from liquid_control.cli.output import output_folder
     from liquid_control.dependencies import require_report
-    from liquid_control.replay import ReplayRequest, evaluate_replay, exceeded, write_replay_files
+    from liquid_control.replay import (
+        ReplayRequest,
+        evaluate_replay,
+        exceeded,
+        verdict,
+        write_replay_files,
+    )
 
     require_report()
     if live:
@@ -125,11 +145,12 @@ def replay(
         duration_s=duration,
         disturb=disturb or (),
         further_models=(model or [])[1:],
+        min_coverage=min_coverage,
     )
     if limits and request.against == "none":
         raise ConfigError("--max-rmse: there is nothing to compare with")
     _print_model(request)
-    with output_folder(out, "replay") as folder:
+    with _unjudged(), output_folder(out, "replay") as folder:
         result = evaluate_replay(request, show_progress=True)
         command = request.command_line(max_rmse)
         write_replay_files(folder, request, result, video=video, command=command)
@@ -138,9 +159,26 @@ def replay(
             options = {"topics": topics or [], "topic": topic or []}
             outcome = replay_live(request, options, rate, folder)
             print("\n".join(live_lines(result, outcome)))
-    if over := exceeded(result, limits):
+    over = exceeded(result, limits)
+    if over:
         print(f"liquid-control: --max-rmse exceeded: {', '.join(over)}", file=sys.stderr)
+    if result.coverage.problem:
+        print(f"liquid-control: {verdict(result)}", file=sys.stderr)
+        raise typer.Exit(UNJUDGED)
+    if over:
         raise typer.Exit(EXCEEDED)
+
+
+@contextmanager
+def _unjudged() -> Iterator[None]:
+    """Print a `CoverageError` as one line and exit with `UNJUDGED`."""
+    from liquid_control.replay import CoverageError
+
+    try:
+        yield
+    except CoverageError as error:
+        print(f"liquid-control: cannot judge: {' '.join(str(error).split())}", file=sys.stderr)
+        raise typer.Exit(UNJUDGED) from None
 
 
 def parse_limits(text: str | None) -> dict[str, float]:
@@ -180,6 +218,7 @@ def _print_model(request: "ReplayRequest") -> None:
 
 
 def _print_result(result: "ReplayResult", folder: Path) -> None:
+    from liquid_control.bags.losses import labelled
     from liquid_control.cli.output import console
     from liquid_control.cli.tables import axes_table
     from liquid_control.replay import verdict
@@ -187,11 +226,12 @@ def _print_result(result: "ReplayResult", folder: Path) -> None:
     if result.main is not None:
         console().print(axes_table(result))
     for line in result.losses:
-        print(f"lost: {line}")
+        print(labelled(line))
     print(verdict(result))
+    print(result.coverage.summary)
     wall_s = float("nan") if result.timing is None else result.timing.wall_s
     print(
-        f"{result.replayed.frames} frames, {result.length_s:.1f} s, replayed in {wall_s:.1f} s, "
+        f"{result.length_s:.1f} s, replayed in {wall_s:.1f} s, "
         f"{result.length_s / wall_s:.0f} x real time"
     )
     for name in ("replay.json", "report.html", "replay.mp4"):

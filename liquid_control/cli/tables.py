@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from liquid_control.bags import Bag, Role, RoleFinding, Source, Survey, Traffic, metadata_records
+from liquid_control.bags.decoding.clock_offsets import ANOTHER_CLOCK_NS
+from liquid_control.bags.losses import labelled
 from liquid_control.config import load_scenario, scenario_names
 from liquid_control.config.disturbances import disturbances, values_of
 from liquid_control.config.scenario import about, success_rule
@@ -34,8 +36,9 @@ def print_survey(bag: Bag, found: Survey, console: Console) -> None:
         console.print(f"[bold]{label}[/] {escape(value)}", highlight=False)
     console.print(_topic_table(bag, found))
     console.print(_role_table(found))
-    for line in found.losses.lines():
-        console.print(f"[yellow]lost[/] {escape(line)}", highlight=False)
+    for line in map(labelled, found.losses.lines()):
+        label, _, text = line.partition(": ")
+        console.print(f"[yellow]{label}[/] {escape(text)}", highlight=False, soft_wrap=True)
     for label, obstacle in (
         ("replay", found.obstacle),
         ("training", found.obstacle_to_training),
@@ -43,7 +46,7 @@ def print_survey(bag: Bag, found: Survey, console: Console) -> None:
         in_table = any(obstacle == finding.problem for finding in found.findings.values())
         reason = "see above" if in_table else escape(obstacle)
         answer = f"[red]no[/]: {reason}" if obstacle else "[green]yes[/]"
-        console.print(f"[bold]{label}[/] {answer}", highlight=False)
+        console.print(f"[bold]{label}[/] {answer}", highlight=False, soft_wrap=True)
 
 
 def as_document(bag: Bag, found: Survey) -> dict[str, Any]:
@@ -63,6 +66,8 @@ def as_document(bag: Bag, found: Survey) -> dict[str, Any]:
             "frames": found.content.frames,
             "sizes": {f"{w}x{h}": n for (w, h), n in sorted(found.content.sizes.items())},
             "horizontal_fov_deg": found.content.fov_deg,
+            "fitting": found.content.fitting,
+            "misfits": dict(found.content.misfits.most_common()),
             "imu_samples_per_frame": _samples_per_frame(found),
         },
         "commands": {source.value: number for source, number in found.content.commands.items()},
@@ -70,6 +75,7 @@ def as_document(bag: Bag, found: Survey) -> dict[str, Any]:
             loss.name.lower(): {"count": number, "first": found.losses.reasons[loss]}
             for loss, number in found.losses.counts.items()
         },
+        "warnings": found.losses.warnings,
         "replay": {"possible": not found.obstacle, "obstacle": found.obstacle or None},
         "training": {
             "possible": not found.obstacle_to_training,
@@ -87,6 +93,9 @@ def _topic(bag: Bag, name: str, traffic: Traffic) -> dict[str, Any]:
         "size_bytes": traffic.size_bytes,
         "rate_hz": traffic.rate_hz,
         "longest_gap_s": traffic.longest_gap_ns / NANOSECONDS,
+        "lag_s": None if traffic.lag_ns is None else traffic.lag_ns / NANOSECONDS,
+        "frame_id": traffic.frame_id or None,
+        "encoding": info.encoding if info else None,
         "defined": bool(info and info.definition),
     }
 
@@ -94,7 +103,7 @@ def _topic(bag: Bag, name: str, traffic: Traffic) -> dict[str, Any]:
 def _role(finding: RoleFinding) -> dict[str, Any]:
     source = finding.source
     return {
-        "topic": source.topic if source else None,
+        "topic": source.name if source else None,
         "manner": _manner(source) or None if source else None,
         "problem": finding.problem or None,
         "choices": list(finding.choices),
@@ -115,6 +124,8 @@ def _facts(bag: Bag, found: Survey) -> Iterator[tuple[str, str]]:
         fov = found.content.fov_deg
         view = "not calibrated" if fov is None else f"{fov:.1f} degrees wide"
         yield "pictures", f"{found.content.frames} of {shapes}, {view}"
+    for reason, number in [] if found.obstacle else found.content.misfits.most_common(3):
+        yield "do not fit the model", f"{number} pictures: {reason}"
     per_frame = _samples_per_frame(found)
     if per_frame:
         yield "imu", f"{per_frame:.1f} samples per frame"
@@ -144,21 +155,38 @@ def _topic_table(bag: Bag, found: Survey) -> Table:
         rate = "" if traffic.rate_hz is None else f"{traffic.rate_hz:.1f} Hz"
         gap = f"{traffic.longest_gap_ns / NANOSECONDS:.3f} s" if traffic.count > 1 else ""
         kind = info.type.replace("/msg/", "/") if info else "?"
+        if info is not None and not info.is_ros2:
+            kind = f"{kind} ({info.encoding})"
         size = _bytes(traffic.size_bytes)
         table.add_row(escape(name), escape(kind), str(traffic.count), rate, gap, size)
     return table
 
 
 def _role_table(found: Survey) -> Table:
-    table = Table("role", "topic", "read as", box=None, padding=(0, 2), header_style="bold")
+    table = Table("role", box=None, padding=(0, 2), header_style="bold")
+    table.add_column("topic", overflow="fold")
+    table.add_column("read as", overflow="fold")
+    table.add_column("lag", justify="right")
     for role in Role:
         finding = found.findings[role]
         source = finding.source
         if source is None:
             table.add_row(role.value, "[yellow]-[/]", escape(finding.problem or "empty"))
         else:
-            table.add_row(role.value, escape(source.topic), _manner(source))
+            traffic = found.traffic.get(source.topic, Traffic())
+            stated = f" (header: {traffic.frame_id})" if traffic.frame_id else ""
+            manner = f"{_manner(source)}{stated}"
+            table.add_row(role.value, escape(source.name), escape(manner), _lag(traffic))
     return table
+
+
+def _lag(traffic: Traffic) -> str:
+    """Return the smallest delay from the stamps of a topic to their log times."""
+    if traffic.lag_ns is None:
+        return "no stamps" if traffic.count else ""
+    if abs(traffic.lag_ns) > ANOTHER_CLOCK_NS:
+        return "another clock"
+    return f"{traffic.lag_ns / NANOSECONDS:.3f} s"
 
 
 def _manner(source: Source) -> str:

@@ -5,7 +5,7 @@ once, but checks a list or a NumPy array element by element (milliseconds per pi
 """
 
 from array import array
-from math import atan, degrees, radians, tan
+from math import radians, tan
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState
 from liquid_control import frames
 from liquid_control.config import CameraSettings
 from liquid_control.errors import ObservationError
-from liquid_control.perception import decode_picture
+from liquid_control.perception import CameraModel, decode_picture
 from liquid_control.types import NANOSECONDS, Command, Floats, Pixels, VehicleState
 
 NOT_MEASURED = -1.0
@@ -134,17 +134,33 @@ def focal_length_px(width: int, horizontal_fov_deg: float) -> float:
     return 0.5 * width / tan(radians(0.5 * horizontal_fov_deg))
 
 
-def horizontal_fov_deg(message: CameraInfo) -> float:
-    """Return the horizontal field of view of the intrinsics, degrees.
+def camera_model(message: CameraInfo) -> CameraModel:
+    """Return the camera model of the intrinsics, with region of interest and binning.
 
     Raises:
+        CameraModelError: the distortion model is unknown, or the region is outside the picture.
         ObservationError: the camera is not calibrated (its focal length is not positive).
     """
-    if not message.k[0] > 0.0:
-        raise ObservationError(
-            f"expected a focal length above 0 in camera_info, got {message.k[0]}"
-        )
-    return degrees(2.0 * atan(0.5 * message.width / message.k[0]))
+    roi = message.roi
+    return CameraModel.of(
+        (message.width, message.height),
+        message.k,
+        message.distortion_model,
+        message.d,
+        (message.binning_x, message.binning_y),
+        (roi.x_offset, roi.y_offset, roi.width, roi.height),
+    )
+
+
+def camera_model_message(model: CameraModel, stamp_ns: int) -> CameraInfo:
+    """Return the intrinsics of a camera model, without region of interest and binning."""
+    message = intrinsics_message(model.width, model.height, model.fx, [0.0] * 5, stamp_ns)
+    if model.coefficients:
+        message.d = list(model.coefficients)
+        message.distortion_model = model.distortion
+    message.k[2], message.k[4], message.k[5] = model.cx, model.fy, model.cy
+    message.p[2], message.p[5], message.p[6] = model.cx, model.fy, model.cy
+    return message
 
 
 def imu_message(rate: Floats, force: Floats, stamp_ns: int) -> Imu:

@@ -1,6 +1,7 @@
 """Perception node: computes features of pictures and IMU samples, with the frame's stamp."""
 
 from dataclasses import replace
+from math import nan
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu
@@ -12,7 +13,7 @@ from liquid_control.nodes.conversions import picture_from
 from liquid_control.nodes.lifecycle import ModelNode
 from liquid_control.nodes.node_settings import PerceptionSettings
 from liquid_control.nodes.shutdown import Shutdown, main_of
-from liquid_control.perception import SensorSync, Viewfinder
+from liquid_control.perception import CameraModel, CameraModelError, SensorSync, Viewfinder
 from liquid_control.types import Observation
 
 CHECK_PERIOD_S = 0.1
@@ -47,6 +48,7 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         self._sync = SensorSync()
         view, settings = self.policy.model.settings.camera.view, self.settings
         self._viewfinder = Viewfinder(view, settings.crop, settings.horizontal_fov_deg or None)
+        self._camera_model: CameraModel | None = None
         self._frame_ns: int | None = None
         self.diagnostics.problem = "no frame yet"
 
@@ -60,11 +62,20 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         try:
-            fov_deg = conversions.horizontal_fov_deg(message)
+            model = conversions.camera_model(message)
+            if model == self._camera_model:
+                return
+            fov_deg = model.horizontal_fov_deg
+        except CameraModelError as error:
+            self.diagnostics.count("camera_info_refused", str(error))
+            self._camera_model = None
+            self._viewfinder.set_camera(message.width, message.height, nan, problem=str(error))
+            return
         except ObservationError as error:
             self.diagnostics.count("camera_info_refused", str(error))
             return
-        self._viewfinder.set_camera(message.width, message.height, fov_deg)
+        self._camera_model = model
+        self._viewfinder.set_camera(model.width, model.height, fov_deg, model)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         stamp_ns = conversions.stamp_of(message.header.stamp)

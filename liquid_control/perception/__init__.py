@@ -1,5 +1,6 @@
 """Convert camera pictures and IMU samples to features; `perception.cnn` holds the torch module."""
 
+from liquid_control.perception.camera_model import CameraModel, CameraModelError
 from liquid_control.perception.camera_view import (
     CONTRAST_FLOOR,
     CameraView,
@@ -20,6 +21,8 @@ __all__ = [
     "IMU_FEATURES",
     "IMU_LIMIT",
     "RESTART_NS",
+    "CameraModel",
+    "CameraModelError",
     "CameraView",
     "Convolution",
     "Encoder",

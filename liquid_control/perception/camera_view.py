@@ -58,7 +58,7 @@ class CameraView:
         """
         if encoding != "rgb8":
             raise ObservationError(f"expected images in encoding rgb8, got {encoding!r}")
-        _check_size(self, width, height, ModelError)
+        check_size(self, width, height, ModelError)
         if not abs(horizontal_fov_deg - self.horizontal_fov_deg) <= FOV_TOLERANCE_DEG:
             raise ModelError(
                 f"the model expects a horizontal field of view of {self.horizontal_fov_deg:g} "
@@ -92,7 +92,7 @@ def fit(image: Pixels, view: CameraView) -> Pixels:
     height, width = image.shape[:2]
     if (width, height) == (view.width, view.height):
         return image
-    _check_size(view, width, height, ObservationError)
+    check_size(view, width, height, ObservationError)
     if is_simple(width, view.width) and is_simple(height, view.height):
         return area_average(image, view.width, view.height)
     fitted = cv2.resize(image, (view.width, view.height), interpolation=cv2.INTER_AREA)
@@ -124,9 +124,10 @@ def moments(image: Pixels) -> tuple[float, float]:
     return float(mean), max(float(variance), 0.0) ** 0.5
 
 
-def _check_size(
+def check_size(
     view: CameraView, width: int, height: int, error: type[ModelError] | type[ObservationError]
 ) -> None:
+    """Check that a picture is at least as large as a view, and of its shape."""
     expected = f"the model expects at least {view.width}x{view.height} of that shape"
     if width < view.width or height < view.height:
         raise error(f"{expected}, got a smaller image, {width}x{height}")

@@ -1,16 +1,23 @@
 """Crop pictures of a camera to the view that a model was trained with."""
 
 from dataclasses import dataclass
-from math import atan, degrees, isfinite, radians, tan
+from math import atan, degrees, floor, isfinite, radians, tan
 
 from liquid_control.errors import ModelError, ObservationError
-from liquid_control.perception.camera_view import ASPECT_TOLERANCE, FOV_TOLERANCE_DEG, CameraView
+from liquid_control.perception.camera_model import CameraModel
+from liquid_control.perception.camera_view import (
+    ASPECT_TOLERANCE,
+    FOV_TOLERANCE_DEG,
+    PITCH_TOLERANCE_DEG,
+    CameraView,
+    check_size,
+)
 from liquid_control.types import Pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """Central part of a camera's picture.
+    """Part of a camera's picture around its optical axis.
 
     Attributes:
         width: width of the camera's picture, pixels.
@@ -30,28 +37,40 @@ class Framing:
 
     @classmethod
     def of(
-        cls, view: CameraView, width: int, height: int, horizontal_fov_deg: float | None
+        cls,
+        view: CameraView,
+        width: int,
+        height: int,
+        horizontal_fov_deg: float | None,
+        model: CameraModel | None = None,
     ) -> "Framing":
         """Find the part of a camera's picture that shows the model's view.
 
         A pinhole camera maps the half angle a to f tan(a) pixels from the centre, so the part is
         `width * tan(model / 2) / tan(camera / 2)` columns wide; its height follows from the
         model's aspect ratio. An unknown field of view is assumed to be the model's: the part is
-        then as large as the model's shape allows.
+        then as large as the model's shape allows. With a camera model, the part's left and right
+        edge are at the angles of the model's view under its distortion, and its centre is on the
+        optical axis, as far as the picture reaches.
 
         Args:
             view: view of the model.
             width: width of the picture, pixels.
             height: height of the picture, pixels.
             horizontal_fov_deg: field of view of the camera, degrees; None if unknown.
+            model: model of a camera of that field of view; None for a pinhole with its optical
+                axis at the centre of the picture.
 
         Raises:
             ObservationError: the picture has fewer pixels than the model needs, or no pixels.
-            ModelError: the field of view of the camera is smaller than the model's.
+            ModelError: the field of view of the camera is smaller than the model's, also on one
+                side of the optical axis.
         """
         if width < 1 or height < 1:
             raise ObservationError(f"expected a picture with pixels, got {width}x{height}")
-        part_width = _part_width(view, width, horizontal_fov_deg)
+        if model is not None:
+            model = model.resized(width, height)
+        part_width = _part_width(view, width, horizontal_fov_deg, model)
         part_height = round(part_width * view.height / view.width)
         if part_height > height and horizontal_fov_deg is None:
             part_width, part_height = round(height * view.width / view.height), height
@@ -63,6 +82,8 @@ class Framing:
                 f"{part_width}x{part_height} of a {width}x{height} picture"
             )
         left, top = (width - part_width) // 2, (height - part_height) // 2
+        if model is not None:
+            left, top = _around_axis(view, model, part_width, part_height)
         return cls(width, height, left, top, part_width, part_height)
 
     def crop(self, image: Pixels) -> Pixels:
@@ -78,10 +99,12 @@ class Framing:
         return image[rows, self.left : self.left + self.part_width]
 
 
-def _part_width(view: CameraView, width: int, fov_deg: float | None) -> int:
+def _part_width(
+    view: CameraView, width: int, fov_deg: float | None, model: CameraModel | None
+) -> int:
     if fov_deg is None or abs(fov_deg - view.horizontal_fov_deg) <= FOV_TOLERANCE_DEG:
         return width
-    if not (isfinite(fov_deg) and 0.0 < fov_deg < 180.0):
+    if not (isfinite(fov_deg) and 0.0 < fov_deg < (180.0 if model is None else 361.0)):
         raise ObservationError(
             f"expected a horizontal field of view between 0 and 180 degrees, got {fov_deg:g}"
         )
@@ -90,7 +113,41 @@ def _part_width(view: CameraView, width: int, fov_deg: float | None) -> int:
             f"the model expects a horizontal field of view of {view.horizontal_fov_deg:g} +- "
             f"{FOV_TOLERANCE_DEG:g} degrees or more, got {fov_deg:g}"
         )
-    return round(width * tan(radians(view.horizontal_fov_deg / 2)) / tan(radians(fov_deg / 2)))
+    half_deg = view.horizontal_fov_deg / 2
+    if model is not None:
+        return min(width, round(model.column(half_deg) - model.column(-half_deg)))
+    return round(width * tan(radians(half_deg)) / tan(radians(fov_deg / 2)))
+
+
+def _around_axis(
+    view: CameraView, model: CameraModel, part_width: int, part_height: int
+) -> tuple[int, int]:
+    """Return first column and row of the part, inside the picture and closest to the axis.
+
+    Raises:
+        ModelError: the picture ends so near the axis that the part is off it by more than the
+            tolerance of a camera's pitch.
+    """
+    half_deg = view.horizontal_fov_deg / 2
+    middle = model.cx + 0.5
+    if part_width < model.width:
+        middle = 0.5 * (model.column(half_deg) + model.column(-half_deg))
+    left = floor(middle - part_width / 2)
+    top = floor(model.cy + 0.5 - part_height / 2)
+    kept_left = min(max(left, 0), model.width - part_width)
+    kept_top = min(max(top, 0), model.height - part_height)
+    for focal_px, off_px, sides in (
+        (model.fx, left - kept_left, ("left", "right")),
+        (model.fy, top - kept_top, ("top", "bottom")),
+    ):
+        off_deg = degrees(atan(off_px / focal_px))
+        if abs(off_deg) > PITCH_TOLERANCE_DEG:
+            raise ModelError(
+                f"the model expects {view.horizontal_fov_deg:g} degrees around the optical axis, "
+                f"+- {PITCH_TOLERANCE_DEG:g} degrees, got a camera whose picture ends "
+                f"{abs(off_deg):.1f} degrees too early at the {sides[off_px > 0]}"
+            )
+    return kept_left, kept_top
 
 
 def _all_rows(view: CameraView, width: int, height: int, part_width: int) -> int:
@@ -128,14 +185,31 @@ class Viewfinder:
         self._view = view
         self._crop = crop
         self._given_deg = horizontal_fov_deg
-        self._camera: tuple[int, int, float] | None = None
+        self._camera: tuple[int, int, float, CameraModel | None] | None = None
+        self._problem = ""
         self._framing: Framing | None = None
 
-    def set_camera(self, width: int, height: int, horizontal_fov_deg: float) -> None:
-        """Set the picture size, pixels, and field of view, degrees, of the camera."""
-        camera = width, height, horizontal_fov_deg
-        if camera != self._camera:
-            self._camera, self._framing = camera, None
+    def set_camera(
+        self,
+        width: int,
+        height: int,
+        horizontal_fov_deg: float,
+        model: CameraModel | None = None,
+        problem: str = "",
+    ) -> None:
+        """Set the camera.
+
+        Args:
+            width: of the picture, pixels.
+            height: of the picture, pixels.
+            horizontal_fov_deg: field of view, degrees.
+            model: the camera's model; None for a pinhole.
+            problem: why the field of view does not follow from the calibration; pictures are then
+                refused with it. Empty if it does.
+        """
+        camera = width, height, horizontal_fov_deg, model
+        if (*camera, problem) != (*(self._camera or ()), self._problem):
+            self._camera, self._problem, self._framing = camera, problem, None
 
     def frame(self, image: Pixels) -> Pixels:
         """Return the part of a picture that shows the model's view, possibly the whole picture.
@@ -150,6 +224,15 @@ class Viewfinder:
             self._framing = framing = self._find_framing(width, height)
         return framing.crop(image)
 
+    def check(self, image: Pixels) -> None:
+        """Check that a picture can be framed and fitted to the view, without resizing it.
+
+        Raises:
+            LiquidControlError: as `frame` and `fit`.
+        """
+        part = self.frame(image)
+        check_size(self._view, part.shape[1], part.shape[0], ObservationError)
+
     def _find_framing(self, width: int, height: int) -> Framing:
         fov_deg = self._fov_deg(width, height)
         if not self._crop:
@@ -163,12 +246,15 @@ class Viewfinder:
                 "cropping needs camera_info or the camera's field of view (perception_node: "
                 "horizontal_fov_deg; bags: --topic camera=/name,DEGREES)"
             )
-        return Framing.of(self._view, width, height, fov_deg)
+        model = None if self._given_deg is not None or not self._camera else self._camera[3]
+        return Framing.of(self._view, width, height, fov_deg, model)
 
     def _fov_deg(self, width: int, height: int) -> float | None:
         if self._given_deg is not None or self._camera is None:
             return self._given_deg
-        camera_width, camera_height, fov_deg = self._camera
+        if self._problem:
+            raise ObservationError(self._problem)
+        camera_width, camera_height, fov_deg, _ = self._camera
         if not _is_like((width, height), (camera_width, camera_height)):
             raise ObservationError(
                 f"camera_info has {camera_width}x{camera_height} pixels, got pictures of another "

@@ -8,6 +8,7 @@ Example:
 """
 
 from liquid_control.policy import BACKENDS, Controller
+from liquid_control.replay.coverage import MIN_COVERAGE, Coverage, CoverageError
 from liquid_control.replay.feature_extractor import FeatureExtractor
 from liquid_control.replay.output_files import write_replay_files
 from liquid_control.replay.player import Player, replay
@@ -18,7 +19,10 @@ from liquid_control.replay.tracks import Recorded, RecordingCollector, Replayed,
 
 __all__ = [
     "BACKENDS",
+    "MIN_COVERAGE",
     "Controller",
+    "Coverage",
+    "CoverageError",
     "FeatureExtractor",
     "Player",
     "Recorded",

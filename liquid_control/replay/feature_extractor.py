@@ -57,7 +57,13 @@ class FeatureExtractor:
 
     def set_camera(self, camera: CameraInfoEvent) -> None:
         """Set the camera's picture size and field of view."""
-        self._viewfinder.set_camera(camera.width, camera.height, camera.horizontal_fov_deg)
+        self._viewfinder.set_camera(
+            camera.width,
+            camera.height,
+            camera.horizontal_fov_deg,
+            camera.model,
+            camera.problem,
+        )
 
     def crop(self, image: Pixels) -> Pixels:
         """Return the part of a recorded picture inside the model's view, without a copy.

@@ -12,6 +12,7 @@ from liquid_control.errors import BagError
 from liquid_control.perception import PictureDistribution
 from liquid_control.policy import BACKENDS, Policy, load_model
 from liquid_control.progress import progress_bar
+from liquid_control.replay.coverage import CoverageError
 from liquid_control.replay.distribution_shift import PictureStatisticsCollector, picture_shift
 from liquid_control.replay.disturbed import DisturbedReplay
 from liquid_control.replay.feature_extractor import FeatureExtractor
@@ -40,7 +41,8 @@ def evaluate_replay(request: ReplayRequest, *, show_progress: bool = False) -> R
         show_progress: whether to show a progress bar on stderr.
 
     Raises:
-        BagError: the bag has no frame that can be used, or no command to compare with.
+        BagError: the bag has no frame that can be read.
+        CoverageError: no frame was answered, or no command can be compared.
         ModelError: a model's graphs do not load.
     """
     stopwatch, losses = Stopwatch(), Losses()
@@ -67,16 +69,19 @@ def evaluate_replay(request: ReplayRequest, *, show_progress: bool = False) -> R
     if learned is not None and statistics is not None and len(statistics):
         shift = picture_shift(statistics.values, learned)
     track = recorded.track if request.against == RECORDED else None
+    others = None if other is None else other.replayed()
     return compare_tracks(
         replayed,
         recorded,
-        track if other is None else other.replayed().track,
+        track if others is None else others.track,
         tuple(model.settings.motors.scales.tolist()),
         shift=shift,
         statistics=statistics,
         disturbed=None if disturbed is None else disturbed.result(),
         losses=tuple(losses.lines()),
         timing=stopwatch.read(),
+        other_answered=None if others is None else len(others.track.states),
+        min_coverage=request.min_coverage,
     )
 
 
@@ -138,7 +143,7 @@ def _check_frames(
         raise BagError(f"{path}: holds no frame on {camera} that can be read")
     if not answered:
         reason = next(iter(refused), "none was delivered")
-        raise BagError(f"{path}: none of {frames} frames on {camera} fits: {reason}")
+        raise CoverageError(f"{path}: none of {frames} frames on {camera} fits: {reason}")
 
 
 def recorded_guard(metadata: Mapping[str, Mapping[str, str]]) -> Guard:

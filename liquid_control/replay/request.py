@@ -12,6 +12,7 @@ from liquid_control.errors import ConfigError, ModelError
 from liquid_control.policy import BACKENDS, Model, load_model
 from liquid_control.policy.model import WEIGHTS
 from liquid_control.provenance import package_versions
+from liquid_control.replay.coverage import MIN_COVERAGE, OPTION
 from liquid_control.replay.disturbance_variants import DisturbanceRequest, disturbance_request
 from liquid_control.types import NANOSECONDS
 
@@ -87,6 +88,7 @@ class ReplayRequest:
         against: the comparison: `recorded`, `none`, a backend, or a model's folder.
         span: the replayed part.
         disturbances: the disturbed part; None without one.
+        min_coverage: smallest fraction of the frames that supports a verdict.
     """
 
     bag: Bag
@@ -96,6 +98,7 @@ class ReplayRequest:
     against: str = RECORDED
     span: TimeSpan = TimeSpan()
     disturbances: DisturbanceRequest | None = None
+    min_coverage: float = MIN_COVERAGE
 
     @classmethod
     def for_bag(
@@ -110,6 +113,7 @@ class ReplayRequest:
         duration_s: float | None = None,
         disturb: Sequence[str] = (),
         further_models: Iterable[Path | str] = (),
+        min_coverage: float = MIN_COVERAGE,
     ) -> "ReplayRequest":
         """Open a bag and choose topics, model and comparison as `liquid-control replay` does.
 
@@ -125,6 +129,7 @@ class ReplayRequest:
             duration_s: length of the replayed part, s.
             disturb: disturbances: a name, `name=severity`, or a group.
             further_models: folders of models to disturb in addition.
+            min_coverage: smallest fraction of the frames that supports a verdict, 0 to 1.
 
         Raises:
             BagError: the bag cannot be read, or has no topic for a role.
@@ -133,6 +138,8 @@ class ReplayRequest:
             DependencyError: a disturbance needs the simulator, which is not installed.
         """
         check_backend(backend, "--backend")
+        if not 0.0 <= min_coverage <= 1.0:
+            raise ConfigError(f"{OPTION}: expected a fraction from 0 to 1, got {min_coverage:g}")
         paths = [bag] if isinstance(bag, Path | str) else bag
         opened = open_bag([Path(path) for path in paths])
         topics = resolve(opened, rules or load_rules())
@@ -141,7 +148,7 @@ class ReplayRequest:
         span = TimeSpan(start_s, duration_s)
         further = [load_model(shipped(Path(folder))) for folder in further_models]
         disturbances = disturbance_request(disturb, choice.model, further, span.length_s(opened))
-        return cls(opened, topics, choice, backend, against, span, disturbances)
+        return cls(opened, topics, choice, backend, against, span, disturbances, min_coverage)
 
     def command_line(self, max_rmse: str | None = None) -> str:
         """Return an equal command line: names instead of paths, defaults written out.
@@ -152,8 +159,10 @@ class ReplayRequest:
         words = ["liquid-control", "replay", *(path.name for path in self.bag.parts)]
         words += ["--model", self.choice.model.name, "--against", Path(self.against).name]
         words += ["--backend", self.backend]
+        least = None if self.min_coverage == MIN_COVERAGE else self.min_coverage
         for name, value in (
             ("--max-rmse", max_rmse),
+            (OPTION, least),
             ("--start", self.span.start_s),
             ("--duration", self.span.duration_s),
         ):
@@ -283,7 +292,7 @@ def replay_metadata(
     return ReplayMetadata(
         command=request.command_line() if command is None else command,
         bag={"files": [_file(path) for path in _files(request.bag.parts)]},
-        topics={role.value: source.topic for role, source in sources.items()},
+        topics={role.value: source.name for role, source in sources.items()},
         model={"name": model.name, "sha256": weights_hash(model)},
         recorded_model=request.choice.recorded,
         backend=request.backend,

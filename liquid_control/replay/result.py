@@ -18,6 +18,7 @@ from liquid_control.replay.comparison import (
     spread_frames,
     worst_frames,
 )
+from liquid_control.replay.coverage import MIN_COVERAGE, Coverage, CoverageError, coverage_of
 from liquid_control.replay.distribution_shift import DistributionShift
 from liquid_control.replay.disturbed import DisturbedResult
 from liquid_control.replay.open_loop import OpenLoop, open_loop
@@ -50,6 +51,7 @@ class ReplayResult:
         path: open-loop paths of the commands.
         intervals: between the frames.
         latency: of the recorded flight.
+        coverage: the frames that were answered and compared.
         shift: of the pictures; None where the model has no statistics of its training data.
         statistics: of each picture, float64 [F, S]; None likewise.
         disturbed: result of the disturbed replay; None without one.
@@ -67,6 +69,7 @@ class ReplayResult:
     path: OpenLoop
     intervals: Intervals
     latency: Latency
+    coverage: Coverage
     shift: tuple[DistributionShift, ...] | None = None
     statistics: Series | None = None
     disturbed: DisturbedResult | None = None
@@ -117,6 +120,8 @@ def compare_tracks(
     disturbed: DisturbedResult | None = None,
     losses: tuple[str, ...] = (),
     timing: Timing | None = None,
+    other_answered: int | None = None,
+    min_coverage: float = MIN_COVERAGE,
 ) -> ReplayResult:
     """Compare a replayed flight with another track.
 
@@ -130,9 +135,11 @@ def compare_tracks(
         disturbed: result of the disturbed replay.
         losses: parts of the bag that could not be used.
         timing: of the pass over the bag.
+        other_answered: number of frames that the other replay answered; None for a recording.
+        min_coverage: smallest fraction of the frames that supports a verdict.
 
     Raises:
-        BagError: no command of the other track is at a frame of the replay.
+        CoverageError: no command of the other track is at a frame of the replay.
     """
     policy = guarded = None
     same = Identity(None, (), "")
@@ -141,9 +148,8 @@ def compare_tracks(
         guarded = _compared("guarded", replayed.track.guarded, other.guarded)
         same = identity(replayed.track, other)
         if policy is None and guarded is None:
-            raise BagError(
-                f"no command of {other.label} is within half a frame of a frame that was replayed"
-            )
+            reason = f"no command of {other.label} is within half a frame of a replayed frame"
+            raise CoverageError("; ".join((reason, *losses)))
     main = policy or guarded
     worst = () if main is None else worst_frames(main, scales)
     return ReplayResult(
@@ -157,12 +163,31 @@ def compare_tracks(
         path=open_loop(main, replayed.track, recorded.poses),
         intervals=frame_intervals(recorded.frames.stamp_ns),
         latency=recorded_latency(recorded),
+        coverage=_coverage(replayed, main, other, disturbed, other_answered, min_coverage),
         shift=shift,
         statistics=statistics,
         disturbed=disturbed,
         losses=losses,
         timing=timing,
     )
+
+
+def _coverage(
+    replayed: Replayed,
+    main: Comparison | None,
+    other: Track | None,
+    disturbed: DisturbedResult | None,
+    other_answered: int | None,
+    minimum: float,
+) -> Coverage:
+    others = {}
+    if other is not None and other_answered is not None:
+        others[other.label] = other_answered
+    for row in () if disturbed is None else disturbed.rows:
+        label = f"{row.model} with {row.disturbance}={row.severity}"
+        others[label] = row.frames
+    label = "" if other is None else other.label
+    return coverage_of(replayed, main, other=label, others=others, minimum=minimum)
 
 
 def _compared(what: str, replayed: Series, other: Series) -> Comparison | None:
@@ -191,6 +216,8 @@ def exceeded(result: ReplayResult, limits: Mapping[str, float]) -> list[str]:
 def verdict(result: ReplayResult) -> str:
     """Return the outcome of the comparison in one line."""
     main, same = result.main, result.identity
+    if problem := result.coverage.problem:
+        return f"cannot judge: {problem}"
     if main is None or result.other is None:
         return "there is nothing to compare with: the replayed commands are shown"
     whose = f"{result.other.label}'s" if result.other.label != "recorded" else "the recorded"

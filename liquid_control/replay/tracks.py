@@ -173,7 +173,8 @@ class RecordingCollector:
             case events.CommandEvent(source, command, stamp_ns, log_ns):
                 self._commands[source].add(stamp_ns, command.values, log_ns)
             case events.OdometryEvent(stamp_ns, state):
-                self._poses.add(stamp_ns, (*state.position, heading_of(state.quaternion)))
+                if np.isfinite(state.position).all():
+                    self._poses.add(stamp_ns, (*state.position, heading_of(state.quaternion)))
             case events.FeaturesEvent(stamp_ns, features):
                 self._features.add(stamp_ns, features)
             case events.NeuronsEvent(stamp_ns, names, states, gates):

@@ -73,11 +73,22 @@ def _trained_on(settings: TrainingSettings, made: Mapping[str, Any]) -> list[str
     total = f"{dataset['frames']:,} frames of {dataset['flights']}"
     if not bags:
         return ["## Trained on", "", *_flown(settings, made, f"{total} simulated flights"), ""]
-    recorded = ["## Trained on", "", *bag_lines(settings.bags, bags), ""]
-    if not settings.flights.cloning and not made["round"]:
+    recorded = ["## Trained on", "", *_bag_lines(settings, dataset, bags), ""]
+    if not _has_simulated(settings, made):
         return recorded
     both = f"With simulated flights {total} flights in all"
     return [*recorded, *_flown(settings, made, both), ""]
+
+
+def _has_simulated(settings: TrainingSettings, made: Mapping[str, Any]) -> bool:
+    """Return whether the data set holds simulated flights."""
+    return bool(settings.flights.cloning or made["round"])
+
+
+def _bag_lines(
+    settings: TrainingSettings, dataset: Mapping[str, Any], bags: list[Mapping[str, Any]]
+) -> list[str]:
+    return bag_lines(settings.bags, bags, dataset["flights"], settings.learner.held_out)
 
 
 def _flown(settings: TrainingSettings, made: Mapping[str, Any], what: str) -> list[str]:
@@ -131,8 +142,11 @@ def _limits(settings: TrainingSettings, made: Mapping[str, Any], score: Score | 
         f"{scenario.cruise_mps:g} m/s, and follows trails only."
     )
     if made.get("bags"):
-        origin = "It has flown no real vehicle. Its training pictures are those of its bags."
-        task = "It reproduces its bags and was trained for no other task, altitude or speed."
+        pictures, sources = "those of its bags", "its bags"
+        if _has_simulated(settings, made):
+            pictures, sources = f"{pictures} and simulated ones", f"{sources} and the expert"
+        origin = f"It has flown no real vehicle. Its training pictures are {pictures}."
+        task = f"It reproduces {sources} and was trained for no other task, altitude or speed."
     few = "The table has few flights per condition; `liquid-control evaluate` gives intervals."
     camera = "It needs the camera above; other sizes and fields of view are resampled or refused."
     lines = [origin, task, camera, *([few] if score is not None else [])]

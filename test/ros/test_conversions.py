@@ -1,13 +1,16 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
-from sensor_msgs.msg import CameraInfo, CompressedImage
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from liquid_control.config import CameraSettings
 from liquid_control.errors import ObservationError
 from liquid_control.frames import quaternion_from_euler
 from liquid_control.nodes import conversions
 from liquid_control.nodes.conversions import picture_from
+from liquid_control.perception import CameraModel, decode_picture
 from liquid_control.types import Command, VehicleState
 
 pytestmark = pytest.mark.ros
@@ -69,6 +72,18 @@ def test_other_encodings_come_as_the_picture_that_they_show():
         picture_from(compressed)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "step", "size"),
+    [("nv12", 6, 36), ("yuv420", 6, 36), ("rgb16", 36, 144), ("bayer_rggb16", 12, 48)],
+)
+def test_live_pictures_are_decoded_as_recorded_ones(encoding, step, size):
+    data = np.random.default_rng(3).integers(0, 256, size, dtype=np.uint8)
+    message = Image(height=4, width=6, step=step, encoding=encoding, data=data.tobytes())
+    expected = decode_picture(encoding, data, 4, 6, step)
+    np.testing.assert_array_equal(picture_from(message), expected)
+    assert expected.shape == (4, 6, 3)
+
+
 def test_features_come_back_bit_for_bit():
     features = np.random.default_rng(0).normal(size=34).astype(np.float32)
     message = conversions.features_message(features, 7)
@@ -108,18 +123,33 @@ def test_a_message_without_a_measurement_is_told_from_samples():
 @pytest.mark.parametrize("fov_deg", [42.0, 90.0, 139.0])
 def test_recorded_intrinsics_give_the_field_of_view_back(fov_deg):
     focal_px = conversions.focal_length_px(640, fov_deg)
-    message = conversions.intrinsics_message(640, 480, focal_px, [0.1] * 8, 0)
-    assert conversions.horizontal_fov_deg(message) == pytest.approx(fov_deg, rel=1e-12)
+    message = conversions.intrinsics_message(640, 480, focal_px, [0.0] * 8, 0)
+    model = conversions.camera_model(message)
+    assert model.horizontal_fov_deg == pytest.approx(fov_deg, rel=1e-12)
     assert message.distortion_model == "rational_polynomial"
+    assert conversions.camera_model(conversions.camera_model_message(model, 0)) == replace(
+        model, distortion="plumb_bob"
+    )
+
+
+@pytest.mark.parametrize(
+    ("distortion", "coefficients"),
+    [("plumb_bob", (-0.2, 0.05, 1e-3, -2e-3, 0.0)), ("equidistant", (0.1, 0.0, 0.0, 0.0))],
+)
+def test_a_camera_model_is_published_unchanged(distortion, coefficients):
+    model = CameraModel(640, 480, 320.0, 321.0, 311.0, 250.0, distortion, coefficients)
+    message = conversions.camera_model_message(model, 7)
+    assert conversions.camera_model(message) == model
+    assert message.distortion_model == distortion
 
 
 def test_the_intrinsics_give_the_field_of_view_back():
     camera = CameraSettings(width=640, height=480, horizontal_fov_deg=72.5)
     message = conversions.camera_info_message(camera, 0)
-    assert conversions.horizontal_fov_deg(message) == pytest.approx(72.5)
+    assert conversions.camera_model(message).horizontal_fov_deg == pytest.approx(72.5)
     assert (message.k[2], message.k[5]) == (319.5, 239.5)
-    with pytest.raises(ObservationError, match="focal length above 0"):
-        conversions.horizontal_fov_deg(CameraInfo(width=640))
+    with pytest.raises(ObservationError, match="640x0 with focal length 0"):
+        conversions.camera_model(CameraInfo(width=640))
 
 
 def test_odometry_has_its_twist_in_the_body_frame():

@@ -23,6 +23,7 @@ from liquid_control.bags.events import CommandEvent, CommandSource
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.part import RawMessage
 from liquid_control.bags.topics import Source, VelocityFrame
+from liquid_control.bags.topics.sources import Convention
 from liquid_control.errors import BagError, ObservationError
 from liquid_control.types import Command, Floats
 
@@ -40,12 +41,14 @@ class RecordedVelocity:
         linear: float64 [3], m/s.
         angular: float64 [3], rad/s.
         quaternion: attitude (x, y, z, w) if the message contains it.
+        unset: axes that the message does not set; they are 0.
     """
 
     frame: VelocityFrame
     linear: Floats
     angular: Floats
     quaternion: Floats | None = None
+    unset: tuple[str, ...] = ()
 
     @property
     def needs_attitude(self) -> bool:
@@ -61,10 +64,16 @@ def read_velocity(bag: MessageSource, message: RawMessage, source: Source) -> Re
         ObservationError: the velocity is not finite, or the message does not command a velocity.
     """
     velocity = _decode(bag, message, source)
-    if not (np.isfinite(velocity.linear).all() and np.isfinite(velocity.angular).all()):
+    angular = velocity.angular if velocity.frame in _BODIES else velocity.angular[2:]
+    if not (np.isfinite(velocity.linear).all() and np.isfinite(angular).all()):
         received = f"{velocity.linear.tolist()}, {velocity.angular.tolist()}"
         raise ObservationError(f"expected a finite velocity, got {received}")
     return velocity
+
+
+WORLDS = (VelocityFrame.MAP, VelocityFrame.NED)
+_BODIES = (VelocityFrame.BODY, VelocityFrame.FRD)
+"""Frames whose yaw rate needs all angular rates, not only the one about the vertical."""
 
 
 def command_of(velocity: RecordedVelocity, quaternion: Floats | None) -> Command:
@@ -83,7 +92,9 @@ def command_of(velocity: RecordedVelocity, quaternion: Floats | None) -> Command
             raise ObservationError(f"a velocity in {velocity.frame.value} needs the attitude")
         if velocity.frame is VelocityFrame.NED:
             linear, angular = frames.enu_from_ned(linear), frames.enu_from_ned(angular)
-        elif velocity.frame is VelocityFrame.BODY:
+        elif velocity.frame in _BODIES:
+            if velocity.frame is VelocityFrame.FRD:
+                linear, angular = frames.flu_from_frd(linear), frames.flu_from_frd(angular)
             rotation = frames.rotation_from_quaternion(quaternion)
             linear, angular = rotation @ linear, rotation @ angular
         linear = frames.heading_from_world(linear, frames.heading_of(quaternion))
@@ -123,14 +134,15 @@ def _decode(bag: MessageSource, message: RawMessage, source: Source) -> Recorded
     if kind == message_types.TRAJECTORY_SETPOINT:
         setpoint = px4.setpoint(px4.fields_of(bag, message))
         rates = np.array([0.0, 0.0, setpoint.yaw_rate])
-        return RecordedVelocity(VelocityFrame.NED, setpoint.linear, rates)
+        return RecordedVelocity(VelocityFrame.NED, setpoint.linear, rates, unset=setpoint.unset)
     if kind in (message_types.VEHICLE_ODOMETRY, message_types.VEHICLE_LOCAL_POSITION):
         return _measured(bag, message)
     if kind == message_types.POSITION_TARGET:
-        frame, linear, yaw_rate = position_target(bag, message)
-        return RecordedVelocity(frame, linear, np.array([0.0, 0.0, yaw_rate]))
+        return position_target(bag, message)
     content = bag.decode(message)
     if kind == message_types.ODOMETRY:
+        if source.convention is not Convention.FLAG:
+            return _measured(bag, message)
         twist = content.twist.twist
         attitude = state_of(bag, message).quaternion
         return RecordedVelocity(source.frame, xyz(twist.linear), xyz(twist.angular), attitude)
@@ -141,6 +153,12 @@ def _decode(bag: MessageSource, message: RawMessage, source: Source) -> Recorded
 def _measured(bag: MessageSource, message: RawMessage) -> RecordedVelocity:
     """Return a measured velocity; the angular part is rotated from body to map axes."""
     state: Any = state_of(bag, message)
+    if message.type == message_types.VEHICLE_ODOMETRY and not np.isfinite(state.velocity).all():
+        raise ObservationError(
+            "expected a finite velocity in NED (1) or body axes (3), got "
+            f"{[float(v) for v in state.velocity]} of velocity_frame "
+            f"{px4.fields_of(bag, message).velocity_frame}"
+        )
     rates = frames.rotation_from_quaternion(state.quaternion) @ state.angular_velocity
     return RecordedVelocity(VelocityFrame.MAP, state.velocity, rates, state.quaternion)
 
@@ -161,6 +179,11 @@ class HeadingFrameTransform:
         self._has_odometry = has_odometry
         self._losses = losses
         self._waiting: deque[tuple[CommandSource, RecordedVelocity, int, int]] = deque()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a command is waiting."""
+        return bool(self._waiting)
 
     def add(
         self, source: CommandSource, velocity: RecordedVelocity, stamp_ns: int, log_ns: int
@@ -222,7 +245,8 @@ class HeadingFrameTransform:
         )
 
 
-IGNORE_VELOCITY = 8 | 16 | 32
+IGNORE_VELOCITY = {"vx": 8, "vy": 16, "vz": 32}
+IGNORE_YAW = 1024
 IGNORE_YAW_RATE = 2048
 HEADING_FRAMES = (8, 9)
 """`coordinate_frame` BODY_NED and BODY_OFFSET_NED: MAVLink's names for the heading frame."""
@@ -239,33 +263,31 @@ float32 yaw_rate
 """
 
 
-def position_target(
-    bag: MessageSource, message: RawMessage
-) -> tuple[VelocityFrame, Floats, float]:
+def position_target(bag: MessageSource, message: RawMessage) -> RecordedVelocity:
     """Decode a MAVROS set-point, also if the bag does not define its type.
 
-    MAVROS uses ENU where MAVLink has NED, and FLU where MAVLink has body axes. A yaw rate that
-    the type mask ignores is 0.
-
-    Returns:
-        frame, velocity float64 [3] in m/s, and yaw rate in rad/s.
+    MAVROS uses ENU where MAVLink has NED, and FLU where MAVLink has body axes. An axis of the
+    velocity, or a yaw rate, that the type mask ignores is 0.
 
     Raises:
         BagError: the bytes do not fit the type.
-        ObservationError: the type mask ignores the velocity.
+        ObservationError: the type mask ignores all axes of the velocity.
     """
     content = _position_target_content(bag, message)
-    if content.type_mask & IGNORE_VELOCITY:
+    mask, velocity = content.type_mask, xyz(content.velocity).astype(np.float64)
+    ignored = [bool(mask & bit) for bit in IGNORE_VELOCITY.values()] | np.isnan(velocity)
+    unset = [axis for axis, skip in zip(IGNORE_VELOCITY, ignored, strict=True) if skip]
+    if len(unset) == len(IGNORE_VELOCITY):
         raise ObservationError(
-            f"expected a set-point of velocity, got one without, type_mask {content.type_mask}"
+            f"expected a set-point of velocity, got one that sets no axis, type_mask {mask}"
         )
+    linear = np.where(ignored, 0.0, velocity)
+    if mask & IGNORE_YAW_RATE and not mask & IGNORE_YAW:
+        unset.append("yaw rate")
+    rate = 0.0 if mask & IGNORE_YAW_RATE else float(content.yaw_rate)
     in_body = content.coordinate_frame in HEADING_FRAMES
-    ignored = content.type_mask & IGNORE_YAW_RATE
-    return (
-        VelocityFrame.HEADING if in_body else VelocityFrame.MAP,
-        xyz(content.velocity).astype(np.float64),
-        0.0 if ignored else float(content.yaw_rate),
-    )
+    frame = VelocityFrame.HEADING if in_body else VelocityFrame.MAP
+    return RecordedVelocity(frame, linear, np.array([0.0, 0.0, rate]), unset=tuple(unset))
 
 
 def _position_target_content(bag: MessageSource, message: RawMessage) -> Any:

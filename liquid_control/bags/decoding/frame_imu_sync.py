@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from liquid_control.bags.events import FrameEvent
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.perception.sensor_sync import RESTART_NS, SensorSync, Vector
-from liquid_control.types import Pixels
+from liquid_control.types import Observation, Pixels
 
 SILENCE_NS = 500_000_000
 """Log time without an IMU sample after which a frame stops waiting."""
@@ -33,16 +33,24 @@ class FrameImuSync:
     _held_bytes: int = 0
     _frame_log_ns: int = 0
     _imu_log_ns: int | None = None
+    _matched_ns: int | None = None
 
     def add_sample(
         self, stamp_ns: int, rate: Vector, force: Vector, log_ns: int
     ) -> list[FrameEvent]:
         """Add an IMU sample; return the frames that it completes."""
-        restarted = self._restarts(self._sync.imu_ns, stamp_ns, "IMU sample")
-        released = self.finish() if restarted else []
+        before_ns, released = self._sync.imu_ns, []
+        if before_ns is not None and stamp_ns <= before_ns:
+            restarted = self._restarts(before_ns, stamp_ns, "IMU sample")
+            released = self.finish() if restarted else []
         self._imu_log_ns = log_ns
         self._sync.add_sample(stamp_ns, rate, force)
-        return released + self._complete()
+        return released + self._complete() if self.is_waiting else released
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a frame is waiting."""
+        return bool(self._waiting) or self._sync.waiting
 
     def reach(self, stamp_ns: int, log_ns: int) -> list[FrameEvent]:
         """Mark the IMU stream as complete up to a stamp."""
@@ -89,11 +97,29 @@ class FrameImuSync:
                 self.losses.count(
                     Loss.FRAME_WITHOUT_IMU, f"the frame stamped {self._sync.frame_ns} ns"
                 )
+            elif observation is not None:
+                self._count_if_unmatched(observation)
             if observation is None:
                 break
             self._held_bytes -= observation.image.nbytes
             complete.append(FrameEvent(observation, self._frame_log_ns))
         return complete
+
+    def _count_if_unmatched(self, observation: Observation) -> None:
+        """Count a frame without a sample near it: the clock of such an IMU is ahead."""
+        stamp_ns, newest_ns = observation.stamp_ns, self._sync.imu_ns
+        if len(observation.imu.stamps_ns):
+            self._matched_ns = int(observation.imu.stamps_ns[-1])
+            return
+        marked = self._sync.reached_ns is not None and self._sync.reached_ns >= stamp_ns
+        if marked or newest_ns is None or newest_ns - stamp_ns <= SILENCE_NS:
+            return
+        if self._matched_ns is None or abs(stamp_ns - self._matched_ns) > SILENCE_NS:
+            self.losses.count(
+                Loss.FRAME_WITHOUT_IMU,
+                f"no sample within 0.5 s of the frame stamped {stamp_ns} ns; the newest one is "
+                f"stamped {newest_ns} ns",
+            )
 
     def _next(self) -> bool:
         """Pass the next valid frame to `SensorSync`; return whether there is one."""

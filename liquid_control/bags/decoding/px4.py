@@ -41,7 +41,9 @@ class Layout:
 
 LAYOUTS: dict[str, Layout] = {
     message_types.TRAJECTORY_SETPOINT: Layout(
-        (("velocity", 3), ("yawspeed", 1)), "8x 12x 3f 12x 12x 4x f", max_bytes=64
+        (("position", 3), ("velocity", 3), ("yaw", 1), ("yawspeed", 1)),
+        "8x 3f 3f 12x 12x f f",
+        max_bytes=64,
     ),
     message_types.VEHICLE_ODOMETRY: Layout(
         (
@@ -64,10 +66,14 @@ LAYOUTS: dict[str, Layout] = {
 
 
 class Velocity(NamedTuple):
-    """A velocity set-point: float64 [3], m/s, NED, and yaw rate, rad/s, clockwise from above."""
+    """A velocity set-point: float64 [3], m/s, NED, and yaw rate, rad/s, clockwise from above.
+
+    `unset` names the axes that the set-point leaves to another controller; they are 0.
+    """
 
     linear: Floats
     yaw_rate: float
+    unset: tuple[str, ...] = ()
 
 
 def fields_of(bag: MessageSource, message: RawMessage) -> Any:
@@ -111,26 +117,39 @@ class _Fields:
 def setpoint(fields: Any) -> Velocity:
     """Return the velocity of a `TrajectorySetpoint`, including the layout of PX4 1.13.
 
-    NaN marks an unset field. A set-point without a velocity is an error. Without a yaw rate
-    (PX4 then holds or turns to an angle) the rate is 0.
+    NaN marks an unset field: PX4 then holds a position, such as the height, or an angle. An unset
+    axis of the velocity, and an unset yaw rate, are 0. A set-point without any velocity is an
+    error.
 
     Raises:
-        ObservationError: the set-point has only a position or an acceleration.
+        ObservationError: the set-point has only a position or an acceleration, or is infinite.
     """
     v1_13 = not hasattr(fields, "velocity")
     velocity = (fields.vx, fields.vy, fields.vz) if v1_13 else fields.velocity
+    position = (fields.x, fields.y, fields.z) if v1_13 else fields.position
     linear = np.array([float(value) for value in velocity])
-    if not np.isfinite(linear).all():
-        raise ObservationError(f"expected a set-point of velocity, got {linear.tolist()}")
+    if np.isnan(linear).all():
+        held = np.isfinite(np.array([float(value) for value in position])).any()
+        kind = "position" if held else "acceleration or attitude"
+        raise ObservationError(
+            f"expected a set-point of velocity, got one of {kind} (velocity NaN in all axes)"
+        )
     rate = float(fields.yawspeed)
-    return Velocity(linear, 0.0 if np.isnan(rate) else rate)
+    is_unset = np.isnan(linear)
+    unset = [axis for axis, skip in zip(("vx", "vy", "vz"), is_unset, strict=True) if skip]
+    if np.isnan(rate) and np.isfinite(float(fields.yaw)):
+        unset.append("yaw rate")
+    linear = np.where(is_unset, 0.0, linear)
+    return Velocity(linear, 0.0 if np.isnan(rate) else rate, tuple(unset))
 
 
 def vehicle_odometry(fields: Any) -> VehicleState:
     """Return the state of a `VehicleOdometry`, in ENU and FLU.
 
+    A velocity in an unknown frame is NaN.
+
     Raises:
-        ObservationError: the pose is not in NED, or the velocity frame is unknown.
+        ObservationError: the pose is not in NED.
     """
     if hasattr(fields, "local_frame"):
         return _odometry_of_1_13(fields)
@@ -170,9 +189,7 @@ def _state(position: Any, q: Any, velocity: Any, velocity_frame: int, rates: Any
     elif velocity_frame == BODY_FRD:
         velocity_enu = frames.rotation_from_quaternion(quaternion) @ frames.flu_from_frd(vector)
     else:
-        raise ObservationError(
-            f"expected a velocity in NED (1) or body axes (3), got frame {velocity_frame}"
-        )
+        velocity_enu = np.full(3, np.nan)
     return VehicleState(
         position=frames.enu_from_ned(np.array([float(value) for value in position])),
         quaternion=quaternion,

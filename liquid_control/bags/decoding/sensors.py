@@ -5,7 +5,7 @@ and bytes.
 """
 
 import struct
-from math import atan, degrees, isfinite
+from math import isfinite, nan
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from liquid_control.bags.decoding.stamps import ENCAPSULATION, is_little
 from liquid_control.bags.events import CameraInfoEvent
 from liquid_control.bags.topics import Axes
 from liquid_control.errors import BagError, ObservationError
+from liquid_control.perception.camera_model import CameraModel, CameraModelError
 from liquid_control.types import Floats
 
 Vector = tuple[float, float, float]
@@ -51,14 +52,19 @@ def read_imu(kind: str, data: bytes, axes: Axes = Axes.FLU) -> tuple[Vector, Vec
 
     Raises:
         BagError: the bytes do not fit the type.
+        NotMeasuredError: the message has only rates, only accelerations, or only an orientation.
         ObservationError: a value is not finite.
     """
     if kind == message_types.SENSOR_COMBINED:
         values, axes = _sensor_combined(data), Axes.FRD
     else:
         *rate, rate_known, fx, fy, fz, force_known = _imu(data)
-        if rate_known == force_known == _NOT_MEASURED:
-            return None
+        if rate_known == _NOT_MEASURED or force_known == _NOT_MEASURED:
+            if rate_known == force_known and not any((*rate, fx, fy, fz)) and _is_mark(data):
+                return None
+            names = (("angular velocity", rate_known), ("linear acceleration", force_known))
+            missing = " and ".join(name for name, known in names if known == _NOT_MEASURED)
+            raise NotMeasuredError(f"its {missing} is not measured (covariance -1)")
         values = (*rate, fx, fy, fz)
     if not all(map(isfinite, values)):
         raise ObservationError(f"expected finite IMU readings, got {values}")
@@ -68,6 +74,58 @@ def read_imu(kind: str, data: bytes, axes: Axes = Axes.FLU) -> tuple[Vector, Vec
     if axes is Axes.FRD:
         return (wx, -wy, -wz), (ax, -ay, -az)
     return (wz, -wx, -wy), (az, -ax, -ay)
+
+
+class NotMeasuredError(ObservationError):
+    """A message lacks readings that an IMU sample needs."""
+
+
+RATE, FORCE = 0, 4
+"""Offsets of the angular velocity and of the acceleration in `imu_values`."""
+
+
+def read_half(data: bytes, axes: Axes, half: int) -> Vector:
+    """Decode the angular velocity or the acceleration of a `sensor_msgs/Imu` in `base_link`.
+
+    Args:
+        data: the serialised message.
+        axes: axes of the message.
+        half: `RATE` or `FORCE`; the other half is not used.
+
+    Raises:
+        BagError: the bytes do not fit the type.
+        NotMeasuredError: the message does not measure this half.
+        ObservationError: a value is not finite.
+    """
+    x, y, z, known = _imu(data)[half : half + 4]
+    if known == _NOT_MEASURED:
+        name = "angular velocity" if half == RATE else "linear acceleration"
+        raise NotMeasuredError(f"its {name} is not measured (covariance -1)")
+    if not (isfinite(x) and isfinite(y) and isfinite(z)):
+        raise ObservationError(f"expected finite IMU readings, got {(x, y, z)}")
+    if axes is Axes.FLU:
+        return x, y, z
+    return (x, -y, -z) if axes is Axes.FRD else (z, -x, -y)
+
+
+def imu_values(data: bytes) -> tuple[float, ...] | None:
+    """Return rate, its covariance's first element, force, and that of it; None if damaged."""
+    try:
+        return _imu(data)
+    except BagError:
+        return None
+
+
+_ORIENTATION = {True: Struct("<4d"), False: Struct(">4d")}
+_UNTURNED = (0.0, 0.0, 0.0, 1.0)
+
+
+def _is_mark(data: bytes) -> bool:
+    """Return whether a message without measurements has no orientation either."""
+    little = is_little(data)
+    end = AFTER_STAMP + 4 + _UINT32[little].unpack_from(data, AFTER_STAMP)[0]
+    start = end + (ENCAPSULATION - end) % 8
+    return _ORIENTATION[little].unpack_from(data, start) == _UNTURNED
 
 
 def _imu(data: bytes) -> tuple[float, ...]:
@@ -97,13 +155,22 @@ def camera_info_of(content: Any) -> CameraInfoEvent:
     Raises:
         ObservationError: the camera is not calibrated (no focal length).
     """
-    focal_px, width, height = float(content.k[0]), int(content.width), int(content.height)
-    if not (isfinite(focal_px) and focal_px > 0.0 and width > 0 and height > 0):
-        raise ObservationError(
-            f"expected a calibrated camera, got {width}x{height} with focal length {focal_px:g}"
+    roi = content.roi
+    distortion = np.array(content.d, np.float64)
+    size = int(content.width), int(content.height)
+    try:
+        model = CameraModel.of(
+            size,
+            content.k,
+            content.distortion_model,
+            distortion.tolist(),
+            (int(content.binning_x), int(content.binning_y)),
+            (int(roi.x_offset), int(roi.y_offset), int(roi.width), int(roi.height)),
         )
-    fov_deg = degrees(2.0 * atan(0.5 * width / focal_px))
-    return CameraInfoEvent(width, height, fov_deg, np.array(content.d, np.float64))
+        fov_deg = model.horizontal_fov_deg
+    except CameraModelError as error:
+        return CameraInfoEvent(*size, nan, distortion, problem=str(error))
+    return CameraInfoEvent(model.width, model.height, fov_deg, distortion, model)
 
 
 def features_of(content: Any) -> NDArray[np.float32]:
@@ -170,6 +237,26 @@ def image_of(message: bytes) -> RawImage:
     except (struct.error, IndexError, ValueError) as error:
         raise BagError(
             f"expected {message_types.IMAGE}, got {len(message)} bytes ({error})"
+        ) from error
+
+
+def compressed_image_of(message: bytes) -> tuple[str, NDArray[np.uint8]]:
+    """Decode a serialised `sensor_msgs/CompressedImage`; return its format and a view of its file.
+
+    Raises:
+        BagError: the bytes do not fit the type.
+    """
+    little = is_little(message)
+    number = _UINT32[little]
+    try:
+        _, at = _text(message, number, AFTER_STAMP)
+        image_format, at = _text(message, number, _aligned(at))
+        (length,) = number.unpack_from(message, _aligned(at))
+        data = np.frombuffer(message, np.uint8, length, _aligned(at) + number.size)
+        return image_format.decode(), data
+    except (struct.error, IndexError, ValueError) as error:
+        raise BagError(
+            f"expected {message_types.COMPRESSED_IMAGE}, got {len(message)} bytes ({error})"
         ) from error
 
 

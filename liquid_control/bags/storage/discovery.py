@@ -20,8 +20,16 @@ from liquid_control.errors import BagError
 SQLITE = b"SQLite format 3\x00"
 ZSTD = b"\x28\xb5\x2f\xfd"
 ROS1 = b"#ROSBAG V"
+ULOG = b"ULog\x01\x12\x35"
+DATAFLASH = b"\xa3\x95\x80"
+"""First message of an ArduPilot DataFlash log: two header bytes and the type FMT."""
+MAVLINK = b"\xfe\xfd"
+"""First bytes of MAVLink packets of versions 1 and 2; in a telemetry log after 8 bytes of time."""
+TELEMETRY_TIMES_US = range(946_684_800 * 10**6, 4_102_444_800 * 10**6)
+"""Plausible times in a telemetry log, big-endian microseconds: 2000 to 2100."""
 METADATA = "metadata.yaml"
 SUFFIXES = (".mcap", ".db3")
+PACKED = ".zstd"
 MAX_METADATA_BYTES = 2**24
 MAX_COMPRESSION_RATIO = 1000
 MIN_DECOMPRESSED_LIMIT = 2**26
@@ -73,29 +81,64 @@ def open_parts(
     if not paths:
         raise BagError("expected the path of a bag, got none")
     files: list[Path] = []
-    parts: list[Part] = []
+    listed: set[Path] = set()
     custom: dict[str, str] = {}
     losses = Losses()
     problem: BagError | None = None
     for path in paths:
         try:
-            found = files_of(path)
+            files += files_of(path)
         except BagError as error:
             problem = _count_missing(error, losses, problem)
             continue
-        values, listed = read_metadata(path)
+        values, names = read_metadata(path)
         custom |= values
-        for name in set(listed) - {file.name for file in found}:
-            losses.count(Loss.MISSING_PART, f"{path / name}")
-        for part, file in [(_opened(file), file) for file in found]:
-            if isinstance(part, BagError):
-                problem = _count_missing(part, losses, problem)
-            else:
-                parts.append(part)
-                files.append(file)
+        listed |= {path / name for name in names}
+    found = without_twins(files, listed, losses)
+    for file in sorted(listed - set(found)):
+        if not any(stem_of(file) == stem_of(other) for other in found):
+            losses.count(Loss.MISSING_PART, f"{file}")
+    files, parts = [], []
+    for file in found:
+        part = _opened(file)
+        if isinstance(part, BagError):
+            problem = _count_missing(part, losses, problem)
+        else:
+            parts.append(part)
+            files.append(file)
     if not parts and problem is not None:
         raise problem
     return files, parts, custom, losses
+
+
+def without_twins(files: Sequence[Path], listed: Collection[Path], losses: Losses) -> list[Path]:
+    """Return the files without those that hold the same part as another one.
+
+    A part can lie next to its compressed copy, or next to a copy in the other format: such files
+    have the same name up to their suffixes. The one that `metadata.yaml` lists is read, otherwise
+    an uncompressed one.
+
+    Args:
+        files: files of the recording, in order.
+        listed: files that `metadata.yaml` lists.
+        losses: receives a warning for each file that is not read.
+    """
+    kept: dict[Path, Path] = {}
+    for file in files:
+        other = kept.setdefault(stem_of(file), file)
+        if other == file:
+            continue
+        best = min(other, file, key=lambda path: (path not in listed, path.suffix == PACKED))
+        kept[stem_of(file)] = best
+        (twin,) = {other, file} - {best}
+        losses.warn(f"{twin}: is not read; {best.name} holds the same part of the recording")
+    return list(kept.values())
+
+
+def stem_of(file: Path) -> Path:
+    """Return the path of a part without the suffixes of its format and its compression."""
+    plain = file.with_suffix("") if file.suffix == PACKED else file
+    return plain.with_suffix("") if plain.suffix in SUFFIXES else plain
 
 
 def _opened(path: Path) -> Part | BagError:
@@ -148,8 +191,31 @@ def open_part(path: Path, name: str | None = None) -> Part:
             f"{name}: is a ROS 1 bag; convert it with "
             f"`rosbags-convert --src {name} --dst {Path(name).stem}`"
         )
+    if advice := foreign_log(path):
+        raise BagError(f"{name}: {advice}")
     found = f"{size} bytes that are neither" if size else "an empty file"
     raise BagError(f"{name}: expected an MCAP or sqlite3 bag, found {found}")
+
+
+def foreign_log(path: Path) -> str:
+    """Return what a log of an autopilot is, and the tool that converts it; else empty."""
+    with path.open("rb") as stream:
+        head = stream.read(9)
+    time_us = int.from_bytes(head[:8], "big")
+    if head.startswith(ULOG):
+        return (
+            "is a PX4 ULog, which has no pictures; `ulog2ros2bag` of pyulog converts it to a bag"
+        )
+    if head.startswith(DATAFLASH):
+        kind = "an ArduPilot DataFlash log (.bin)"
+    elif head[8:] and head[8] in MAVLINK and time_us in TELEMETRY_TIMES_US:
+        kind = "a MAVLink telemetry log (.tlog)"
+    else:
+        return ""
+    return (
+        f"is {kind}, which has no pictures; `mavlogdump.py --format csv` of "
+        "pymavlink converts it to tables, and MAVROS with `ros2 bag record` records a bag"
+    )
 
 
 class CompressedPart:

@@ -18,7 +18,15 @@ from liquid_control.bags.storage import mcap_format, ordering
 from liquid_control.bags.storage.mcap_chunk import MAX_WHOLE_BYTES, read_chunk
 from liquid_control.bags.storage.mcap_index import ChunkEntry, Index, read_summary
 from liquid_control.bags.storage.mcap_recovery import RecordScanner, scan
-from liquid_control.bags.storage.part import Contents, DamageError, Definition, RawMessage, Topic
+from liquid_control.bags.storage.part import (
+    CDR,
+    Contents,
+    DamageError,
+    Definition,
+    RawMessage,
+    Topic,
+    topic_of,
+)
 
 BY_TIME = itemgetter(0)
 
@@ -41,8 +49,7 @@ class McapPart:
         self, topics: Collection[str], losses: Losses, start_ns: int
     ) -> Iterator[RawMessage]:
         """Yield messages by log time; see `Part`."""
-        for loss, number in self._index.losses.counts.items():
-            losses.count(loss, self._index.losses.reasons[loss], number)
+        losses.add(self._index.losses)
         routes: mcap_format.Routes = {
             channel: (topic.name, topic.type) if topic.name in topics else None
             for channel, topic in _topics(self._index).items()
@@ -82,7 +89,8 @@ def _topics(index: Index) -> dict[int, Topic]:
             definition = Definition(schema.encoding, text)
         count = index.counts.get(channel.id, 0) if index.counts is not None else None
         kind = schema.name if schema is not None else ""
-        found[channel.id] = Topic(channel.topic, kind, count, definition)
+        encoding = channel.message_encoding or CDR
+        found[channel.id] = topic_of(channel.topic, kind, count, definition, encoding)
     return found
 
 

@@ -36,14 +36,40 @@ class Definition:
     text: str
 
 
+CDR = "cdr"
+"""Encoding of the messages of ROS 2."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic of one part; `count` is None if unknown."""
+    """A topic of one part.
+
+    Attributes:
+        name: topic name with its leading slash.
+        type: message type such as `sensor_msgs/msg/Imu`.
+        count: number of messages; None if unknown.
+        definition: definition of the type.
+        encoding: encoding of the messages.
+    """
 
     name: str
     type: str
     count: int | None
     definition: Definition
+    encoding: str = CDR
+
+
+def topic_of(
+    name: str, kind: str, count: int | None, definition: Definition, encoding: str = CDR
+) -> Topic:
+    """Return a topic with an absolute name and, for ROS 2, the full name of its type.
+
+    Some recorders write names without a leading slash, and types as `sensor_msgs/Imu`.
+    """
+    package, slash, message = kind.partition("/")
+    if encoding == CDR and package and slash and message and "/" not in message:
+        kind = f"{package}/msg/{message}"
+    return Topic(f"/{name.lstrip('/')}", kind, count, definition, encoding)
 
 
 @dataclass(frozen=True, slots=True)

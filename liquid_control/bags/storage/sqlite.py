@@ -11,7 +11,7 @@ from typing import Any
 
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.ordering import in_window
-from liquid_control.bags.storage.part import Contents, Definition, RawMessage, Topic
+from liquid_control.bags.storage.part import Contents, Definition, RawMessage, Topic, topic_of
 from liquid_control.errors import BagError
 
 STEP = 100_000
@@ -130,7 +130,9 @@ def read_tables(database: Database) -> Tables:
         raise ValueError("expected tables `topics` and `messages`")
     definitions = _definitions(database) if "message_definitions" in names else {}
     topics = {
-        int(key): Topic(text(name), text(kind), None, definitions.get(text(kind), NO_DEFINITION))
+        int(key): topic_of(
+            text(name), text(kind), None, definitions.get(text(kind), NO_DEFINITION)
+        )
         for key, name, kind in database.rows("SELECT id, name, type FROM topics ORDER BY id")
         if isinstance(key, int)
     }

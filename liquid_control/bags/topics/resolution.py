@@ -1,10 +1,19 @@
 """Find the topic of each role in a bag, or the reason why there is none."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 
 from liquid_control.bags.bag import Bag, TopicInfo
+from liquid_control.bags.topics.advice import advise, half_of, names, of_type, other_half, short
+from liquid_control.bags.topics.sources import (
+    Convention,
+    RoleFinding,
+    Source,
+    TopicMap,
+    has_convention,
+)
 from liquid_control.bags.topics.topic_rules import (
+    COMMANDS,
+    DEFAULT,
     TYPES,
     Axes,
     Flag,
@@ -12,159 +21,14 @@ from liquid_control.bags.topics.topic_rules import (
     Rule,
     TopicRules,
     VelocityFrame,
+    known_rule,
     preset_rules,
 )
 from liquid_control.errors import BagError
-from liquid_control.message_types import COMPRESSED_IMAGE, ODOMETRY, TWIST, TWIST_STAMPED
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A topic that has a role.
-
-    Attributes:
-        topic: topic name with the leading slash.
-        type: message type such as `sensor_msgs/msg/Image`.
-        frame: velocity frame of commands; message types that define a frame override it.
-        axes: axes of a `sensor_msgs/Imu`.
-        horizontal_fov_deg: field of view of the camera from the rules, degrees; None if not given.
-    """
-
-    topic: str
-    type: str
-    frame: VelocityFrame = VelocityFrame.HEADING
-    axes: Axes = Axes.FLU
-    horizontal_fov_deg: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TopicMap:
-    """Topics of a flight by role.
-
-    Attributes:
-        sources: source of each role that was found.
-    """
-
-    sources: Mapping[Role, Source]
-
-    def __contains__(self, role: str) -> bool:
-        return Role(role) in self.sources
-
-    def topic(self, role: str) -> str | None:
-        """Return the topic name of a role (`Role` or its value); None if it was not found."""
-        source = self.sources.get(Role(role))
-        return None if source is None else source.topic
-
-    @property
-    def topics(self) -> tuple[str, ...]:
-        """Names of all topics that have a role."""
-        return tuple(dict.fromkeys(source.topic for source in self.sources.values()))
-
-    @property
-    def has_commands(self) -> bool:
-        """Whether there is a command topic, before or after the guard."""
-        return Role.COMMAND in self.sources or Role.POLICY_COMMAND in self.sources
-
-
-@dataclass(frozen=True, slots=True)
-class RoleFinding:
-    """Result of the search for a role.
-
-    Attributes:
-        source: the topic; None if there is none.
-        problem: why there is none, and which flag would help; empty if there is no problem.
-        choices: candidate topics of an ambiguous role.
-    """
-
-    source: Source | None
-    problem: str = ""
-    choices: tuple[str, ...] = ()
-
-
-NO_CAMERA = ("depth", "disparity", "/perception/features")
-"""Words in the names of image topics that are not camera pictures."""
-LISTED = (Role.CAMERA, Role.COMMAND)
-"""Roles whose error message lists all topics of the bag."""
-ONLY_BY_NAME = (Role.FEATURES, Role.NEURONS, Role.CLOCK)
-"""Roles that only the graph of this project publishes."""
-NAMES_SHOWN = 12
-
-
-def advise(role: Role, topics: Mapping[str, TopicInfo], taken: Collection[str]) -> RoleFinding:
-    """Return the reason why a role has no topic, with advice.
-
-    Args:
-        role: the role.
-        topics: all topics of the bag.
-        taken: topics that have other roles.
-    """
-    if role in ONLY_BY_NAME:
-        return RoleFinding(None, f"no {role.value}")
-    choices = [name for name in of_type(role, topics) if name not in taken]
-    if not choices:
-        return RoleFinding(None, _no_candidate(role, topics))
-    flag = f"--topic {role.value}={choices[0]}"
-    if preset := _preset_for(role, choices):
-        flag = f"{preset} or {flag}"
-    if len(choices) == 1:
-        return RoleFinding(None, f"no {role.value} by name; if it is {choices[0]}, pass {flag}")
-    number = {2: "two"}.get(len(choices), str(len(choices)))
-    problem = f"{number} topics could be the {role.value}: {names(choices)}; choose with {flag}"
-    return RoleFinding(None, problem, tuple(choices))
-
-
-def of_type(role: Role, topics: Mapping[str, TopicInfo]) -> list[str]:
-    """Return the topics with messages of a type accepted for a role, most likely first."""
-    kinds = TYPES[role]
-    found = {name: info for name, info in topics.items() if info.type in kinds and info.count != 0}
-    if role is Role.CAMERA:
-        found = {name: info for name, info in found.items() if _is_camera(info, found)}
-    return sorted(found, key=lambda name: (kinds.index(found[name].type), name))
-
-
-def names(topics: Iterable[str]) -> str:
-    """Return topic names in one line, shortened to the first ones."""
-    listed = list(topics)
-    more = f" and {len(listed) - NAMES_SHOWN} more" if len(listed) > NAMES_SHOWN else ""
-    return (", ".join(listed[:NAMES_SHOWN]) + more) or "no topics"
-
-
-def short(kind: str) -> str:
-    """Return the short form of a type, `sensor_msgs/Imu`."""
-    return kind.replace("/msg/", "/")
-
-
-def _is_camera(info: TopicInfo, among: Collection[str]) -> bool:
-    """Return whether an image topic is a camera and not a compressed copy of another topic."""
-    if any(word in info.name.lower() for word in NO_CAMERA):
-        return False
-    return info.type != COMPRESSED_IMAGE or info.name.rpartition("/")[0] not in among
-
-
-def _no_candidate(role: Role, topics: Mapping[str, TopicInfo]) -> str:
-    kinds = TYPES[role]
-    empty = sorted(n for n, info in topics.items() if info.type in kinds and info.count == 0)
-    if empty:
-        return f"no {role.value}: {names(empty)} holds no messages"
-    expected = " or ".join(short(kind) for kind in kinds)
-    has = f"; the bag has {names(sorted(topics))}" if role in LISTED else ""
-    return f"no {role.value} ({expected}){has}"
-
-
-def _preset_for(role: Role, choices: Collection[str]) -> str:
-    """Return the flag of the preset that lists one of the topics; empty if there is none."""
-    for preset, rules in preset_rules().items():
-        rule = rules.get(role)
-        if rule is not None and any(name in choices for name in rule.topics):
-            return f"--topics {preset}"
-    return ""
-
+from liquid_control.message_types import IMU, ODOMETRY
 
 BY_TYPE = (Role.CAMERA, Role.IMU, Role.ODOMETRY)
 """Roles assigned by message type alone if exactly one topic matches."""
-COMMANDS = (Role.COMMAND, Role.POLICY_COMMAND)
-"""Roles of which one substitutes for the other."""
-_TWISTS = (TWIST, TWIST_STAMPED)
 
 
 def find_roles(topics: Mapping[str, TopicInfo], rules: TopicRules) -> dict[Role, RoleFinding]:
@@ -188,7 +52,9 @@ class _Search:
 
     def __init__(self, topics: Mapping[str, TopicInfo], rules: TopicRules) -> None:
         self._topics = topics
-        self._active = {name: info for name, info in topics.items() if info.count != 0}
+        self._active = {
+            name: info for name, info in topics.items() if info.count != 0 and info.is_ros2
+        }
         self._rules = rules
         self._namespace = self._camera_namespace()
 
@@ -204,14 +70,25 @@ class _Search:
         for namespace in dict.fromkeys(("", self._namespace)):
             for rule in self._rules.rules[role]:
                 for name in rule.topics:
-                    if (info := self._with_accepted_type(role, f"{namespace}{name}")) is not None:
-                        return RoleFinding(_source(role, info, rule))
+                    if (found := self._listed(role, namespace, name)) is not None:
+                        return RoleFinding(_source(role, *found, rule, listed=True))
         choices = of_type(role, self._active)
         if role in BY_TYPE and len(choices) == 1:
-            return RoleFinding(
-                _source(role, self._active[choices[0]], self._rules.rules[role][-1])
-            )
+            topic, pair, force_topic = choices[0].partition("+")
+            if role is not Role.IMU or pair or not half_of(topic):
+                rule = self._rules.rules[role][-1]
+                return RoleFinding(_source(role, self._active[topic], force_topic or None, rule))
         return None
+
+    def _listed(
+        self, role: Role, namespace: str, name: str
+    ) -> tuple[TopicInfo, str | None] | None:
+        """Return the topic of a name in a rule, and that of its accelerometer after a `+`."""
+        topics = [f"{namespace}{topic}" for topic in name.split("+")]
+        found = [self._with_accepted_type(role, topic) for topic in topics]
+        if found[0] is None or None in found:
+            return None
+        return found[0], topics[1] if topics[1:] else None
 
     def camera_info(self, camera: Source | None) -> RoleFinding | None:
         """Return the intrinsics topic next to the camera topic."""
@@ -222,7 +99,7 @@ class _Search:
         for _ in range(2):
             parent = parent.rpartition("/")[0]
             if (info := self._with_accepted_type(role, f"{parent}/camera_info")) is not None:
-                return RoleFinding(_source(role, info, None))
+                return RoleFinding(_source(role, info, None, None))
         return None
 
     def _with_accepted_type(self, role: Role, name: str) -> TopicInfo | None:
@@ -232,17 +109,31 @@ class _Search:
     def _flagged(self, role: Role, flag: Flag) -> RoleFinding:
         if flag.topic is None:
             return RoleFinding(None)
-        option = f"--topic {role.value}={flag.topic}"
-        info = self._topics.get(flag.topic)
+        for topic in filter(None, (flag.topic, flag.force_topic)):
+            if problem := self._flag_problem(role, topic):
+                return RoleFinding(None, f"--topic {role.value}={topic}: {problem}")
+        info = self._topics[flag.topic]
+        other = other_half(flag.topic, self._active) if info.type == IMU else ""
+        if role is Role.IMU and other and flag.force_topic is None:
+            (pair,) = of_type(role, {name: self._topics[name] for name in (flag.topic, other)})
+            problem = f"has only half of an IMU's readings; pass --topic imu={pair}"
+            return RoleFinding(None, f"--topic imu={flag.topic}: {problem}")
+        rules = self._rules.rules[role]
+        rule = next((r for r in rules if flag.topic in r.topics), None)
+        found = _source(role, info, flag.force_topic, rule or rules[0], flag, bool(rule))
+        return RoleFinding(found)
+
+    def _flag_problem(self, role: Role, topic: str) -> str:
+        """Return why a topic cannot have a role; empty if it can."""
+        info = self._topics.get(topic)
         if info is None:
-            return RoleFinding(
-                None, f"{option}: no such topic; the bag has {names(sorted(self._topics))}"
-            )
+            return f"no such topic; the bag has {names(sorted(self._topics))}"
+        if not info.is_ros2:
+            return f"expected messages of ROS 2, got {info.encoding} ({info.type or 'no type'})"
         if info.type not in TYPES[role]:
             expected = " or ".join(short(kind) for kind in TYPES[role])
-            return RoleFinding(None, f"{option}: expected {expected}, got {short(info.type)}")
-        rule = next((r for r in self._rules.rules[role] if flag.topic in r.topics), None)
-        return RoleFinding(_source(role, info, rule or self._rules.rules[role][0], flag))
+            return f"expected {expected}, got {short(info.type)}"
+        return ""
 
     def _camera_namespace(self) -> str:
         """Return the namespace of the camera topic, if exactly one topic has such a name."""
@@ -258,12 +149,46 @@ class _Search:
         return ""
 
 
-def _source(role: Role, info: TopicInfo, rule: Rule | None, flag: Flag | None = None) -> Source:
-    frame = (flag and flag.frame) or (rule and rule.frame if info.type in _TWISTS else None)
-    axes = (flag and flag.axes) or (rule and rule.axes)
+def _source(
+    role: Role,
+    info: TopicInfo,
+    force_topic: str | None,
+    rule: Rule | None,
+    flag: Flag | None = None,
+    listed: bool = False,
+) -> Source:
+    """Return a topic with the conventions of a flag, of a rule that knows its name, or a default.
+
+    Args:
+        role: role of the topic.
+        info: the topic.
+        force_topic: topic of the accelerometer of an IMU of two topics.
+        rule: rule of a preset.
+        flag: the flag that selects the topic.
+        listed: whether the rule lists the topic.
+    """
+    own = rule == preset_rules()[DEFAULT].get(role)
+    known = rule if listed and not own else known_rule(role, info.name)
+    conventions = known or rule
+    frame, axes = (flag and flag.frame), (flag and flag.axes)
+    convention = Convention.FLAG if frame or axes else Convention.DEFAULT
+    knows = known is not None and (known.axes if role is Role.IMU else known.frame) is not None
+    if convention is Convention.DEFAULT and knows and has_convention(role, info.type):
+        convention = Convention.PRESET
+    if conventions is not None and has_convention(role, info.type):
+        frame, axes = frame or conventions.frame, axes or conventions.axes
     default = VelocityFrame.BODY if info.type == ODOMETRY else VelocityFrame.HEADING
-    fov_deg = (flag and flag.horizontal_fov_deg) or (rule and rule.horizontal_fov_deg)
-    return Source(info.name, info.type, frame or default, axes or Axes.FLU, fov_deg or None)
+    return Source(
+        info.name,
+        info.type,
+        frame or default,
+        axes or Axes.FLU,
+        (flag and flag.horizontal_fov_deg) or (rule and rule.horizontal_fov_deg) or None,
+        (flag and flag.encoding) or (rule and rule.encoding) or None,
+        convention,
+        force_topic,
+        None if flag is None else flag.shift_s,
+    )
 
 
 def resolve(bag: Bag, rules: TopicRules, needed: Collection[str] = (Role.CAMERA,)) -> TopicMap:

@@ -86,6 +86,8 @@ class ReplayOutput:
 
 
 def _intrinsics(camera: events.CameraInfoEvent, stamp_ns: int) -> CameraInfo:
+    if camera.model is not None:
+        return conversions.camera_model_message(camera.model, stamp_ns)
     focal_px = conversions.focal_length_px(camera.width, camera.horizontal_fov_deg)
     distortion = camera.distortion.tolist() or [0.0] * 5
     return conversions.intrinsics_message(

@@ -17,11 +17,12 @@ from liquid_control.bags import Losses
 from liquid_control.bags.bag import Bag, open_bag
 from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.survey import metadata_records
-from liquid_control.bags.topics import TopicMap, load_rules, resolve
+from liquid_control.bags.topics import Role, TopicMap, load_rules, resolve
 from liquid_control.command.motors import MotorScaling
 from liquid_control.errors import BagError, OutputError
 from liquid_control.files import atomic_write
 from liquid_control.perception import CameraView
+from liquid_control.training.bags.label_clock import LabelClock
 from liquid_control.training.bags.pieces import Drop, pieces_of
 from liquid_control.training.bags.recorded_flights import recorded_flights
 from liquid_control.training.bags.sources import BagData, BagSource
@@ -99,7 +100,8 @@ class BagJob:
         topics = resolve(bag, load_rules(self.data.presets, self.data.flags or {}))
         check_label(topics, self.settings.label, self.source.name)
         losses, drops = Losses(), Counter[Drop]()
-        events = read_flight(bag, topics, losses)
+        clock = LabelClock(self.settings.label)
+        events = clock.observe(read_flight(bag, topics, losses))
         lengths: list[int] = []
         duration_s, beyond = 0.0, 0
         for flight in recorded_flights(events, self.view, self.settings.label, losses):
@@ -108,10 +110,13 @@ class BagJob:
                 lengths.append(len(piece.stamps_ns))
                 duration_s += float(piece.stamps_ns[-1] - piece.stamps_ns[0]) / NANOSECONDS
                 beyond += self._beyond(piece)
+        label = topics.sources[Role(self.settings.label.value)]
+        if problem := clock.problem(label, self.settings.max_label_age_s):
+            raise BagError(f"{self.source.name}: {problem}")
         return BagSummary(
             name=self.source.name,
             sha256=self.source.sha256,
-            topics={role.value: source.topic for role, source in topics.sources.items()},
+            topics={role.value: source.name for role, source in topics.sources.items()},
             duration_s=round(duration_s, 3),
             frames=sum(lengths),
             pieces=tuple(lengths),

@@ -82,7 +82,9 @@ def recorded_flights(
                 flight = following
             _add_frame(flight, event, finder, view, losses)
         elif isinstance(event, CameraInfoEvent):
-            finder.set_camera(event.width, event.height, event.horizontal_fov_deg)
+            finder.set_camera(
+                event.width, event.height, event.horizontal_fov_deg, event.model, event.problem
+            )
         elif isinstance(event, OdometryEvent):
             _add_odometry(flight, event, label)
         elif isinstance(event, CommandEvent) and event.source == COMMAND_SOURCES.get(label):

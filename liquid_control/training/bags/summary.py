@@ -90,12 +90,16 @@ LABELS = {
 }
 
 
-def bag_lines(settings: BagSettings, bags: Sequence[Mapping[str, Any]]) -> list[str]:
+def bag_lines(
+    settings: BagSettings, bags: Sequence[Mapping[str, Any]], flights: int, every: int
+) -> list[str]:
     """Return the section about the bags in a model card, as lines of Markdown.
 
     Args:
         settings: of labels and filters.
         bags: summaries, as in `provenance`.
+        flights: number of flights in the data set, simulated ones included.
+        every: number of flights of which one is held out.
     """
     ahead = f", {settings.lookahead_s:g} s ahead" if settings.lookahead_s else ""
     rate = (
@@ -104,16 +108,27 @@ def bag_lines(settings: BagSettings, bags: Sequence[Mapping[str, Any]]) -> list[
         else f"resampled to {settings.rate_hz:g} Hz: the nearest frame, the label interpolated"
     )
     frames = sum(bag["frames"] for bag in bags)
+    used = sum(bool(bag["frames"]) for bag in bags)
+    count = f"{used} bags" if used == len(bags) else f"{used} of {len(bags)} bags"
     minutes = sum(bag.get("duration_s", 0.0) for bag in bags) / 60.0
     return [
-        f"{frames:,} frames, {minutes:.1f} min, of {len(bags)} bags; labels are "
-        f"{LABELS[settings.label]}{ahead}; frames are {rate}. Whole flights were held out to "
-        f"measure the offline loss. {_left_out_lines(bags)}",
+        f"{frames:,} frames, {minutes:.1f} min, of {count}; labels are "
+        f"{LABELS[settings.label]}{ahead}; frames are {rate}. {_held_out_line(flights, every)} "
+        f"{_left_out_lines(bags)}",
         "",
         "| bag | recorded by | scenario | frames | left out | SHA-256 |",
         "|---|---|---|---|---|---|",
         *(_row(bag) for bag in bags),
     ]
+
+
+def _held_out_line(flights: int, every: int) -> str:
+    """Return what the offline loss was measured on, as `split_flights` chooses it."""
+    if flights < 2:
+        return "The offline loss was measured on the training flight itself: there was no other."
+    held = max(1, flights // every)
+    verb = "flight was" if held == 1 else "flights were"
+    return f"Of {flights} flights, {held} whole {verb} held out to measure the offline loss."
 
 
 def _left_out_lines(bags: Sequence[Mapping[str, Any]]) -> str:

@@ -39,5 +39,5 @@ def test_pictures_have_the_spectrum_of_natural_images():
 def test_table_shows_the_measured_pictures():
     row = ReplayRow("raw", 1659.0, 2.5, 24.0, 23.0, 25.0, 26.0, 4.0, 218.0, 20.0)
     columns = [column.header for column in replay_table([row]).columns]
-    assert columns[:4] == ["pictures", "bag", "x real time", "least"]
-    assert list(replay_table([row]).columns[2].cells) == ["24.0"]
+    assert columns[:5] == ["pictures", "cores", "bag", "x real time", "least"]
+    assert list(replay_table([row]).columns[3].cells) == ["24.0"]

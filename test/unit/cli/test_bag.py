@@ -27,7 +27,7 @@ def header(stamp_ns):
 
 def image(stamp_ns, encoding="rgb8"):
     return T["sensor_msgs/msg/Image"](
-        header(stamp_ns), 2, 4, encoding, 0, 12, np.zeros(24, np.uint8)
+        header(stamp_ns), 54, 96, encoding, 0, 288, np.zeros(54 * 288, np.uint8)
     )
 
 
@@ -78,6 +78,9 @@ def test_json_document_of_a_flight(tmp_path, capsys):
         "size_bytes": 5 * 68,
         "rate_hz": 16.0,
         "longest_gap_s": 0.1,
+        "lag_s": 0.0,
+        "frame_id": None,
+        "encoding": "cdr",
         "defined": True,
     }
     assert document["roles"]["command"] == {
@@ -88,7 +91,7 @@ def test_json_document_of_a_flight(tmp_path, capsys):
     }
     assert document["roles"]["imu"]["problem"].startswith("no imu (sensor_msgs/Imu or px4_msgs/")
     assert document["pictures"]["frames"] == 5
-    assert document["pictures"]["sizes"] == {"4x2": 5}
+    assert document["pictures"]["sizes"] == {"96x54": 5}
     assert document["commands"] == {"policy": 0, "guard": 5}
     assert document["metadata"]["model"] == {"name": "trail_cfc19"}
     assert document["metadata"]["parameters/guard_node"] == {"period_s": "0.025"}
@@ -102,13 +105,80 @@ def test_table_of_a_flight(tmp_path, capsys):
     printed = capsys.readouterr().out
     for line in (
         "duration 0.25 s, from 2023-11-14 22:13:20 UTC",
-        "pictures 5 of 4x2, not calibrated",
+        "pictures 5 of 96x54, not calibrated",
         "replay yes",
         "training yes",
     ):
         assert line in printed
     row = next(line for line in printed.splitlines() if line.strip().startswith("/cmd_vel"))
     assert " ".join(row.split()[1:]) == "geometry_msgs/TwistStamped 5 16.0 Hz 0.100 s 340 B"
+
+
+def stated(make, frame, ahead_s=0.0):
+    """Return messages in a frame, stamped a time ahead of their log times."""
+
+    def made(stamp_ns):
+        message = make(stamp_ns + round(ahead_s * 10**9))
+        message.header.frame_id = frame
+        return message
+
+    return made
+
+
+def rows_of(printed):
+    """Return the words of each row of the table of roles, by role."""
+    rows = printed[printed.index("  role ") :].splitlines()
+    return {row.split()[0]: " ".join(row.split()[1:]) for row in rows if row.strip()}
+
+
+def test_frame_of_the_header_is_shown(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run(write(tmp_path / "bag", {**FLIGHT, "/cmd_vel": stated(twist, "odom")})) == 0
+    rows = rows_of(capsys.readouterr().out)
+    assert rows["command"] == "/cmd_vel velocity in the map frame (header: odom) 0.000 s"
+    assert rows["camera"] == "/camera/image_raw sensor_msgs/Image 0.000 s"
+
+
+def test_lag_is_shown_and_its_flag_can_be_followed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    path = write(tmp_path / "bag", {**FLIGHT, "/cmd_vel": stated(twist, "base_link", 5.0)})
+    assert run(path) == 0
+    printed = capsys.readouterr().out
+    assert rows_of(printed)["command"].endswith("heading frame (header: base_link) -5.000 s")
+    assert "warning /cmd_vel: its times are 5.00 s ahead of those of the camera" in printed
+    assert "training no: /cmd_vel: its times are 5.00 s ahead" in printed
+    line = next(line for line in printed.splitlines() if "shift=-5.00" in line)
+    flag = line.partition("pass --topic ")[2].partition(";")[0]
+    run(path, "--topic", flag)
+    printed = capsys.readouterr().out
+    assert "warning" not in printed
+    assert "training yes" in printed
+    run(path, "--json")
+    document = json.loads(capsys.readouterr().out)
+    assert "5.00 s ahead" in document["warnings"][0]
+    (topic,) = [topic for topic in document["topics"] if topic["name"] == "/cmd_vel"]
+    assert (topic["lag_s"], topic["frame_id"]) == (-5.0, "base_link")
+
+
+@pytest.mark.parametrize(
+    ("topic", "frame"),
+    [
+        ("/mavros/setpoint_velocity/cmd_vel", "map"),
+        ("/uav1/mavros/setpoint_velocity/cmd_vel", "map"),
+        ("/stick", "heading"),
+    ],
+)
+def test_every_flag_that_is_offered_has_the_right_frame(tmp_path, capsys, topic, frame):
+    path = write(tmp_path / "bag", {"/camera/image_raw": image, topic: twist})
+    run(path, "--json")
+    roles = json.loads(capsys.readouterr().out)["roles"]
+    for role in ("command", "policy_command"):
+        offered = roles[role]["problem"].partition("pass ")[2].split(" or ")
+        for flag in offered:
+            run(path, *flag.split(), "--json")
+            found = json.loads(capsys.readouterr().out)["roles"][role]
+            assert found["topic"] == topic
+            assert found["manner"] == f"velocity in the {frame} frame"
 
 
 def test_missing_topic_is_reported_with_its_option(tmp_path, capsys):

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from liquid_control.bags import BagWriter, Losses, open_bag
-from liquid_control.bags.writing.messages import compressed_image_cdr
+from liquid_control.bags.writing.messages import camera_info_cdr, compressed_image_cdr
 from liquid_control.cli.main import main
 from liquid_control.cli.replay import parse_limits
-from liquid_control.config import project_file
+from liquid_control.config import CameraSettings, project_file
 from liquid_control.errors import ConfigError
 from liquid_control.export import model_graphs
+from liquid_control.message_types import CAMERA_INFO
 from liquid_control.policy import load_model, save_model
 from liquid_control.replay.comparison import MACHINE_TOLERANCE
 from liquid_control.seeding import stream
@@ -133,6 +134,68 @@ def test_a_changed_picture_exceeds_the_gate(tmp_path):
     assert main(["replay", str(same), "--out", str(tmp_path / "s"), "--max-rmse", GATE]) == 0
 
 
+def test_too_few_answered_frames_are_no_verdict_and_the_files_are_written(tmp_path, capsys):
+    number = iter(range(1000))
+    bag = copied(tmp_path / "small.mcap", change=lambda i: i if next(number) < 40 else i[:20, :20])
+    out = tmp_path / "out"
+    assert main(["replay", str(bag), "--out", str(out)]) == 3
+    assert {path.name for path in out.iterdir()} == FILES
+    captured = capsys.readouterr()
+    (error,) = captured.err.splitlines()
+    assert error.startswith(
+        "liquid-control: cannot judge: 40 of 111 frames (36 %) answered, expected at least 80 % "
+        "(--min-coverage 0.8); refused were 71 because: "
+    )
+    assert "111 frames: 40 answered, 71 refused (71 because: " in captured.out
+    document = json.loads((out / "replay.json").read_text())
+    assert document["frames"]["answered"] == 40
+    assert document["frames"]["min_coverage"] == 0.8
+    words = ["--min-coverage", "0.3", "--against", "none"]
+    assert main(["replay", str(bag), "--out", str(tmp_path / "two"), *words]) == 0
+    command = json.loads((tmp_path / "two" / "replay.json").read_text())["command"]
+    assert "--min-coverage 0.3" in command
+
+
+def test_few_commands_are_no_verdict(tmp_path, capsys):
+    bag = open_bag(BAG)
+    types = {topic: info.type for topic, info in bag.topics.items()}
+    kept_ns = bag.start_ns + NANOSECONDS
+    with BagWriter(tmp_path / "few.mcap", types, metadata=bag.metadata) as writer:
+        for message in bag.messages(list(types), Losses()):
+            if not message.topic.endswith("cmd_vel") or message.log_ns < kept_ns:
+                writer.write(message.topic, message.data, message.log_ns)
+    words = ["replay", str(tmp_path / "few.mcap"), "--max-rmse", GATE]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 3
+    error = capsys.readouterr().err
+    assert "frames (1" in error
+    assert "covered by the recorded commands, expected at least 80 %" in error
+    assert main([*words, "--min-coverage", "0.1", "--out", str(tmp_path / "low")]) == 0
+
+
+def test_bag_info_and_replay_refuse_a_camera_for_the_same_reason(tmp_path, capsys):
+    bag = open_bag(BAG)
+    info = "/camera/camera_info"
+    types = {topic: entry.type for topic, entry in bag.topics.items()} | {info: CAMERA_INFO}
+    camera = CameraSettings(width=96, height=54, horizontal_fov_deg=60.0)
+    with BagWriter(tmp_path / "narrow.mcap", types, metadata=bag.metadata) as writer:
+        for message in bag.messages([topic for topic in types if topic != info], Losses()):
+            writer.write(message.topic, message.data, message.log_ns)
+        writer.write(info, camera_info_cdr(camera, bag.end_ns), bag.end_ns)
+    reason = "the model expects a horizontal field of view of 90 +- 1 degrees or more, got 60"
+    assert main(["replay", str(tmp_path / "narrow.mcap"), "--out", str(tmp_path / "out")]) == 3
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith("liquid-control: cannot judge: ")
+    assert f"none of 111 frames on {PICTURES} fits: {reason}" in error
+    assert not (tmp_path / "out").exists()
+    assert main(["bag", "info", str(tmp_path / "narrow.mcap")]) == 2
+    captured = capsys.readouterr()
+    assert f"cannot be replayed: 0 of 111 pictures fit trail_cfc19: {reason}" in captured.err
+    assert "replay no" in captured.out
+    options = ["--topic", f"camera={PICTURES},90"]
+    assert main(["bag", "info", str(tmp_path / "narrow.mcap"), *options]) == 0
+    assert main(["replay", str(tmp_path / "narrow.mcap"), *options, "--out", str(tmp_path)]) == 0
+
+
 def test_against_another_model_and_a_part_of_the_bag(tmp_path, worse):
     _, document = replayed(tmp_path, "--against", worse, "--start", 2, "--duration", "1.5")
     assert document["against"] == "worse"
@@ -181,6 +244,8 @@ def test_a_bag_without_commands_is_replayed_against_nothing(tmp_path, capsys):
             "--backend: unknown backend 'gpu'; there are flight, reference, on",
         ),
         (["--against", "nothing"], "or a model's folder, got 'nothing'"),
+        (["--min-coverage", "1.5"], "expected a fraction from 0 to 1, got '1.5'"),
+        (["--min-coverage", "nan"], "expected a number >= 0, got 'nan'"),
         (["--start", "-1"], "expected a number >= 0, got '-1'"),
         (["--model", "models/none"], "models/none does not exist"),
         (["--start", "999"], "holds no frame on /camera/image_raw/compressed"),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from liquid_control.errors import ObservationError
-from liquid_control.perception.decoding import ENCODINGS, MAX_PIXELS, decode_picture
+from liquid_control.perception.decoding import ENCODINGS, MAX_PIXELS, decode_file, decode_picture
 
 pytestmark = pytest.mark.unit
 
@@ -121,6 +121,98 @@ def test_mosaic_of_one_colour_has_that_colour(encoding, colour):
     np.testing.assert_array_equal(got, np.broadcast_to(colour, (HEIGHT, WIDTH, 3)))
 
 
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+@pytest.mark.parametrize("encoding", ["rgb16", "bgr16", "rgba16", "bgra16"])
+def test_colours_of_sixteen_bits_are_scaled_to_eight(encoding, order):
+    rng = np.random.default_rng(2)
+    picture = rng.integers(0, 65536, (HEIGHT, WIDTH, 3)).astype(np.uint16)
+    stored = picture[..., ::-1] if encoding.startswith("bgr") else picture
+    if "a" in encoding:
+        stored = np.concatenate([stored, np.full((HEIGHT, WIDTH, 1), 9, np.uint16)], axis=2)
+    data = np.ascontiguousarray(stored).astype(order)
+    got = decode_picture(**raw(data, encoding, padding=4, big=int(order == ">u2")))
+    np.testing.assert_array_equal(got, np.rint(picture * (255 / 65535)).astype(np.uint8))
+
+
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+@pytest.mark.parametrize("encoding", PATTERNS)
+def test_mosaic_of_sixteen_bits_has_its_colour(encoding, order):
+    wide = mosaic(encoding, [value * 257 for value in TEAL], np.uint16).astype(order)
+    name = encoding.replace("8", "16")
+    got = decode_picture(**raw(wide, name, padding=2, big=int(order == ">u2")))
+    np.testing.assert_array_equal(got, np.broadcast_to(TEAL, (HEIGHT, WIDTH, 3)))
+
+
+def planes(encoding, padding=0):
+    """Return a picture of two colours in an encoding with separate planes, row by row."""
+    y = np.empty((HEIGHT, WIDTH), np.uint8)
+    u, v = np.empty((2, HEIGHT // 2, WIDTH // 2), np.uint8)
+    for half, colour in ((slice(0, WIDTH // 2), ORANGE), (slice(WIDTH // 2, WIDTH), TEAL)):
+        quarter = slice(half.start // 2, half.stop // 2)
+        y[:, half], u[:, quarter], v[:, quarter] = (round(value) for value in yuv(colour))
+    if encoding in ("nv12", "nv21"):
+        pairs = (u, v) if encoding == "nv12" else (v, u)
+        colours = [np.stack(pairs, axis=2).reshape(HEIGHT // 2, WIDTH)]
+    else:
+        colours = [u, v]
+    widths = [padding, *(padding * plane.shape[1] // WIDTH for plane in colours)]
+    padded = (
+        np.pad(plane, ((0, 0), (0, width)), constant_values=77)
+        for plane, width in zip([y, *colours], widths, strict=True)
+    )
+    return np.concatenate([plane.reshape(-1) for plane in padded])
+
+
+PLANES = ["nv12", "nv21", "yuv420", "i420", "NV12"]
+
+
+@pytest.mark.parametrize("padding", [0, 4])
+@pytest.mark.parametrize("encoding", PLANES)
+def test_planes_become_their_colours(encoding, padding):
+    data, step = planes(encoding.lower(), padding), WIDTH + padding
+    got = decode_picture(encoding, data, HEIGHT, WIDTH, step).astype(int)
+    assert np.abs(got - two_colours()).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("size", "cut", "message"),
+    [
+        ((HEIGHT, WIDTH, WIDTH), 1, "expected 6 rows of 8 bytes for 8x6 nv12, got 71 bytes"),
+        ((HEIGHT, WIDTH - 1, WIDTH), 0, "even size for nv12, got 7x6"),
+        ((HEIGHT - 1, WIDTH, WIDTH), 0, "even size for nv12, got 8x5"),
+        ((HEIGHT, WIDTH, WIDTH - 2), 0, "rows of 6 bytes for 8x6 nv12"),
+        ((0, WIDTH, WIDTH), 72, "expected 0 rows"),
+    ],
+)
+def test_planes_of_the_wrong_size_are_rejected(size, cut, message):
+    data = planes("nv12")
+    with pytest.raises(ObservationError, match=message):
+        decode_picture("nv12", data[: len(data) - cut], *size)
+
+
+@pytest.mark.parametrize(
+    ("declared", "read_as", "layout"),
+    [
+        ("8UC3", "bgr8", lambda p: p[..., ::-1].copy()),
+        ("8UC3", "rgb8", lambda p: p),
+        ("8UC4", "rgba8", alpha),
+        ("mono8", "bayer_gbrg8", lambda p: mosaic("bayer_gbrg8", ORANGE)),
+        ("8UC1", "mono8", lambda p: p[..., 1].copy()),
+    ],
+)
+def test_pixels_are_read_as_requested(declared, read_as, layout):
+    picture = two_colours()
+    expected = {
+        "bayer_gbrg8": np.broadcast_to(ORANGE, picture.shape),
+        "mono8": np.repeat(picture[..., 1:2], 3, axis=2),
+    }.get(read_as, picture)
+    message = raw(layout(picture), declared)
+    np.testing.assert_array_equal(decode_picture(**message, read_as=read_as), expected)
+    if declared != "mono8":
+        with pytest.raises(ObservationError, match=r"does not state its colours.*camera=/name,"):
+            decode_picture(**message)
+
+
 @pytest.mark.parametrize("encoding", [*LAYOUTS, "mono8", "mono16"])
 def test_single_pixel_is_a_picture(encoding):
     size = ENCODINGS[encoding].channels * ENCODINGS[encoding].bytes_each
@@ -170,10 +262,75 @@ def test_png_channel_order_does_not_depend_on_the_format(image_format):
     np.testing.assert_array_equal(got, picture)
 
 
-def test_rgb_encoded_as_bgr_is_decoded_correctly():
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("kind", ["rgb8; {0} compressed rgb8", "rgb8; {0}", "{0}", "bgr8; {0}"])
+def test_an_ordinary_file_is_not_swapped_whatever_its_format_says(kind, suffix):
+    """Publishers that pass RGB to an encoder for RGB write `compressed rgb8` too."""
+    picture = np.repeat(np.repeat(two_colours(), 8, axis=0), 8, axis=1)
+    data = cv2.imencode(suffix, picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    image_format = kind.format({".png": "png", ".jpg": "jpeg"}[suffix])
+    got = decode_picture(*compressed(image_format, data)).astype(int)
+    assert np.abs(got - picture).mean() < 2.0
+
+
+@pytest.mark.parametrize("image_format", ["rgb8; png compressed rgb8", "png"])
+def test_rgb_encoded_as_bgr_is_decoded_by_option(image_format):
     picture = two_colours()
-    got = decode_picture(*compressed("rgb8; png compressed rgb8", png(picture)))
+    got = decode_picture(*compressed(image_format, png(picture)), read_as="rgb8")
     np.testing.assert_array_equal(got, picture)
+    with pytest.raises(ObservationError, match=r"expected a picture of one channel .* as mono8"):
+        decode_picture(*compressed(image_format, png(picture)), read_as="mono8")
+
+
+def mosaic(encoding, colour, dtype=np.uint8):
+    letters = PATTERNS[f"{encoding.rstrip('0123456789')}8"]
+    picture = np.empty((HEIGHT, WIDTH), dtype)
+    for row, pair in enumerate(letters):
+        for column, letter in enumerate(pair):
+            picture[row::2, column::2] = colour["rgb".index(letter)]
+    return picture
+
+
+@pytest.mark.parametrize("encoding", PATTERNS)
+def test_compressed_mosaic_has_its_colours(encoding):
+    """Its file is grey; only the format says that it is a mosaic."""
+    file = png(mosaic(encoding, ORANGE))
+    expected = np.broadcast_to(ORANGE, (HEIGHT, WIDTH, 3))
+    got = decode_picture(*compressed(f"{encoding}; png compressed ", file))
+    np.testing.assert_array_equal(got, expected)
+    got = decode_picture(*compressed("mono8; png compressed ", file), read_as=encoding)
+    np.testing.assert_array_equal(got, expected)
+    jpeg = cv2.imencode(".jpg", mosaic(encoding, (90, 90, 90)))[1].tobytes()
+    got = decode_picture(*compressed(f"{encoding}; jpeg compressed ", jpeg))
+    assert np.abs(got.astype(int) - 90).max() <= 2
+
+
+def test_colours_of_a_mosaic_that_were_interpolated_before_are_not_interpolated_again():
+    picture = two_colours()
+    file = png(picture[..., ::-1])
+    got = decode_picture(*compressed("bayer_rggb8; png compressed bgr8", file))
+    np.testing.assert_array_equal(got, picture)
+
+
+def test_compressed_pictures_of_sixteen_bits_are_scaled_as_raw_ones():
+    values = np.linspace(0, 65535, HEIGHT * WIDTH).astype(np.uint16).reshape(HEIGHT, WIDTH)
+    grey = decode_picture(**raw(values, "mono16"))
+    got = decode_picture(*compressed("mono16; png compressed ", png(values)))
+    np.testing.assert_array_equal(got, grey)
+    colours = np.stack([values, values[::-1], values[:, ::-1]], axis=2)
+    got = decode_picture(*compressed("rgb16; png compressed bgr16", png(colours[..., ::-1])))
+    np.testing.assert_array_equal(got, decode_picture(**raw(colours, "rgb16")))
+    wide = mosaic("bayer_grbg16", [value * 257 for value in ORANGE], np.uint16)
+    got = decode_picture(*compressed("bayer_grbg16; png compressed ", png(wide)))
+    np.testing.assert_array_equal(got, np.broadcast_to(ORANGE, (HEIGHT, WIDTH, 3)))
+
+
+def test_depth_is_a_picture_by_option_only():
+    values = np.full((4, 4), 32896, np.uint16)
+    with pytest.raises(ObservationError, match=r"got depth .*--topic camera=/name,mono16\)"):
+        decode_picture(*compressed("16UC1; png compressed ", png(values)))
+    got = decode_picture(*compressed("16UC1; png compressed ", png(values)), read_as="mono16")
+    np.testing.assert_array_equal(got, np.full((4, 4, 3), 128))
 
 
 @pytest.mark.parametrize("image_format", ["jpeg", "rgb8; jpeg compressed bgr8", "jpg"])
@@ -213,6 +370,37 @@ def test_damaged_files_raise_one_line_errors(image_format, data, message):
     with pytest.raises(ObservationError, match=message) as error:
         decode_picture(*compressed(image_format, data))
     assert "\n" not in str(error.value)
+
+
+TAILS = [b"\r\n", b"\0\0\1", b"trailer " * 9, b"\xff\xd8\xff", b"\xff\xff"]
+
+
+@pytest.mark.parametrize("tail", TAILS)
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_bytes_after_the_end_of_a_picture_are_ignored_and_counted(tail, progressive):
+    noise = np.random.default_rng(1).integers(0, 256, (64, 48, 3), np.uint8)
+    options = [cv2.IMWRITE_JPEG_PROGRESSIVE, progressive, cv2.IMWRITE_JPEG_RST_INTERVAL, 2]
+    jpeg = cv2.imencode(".jpg", noise, options)[1].tobytes()
+    whole = decode_file(*compressed("jpeg", jpeg))
+    assert whole.surplus == 0
+    for file in (jpeg, png(noise)):
+        longer = decode_file(*compressed("jpeg", file + tail))
+        assert longer.surplus == len(tail)
+        np.testing.assert_array_equal(longer.pixels, decode_file(*compressed("jpeg", file)).pixels)
+
+
+def test_zeros_after_the_end_are_padding():
+    assert decode_file(*compressed("jpeg", a_jpeg() + bytes(5))).surplus == 0
+
+
+def test_the_end_of_a_thumbnail_is_not_the_end_of_its_picture():
+    """The thumbnail of an Exif segment is a whole JPEG within a truncated one."""
+    jpeg, small = a_jpeg(), a_jpeg()
+    exif = b"\xff\xe1" + (len(small) + 8).to_bytes(2, "big") + b"Exif\0\0" + small
+    whole = jpeg[:2] + exif + jpeg[2:]
+    assert decode_file(*compressed("jpeg", whole + b"\r\n")).surplus == 2
+    with pytest.raises(ObservationError, match="is truncated"):
+        decode_file(*compressed("jpeg", whole[:-40]))
 
 
 def test_file_that_declares_a_huge_size_is_rejected_before_allocation():

@@ -36,8 +36,12 @@ def write_bag(
     speeds: list[tuple[int, float]] | None = None,
     guarded: list[tuple[int, Command]] | None = None,
     metadata: dict | None = None,
+    ahead_ns: int = 0,
 ) -> Path:
-    """Write frames with one IMU sample each; commands are stamped with the frames by default."""
+    """Write frames with one IMU sample each; commands are stamped with the frames by default.
+
+    The clock of commands and odometry can be ahead of the camera's by a time.
+    """
     shown = images or [picture(number) for number in range(len(stamps_ns))]
     labels = commands
     if labels is None:
@@ -47,9 +51,13 @@ def write_bag(
         rows = [
             (stamp, _frame(stamp, image)) for stamp, image in zip(stamps_ns, shown, strict=True)
         ]
-        rows += [(s, [("policy/cmd_vel", messages.command_cdr(c, s))]) for s, c in labels]
+        rows += [
+            (s, [("policy/cmd_vel", messages.command_cdr(c, s + ahead_ns))]) for s, c in labels
+        ]
         rows += [(s, [("cmd_vel", messages.command_cdr(c, s))]) for s, c in guarded or ()]
-        rows += [(s, [("odom", messages.odometry_cdr(state(v), s))]) for s, v in speeds or ()]
+        rows += [
+            (s, [("odom", messages.odometry_cdr(state(v), s + ahead_ns))]) for s, v in speeds or ()
+        ]
         for stamp, parts in sorted(rows, key=lambda row: row[0]):
             for topic, cdr in parts:
                 bag.write(topic, cdr, stamp)

@@ -51,6 +51,10 @@ def test_equal_motions_in_different_frames_are_equal_commands(velocity, rates, a
     velocities = {
         VelocityFrame.HEADING: (level.inv().apply(velocity), level.inv().apply(rates)),
         VelocityFrame.BODY: (rotation.inv().apply(velocity), rotation.inv().apply(rates)),
+        VelocityFrame.FRD: (
+            FRD_FROM_FLU @ rotation.inv().apply(velocity),
+            FRD_FROM_FLU @ rotation.inv().apply(rates),
+        ),
         VelocityFrame.MAP: (velocity, rates),
         VelocityFrame.NED: (NED_FROM_ENU @ velocity, NED_FROM_ENU @ rates),
     }
@@ -205,7 +209,7 @@ def test_commands_without_an_attitude_are_counted(tmp_path):
         twist_stamped(START, (float("nan"), 0, 0)),
         twist_stamped(START, (0, 0, 0), (0, 0, float("inf"))),
         trajectory_setpoint(US, (float("nan"),) * 3, 0.1),
-        position_target(START, (1, 0, 0), 0.0, mask=8),
+        position_target(START, (1, 0, 0), 0.0, mask=8 | 16 | 32),
         odometry(START, quaternion=(0, 0, 0, 0)),
         vehicle_odometry(US, (0, 0, 0), (1, 0, 0, 0), (1, 0, 0), pose_frame=2),
         vehicle_odometry(US, (0, 0, 0), (float("nan"), 0, 0, 0), (1, 0, 0)),
@@ -218,6 +222,62 @@ def test_invalid_velocities_are_counted(tmp_path, message):
     events, losses = recording.read(tmp_path / "bag", flags={"command": "/command_topic"})
     assert commands(events) == []
     assert [loss.name for loss in losses.counts] == ["BAD_VALUE"]
+
+
+@pytest.mark.parametrize(
+    ("message", "expected", "unset"),
+    [
+        (trajectory_setpoint(US, (1, 2, float("nan")), 0.25), (2, 1, 0, -0.25), "vz"),
+        (trajectory_setpoint(US, (float("nan"), 2, -3), 0.25), (2, 0, 3, -0.25), "vx"),
+        (position_target(START, (1, 2, 3), 0.5, mask=32), (1, 2, 0, 0.5), "vz"),
+        (position_target(START, (1, 2, 3), 0.5, mask=8 | 16), (0, 0, 3, 0.5), "vx, vy"),
+        (position_target(START, (1, 2, float("nan")), 0.5), (1, 2, 0, 0.5), "vz"),
+        (position_target(START, (1, 2, 3), 0.5, mask=2048), (1, 2, 3, 0), "yaw rate"),
+    ],
+)
+def test_axes_that_a_set_point_leaves_out_are_0_and_counted(tmp_path, message, expected, unset):
+    """PX4 and MAVROS hold the height, or turn to an angle, while they follow the other axes."""
+    recording = RecordingBuilder().add("/camera/image_raw", image(START))
+    for ms in (0, 20):
+        recording.add("/odom", odometry(START + ms * MS))
+    recording.add("/a", message, START)
+    events, losses = recording.read(tmp_path / "bag", flags={"command": "/a"})
+    (event,) = commands(events)
+    np.testing.assert_allclose(event.command.values, expected, rtol=0, atol=1e-6)
+    (line,) = losses.lines()
+    assert line == f"1 set-points in which an axis is not set and is read as 0 (/a: {unset})"
+
+
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        (trajectory_setpoint(US, (float("nan"),) * 3), "got one of acceleration or attitude"),
+        (position_target(START, (1, 0, 0), 0.0, mask=8 | 16 | 32), "no axis, type_mask 56"),
+    ],
+)
+def test_set_points_without_a_velocity_are_refused_with_the_cause(tmp_path, message, cause):
+    recording = recorded().add("/a", message, START)
+    events, losses = recording.read(tmp_path / "bag", flags={"command": "/a"})
+    assert commands(events) == []
+    assert cause in losses.lines()[0]
+
+
+def test_set_point_of_a_position_is_named_as_one(tmp_path):
+    message = trajectory_setpoint(US, (float("nan"),) * 3)
+    message.position[:] = (1.0, 2.0, -3.0)
+    recording = recorded().add("/a", message, START)
+    _, losses = recording.read(tmp_path / "bag", flags={"command": "/a"})
+    assert "expected a set-point of velocity, got one of position" in losses.lines()[0]
+
+
+def test_roll_rates_are_not_needed_for_a_command_in_the_heading_frame(tmp_path):
+    message = twist_stamped(START, (1, 2, 3), (float("nan"), float("nan"), 0.5))
+    recording = recorded().add("/a", message, START)
+    events, losses = recording.read(tmp_path / "a", flags={"command": "/a,heading"})
+    assert commands(events)[0].command.values == (1, 2, 3, 0.5)
+    assert not losses.counts
+    events, losses = recording.read(tmp_path / "b", flags={"command": "/a,body"})
+    assert commands(events) == []
 
 
 def test_unset_yaw_rate_is_zero(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recordings import MS, STORE, T, cdr, header, image, imu, sensor_combined
 
-from liquid_control.bags.decoding.sensors import image_of, read_imu
+from liquid_control.bags.decoding.sensors import NotMeasuredError, image_of, read_imu
 from liquid_control.bags.topics import Axes
 from liquid_control.errors import BagError, ObservationError
 from liquid_control.frames import OPTICAL_TO_FLU
@@ -16,7 +16,6 @@ pytestmark = pytest.mark.unit
 
 COMPLETE_IMU = cdr(imu(0))
 COMPLETE_IMAGE = cdr(image(0))
-ZERO = (0.0, 0.0, 0.0)
 
 readings = st.tuples(*[st.floats(-1e6, 1e6)] * 3)
 texts = st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=20)
@@ -83,8 +82,8 @@ def test_last_covariance_belongs_to_the_message():
     assert len(COMPLETE_IMU) == 324
 
 
-def unmeasured(*names: str):
-    message = imu(5 * MS)
+def unmeasured(*names: str, force=(0, 0, 9.81)):
+    message = imu(5 * MS, force=force)
     for name in names:
         covariance = np.zeros(9)
         covariance[0] = -1.0
@@ -93,9 +92,31 @@ def unmeasured(*names: str):
 
 
 def test_message_without_measurements_is_no_reading():
-    assert unmeasured("angular_velocity", "linear_acceleration") is None
-    assert unmeasured("angular_velocity") == (ZERO, (0.0, 0.0, 9.81))
-    assert unmeasured("linear_acceleration", "orientation") == (ZERO, (0.0, 0.0, 9.81))
+    names = ("angular_velocity", "linear_acceleration")
+    assert unmeasured(*names, force=(0, 0, 0)) is None
+    with pytest.raises(NotMeasuredError):
+        unmeasured(*names)
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        (("angular_velocity",), "its angular velocity is not measured"),
+        (("linear_acceleration", "orientation"), "its linear acceleration is not measured"),
+    ],
+)
+def test_half_a_sample_is_not_completed_with_zeros(names, missing):
+    with pytest.raises(NotMeasuredError, match=missing):
+        unmeasured(*names)
+
+
+def test_message_with_only_an_orientation_is_not_a_mark():
+    message = imu(5 * MS, force=(0, 0, 0))
+    message.orientation.x, message.orientation.w = 1.0, 0.0
+    for name in ("angular_velocity", "linear_acceleration"):
+        getattr(message, f"{name}_covariance")[0] = -1.0
+    with pytest.raises(NotMeasuredError, match="angular velocity and linear acceleration is not"):
+        read_imu(IMU, cdr(message))
 
 
 @given(texts, texts, numbers, numbers, numbers, st.integers(0, 255), st.binary(), st.booleans())

@@ -277,7 +277,11 @@ def test_odometry_as_command_is_in_the_body_frame(tmp_path):
         ({"imu": "/cmd_vel"}, BagError, "--topic imu=/cmd_vel: expected sensor_msgs/Imu or "),
         ({"camra": "/a"}, ConfigError, "--topic camra=/a: unknown role; there are: camera, "),
         ({"imu": "/a,ned"}, ConfigError, "expected one of flu, frd, optical after the comma"),
-        ({"command": "/a,frd"}, ConfigError, "expected one of heading, body, map, ned after"),
+        ({"command": "/a,optical"}, ConfigError, "one of heading, body, map, ned, frd after"),
+        ({"command": "/a+/b"}, ConfigError, "expected one topic, got two joined by +"),
+        ({"imu": "/a+"}, ConfigError, "expected a topic such as imu=/name"),
+        ({"imu": "/a,shift=soon"}, ConfigError, r"seconds to add .* such as shift=-5\.0, got sh"),
+        ({"imu": "/a,shift=nan"}, ConfigError, "expected seconds to add to the stamps"),
         ({"odometry": "/a,map"}, ConfigError, "expected nothing after the comma"),
         ({"camera": "/a,wide"}, ConfigError, "horizontal field of view after the comma"),
         ({"camera": "/a,180"}, ConfigError, "between 1 and 180 degrees"),
@@ -348,7 +352,9 @@ def test_topics_of_sqlite_bags_are_resolved(tmp_path):
 
 def test_error_suggests_a_matching_preset(tmp_path):
     recording = add_realsense(add_mavros(RecordingBuilder()))
-    with pytest.raises(BagError, match=r"choose with --topics mavros or --topic imu=/camera"):
+    with pytest.raises(
+        BagError, match=r"choose with --topics mavros or --topic imu=/mavros/imu/data$"
+    ):
         found(tmp_path / "a", recording)
     flags = {"imu": "none"}
     with pytest.raises(

@@ -240,3 +240,44 @@ def test_odometry_of_the_next_flight_before_its_first_frame_belongs_to_it(tmp_pa
     assert {values[1] for _, values in first.labels} == {1.0}
     assert [stamp for stamp, _ in second.labels] == [0, 100 * MS, 200 * MS]
     assert {speed for _, (speed,) in second.speeds} == {2.0}
+
+
+@pytest.mark.parametrize("label", ["policy_command", "odometry"])
+@pytest.mark.parametrize("ahead_s", [5.0, 0.7, -1.5])
+def test_labels_of_another_clock_are_refused_with_the_flag_that_shifts_them(
+    tmp_path, label, ahead_s
+):
+    """Labels 5 s ahead of frames that last 6 s overlap them, but belong to other pictures."""
+    stamps = [50 * MS * number + 10**10 for number in range(120)]
+    path = write_bag(
+        tmp_path / "a.mcap",
+        stamps,
+        speeds=[(stamp, 1.0) for stamp in stamps],
+        ahead_ns=round(ahead_s * 1e9),
+    )
+    summary, pieces = read(path, label=label)
+    topic = {"policy_command": "/policy/cmd_vel", "odometry": "/odom"}[label]
+    assert (summary.frames, summary.pieces, pieces) == (0, (), [])
+    assert f"a.mcap: bags.label is {label}; {topic}: its times are" in summary.error
+    flag = f"{topic},shift={-ahead_s:.2f}"
+    assert f"pass --topic {label}={flag};" in summary.error
+    summary, (piece,) = read(path, flags={label: flag}, label=label)
+    assert (summary.frames, summary.error) == (120, "")
+    if label == "policy_command":
+        np.testing.assert_allclose(piece.labels[:, 1], 0.001 * np.arange(120), rtol=1e-6)
+    summary, _ = read(path, flags={label: f"{topic},shift=0"}, label=label)
+    assert 0 < summary.frames < 120 if abs(ahead_s) > 1 else summary.frames
+
+
+def test_labels_that_do_not_overlap_the_frames_are_refused(tmp_path):
+    labels = [(stamp + 10**10, command(n)) for n, stamp in enumerate(EVERY_50_MS)]
+    summary, _ = read(write_bag(tmp_path / "a.mcap", EVERY_50_MS, commands=labels))
+    assert summary.frames == 0
+    assert (
+        "the labels of /policy/cmd_vel do not overlap the frames: the frames are of 0 to 1.95 s, "
+        "the labels of 10.00 to 11.95 s; shift them, such as with "
+        "--topic policy_command=/policy/cmd_vel,shift=-10.00"
+    ) in summary.error
+    flags = {"policy_command": "/policy/cmd_vel,shift=-10.00"}
+    summary, _ = read(tmp_path / "a.mcap", flags=flags)
+    assert summary.frames == 40
