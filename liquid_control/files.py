@@ -73,14 +73,19 @@ def _remove_remains(path: Path, own: Path) -> None:
                 remains.unlink(missing_ok=True)
 
 
-def _is_alive(process: int) -> bool:
+def _is_alive(thread: int) -> bool:
+    """Return whether a thread can still write: it exists, and is not a zombie."""
     try:
-        os.kill(process, 0)
+        os.kill(thread, 0)
     except PermissionError:
-        return True
+        pass
     except (ProcessLookupError, OverflowError):
         return False
-    return True
+    try:
+        status = Path(f"/proc/{thread}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    return status.rpartition(")")[2].split()[:1] not in (["Z"], ["X"])
 
 
 def atomic_folder(path: Path, content: Mapping[str, bytes]) -> Path:

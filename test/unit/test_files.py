@@ -74,6 +74,16 @@ def test_partial_files_of_killed_writers_to_the_same_path_are_removed(tmp_path, 
     assert set(tmp_path.iterdir()) == {file, remains[1], living, unrelated}
 
 
+def test_partial_files_of_a_zombie_are_removed(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and not reaped
+    remains = tmp_path / f".file.{child.pid}.partial"
+    remains.touch()
+    atomic_write(tmp_path / "file", "new")
+    assert not remains.exists()
+    assert child.wait() == 0
+
+
 def test_a_failed_write_keeps_the_old_file(tmp_path):
     file = tmp_path / "flight.npz"
     atomic_write(file, "before")

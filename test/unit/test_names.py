@@ -122,6 +122,24 @@ def test_files_hold_at_most_400_lines() -> None:
     assert [str(path) for path, length in lengths.items() if length > MAX_LINES] == []
 
 
+def test_the_source_stays_compact() -> None:
+    """Of `liquid_control`, `sim`, `benchmarks` and `launch`; lazy imports count as imports."""
+    files = list(python_files("liquid_control", "sim", "benchmarks", "launch"))
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    lines = sum(len(text.splitlines()) for text in texts)
+    imports = sum(
+        (node.end_lineno or node.lineno) - node.lineno + 1
+        for text in texts
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    )
+    assert len(files) <= 430
+    assert imports / lines <= 0.075
+    commands = [path.read_text(encoding="utf-8") for path in python_files("liquid_control/cli")]
+    assert len(commands) <= 25
+    assert sum(len(text.splitlines()) for text in commands) <= 2500
+
+
 def modules() -> dict[str, Path]:
     found = {}
     for package, root in SOURCES.items():

@@ -120,5 +120,5 @@ def offset_line(role: Role, source: Source, topic: str, offset_ns: int) -> str:
     return (
         f"{topic}: its times are {abs(offset_s):.2f} s {direction} those of {others}, compared "
         f"by log time; if its clock is wrong, pass {flag}; if only its messages were delayed, "
-        f"pass shift=0"
+        "the same with shift=0 keeps them"
     )
