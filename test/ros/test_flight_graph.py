@@ -172,21 +172,21 @@ DELAYED = (
 def test_a_node_that_starts_after_the_time_limit_gets_its_flight_while_it_works(
     launch, probe, model, tmp_path
 ):
-    """The start of the policy needs 8 s of CPU time; without progress the limit is 5 s."""
+    """The start of the policy needs 5 s of CPU time; without progress the limit is 3 s."""
     launch("guard_node", **LOCKSTEP)
     simulator = launch(
         "simulator_node",
         **LOCKSTEP,
         set=["time_limit_s=0.2"],
-        start_timeout_s=5.0,
+        start_timeout_s=3.0,
         record_path=str(tmp_path / "flight.npz"),
     )
     probe.until(lambda: probe.node.count_publishers(topics.IMAGE), "the simulator")
     ready_s = time.monotonic()
-    wrapper = ("-c", DELAYED.format(work_s=8.0))
+    wrapper = ("-c", DELAYED.format(work_s=5.0))
     policy = launch("policy_node", **LOCKSTEP, wrapper=wrapper, model=str(model), autostart=True)
     assert exit_status(simulator) == 0, simulator.log.read_text()
-    assert time.monotonic() - ready_s > 5.0
+    assert time.monotonic() - ready_s > 3.0
     assert len(load_record(tmp_path / "flight.npz").stamp_ns) > 5
     assert end_processes([policy])["policy_node"] == 0
 
