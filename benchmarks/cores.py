@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from statistics import median
@@ -23,6 +24,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
+from benchmarks.measured import Measured
 from liquid_control.command.motors import MotorScaling
 from liquid_control.dependencies import require
 from liquid_control.errors import CellError, DependencyError
@@ -77,7 +79,9 @@ class CoreRow:
     ratio_most: float
 
 
-def measure_cores(turns: int) -> tuple[list[CoreRow], dict[str, Any]]:
+def measure_cores(
+    turns: int, measured: Measured | None = None
+) -> tuple[list[CoreRow], dict[str, Any]]:
     """Run all comparisons on one thread; the first turn of each, a warm-up, is not counted.
 
     Raises:
@@ -85,12 +89,13 @@ def measure_cores(turns: int) -> tuple[list[CoreRow], dict[str, Any]]:
         CellError: the results of two implementations of one core differ.
     """
     torch = require("torch", "train", "measure cores")
-
+    measured = measured or Measured()
     rows = []
     with _one_thread(torch), comparisons() as pairs, _status() as status:
         for comparison in pairs:
             status.update(f"{comparison.what}: {comparison.ours} and {comparison.peer}")
-            rows.append(_measure(comparison, turns))
+            key = f"{comparison.what}: {comparison.ours}, {comparison.peer}"
+            rows.append(measured.once(key, CoreRow, partial(_measure, comparison, turns)))
     return rows, {**SETTINGS, "turns": turns}
 
 

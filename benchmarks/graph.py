@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from benchmarks.measured import Measured
 from liquid_control.config import format_settings
 from liquid_control.graph import GraphPlan, flight_progress_text, fly_through_graph
 from liquid_control.progress import StatusLine
@@ -50,18 +52,22 @@ class GraphRow:
 
 
 def measure_graph(
-    model: Path, repeats: int, folder: Path
+    model: Path, repeats: int, folder: Path, measured: Measured | None = None
 ) -> tuple[list[GraphRow], dict[str, Any]]:
     """Fly `repeats` forests in lockstep, and one long trail in real time.
 
     Raises:
         GraphError: a process of the graph did not start or died.
     """
+    measured = measured or Measured()
+    flights = [("lockstep", FIRST_SEED + index, LOCKSTEP) for index in range(repeats)]
+    flights.append(("realtime", FIRST_SEED, REALTIME))
     rows = [
-        _measure("lockstep", FIRST_SEED + index, LOCKSTEP, model, folder)
-        for index in range(repeats)
+        measured.once(
+            f"{mode} {seed}", GraphRow, partial(_measure, mode, seed, keys, model, folder)
+        )
+        for mode, seed, keys in flights
     ]
-    rows.append(_measure("realtime", FIRST_SEED, REALTIME, model, folder))
     return rows, {"model": str(model), "lockstep": LOCKSTEP, "realtime": REALTIME}
 
 

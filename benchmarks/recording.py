@@ -2,17 +2,20 @@
 
 import json
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from benchmarks.measured import Measured
 from liquid_control.bags import Losses, open_bag
 from liquid_control.errors import GraphError
 from liquid_control.graph.processes import (
@@ -65,7 +68,9 @@ class RecordRow:
     load: float
 
 
-def measure_recording(repeats: int, folder: Path) -> tuple[list[RecordRow], dict[str, Any]]:
+def measure_recording(
+    repeats: int, folder: Path, measured: Measured | None = None
+) -> tuple[list[RecordRow], dict[str, Any]]:
     """Record raw `repeats` times, and each of `VARIANTS` once; bags are deleted after counting.
 
     Raises:
@@ -73,10 +78,12 @@ def measure_recording(repeats: int, folder: Path) -> tuple[list[RecordRow], dict
         BagError: a bag cannot be read back.
     """
     plan = [("raw", "none")] * repeats + list(VARIANTS)
-    rows = []
+    measured, rows = measured or Measured(), []
     with _two_cores() as cores:
         for number, (image, compression) in enumerate(plan):
-            rows.append(_measure(image, compression, folder / f"{number}-{image}-{compression}"))
+            key = f"{number}-{image}-{compression}"
+            measure = partial(_measure, image, compression, folder / key)
+            rows.append(measured.once(key, RecordRow, measure))
     config = {"seconds": SECONDS, "width": WIDTH, "height": HEIGHT, "cores": cores}
     return rows, config
 
@@ -94,6 +101,7 @@ def _two_cores() -> Iterator[int]:
 
 def _measure(image: str, compression: str, home: Path) -> RecordRow:
     path = home / "load.mcap"
+    shutil.rmtree(home, ignore_errors=True)  # of an interrupted recording
     load = os.getloadavg()[0]
     with StatusLine(f"{image}, {compression}", str) as line, free_domain() as domain:
         line.show("recording")

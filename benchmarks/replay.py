@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -20,8 +21,10 @@ import cv2
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
+from benchmarks.measured import Measured
 from liquid_control.bags import BagWriter
 from liquid_control.bags.writing.messages import (
     camera_info_cdr,
@@ -84,20 +87,20 @@ class ReplayRow:
     cores: int = 1
 
 
-def measure_replay(model: Path, repeats: int) -> tuple[list[ReplayRow], dict[str, Any]]:
+def measure_replay(
+    model: Path, repeats: int, measured: Measured | None = None
+) -> tuple[list[ReplayRow], dict[str, Any]]:
     """Write and replay each bag; the first replay of each fills caches and is not counted.
 
     Raises:
         OutputError: a bag cannot be written, or a replay failed.
     """
-    rows = []
+    measured, rows = measured or Measured(), []
     with TemporaryDirectory() as folder, Console(stderr=True).status("") as status:
         for pictures in TOPICS:
-            status.update(f"writing {SECONDS} s of {pictures} pictures")
-            bag = write_load(Path(folder) / f"{pictures}.mcap", pictures)
-            status.update(f"replaying {pictures} pictures")
-            rows.append(_measure(bag, pictures, model, repeats))
-            bag.unlink()
+            bag = Path(folder) / f"{pictures}.mcap"
+            measure = partial(_write_and_measure, status, bag, pictures, model, repeats)
+            rows.append(measured.once(pictures, ReplayRow, measure))
     config = {
         "seconds": SECONDS,
         "camera": f"{WIDTH}x{HEIGHT} at {CAMERA_HZ} Hz",
@@ -108,6 +111,17 @@ def measure_replay(model: Path, repeats: int) -> tuple[list[ReplayRow], dict[str
         "repeats": repeats,
     }
     return rows, config
+
+
+def _write_and_measure(
+    status: Status, bag: Path, pictures: str, model: Path, repeats: int
+) -> ReplayRow:
+    status.update(f"writing {SECONDS} s of {pictures} pictures")
+    write_load(bag, pictures)
+    status.update(f"replaying {pictures} pictures")
+    row = _measure(bag, pictures, model, repeats)
+    bag.unlink()
+    return row
 
 
 def write_load(path: Path, pictures: str, seconds: float = SECONDS) -> Path:

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from benchmarks.measured import Measured
 from benchmarks.simulation_timing import (
     WARM_SEEDS,
     FlightTimes,
@@ -127,7 +129,7 @@ class SimulationTimes:
 
 
 def measure_simulation(
-    model: str, repeats: int, resets: int
+    model: str, repeats: int, resets: int, measured: Measured | None = None
 ) -> tuple[SimulationTimes, dict[str, Any]]:
     """Time flights and resets on one core, after a warm-up flight.
 
@@ -135,6 +137,7 @@ def measure_simulation(
         model: model folder of the pilot, or `expert`.
         repeats: number of flights, each through another forest.
         resets: number of worlds created to measure memory growth.
+        measured: what an interrupted run has measured.
 
     Returns:
         The measurements and the configuration.
@@ -144,23 +147,35 @@ def measure_simulation(
     from liquid_control.config import load_scenario
     from liquid_control.progress import progress_bar
 
+    measured = measured or Measured()
     pilot, scenario = _load_pilot(model), load_scenario("trail", SETTINGS)
     steps = repeats + 1 + 2 * WARM_SEEDS + resets
     with _one_core(), progress_bar("flights and resets", steps) as bar:
         peer = PeerCamera.of(*SIZE) if peer_is_installed() else None
         flights, turns = [], []
+        if measured.rows():
+            time_flight(scenario, FIRST_SEED, pilot)  # a resumed run warms up too
         for seed in range(FIRST_SEED, FIRST_SEED + repeats + 1):
-            flights.append(time_flight(scenario, seed, pilot))
+            flights.append(
+                measured.once(
+                    f"flight {seed}", FlightTimes, partial(time_flight, scenario, seed, pilot)
+                )
+            )
             if peer is not None:
-                turns.append(PeerTurn.of(flights[-1], peer.frames_per_s(PEER_FRAMES)))
+                compare = partial(_compare, flights[-1], peer)
+                turns.append(measured.once(f"peer {seed}", PeerTurn, compare))
             bar.advance("flights")
         if peer is not None:
             peer.close()
-        reset_times = time_resets(
-            scenario, FIRST_SEED + repeats + 1, resets, lambda: bar.advance("resets")
-        )
-    measured = SimulationTimes(tuple(flights[1:]), tuple(turns[1:]), reset_times)
-    return measured, {"model": model, "scenario": "trail", "set": SETTINGS, "cores": 1}
+        first, advance = FIRST_SEED + repeats + 1, partial(bar.advance, "resets")
+        reset = partial(time_resets, scenario, first, resets, advance)
+        reset_times = measured.once("resets", ResetTimes, reset)
+    times = SimulationTimes(tuple(flights[1:]), tuple(turns[1:]), reset_times)
+    return times, {"model": model, "scenario": "trail", "set": SETTINGS, "cores": 1}
+
+
+def _compare(flight: FlightTimes, peer: PeerCamera) -> PeerTurn:
+    return PeerTurn.of(flight, peer.frames_per_s(PEER_FRAMES))
 
 
 def _load_pilot(model: str) -> "Pilot":

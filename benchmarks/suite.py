@@ -7,9 +7,13 @@ from typing import Any, TypeAlias
 
 from rich.table import Table
 
+from benchmarks.measured import Measured
 from liquid_control.config import shipped
+from liquid_control.policy import load_model
+from liquid_control.provenance import git_revision, machine, model_fingerprint, package_versions
 
-FLOWN_MODEL = "models/trail_cfc19"
+NOTHING_MEASURED = Measured()
+FLOWN_MODEL, EXPERT = "models/trail_cfc19", "expert"
 Measurement: TypeAlias = tuple[Table, Sequence[Any], dict[str, Any]]
 """Table to print, rows of `results.json`, and configuration."""
 
@@ -22,17 +26,34 @@ class BenchmarkRequest:
         model: model folder, or `expert`; None for the benchmark's default.
         repeats: number of flights, each with its own seed, or of rounds.
         resets: number of worlds created in one process to measure memory growth.
+        measured: what an interrupted run has measured.
     """
 
     model: str | None
     repeats: int
     resets: int
+    measured: Measured = NOTHING_MEASURED
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What the measurements depend on, for `liquid_control.journal`."""
+        marks: dict[str, Any] = {"model": self.model}
+        if self.model not in (None, EXPERT):
+            marks |= model_fingerprint(load_model(shipped(Path(str(self.model)))).path)
+        return {
+            **marks,
+            "repeats": self.repeats,
+            "resets": self.resets,
+            "machine": machine(),
+            "versions": package_versions(),
+            "revision": git_revision(),
+        }
 
 
 def _cores(request: BenchmarkRequest, folder: Path) -> Measurement:
     from benchmarks.cores import core_table, measure_cores
 
-    rows, config = measure_cores(request.repeats)
+    rows, config = measure_cores(request.repeats, request.measured)
     return core_table(rows), rows, config
 
 
@@ -40,7 +61,7 @@ def _simulation(request: BenchmarkRequest, folder: Path) -> Measurement:
     from benchmarks.simulation import measure_simulation, simulation_table
 
     measured, config = measure_simulation(
-        request.model or "expert", request.repeats, request.resets
+        request.model or EXPERT, request.repeats, request.resets, request.measured
     )
     return simulation_table(measured), [measured], config
 
@@ -49,7 +70,7 @@ def _graph(request: BenchmarkRequest, folder: Path) -> Measurement:
     from benchmarks.graph import graph_table, measure_graph
 
     model = shipped(Path(request.model or FLOWN_MODEL))
-    rows, config = measure_graph(model, request.repeats, folder)
+    rows, config = measure_graph(model, request.repeats, folder, request.measured)
     return graph_table(rows), rows, config
 
 
@@ -58,7 +79,7 @@ def _recording(request: BenchmarkRequest, folder: Path) -> Measurement:
     from liquid_control.dependencies import check_installed
 
     check_installed("rclpy", "ros", "record what nodes publish")
-    rows, config = measure_recording(request.repeats, folder)
+    rows, config = measure_recording(request.repeats, folder, request.measured)
     return record_table(rows), rows, config
 
 
@@ -67,7 +88,8 @@ def _replaying(request: BenchmarkRequest, folder: Path) -> Measurement:
     from liquid_control.dependencies import require_report
 
     require_report()
-    rows, config = measure_replay(shipped(Path(request.model or FLOWN_MODEL)), request.repeats)
+    model = shipped(Path(request.model or FLOWN_MODEL))
+    rows, config = measure_replay(model, request.repeats, request.measured)
     return replay_table(rows), rows, config
 
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from liquid_control.config import project_file
 from liquid_control.dependencies import install_command
 from liquid_control.errors import LiquidControlError
+from liquid_control.files import user_cache
 
 TIMEOUT_S = 60.0
 
@@ -32,13 +33,16 @@ class Probe:
 
 PROBES: Mapping[str, str] = {
     "flight": """
-import numpy, cv2, yaml, pydantic, rosbags, importlib.metadata as m, onnxruntime as o
+import numpy, cv2, yaml, pydantic, rosbags
+from liquid_control.onnx_runtime import onnxruntime as o
 assert int(cv2.resize(numpy.full((4, 4), 7, numpy.uint8), (2, 2)).sum()) == 28
 print(f"numpy {numpy.__version__}, opencv {cv2.__version__}, onnxruntime {o.__version__}")
 """,
     "ros": """
 import os, importlib.metadata as m, rclpy
 from rclpy.utilities import get_rmw_implementation_identifier
+from liquid_control.nodes.log_folder import ensure_log_folder
+ensure_log_folder()
 rclpy.init(args=[])
 node = rclpy.create_node("liquid_control_doctor")
 node.destroy_node()
@@ -78,20 +82,44 @@ print("torch " + torch.__version__ + (", CUDA" if torch.cuda.is_available() else
 """Probe programs by name; each prints one line, or fails with one."""
 
 
-def run_probes() -> dict[str, Probe]:
-    """Run all probe programs concurrently and return their results by name."""
+class RunningProbes(Mapping[str, Probe]):
+    """Results of probe programs by name; each is waited for when it is looked up.
+
+    Args:
+        running: a process for each name.
+    """
+
+    def __init__(self, running: "Mapping[str, subprocess.Popen[str]]") -> None:
+        self._running = running
+        self._results: dict[str, Probe] = {}
+
+    def __getitem__(self, name: str) -> Probe:
+        if name not in self._results:
+            self._results[name] = _collect(self._running[name])
+        return self._results[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._running)
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+
+def run_probes() -> RunningProbes:
+    """Start all probe programs concurrently and return their results by name."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    running = {
-        name: subprocess.Popen(
-            [sys.executable, "-c", source],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        for name, source in PROBES.items()
-    }
-    return {name: _collect(process) for name, process in running.items()}
+    return RunningProbes(
+        {
+            name: subprocess.Popen(
+                [sys.executable, "-c", source],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment,
+            )
+            for name, source in PROBES.items()
+        }
+    )
 
 
 def _collect(process: "subprocess.Popen[str]") -> Probe:
@@ -138,24 +166,22 @@ class CheckResult:
     remedy: str = ""
 
 
-def check_machine(probes: Mapping[str, Probe]) -> list[CheckResult]:
-    """Check the machine and return ten results.
+def check_machine(probes: Mapping[str, Probe]) -> Iterator[CheckResult]:
+    """Check the machine; yield ten results, each as soon as it is known.
 
     Args:
         probes: results of `run_probes`.
     """
-    return [
-        _python(),
-        _probed("flight packages", probes["flight"], install_command()),
-        _probed("ROS 2", probes["ros"], f"{install_command('ros')}, or source ROS 2"),
-        _probed("messages", probes["messages"], install_command("ros")),
-        _middleware(),
-        _probed("simulator", probes["pybullet"], install_command("sim")),
-        _probed("reports", probes["report"], install_command("report")),
-        _probed("training", probes["torch"], install_command("train"), optional=True),
-        _models(),
-        _folders(),
-    ]
+    yield _python()
+    yield _probed("flight packages", probes["flight"], install_command())
+    yield _probed("ROS 2", probes["ros"], f"{install_command('ros')}, or source ROS 2")
+    yield _probed("messages", probes["messages"], install_command("ros"))
+    yield _middleware()
+    yield _probed("simulator", probes["pybullet"], install_command("sim"))
+    yield _probed("reports", probes["report"], install_command("report"))
+    yield _probed("training", probes["torch"], install_command("train"), optional=True)
+    yield _models()
+    yield _folders()
 
 
 def _ok(name: str, message: str) -> CheckResult:
@@ -212,7 +238,7 @@ def _models() -> CheckResult:
 
 def _folders() -> CheckResult:
     """Check that the output folders are writable; report cores, memory and disk space."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = user_cache()
     for folder in (Path("runs"), cache):
         if not _writable(folder):
             remedy = f"chmod u+w {folder.resolve().parent}, or start in another folder"

@@ -1,15 +1,47 @@
-"""Atomic writing of files and folders: a reader sees the old content or the new one, whole."""
+"""Bounded reading, and atomic writing: a reader sees the old content or the new one, whole."""
 
+import errno
 import glob
 import os
+import pwd
 import re
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from liquid_control.errors import OutputError
+
+
+def user_cache() -> Path:
+    """Return `$XDG_CACHE_HOME`, else `.cache` in the home folder, else the temporary folder.
+
+    The home folder is that of the user's account if `HOME` is unset or empty.
+    """
+    base, home = os.environ.get("XDG_CACHE_HOME", ""), os.environ.get("HOME", "")
+    if os.path.isabs(base):
+        return Path(base)
+    if not os.path.isabs(home):
+        try:
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:
+            return Path(tempfile.gettempdir())
+    return Path(home) / ".cache"
+
+
+def read_limited(path: Path, limit_bytes: int) -> bytes:
+    """Return the content of a file of at most `limit_bytes`.
+
+    Raises:
+        OSError: the file cannot be read, or is larger; `/dev/zero` is larger than any limit.
+    """
+    with path.open("rb") as stream:
+        content = stream.read(limit_bytes + 1)
+    if len(content) > limit_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {limit_bytes:,} bytes")
+    return content
 
 
 def atomic_write(
@@ -50,6 +82,53 @@ def atomic_write(
 def unwritable(path: Path, error: OSError) -> OutputError:
     """Return the error for a path that could not be written, with the system's reason."""
     return OutputError(f"{path}: cannot be written ({error.strerror or error})")
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL_IN_WORDS = ("no space left on device", "disk is full", "disk quota exceeded")
+_LEAST_FREE_BYTES = 1 << 20
+
+
+def full_disk_error(error: BaseException) -> OutputError | None:
+    """Return the error for a full disk if that is why a program failed; None otherwise.
+
+    Libraries report a full disk by different errors, some of which keep the system's only as
+    their cause or in their text.
+
+    Args:
+        error: as it was raised.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not _is_full(cause):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return None
+    name = getattr(cause, "filename", None)
+    if name is None:
+        name = next((f"disk of {place}" for place in _usual_places() if has_no_space(place)), None)
+    return OutputError(
+        f"{name or 'a file or standard output'}: cannot be written (No space left on device)"
+    )
+
+
+def _is_full(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return True
+    return any(words in str(error).lower() for words in _FULL_IN_WORDS)
+
+
+def _usual_places() -> list[Path]:
+    with suppress(OSError):
+        return [Path.cwd(), Path(tempfile.gettempdir()), Path("/dev/shm")]
+    return []
+
+
+def has_no_space(place: Path) -> bool:
+    """Return whether the disk of a file or folder is full."""
+    try:
+        return shutil.disk_usage(place).free < _LEAST_FREE_BYTES
+    except OSError:
+        return False
 
 
 def _write(path: Path, content: str | bytes | Callable[[Path], None]) -> None:

@@ -1,7 +1,7 @@
 """Protocols between packages that do not import each other: places, pilots, flyers."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from liquid_control.config import Scenario
 from liquid_control.types import (
@@ -216,6 +216,19 @@ class PictureChange(Protocol):
             stamp_ns: the frame's stamp.
             index: number of the frame in the recording, from 0.
         """
+        ...
+
+
+@runtime_checkable
+class StatefulChange(PictureChange, Protocol):
+    """A `PictureChange` whose state can be stored between two pictures."""
+
+    def state(self) -> dict[str, Any]:
+        """Return the state: numbers, texts, arrays, and lists and dictionaries of them."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state of a change that was made alike."""
         ...
 
 

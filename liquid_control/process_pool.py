@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
 from liquid_control.errors import LiquidControlError
+from liquid_control.files import full_disk_error
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -154,6 +155,10 @@ def _work(pipe: "Connection[Any, Any]") -> None:
             pipe.send((index, run(task)))
     except LiquidControlError as error:
         pipe.send(error)
+    except Exception as error:
+        if (full := full_disk_error(error)) is None:
+            raise
+        pipe.send(full)
     finally:
         pipe.close()
 

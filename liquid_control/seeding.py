@@ -4,6 +4,9 @@ from zlib import crc32
 
 import numpy as np
 
+MAX_SEED = 2**63 - 1
+"""Largest seed of a flight: an integer parameter of a ROS 2 node has 64 bits and a sign."""
+
 
 def stream(seed: int, name: str) -> np.random.Generator:
     """Return the generator of one named source of randomness.

@@ -56,6 +56,7 @@ def info(
     replayed, and 2 otherwise.
     """
     from liquid_control.bags import open_bag, survey_bag
+    from liquid_control.cli.next_steps import command_of, suggest
     from liquid_control.cli.output import console
     from liquid_control.cli.tables import as_document, print_survey
     from liquid_control.replay import MIN_COVERAGE
@@ -79,6 +80,10 @@ def info(
         print_survey(found, surveyed, console())
     if surveyed.obstacle:
         raise BagError(f"{found.path}: cannot be replayed: {surveyed.obstacle}")
+    if not as_json:
+        flags = [word for name in topics or () for word in ("--topics", name)]
+        flags += [word for name in topic or () for word in ("--topic", name)]
+        suggest(command_of("liquid-control", "replay", *bags, *flags))
 
 
 def reading_progress(total_bytes: int) -> "AbstractContextManager[Bar]":

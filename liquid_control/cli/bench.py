@@ -1,15 +1,23 @@
 """`liquid-control bench`: benchmarks of the repository, run from a checkout."""
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from liquid_control.cli.options import whole_number
 from liquid_control.errors import ConfigError
+
+if TYPE_CHECKING:
+    from liquid_control.journal import Journal
+
+RESULTS = "results.json"
 
 
 class Benchmark(str, Enum):
@@ -47,6 +55,14 @@ def bench(
             help="sim only: worlds created in one process to measure memory growth.",
         ),
     ] = 500,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with an interrupted run of the same command: the newest, or the one in "
+            "--out. What it has measured is not measured again.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Output folder.", show_default="runs/<UTC time>-bench"),
@@ -68,18 +84,67 @@ def bench(
       two cores.
 
     - replay: speed relative to real time, and memory, of replaying such a recording on one core.
+
+    Writes results.json, and each measurement to rows.jsonl when it is made.
     """
-    from liquid_control.cli.output import console, output_folder
+    from liquid_control.cli.output import RUNS, console, output_folder
+    from liquid_control.journal import JOURNAL_FILE, newest_journal
 
     suite = load_suite(Path(__file__).resolve().parents[2])
-    with output_folder(out, "bench") as folder:
-        request = suite.BenchmarkRequest(model, repeats, resets)
+    request = suite.BenchmarkRequest(model, repeats, resets)
+    plan = {"benchmark": what.value, **request.plan}
+    if resume and out is None:
+        out = newest_journal(RUNS.glob("*-bench"), plan)
+    files = (RESULTS, JOURNAL_FILE)
+    with (
+        output_folder(out, "bench", files, resume=resume) as folder,
+        _open_journal(folder / JOURNAL_FILE, plan, resume) as journal,
+        _partial_results(folder, journal),
+    ):
+        request = replace(request, measured=suite.Measured(journal))
         table, rows, config = suite.BENCHMARKS[what.value](request, folder)
-        from liquid_control.evaluation import results_document, write_results
-
         console().print(table)
-        document = results_document(["liquid-control", *sys.argv[1:]], config, rows, [])
-        print(write_results(folder / "results.json", document))
+        print(_write_results(folder, config, rows, complete=True))
+
+
+def _open_journal(path: Path, plan: dict[str, Any], resume: bool) -> "Journal":
+    """Begin rows.jsonl, or go on with it."""
+    from liquid_control.cli.output import command_line
+    from liquid_control.journal import Journal
+
+    if resume and path.exists():
+        return Journal.resume(path, plan)
+    return Journal.begin(path, plan, {}, command_line())
+
+
+@contextmanager
+def _partial_results(folder: Path, journal: "Journal") -> Iterator[None]:
+    """Write results.json with the measurements so far if the block fails or is interrupted."""
+    from liquid_control.cli.output import note
+    from liquid_control.errors import OutputError
+
+    try:
+        yield
+    except BaseException:
+        if journal.rows:
+            rows = [line["row"] for line in journal.rows]
+            with suppress(OutputError):
+                _write_results(folder, {}, rows, complete=False)
+            note(
+                f"{len(rows)} measurements are in {folder}; the same command with --resume "
+                f"--out {folder} makes the rest"
+            )
+        raise
+
+
+def _write_results(
+    folder: Path, config: dict[str, Any], rows: Sequence[Any], complete: bool
+) -> Path:
+    from liquid_control.evaluation import results_document, write_results
+
+    command = ["liquid-control", *sys.argv[1:]]
+    document = results_document(command, config, rows, [], complete=complete)
+    return write_results(folder / RESULTS, document)
 
 
 def load_suite(checkout: Path) -> Any:

@@ -1,16 +1,34 @@
 """`liquid-control evaluate`: many flights in process, in parallel, with confidence intervals."""
 
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from liquid_control.cli.completion import (
+    complete_campaign,
+    complete_disturbance,
+    complete_model,
+    complete_scenario,
+)
+from liquid_control.cli.next_steps import Open
 from liquid_control.cli.options import whole_number
 
 if TYPE_CHECKING:
-    from liquid_control.evaluation import Campaign, RecordingOptions
+    from liquid_control.evaluation import (
+        Campaign,
+        FlightJob,
+        FlightLog,
+        FlightRow,
+        PilotFactory,
+        RecordingOptions,
+    )
+
+RESULTS = "results.json"
 
 
 class Record(str, Enum):
@@ -35,14 +53,23 @@ def evaluate(
         typer.Option(
             help="Model folder, or `expert`, or `expert:pushed`: the expert with smooth random "
             "pushes on its commands, whose bags show recoveries and hold its clean commands as "
-            "the policy's. May be given several times."
+            "the policy's. May be given several times.",
+            autocompletion=complete_model,
         ),
     ],
     campaign: Annotated[
-        Path | None, typer.Option(help="YAML file of scenarios, perturbations and seeds.")
+        Path | None,
+        typer.Option(
+            help="YAML file of scenarios, perturbations and seeds.",
+            autocompletion=complete_campaign,
+        ),
     ] = None,
     scenario: Annotated[
-        str | None, typer.Option(help="Name or YAML file of one scenario, instead of --campaign.")
+        str | None,
+        typer.Option(
+            help="Name or YAML file of one scenario, instead of --campaign.",
+            autocompletion=complete_scenario,
+        ),
     ] = None,
     seeds: Annotated[
         str | None,
@@ -62,7 +89,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help="name=severity, such as fog=3, severities 0 to 5 (`liquid-control worlds` lists "
-            "them). May be given several times; --set wins over it."
+            "them). May be given several times; --set wins over it.",
+            autocompletion=complete_disturbance,
         ),
     ] = None,
     report: Annotated[
@@ -82,6 +110,15 @@ def evaluate(
             help="Pictures in the bags: raw, png (exact, smaller) or jpeg (not exact, smallest)."
         ),
     ] = ImageCodec.RAW,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with an interrupted run of the same command: the newest, or the one in "
+            "--out. Flights that it has flown are not flown again.",
+        ),
+    ] = False,
+    show: Open = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the results.", show_default="runs/<UTC time>-evaluate"),
@@ -94,44 +131,199 @@ def evaluate(
 
     Writes results.json, with --report also report.html, and with --record bags/*.mcap, each named
     in its flight's row. The status is 0 when every flight was flown, whether or not it succeeded.
+
+    Each row is also written to rows.jsonl when it is flown. An interrupted run writes results.json
+    with `complete: false`; the same command with --resume flies the rest.
     """
-    from liquid_control.cli.output import console, output_folder
-    from liquid_control.cli.pilots import pilots_of, prepare_simulator, simulator
+    from liquid_control.cli.output import RUNS, output_folder
+    from liquid_control.cli.pilots import pilots_of
     from liquid_control.config import parse_settings
     from liquid_control.config.disturbances import parse_disturbances
     from liquid_control.dependencies import require_report
-    from liquid_control.evaluation import evaluate as fly_campaign
-    from liquid_control.evaluation import results_document, write_results
-    from liquid_control.evaluation.result_tables import summary_table
+    from liquid_control.errors import ConfigError
+    from liquid_control.evaluation import plan_flights
+    from liquid_control.journal import JOURNAL_FILE, newest_journal
 
     if report:
         require_report()
+    elif show:
+        raise ConfigError("--open: expected --report COUNT too, which writes the report")
     overrides = parse_settings(settings or [])
     disturbed = parse_disturbances(disturb or [])
     chosen = _campaign(campaign, scenario, seeds, {} if disturbed else overrides)
-    prepare_simulator()
-    flyer, pilots = simulator(), pilots_of(model)
-    with output_folder(out, "evaluate") as folder:
-        result = fly_campaign(
-            flyer,
-            pilots,
-            chosen,
-            workers=jobs,
-            overrides=overrides,
-            disturb=disturbed,
-            recording=_recording(folder, record, image),
-        )
-        console().print(summary_table(result.summary, chosen.name))
-        config: dict[str, Any] = {"title": chosen.name, "entries": chosen.entries}
-        config |= {"disturb": disturbed, "set": overrides}
-        command = ["liquid-control", *sys.argv[1:]]
-        document = results_document(command, config, result.rows, result.summary)
-        print(write_results(folder / "results.json", document))
+    pilots = pilots_of(model)
+    flights = plan_flights(chosen.entries, list(pilots), overrides, disturbed)
+    config: dict[str, Any] = {"title": chosen.name, "entries": chosen.entries}
+    config |= {"disturb": disturbed, "set": overrides}
+    if resume and out is None:
+        plan = _plan(flights, pilots, _recording(Path(), record, image))
+        out = newest_journal(RUNS.glob("*-evaluate"), plan)
+    with output_folder(out, "evaluate", (RESULTS, JOURNAL_FILE), resume=resume) as folder:
+        recording = _recording(folder, record, image)
+        plan = _plan(flights, pilots, recording)
+        with _open_log(folder, flights, plan, config, resume) as log:
+            _check_simulation(flights, compile_it=report > 0 or not log.complete)
+            with _partial_results(folder, log, config):
+                rows = _fly(flights, pilots, jobs, recording, log)
+                document = _conclude(folder, rows, log, config)
         if report:
-            from liquid_control.evaluation.flight_report import fly_and_report
+            _report(folder, chosen, flights, rows, pilots, document, report)
+    _offer(folder, flights, rows, pilots, report > 0, show)
 
-            path = folder / "report.html"
-            print(fly_and_report(path, result, flyer, pilots, document, report))
+
+def _offer(
+    folder: Path,
+    flights: "Sequence[FlightJob]",
+    rows: "Sequence[FlightRow]",
+    pilots: "Mapping[str, PilotFactory]",
+    has_report: bool,
+    show: bool,
+) -> None:
+    """Open the report or print how to; print how to go on.
+
+    Two models are compared with each other. One flight of a model is flown again with report and
+    video: the first that failed, or else the first.
+    """
+    from liquid_control.cli.next_steps import command_of, flight_again, offer_report, suggest
+    from liquid_control.cli.pilots import model_of
+
+    if has_report:
+        offer_report(folder / "report.html", show)
+    if len(pilots) == 2:
+        first, second = pilots
+        results, models = folder / RESULTS, ("--first", first, "--second", second)
+        suggest(command_of("liquid-control", "compare", results, results, *models))
+    flown = [
+        (row.success, model, job)
+        for job, row in zip(flights, rows, strict=True)
+        if (model := model_of(pilots[row.model])) is not None
+    ]
+    if flown:
+        _, model, job = min(flown, key=lambda flight: flight[0])
+        suggest(flight_again(model, job.scenario_name, job.seed, job.overrides))
+
+
+def _plan(
+    flights: "Sequence[FlightJob]",
+    pilots: "Mapping[str, PilotFactory]",
+    recording: "RecordingOptions | None",
+) -> dict[str, Any]:
+    """Check that the pilots can fly the flights; return what the rows depend on."""
+    from liquid_control.evaluation import campaign_plan, check_pilots
+
+    if recording is not None:
+        recording.check_names(flights)
+    return campaign_plan(flights, check_pilots(flights, pilots), recording)
+
+
+def _open_log(
+    folder: Path,
+    flights: "Sequence[FlightJob]",
+    plan: dict[str, Any],
+    config: dict[str, Any],
+    resume: bool,
+) -> "FlightLog":
+    """Begin rows.jsonl, or go on with it; report what it holds."""
+    from liquid_control.cli.output import command_line, note
+    from liquid_control.evaluation import FlightLog
+    from liquid_control.journal import JOURNAL_FILE
+
+    path = folder / JOURNAL_FILE
+    log = FlightLog.open(path, flights, plan, config=config, command=command_line(), resume=resume)
+    if resume:
+        note(f"--resume: {len(log.rows)} of {len(flights)} flights are in {path}")
+    for key, value in log.journal.begun_with.items():
+        note(f"warning: {path} was begun with another {key}: {value}")
+    return log
+
+
+def _check_simulation(flights: "Sequence[FlightJob]", compile_it: bool) -> None:
+    """Check that the simulator can begin each flight, and compile it."""
+    from liquid_control.cli.pilots import prepare_simulator, simulator
+    from liquid_control.evaluation import check_scenes
+
+    if not compile_it:
+        return
+    simulator()
+    from liquid_control_sim.preflight import check_flight
+
+    check_scenes(flights, check_flight)
+    prepare_simulator()
+
+
+def _fly(
+    flights: "Sequence[FlightJob]",
+    pilots: "Mapping[str, PilotFactory]",
+    workers: int,
+    recording: "RecordingOptions | None",
+    log: "FlightLog",
+) -> "list[FlightRow]":
+    from liquid_control.cli.pilots import simulator
+    from liquid_control.evaluation import fly_missing
+
+    return fly_missing(flights, simulator(), pilots, workers, recording=recording, log=log)
+
+
+@contextmanager
+def _partial_results(folder: Path, log: "FlightLog", config: dict[str, Any]) -> Iterator[None]:
+    """Write results.json with the flights so far if the block fails or is interrupted."""
+    from liquid_control.cli.output import note
+    from liquid_control.errors import OutputError
+
+    try:
+        yield
+    except BaseException:
+        if log.rows:
+            held = f"{len(log.rows)} of {log.flights} flights are in {folder}"
+            with suppress(OutputError):
+                _write_results(folder, log.in_order(), log, config)
+            note(f"{held}; the same command with --resume --out {folder} flies the rest")
+        raise
+
+
+def _write_results(
+    folder: Path, rows: "Sequence[FlightRow]", log: "FlightLog", config: dict[str, Any]
+) -> dict[str, Any]:
+    from liquid_control.evaluation import results_document, summarise, write_results
+
+    command = ["liquid-control", *sys.argv[1:]]
+    document = results_document(command, config, rows, summarise(rows), complete=log.complete)
+    if begun_with := log.journal.begun_with:
+        document["begun_with"] = begun_with
+    write_results(folder / RESULTS, document)
+    return document
+
+
+def _conclude(
+    folder: Path, rows: "Sequence[FlightRow]", log: "FlightLog", config: dict[str, Any]
+) -> dict[str, Any]:
+    """Print the table; write results.json and print its path."""
+    from liquid_control.cli.output import console
+    from liquid_control.evaluation import summarise
+    from liquid_control.evaluation.result_tables import summary_table
+
+    console().print(summary_table(summarise(rows), config["title"]))
+    document = _write_results(folder, rows, log, config)
+    print(folder / RESULTS)
+    return document
+
+
+def _report(
+    folder: Path,
+    campaign: "Campaign",
+    flights: "Sequence[FlightJob]",
+    rows: "Sequence[FlightRow]",
+    pilots: "Mapping[str, PilotFactory]",
+    document: dict[str, Any],
+    count: int,
+) -> None:
+    from liquid_control.cli.pilots import simulator
+    from liquid_control.evaluation import Evaluation, summarise
+    from liquid_control.evaluation.flight_report import fly_and_report
+
+    result = Evaluation(campaign, list(flights), list(rows), summarise(rows))
+    path = folder / "report.html"
+    print(fly_and_report(path, result, simulator(), pilots, document, count))
 
 
 def _recording(folder: Path, record: Record, image: ImageCodec) -> "RecordingOptions | None":

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from liquid_control.cli.completion import complete_model
+
 if TYPE_CHECKING:
     from liquid_control.policy import Model
 
@@ -18,7 +20,12 @@ class ExportTarget(str, Enum):
 
 
 def export(
-    model: Annotated[Path, typer.Option(help="Model folder.")],
+    model: Annotated[
+        Path,
+        typer.Option(
+            help="Model folder, or the name of a shipped model.", autocompletion=complete_model
+        ),
+    ],
     target: Annotated[ExportTarget, typer.Option(help="Export format.")] = ExportTarget.ONNX,
     out: Annotated[
         Path | None,

@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from liquid_control.cli.completion import (
+    complete_campaign,
+    complete_disturbance,
+    complete_model,
+    complete_scenario,
+)
+from liquid_control.cli.next_steps import Open
 from liquid_control.cli.options import factor, whole_number
 
 if TYPE_CHECKING:
@@ -36,8 +43,16 @@ class Compression(str, Enum):
 
 
 def fly(
-    model: Annotated[Path, typer.Option(help="Model folder.")] = Path("models/trail_cfc19"),
-    scenario: Annotated[str, typer.Option(help="Name or YAML file of a scenario.")] = "trail",
+    model: Annotated[
+        Path,
+        typer.Option(
+            help="Model folder, or the name of a shipped model.", autocompletion=complete_model
+        ),
+    ] = Path("models/trail_cfc19"),
+    scenario: Annotated[
+        str,
+        typer.Option(help="Name or YAML file of a scenario.", autocompletion=complete_scenario),
+    ] = "trail",
     seed: Annotated[
         int | None,
         typer.Option(
@@ -47,7 +62,10 @@ def fly(
         ),
     ] = None,
     campaign: Annotated[
-        Path | None, typer.Option(help="YAML file of flights, instead of --scenario.")
+        Path | None,
+        typer.Option(
+            help="YAML file of flights, instead of --scenario.", autocompletion=complete_campaign
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -57,7 +75,8 @@ def fly(
         list[str] | None,
         typer.Option(
             help="name=severity, such as fog=3, severities 0 to 5 (`liquid-control worlds` lists "
-            "them). May be given several times; --set wins over it."
+            "them). May be given several times; --set wins over it.",
+            autocompletion=complete_disturbance,
         ),
     ] = None,
     wind: Annotated[str, typer.Option(help="Preset: calm, breeze, gusty or strong.")] = "",
@@ -70,11 +89,14 @@ def fly(
         bool, typer.Option("--realtime", help="Pace by the wall clock instead of in lockstep.")
     ] = False,
     rate: Annotated[
-        float,
+        float | None,
         typer.Option(
-            parser=factor, metavar="FACTOR", help="Simulated seconds in a second, with --realtime."
+            parser=factor,
+            metavar="FACTOR",
+            help="Simulated seconds in a second, with --realtime.",
+            show_default="1.0",
         ),
-    ] = 1.0,
+    ] = None,
     record: Annotated[
         bool, typer.Option("--record/--no-record", help="Write bag and video.")
     ] = True,
@@ -87,6 +109,7 @@ def fly(
     gif: Annotated[
         bool, typer.Option("--gif", help="Also write flight.gif: the first eight seconds.")
     ] = False,
+    show: Open = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the results.", show_default="runs/<UTC time>-fly"),
@@ -97,49 +120,85 @@ def fly(
     Example: liquid-control fly --scenario trail --seed 3 --set wind.gust_mps=6
 
     Writes results.json and report.html, and for each flight a folder with flight.mcap, flight.mp4
-    and flight.npz. The status is 0 when every flight was flown, whether or not it succeeded.
+    and flight.npz. The status is 0 when every flight was flown, whether or not it succeeded. An
+    interruption keeps the flights before it: results.json then has `complete: false`.
     """
     from liquid_control.cli.output import output_folder
     from liquid_control.cli.pilots import prepare_simulator
-    from liquid_control.config import parse_settings, shipped
+    from liquid_control.config import parse_settings
     from liquid_control.config.disturbances import parse_disturbances
     from liquid_control.config.overrides import preset_overrides
     from liquid_control.dependencies import check_installed, require_report
-    from liquid_control.evaluation import plan_flights
+    from liquid_control.evaluation import check_cameras, check_scenes, plan_flights
     from liquid_control.policy import load_model
 
-    model = shipped(model)
+    _check_options(realtime, rate, record, gif)
     overrides = preset_overrides(wind, lighting, fog) | parse_settings(settings or [])
     disturbed = parse_disturbances(disturb or [])
     entries, title = _entries(campaign, scenario, seed)
-    jobs = plan_flights(entries, [load_model(model).name], overrides, disturbed)
+    loaded = load_model(model)
+    jobs = plan_flights(entries, [loaded.name], overrides, disturbed)
     require_report()
     check_installed("pybullet", "sim", "fly in simulation")
     check_installed("numba", "sim", "fly in simulation")
     check_installed("rclpy", "ros", "fly through the ROS 2 graph")
-    prepare_simulator()
+    check_cameras(loaded, jobs)
     options = {
-        "model": model,
+        "model": loaded.path,
         "mode": "realtime" if realtime else "lockstep",
-        "rate": rate,
+        "rate": 1.0 if rate is None else rate,
         "record": record,
         "gui": gui,
         "image": image.value,
         "compression": compression.value,
     }
-    with output_folder(out, "fly") as folder:
-        flown = [_fly_one(job, folder, options, gif) for job in jobs]
-        _conclude(folder, title, jobs, flown, options)
+    with output_folder(out, "fly", ("results.json",)) as folder:
+        from liquid_control_sim.preflight import check_flight
+
+        check_scenes(jobs, check_flight)
+        prepare_simulator()
+        flown: list[tuple[FlightData, GraphFlight]] = []
+        try:
+            for job in jobs:
+                flown.append(_fly_one(job, folder, options, gif))  # noqa: PERF401 kept on errors
+        finally:
+            if flown:
+                _conclude(folder, title, jobs, flown, options)
+    _offer(folder, flown[0][1], show)
+
+
+def _offer(folder: Path, flight: "GraphFlight", show: bool) -> None:
+    """Open the report or print how to; print how to replay the bag of a flight."""
+    from liquid_control.cli.next_steps import command_of, offer_report, suggest
+
+    offer_report(folder / "report.html", show)
+    if flight.bag is not None:
+        suggest(command_of("liquid-control", "replay", flight.bag))
+
+
+def _check_options(realtime: bool, rate: float | None, record: bool, gif: bool) -> None:
+    """Check that no option is given that would have no effect."""
+    from liquid_control.errors import ConfigError
+
+    if rate is not None and not realtime:
+        raise ConfigError(
+            f"--rate {rate:g}: expected --realtime too; in lockstep there is no rate"
+        )
+    if gif and not record:
+        raise ConfigError(
+            "--gif: expected no --no-record; the pictures are those of the recording"
+        )
 
 
 def _entries(
     campaign: Path | None, scenario: str, seed: int | None
 ) -> "tuple[list[CampaignEntry], str]":
     """Return the campaign's entries, or one for a scenario, and their title."""
-    from liquid_control.config import shipped
+    from liquid_control.config import load_scenario, shipped
     from liquid_control.evaluation import CampaignEntry, load_campaign
 
     if campaign is None:
+        load_scenario(scenario)
         name, seeds = Path(scenario).stem, str(10_000 if seed is None else seed)
         return [CampaignEntry(name=name, scenario=scenario, seeds=seeds)], name
     loaded = load_campaign(shipped(campaign))
@@ -198,7 +257,7 @@ def _conclude(
     from liquid_control.evaluation.result_tables import flights_table
 
     rows = [
-        FlightRow.of(job, data.record.result) for job, (data, _) in zip(jobs, flown, strict=True)
+        FlightRow.of(job, data.record.result) for job, (data, _) in zip(jobs, flown, strict=False)
     ]
     measured = [
         asdict(row) | {"graph": flight.statistics}
@@ -206,7 +265,8 @@ def _conclude(
     ]
     config = {"flights": [job.scenario for job in jobs], **options}
     command = ["liquid-control", *sys.argv[1:]]
-    document = results_document(command, config, measured, summarise(rows))
+    complete = len(flown) == len(jobs)
+    document = results_document(command, config, measured, summarise(rows), complete=complete)
     console().print(flights_table(rows, [flight.latency_ms for _, flight in flown], title))
     write_results(folder / "results.json", document)
     report = write_report(folder / "report.html", title, [data for data, _ in flown], document)

@@ -10,6 +10,7 @@ import typer
 
 from liquid_control.cli.bag import bag
 from liquid_control.cli.bench import bench
+from liquid_control.cli.compare import compare
 from liquid_control.cli.doctor import doctor
 from liquid_control.cli.evaluate import evaluate
 from liquid_control.cli.export import export
@@ -18,6 +19,7 @@ from liquid_control.cli.replay import replay
 from liquid_control.cli.train import train
 from liquid_control.cli.worlds import worlds
 from liquid_control.errors import LiquidControlError
+from liquid_control.files import full_disk_error
 
 INTERRUPTED = 130
 
@@ -25,12 +27,12 @@ app = typer.Typer(
     name="liquid-control",
     help="Drone autonomy on ROS 2, flown by a 19-neuron liquid network.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (fly, evaluate, replay, worlds, train, export, bench, doctor):
+for command in (fly, evaluate, compare, replay, worlds, train, export, bench, doctor):
     app.command()(command)
 app.add_typer(bag)
 
@@ -57,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = INTERRUPTED
     except Exception as error:
         # Typer contains a private copy of click whose exceptions have no public name.
+        if (full := full_disk_error(error)) is not None:
+            return _fail(str(full))
         if not hasattr(error, "format_message"):
             raise
         return _fail(f"{error.format_message()} (see --help)")

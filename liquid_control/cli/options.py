@@ -61,8 +61,12 @@ def rules_of(topics: Sequence[str] | None, topic: Iterable[str] | None) -> "Topi
     return load_rules(topics or (), flags)
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers of at least `least`."""
+MAX_SEED = 2**63 - 1
+"""`liquid_control.seeding.MAX_SEED`, without its import of NumPy."""
+
+
+def whole_number(least: int, most: int = MAX_SEED) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `least` to `most`."""
 
     def parse(text: str) -> int:
         try:
@@ -71,6 +75,8 @@ def whole_number(least: int) -> Callable[[str], int]:
             number = least - 1
         if number < least:
             raise typer.BadParameter(f"expected a whole number >= {least}, got {str(text)!r}")
+        if number > most:
+            raise typer.BadParameter(f"expected a whole number <= {most}, got {number}")
         return number
 
     return parse

@@ -59,12 +59,18 @@ class PilotOf:
         return PolicyPilot(Policy(load_model(shipped(Path(self.model)))))
 
 
+def model_of(pilot: object) -> str | None:
+    """Return the model folder of a factory; None for an expert."""
+    if not isinstance(pilot, PilotOf) or pilot.model in (EXPERT, PUSHED):
+        return None
+    return pilot.model
+
+
 def pilots_of(models: Sequence[str]) -> dict[str, PilotOf]:
     """Return factories by label: the folder's name, which must differ between models.
 
     Raises:
         ConfigError: two models have one name.
-        ModelError: a model is missing or damaged.
     """
     pilots: dict[str, PilotOf] = {}
     for model in models:
@@ -74,5 +80,4 @@ def pilots_of(models: Sequence[str]) -> dict[str, PilotOf]:
                 f"--model: expected folders with different names, {label!r} comes twice"
             )
         pilots[label] = PilotOf(model)
-        pilots[label]()
     return pilots

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from liquid_control.cli.completion import complete_model
+from liquid_control.cli.next_steps import Open
 from liquid_control.cli.options import Topic, Topics, at_least, factor, fraction
 from liquid_control.errors import ConfigError
 
 if TYPE_CHECKING:
     from liquid_control.replay import ReplayRequest, ReplayResult
+    from liquid_control.replay.checkpoint import Checkpoint
 
+REPLAY_FILES = ("replay.json", "disturbed.partial.json")
 EXCEEDED = 2
 """Exit status when `--max-rmse` is exceeded."""
 UNJUDGED = 3
@@ -35,6 +39,7 @@ def replay(
         typer.Option(
             help="Model folder. With --disturb it may be given several times: further models are "
             "disturbed in addition to the first.",
+            autocompletion=complete_model,
             show_default="the shipped model that the bag was recorded with, or models/trail_cfc19",
         ),
     ] = None,
@@ -104,6 +109,15 @@ def replay(
         ),
     ] = None,
     video: Annotated[bool, typer.Option("--video", help="Write replay.mp4 too.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with an interrupted run of the same command with --disturb: the newest, "
+            "or the one in --out.",
+        ),
+    ] = False,
+    show: Open = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the results.", show_default="runs/<UTC time>-replay"),
@@ -116,10 +130,14 @@ def replay(
     Writes replay.json and report.html, the same bytes each time, replay.npz with every frame, and
     timing.json. The status is 2 where --max-rmse is exceeded, and 3 where fewer frames than
     --min-coverage were answered or compared; the files are written all the same.
+
+    With --disturb, disturbed.partial.json holds the rows so far while the command runs. After an
+    interruption, the same command with --resume goes on.
     """
     from liquid_control.cli.live_replay import check_live, live_lines, replay_live
+    from liquid_control.cli.next_steps import offer_report
     from liquid_control.cli.options import rules_of
-    from liquid_control.cli.output import output_folder
+    from liquid_control.cli.output import RUNS, note, output_folder
     from liquid_control.dependencies import require_report
     from liquid_control.replay import (
         ReplayRequest,
@@ -128,6 +146,7 @@ def replay(
         verdict,
         write_replay_files,
     )
+    from liquid_control.replay.checkpoint import Checkpoint, newest_checkpoint, replay_plan
 
     require_report()
     if live:
@@ -149,11 +168,23 @@ def replay(
     )
     if limits and request.against == "none":
         raise ConfigError("--max-rmse: there is nothing to compare with")
+    if resume and not disturb:
+        raise ConfigError("--resume: expected --disturb too; other replays take seconds")
+    plan = replay_plan(request) if disturb else {}
+    if resume and out is None:
+        out = newest_checkpoint(RUNS.glob("*-replay"), plan)
     _print_model(request)
-    with _unjudged(), output_folder(out, "replay") as folder:
-        result = evaluate_replay(request, show_progress=True)
-        command = request.command_line(max_rmse)
-        write_replay_files(folder, request, result, video=video, command=command)
+    resumable = resume if disturb else None
+    with _unjudged(), output_folder(out, "replay", REPLAY_FILES, resume=resumable) as folder:
+        checkpoint = Checkpoint(folder, plan)
+        if resume:
+            checkpoint.load()
+            note(f"--resume: {checkpoint.frames} frames are in {folder}")
+        with _resumable(checkpoint, folder):
+            result = evaluate_replay(request, show_progress=True, checkpoint=checkpoint)
+            command = request.command_line(max_rmse)
+            write_replay_files(folder, request, result, video=video, command=command)
+        checkpoint.remove()
         _print_result(result, folder)
         if live:
             options = {"topics": topics or [], "topic": topic or []}
@@ -167,6 +198,23 @@ def replay(
         raise typer.Exit(UNJUDGED)
     if over:
         raise typer.Exit(EXCEEDED)
+    offer_report(folder / "report.html", show)
+
+
+@contextmanager
+def _resumable(checkpoint: "Checkpoint", folder: Path) -> Iterator[None]:
+    """If the block fails or is interrupted, report how the replay goes on."""
+    from liquid_control.cli.output import note
+
+    try:
+        yield
+    except BaseException:
+        if checkpoint.frames:
+            note(
+                f"{checkpoint.frames} frames are in {folder}; the same command with --resume "
+                f"--out {folder} goes on"
+            )
+        raise
 
 
 @contextmanager

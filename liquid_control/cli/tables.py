@@ -1,6 +1,5 @@
 """Tables that the commands print, and the JSON document of `bag info`."""
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from liquid_control.bags.losses import labelled
 from liquid_control.config import load_scenario, scenario_names
 from liquid_control.config.disturbances import disturbances, values_of
 from liquid_control.config.scenario import about, success_rule
+from liquid_control.config.suggestions import suggestion
 from liquid_control.errors import ConfigError
 from liquid_control.message_types import IMU, TWIST, TWIST_STAMPED
 from liquid_control.types import NANOSECONDS
@@ -236,11 +236,8 @@ def select_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
     known = [*scenarios, *disturbed]
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            raise ConfigError(
-                f"unknown scenario or disturbance {name!r}; {hint}there are: {', '.join(known)}"
-            )
+            hint = suggestion(name, known, "`liquid-control worlds`")
+            raise ConfigError(f"unknown scenario or disturbance {name!r}; {hint}")
     if not names:
         return scenarios, disturbed
     return [n for n in scenarios if n in names], [n for n in disturbed if n in names]
@@ -277,7 +274,7 @@ def axes_table(result: "ReplayResult") -> Table:
     from liquid_control.replay.comparison import AXES, UNITS
 
     label = "nothing" if result.other is None else result.other.label
-    title = f"replayed less {label}"
+    title = f"replayed minus {label}"
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for name in ("commands", "axis"):
         table.add_column(name)

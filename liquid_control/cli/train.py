@@ -1,6 +1,8 @@
 """`liquid-control train`: expert flights or bags, cloning, DAgger, validation, a model folder."""
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +12,7 @@ from liquid_control.cli.options import Topic, Topics
 
 if TYPE_CHECKING:
     from liquid_control.training import Actors, BagData
+    from liquid_control.training.training_settings import TrainingSettings
 
 
 def train(
@@ -48,34 +51,59 @@ def train(
 
     The policy learns from recorded flights; section `bags` of the file selects labels and frames.
     """
+    from liquid_control.cli.next_steps import command_of, suggest
+    from liquid_control.cli.output import RUNS, command_line, output_folder
     from liquid_control.config import shipped
     from liquid_control.dependencies import require
+    from liquid_control.export import model_graphs
     from liquid_control.training import load_training, newest_run
     from liquid_control.training import train as run_training
 
     settings = load_training(shipped(config))
     require("torch", "train", "train a policy")
-    bags = _bags(data, more, topics, topic)
-    from liquid_control.cli.output import output_folder
-    from liquid_control.export import model_graphs
+    if resume and out is None:
+        out = newest_run(RUNS, settings.name).root
+    with output_folder(out, "train", resume=resume) as root, _resumable(root):
+        bags = _bags(data, more, topics, topic)
+        actors = partial(_actors, settings)
+        options = {"resume": True} if resume else {"command": command_line()}
+        model = run_training(settings, root, model_graphs, actors, data=bags, **options)
+        print(model)
+    campaign = ("--campaign", "config/campaigns/trail.yaml")
+    suggest(
+        command_of("liquid-control", "fly", "--model", model),
+        command_of("liquid-control", "evaluate", "--model", model, *campaign),
+    )
 
-    if resume:
-        root = out or newest_run(Path("runs"), settings.name).root
-        print(run_training(settings, root, model_graphs, _actors, data=bags, resume=True))
-        return
-    command = " ".join(["liquid-control", *sys.argv[1:]])
-    with output_folder(out, "train") as root:
-        print(run_training(settings, root, model_graphs, _actors, data=bags, command=command))
+
+@contextmanager
+def _resumable(root: Path) -> Iterator[None]:
+    """If the block fails or is interrupted, report how the run in a folder goes on."""
+    from liquid_control.cli.output import note
+    from liquid_control.errors import ConfigError
+    from liquid_control.training.run_folder import RunFolder
+
+    try:
+        yield
+    except ConfigError:
+        raise
+    except BaseException as error:
+        if RunFolder(root).begun and "--resume" not in str(error):
+            note(f"{root} keeps the run; the same command with --resume --out {root} goes on")
+        raise
 
 
-def _actors() -> "Actors":
+def _actors(settings: "TrainingSettings") -> "Actors":
+    """Return simulator and expert, after a check that they can fly the run's scenarios."""
     from liquid_control.cli.pilots import prepare_simulator, simulator
     from liquid_control.training import Actors
 
-    prepare_simulator()
     flyer = simulator()
     from liquid_control_sim import Expert
+    from liquid_control_sim.preflight import check_flight
 
+    settings.check_flights(check_flight)
+    prepare_simulator()
     return Actors(flyer, Expert)
 
 

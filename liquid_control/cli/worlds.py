@@ -67,10 +67,10 @@ def _write_sheets(
     )
 
     require("matplotlib", "report", "write contact sheets")
-    prepare_simulator()
-    sheets = [scenario_sheet(scenarios, seed)] if scenarios else []
-    sheets += disturbance_sheets(disturbances, seed)
-    with output_folder(out, "worlds") as folder:
+    with output_folder(out, "worlds", ("results.json",)) as folder:
+        prepare_simulator()
+        sheets = [scenario_sheet(scenarios, seed)] if scenarios else []
+        sheets += disturbance_sheets(disturbances, seed)
         cells = [cell for plan in sheets for row in plan.rows for cell in row.cells]
         pictures = take_pictures(cells, jobs)
         for plan in sheets:

@@ -15,7 +15,7 @@ class Motor(Settings):
     """Range of one motor neuron: `offset + scale * state`."""
 
     offset: float = Field(0.0, ge=-50.0, le=50.0, description="value at state 0, m/s or rad/s")
-    scale: float = Field(gt=0.0, le=50.0, description="value at state 1 less offset, m/s or rad/s")
+    scale: float = Field(gt=0.0, le=50.0, description="value at state 1 - offset, m/s or rad/s")
 
 
 class MotorScaling(Settings):

@@ -3,7 +3,6 @@
 Severity 0 sets no key: its flight equals the undisturbed flight bit for bit.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +19,7 @@ from liquid_control.config.loading import (
     validate,
 )
 from liquid_control.config.scenario import Scenario
+from liquid_control.config.suggestions import suggestion
 from liquid_control.errors import ConfigError
 
 HIGHEST_SEVERITY = 5
@@ -70,9 +70,7 @@ def _check(disturbance: Disturbance, source: str) -> None:
     accepted = dotted_keys(Scenario)
     for key, values in disturbance.keys.items():
         if key not in accepted:
-            close = difflib.get_close_matches(key, accepted, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise ConfigError(f"{source}: unknown scenario key {key}{hint}")
+            raise ConfigError(f"{source}: unknown scenario key {key}; {suggestion(key, accepted)}")
         if isinstance(values, list) and len(values) != HIGHEST_SEVERITY:
             raise ConfigError(
                 f"{source}: {key}: expected {HIGHEST_SEVERITY} values, for severities 1 to "
@@ -110,9 +108,8 @@ def disturbance_overrides(name: str, severity: int) -> dict[str, Any]:
     """
     known = disturbances()
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise ConfigError(f"unknown disturbance {name!r}; {hint}there are: {', '.join(known)}")
+        hint = suggestion(name, known, "`liquid-control worlds`")
+        raise ConfigError(f"unknown disturbance {name!r}; {hint}")
     whole = isinstance(severity, int) and not isinstance(severity, bool)
     if not whole or not 0 <= severity <= HIGHEST_SEVERITY:
         raise ConfigError(

@@ -3,17 +3,19 @@
 Every `ConfigError` is one line with the key, the expected value and the value received.
 """
 
-import difflib
 import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from liquid_control.config.suggestions import suggestion
+from liquid_control.config.yaml_files import load_extended, load_yaml, parse_yaml
 from liquid_control.errors import ConfigError
 
 
@@ -25,27 +27,18 @@ class Settings(BaseModel):
 
 S = TypeVar("S", bound=Settings)
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The libyaml loader where PyYAML has it; it is about ten times as fast."""
-
-
-def load_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file whose top level is a mapping.
-
-    Raises:
-        ConfigError: the file is missing, is not YAML, or its top level is not a mapping.
-    """
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict):
-        raise ConfigError(
-            f"{path}: expected a mapping of keys to values, got {type(content).__name__}"
-        )
-    return content
+__all__ = [
+    "Settings",
+    "apply_overrides",
+    "dotted_keys",
+    "format_settings",
+    "load_extended",
+    "load_yaml",
+    "parse_settings",
+    "project_file",
+    "shipped",
+    "validate",
+]
 
 
 def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
@@ -60,8 +53,8 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
         if not sign or not key:
             raise ConfigError(f"--set expects key=value, got {pair!r}")
         try:
-            parsed[key.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            parsed[key.strip()] = parse_yaml(text)
+        except (yaml.YAMLError, ValueError) as error:
             raise ConfigError(f"--set {key}: {text!r} is not a YAML value") from error
     return parsed
 
@@ -113,8 +106,8 @@ def validate(model: type[S], content: Mapping[str, Any], source: str) -> S:
         source: origin of the content; the error message starts with it.
 
     Raises:
-        ConfigError: a key is unknown (accepted keys are listed), or a value has the wrong type or
-            is out of range.
+        ConfigError: a key is unknown (the nearest ones are named), or a value has the wrong type
+            or is out of range.
     """
     try:
         return model.model_validate(dict(content))
@@ -127,9 +120,7 @@ def _one_line(model: type[BaseModel], error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         accepted = dotted_keys(model)
-        close = difflib.get_close_matches(key, accepted, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        return f"unknown key {key}; {hint}accepted: {', '.join(accepted)}"
+        return f"unknown key {key}; {suggestion(key, accepted)}"
     expected = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error" and isinstance(first["input"], Mapping):
         return f"{key}: {expected}" if key else expected
@@ -164,10 +155,13 @@ def project_file(relative: str) -> Path:
 
 
 def shipped(path: Path) -> Path:
-    """Return an existing path as it is, and otherwise the package's file of that name, if any."""
+    """Return an existing path as it is, and otherwise the package's file of that name, if any.
+
+    A bare name such as `trail_cfc19` also stands for the shipped model `models/trail_cfc19`.
+    """
     if path.is_absolute() or path.exists():
         return path
-    try:
-        return project_file(str(path))
-    except ConfigError:
-        return path
+    for relative in (str(path), f"models/{path}"):
+        with suppress(ConfigError):
+            return project_file(relative)
+    return path

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from liquid_control.config.loading import Settings, dotted_keys, load_yaml, project_file
 from liquid_control.config.scenario import Scenario
+from liquid_control.config.suggestions import suggestion
 from liquid_control.errors import ConfigError
 from liquid_control.seeding import stream
 
@@ -59,13 +60,13 @@ def check_keys(randomise: Mapping[str, Spread], source: str) -> None:
     """Check that every key is a scenario key.
 
     Raises:
-        ConfigError: a key is unknown; the accepted keys are listed.
+        ConfigError: a key is unknown; the nearest ones are named.
     """
     known = dotted_keys(Scenario)
     for key in randomise:
         if key not in known:
             raise ConfigError(
-                f"{source}: randomise: unknown scenario key {key}; accepted: {', '.join(known)}"
+                f"{source}: randomise: unknown scenario key {key}; {suggestion(key, known)}"
             )
 
 

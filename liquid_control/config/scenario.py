@@ -14,10 +14,11 @@ from liquid_control.config import sections
 from liquid_control.config.loading import (
     Settings,
     apply_overrides,
-    load_yaml,
+    load_extended,
     project_file,
     validate,
 )
+from liquid_control.config.suggestions import suggestion
 from liquid_control.errors import ConfigError
 
 LONGEST_RANGE_M = 30.0
@@ -149,20 +150,21 @@ def scenario_names() -> list[str]:
 
 
 def load_scenario(name: str, overrides: Mapping[str, Any] | None = None) -> Scenario:
-    """Load a scenario by name or by path, with dotted keys replaced.
+    """Load a scenario by name or by path, with what it extends, and dotted keys replaced.
 
     Raises:
         ConfigError: the scenario does not exist, or a key or value is invalid.
     """
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
+        if not name:
+            raise ConfigError("scenario: expected a name or the path of a .yaml, got ''")
         if name not in scenario_names():
-            known = ", ".join(scenario_names())
-            raise ConfigError(
-                f"unknown scenario {name!r}; there are: {known}, or give a path to a .yaml"
-            )
+            known = suggestion(name, scenario_names(), "`liquid-control worlds`")
+            raise ConfigError(f"unknown scenario {name!r}; {known}; or give a path to a .yaml")
         path = project_file("config/scenarios") / f"{name}.yaml"
-    content = apply_overrides(load_yaml(path), overrides or {})
+    content = load_extended(path, project_file("config/scenarios"))
+    content = apply_overrides(content, overrides or {})
     return validate(Scenario, content, str(path) if not overrides else f"{path} with --set")
 
 

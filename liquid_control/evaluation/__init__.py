@@ -22,6 +22,14 @@ from liquid_control.evaluation.campaign import (
     plan_flights,
     scenario_campaign,
 )
+from liquid_control.evaluation.flight_log import FlightLog, campaign_plan
+from liquid_control.evaluation.paired import Flights, PairedRow, compare_flights, load_flights
+from liquid_control.evaluation.preflight import (
+    PilotFactory,
+    check_cameras,
+    check_pilots,
+    check_scenes,
+)
 from liquid_control.evaluation.records import load_record, save_record
 from liquid_control.evaluation.results import (
     FlightRow,
@@ -31,19 +39,29 @@ from liquid_control.evaluation.results import (
     wilson_interval,
     write_results,
 )
-from liquid_control.evaluation.runner import Evaluation, PilotFactory, evaluate, run_flights
+from liquid_control.evaluation.runner import Evaluation, evaluate, fly_missing, run_flights
 
 __all__ = [
     "Campaign",
     "CampaignEntry",
     "Evaluation",
     "FlightJob",
+    "FlightLog",
     "FlightRow",
+    "Flights",
+    "PairedRow",
     "PilotFactory",
     "RecordingOptions",
     "SummaryRow",
+    "campaign_plan",
+    "check_cameras",
+    "check_pilots",
+    "check_scenes",
+    "compare_flights",
     "evaluate",
+    "fly_missing",
     "load_campaign",
+    "load_flights",
     "load_record",
     "parse_seeds",
     "plan_flights",

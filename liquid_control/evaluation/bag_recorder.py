@@ -5,10 +5,12 @@ one `cmd_vel` and one `/clock`. ROS is not needed.
 """
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 import cv2
@@ -17,6 +19,7 @@ import numpy as np
 from liquid_control import __version__, message_types
 from liquid_control.bags import BagWriter
 from liquid_control.bags.writing import messages
+from liquid_control.bags.writing.partial_bag import partial_names
 from liquid_control.errors import ConfigError, OutputError
 from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.files import unwritable
@@ -233,12 +236,25 @@ class RecordingOptions:
         """Return the path of a flight's bag."""
         return self.folder / self.name(job)
 
-    def check(self, jobs: Sequence[FlightJob]) -> None:
-        """Check before the first flight that every bag has a path of its own.
+    def discard(self, jobs: Sequence[FlightJob]) -> None:
+        """Remove what an interrupted run left of these flights, which are flown again.
+
+        Raises:
+            OutputError: a file cannot be removed.
+        """
+        for path in map(self.path, jobs):
+            partial = takewhile(os.path.lexists, partial_names(path))
+            try:
+                for remains in (path, *partial):
+                    remains.unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(path, error) from error
+
+    def check_names(self, jobs: Sequence[FlightJob]) -> None:
+        """Check that every flight has a path of its own.
 
         Raises:
             ConfigError: two flights have the same path.
-            OutputError: a bag exists at a path.
         """
         names: dict[str, FlightJob] = {}
         for job in jobs:
@@ -248,6 +264,16 @@ class RecordingOptions:
                     f"--record: entries {other.entry!r} and {job.entry!r} would both write "
                     f"{self.name(job)}; give one of them another name"
                 )
+
+    def check(self, jobs: Sequence[FlightJob]) -> None:
+        """Check before the first flight that every bag has a path of its own, which is free.
+
+        Raises:
+            ConfigError: two flights have the same path.
+            OutputError: a bag exists at a path.
+        """
+        self.check_names(jobs)
+        for job in jobs:
             if self.path(job).exists():
                 raise OutputError(
                     f"{self.path(job)}: exists already, and bags are not overwritten; "

@@ -8,7 +8,14 @@ from typing import Any
 
 from pydantic import Field
 
-from liquid_control.config import Scenario, Settings, load_scenario, load_yaml, validate
+from liquid_control.config import (
+    Scenario,
+    Settings,
+    load_extended,
+    load_scenario,
+    project_file,
+    validate,
+)
 from liquid_control.config.disturbances import (
     HIGHEST_SEVERITY,
     disturbance_names,
@@ -16,15 +23,20 @@ from liquid_control.config.disturbances import (
 )
 from liquid_control.config.overrides import Spread, check_keys, draw_overrides
 from liquid_control.errors import ConfigError
+from liquid_control.seeding import MAX_SEED
 
-_RANGE = re.compile(r"(\d+)(?::(\d+))?")
+MAX_SEEDS = 100_000
+"""Largest number of seeds of one entry."""
+
+_RANGE = re.compile(r"(\d{1,30})(?::(\d{1,30}))?", re.ASCII)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
     """Return the seeds that `text` names, in its order; `a:b` ends before b, as in Python.
 
     Raises:
-        ConfigError: a part is not a non-negative integer or range, or a seed comes twice.
+        ConfigError: a part is not a non-negative integer or range, a seed comes twice or is above
+            `MAX_SEED`, or there are more than `MAX_SEEDS`.
     """
     seeds: list[int] = []
     for part in text.split(","):
@@ -34,7 +46,12 @@ def parse_seeds(text: str) -> tuple[int, ...]:
                 f"seeds: expected integers >= 0 such as 7, 0:100 or 1,5,20:25, got {text!r}"
             )
         first = int(match[1])
-        seeds.extend(range(first, int(match[2]) if match[2] else first + 1))
+        end = int(match[2]) if match[2] else first + 1
+        if end > first and end - 1 > MAX_SEED:
+            raise ConfigError(f"seeds: expected at most {MAX_SEED} (2^63 - 1), got {end - 1}")
+        if (number := len(seeds) + end - first) > MAX_SEEDS:
+            raise ConfigError(f"seeds: expected at most {MAX_SEEDS:,} seeds, got {number:,}")
+        seeds.extend(range(first, end))
     if not seeds:
         raise ConfigError(f"seeds: the range {text!r} is empty; a:b ends before b")
     if len(set(seeds)) != len(seeds):
@@ -147,7 +164,8 @@ def load_campaign(path: Path) -> Campaign:
     Raises:
         ConfigError: the file, a key, a scenario, an override or a seed range does not fit.
     """
-    campaign = validate(Campaign, load_yaml(path), str(path)).unrolled()
+    content = load_extended(path, project_file("config/campaigns"))
+    campaign = validate(Campaign, content, str(path)).unrolled()
     names = [entry.name for entry in campaign.entries]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -167,7 +185,11 @@ def scenario_campaign(scenario: str, overrides: Mapping[str, Any]) -> Campaign:
     Args:
         scenario: name or path of a YAML file.
         overrides: keys and values that the row names as its perturbation and severity.
+
+    Raises:
+        ConfigError: the scenario does not exist, or a key or value is invalid.
     """
+    load_scenario(scenario, overrides)
     name = Path(scenario).stem
     values = [str(value) for value in overrides.values()]
     entry = CampaignEntry(

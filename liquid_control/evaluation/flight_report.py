@@ -19,9 +19,10 @@ from liquid_control.evaluation.flight_figures import (
     margins_over_time,
     neuron_map,
 )
+from liquid_control.evaluation.preflight import PilotFactory
 from liquid_control.evaluation.result_tables import metres, percent
 from liquid_control.evaluation.results import FlightRow
-from liquid_control.evaluation.runner import Evaluation, PilotFactory
+from liquid_control.evaluation.runner import Evaluation
 from liquid_control.files import atomic_write
 from liquid_control.interfaces import Flyer
 from liquid_control.pages.page import picture_address, render

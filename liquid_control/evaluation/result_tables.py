@@ -6,12 +6,13 @@ from math import isfinite
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from liquid_control.evaluation.paired import PairedRow
 from liquid_control.evaluation.results import FlightRow, SummaryRow
 
 
 def summary_table(rows: Sequence[SummaryRow], title: str) -> Table:
     """Return the table of a campaign: success with its interval, and medians."""
-    table = _table(title)
+    table = _table(title, [row.entry for row in rows])
     table.add_column("model", min_width=8)
     table.add_column("entry", min_width=10)
     for name in ("success", "95 % interval", "cross-track", "clearance"):
@@ -31,6 +32,48 @@ def summary_table(rows: Sequence[SummaryRow], title: str) -> Table:
     return table
 
 
+def paired_table(rows: Sequence[PairedRow], first: str, second: str) -> Table:
+    """Return the table of a paired comparison.
+
+    Args:
+        rows: one per entry, and `all`.
+        first: name of the first model.
+        second: name of the second.
+    """
+    title = f"{second} minus {first}, paired by entry and seed"
+    table = _table(title, [])
+    table.add_column("entry", min_width=10)
+    for name in (first, second):
+        table.add_column(name, justify="right")
+    for name in ("difference", "95 % interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in (f"only {first}", f"only {second}", "p"):
+        table.add_column(name, justify="right")
+    table.add_column("cross-track, m", justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row.entry,
+            f"{row.both + row.first_only} of {row.pairs}",
+            f"{row.both + row.second_only} of {row.pairs}",
+            f"{100 * row.difference:+.1f} %",
+            f"{100 * row.low:+.1f} to {100 * row.high:+.1f} %",
+            str(row.first_only),
+            str(row.second_only),
+            f"{row.p_value:.2g}",
+            _median_difference(row),
+        )
+    return table
+
+
+def _median_difference(row: PairedRow) -> str:
+    if row.cross_track_m is None:
+        return "-"
+    text = f"{row.cross_track_m:+.3f}"
+    if row.cross_track_low_m is None or row.cross_track_high_m is None:
+        return text
+    return f"{text} ({row.cross_track_low_m:+.3f} to {row.cross_track_high_m:+.3f})"
+
+
 def flights_table(
     rows: Sequence[FlightRow], latencies: Sequence[tuple[float, float] | None], title: str
 ) -> Table:
@@ -41,7 +84,7 @@ def flights_table(
         latencies: camera to command, p50 and p99 in ms, one per flight; None if not measured.
         title: of the table.
     """
-    table = _table(title)
+    table = _table(title, [row.entry for row in rows])
     table.add_column("flight")
     table.add_column("result")
     table.add_column("seed", justify="right")
@@ -61,8 +104,10 @@ def flights_table(
     return table
 
 
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+def _table(title: str, entries: Sequence[str]) -> Table:
+    """Return an empty table; it has no title that only repeats the name of each row."""
+    shown = None if set(entries) == {title} else title
+    return Table(title=shown, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
 
 
 def percent(fraction: float) -> str:

@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from math import inf, isfinite, nan, sqrt
 from pathlib import Path
 from statistics import NormalDist, median
 from typing import Any
 
-from pydantic import BaseModel
-
 from liquid_control.errors import ConfigError
 from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.files import atomic_write
+from liquid_control.journal import plain
 from liquid_control.provenance import git_revision, machine, package_versions
 from liquid_control.types import FlightResult
 
@@ -25,6 +24,8 @@ def results_document(
     config: Mapping[str, Any],
     rows: Sequence[Any],
     summary: Sequence[Any],
+    *,
+    complete: bool = True,
 ) -> dict[str, Any]:
     """Return the content of `results.json`.
 
@@ -33,17 +34,19 @@ def results_document(
         config: scenarios, campaigns and options of the run.
         rows: one dataclass or mapping a flight (or measurement).
         summary: one dataclass or mapping an entry.
+        complete: whether the rows are all that the command was to make.
     """
     return {
         "schema": SCHEMA,
+        "complete": complete,
         "command": " ".join(command),
         "created_utc": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "git_revision": git_revision(),
         "versions": package_versions(),
         "machine": machine(),
-        "config": _plain(config),
-        "rows": [_plain(row) for row in rows],
-        "summary": [_plain(row) for row in summary],
+        "config": plain(config),
+        "rows": [plain(row) for row in rows],
+        "summary": [plain(row) for row in summary],
     }
 
 
@@ -55,23 +58,6 @@ def write_results(path: Path, document: Mapping[str, Any]) -> Path:
     """
     text = json.dumps(document, indent=1, allow_nan=False) + "\n"
     return atomic_write(path, text, parents=True)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as plain JSON data; numbers that are not finite become None."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float) and not isfinite(value):
-        return None
-    if hasattr(value, "item"):
-        return _plain(value.item())
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any
 
 from liquid_control.errors import ConfigError, LiquidControlError
 from liquid_control.evaluation.bag_recorder import RecordingOptions, fly_and_record
 from liquid_control.evaluation.campaign import Campaign, FlightJob, plan_flights, scenario_campaign
+from liquid_control.evaluation.flight_log import FlightLog, campaign_plan
+from liquid_control.evaluation.preflight import PilotFactory, check_pilots
 from liquid_control.evaluation.results import FlightRow, SummaryRow, summarise
 from liquid_control.interfaces import Flyer, Pilot
 from liquid_control.process_pool import WorkerError, run_tasks
@@ -19,9 +22,6 @@ FLIGHTS_PER_WORKER = 25
 
 FLIGHTS_PER_LOG_LINE = 25
 """From one progress line to the next, where stderr is no terminal."""
-
-PilotFactory: TypeAlias = Callable[[], Pilot]
-"""Makes a pilot inside a worker process; picklable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ def evaluate(
     overrides: dict[str, Any] | None = None,
     disturb: Mapping[str, int] | None = None,
     recording: RecordingOptions | None = None,
+    rows_file: Path | str | None = None,
 ) -> Evaluation:
     """Fly a campaign with each pilot in worker processes; show the progress on stderr.
 
@@ -66,13 +67,17 @@ def evaluate(
         overrides: dotted scenario keys that win over everything else.
         disturb: names of `config/disturbances.yaml` and severities, 0 to 5.
         recording: which flights become bags; none by default.
+        rows_file: receives each row when it is flown, a JSON line each; None for no file. The
+            same call with the same file flies only the flights that it lacks.
 
     Returns:
         The rows and their summary.
 
     Raises:
-        ConfigError: a scenario, an override, a disturbance or a seed range does not fit.
-        OutputError: a bag exists already.
+        ConfigError: a scenario, an override, a disturbance or a seed range does not fit, or
+            `rows_file` is of another campaign.
+        ModelError: a model cannot fly an entry.
+        OutputError: a bag exists already, or `rows_file` cannot be written.
         LiquidControlError: a worker process died, or a flight raised an error.
     """
     if isinstance(campaign, str):
@@ -80,9 +85,59 @@ def evaluate(
     if seeds is not None:
         campaign = campaign.with_seeds(seeds)
     jobs = plan_flights(campaign.entries, list(pilots), overrides, disturb)
-    with flight_progress(len(jobs)) as on_row:
-        rows = run_flights(jobs, flyer, pilots, workers, on_row, recording=recording)
+    plan = campaign_plan(jobs, check_pilots(jobs, pilots), recording)
+    if rows_file is None:
+        rows = fly_missing(jobs, flyer, pilots, workers, recording=recording)
+        return Evaluation(campaign, jobs, rows, summarise(rows))
+    config = {"title": campaign.name, "set": overrides or {}, "disturb": disturb or {}}
+    with FlightLog.open(
+        Path(rows_file), jobs, plan, config=config, command="evaluate", resume=True
+    ) as log:
+        rows = fly_missing(jobs, flyer, pilots, workers, recording=recording, log=log)
     return Evaluation(campaign, jobs, rows, summarise(rows))
+
+
+def fly_missing(
+    jobs: Sequence[FlightJob],
+    flyer: Flyer,
+    pilots: Mapping[str, PilotFactory],
+    workers: int,
+    *,
+    recording: RecordingOptions | None = None,
+    log: FlightLog | None = None,
+) -> list[FlightRow]:
+    """Fly the jobs that a log lacks; show the progress on stderr; return the rows of all jobs.
+
+    Args:
+        jobs: all flights.
+        flyer: flies a scenario; picklable.
+        pilots: makes the pilots inside each worker, by the jobs' model label.
+        workers: how many processes fly at a time.
+        recording: which flights become bags; None for no bags.
+        log: receives each row as it comes; None without one.
+
+    Raises:
+        ConfigError: `workers` is below one, or two flights would write one bag.
+        OutputError: a bag exists already, or the log cannot be written.
+        LiquidControlError: a worker process died, or a flight raised an error.
+    """
+    known = {} if log is None else dict(log.rows)
+    missing = [index for index in range(len(jobs)) if index not in known]
+    if recording is not None:
+        recording.check_names(jobs)
+        if log is not None and log.resumed:
+            recording.discard([jobs[index] for index in missing])
+    with flight_progress(len(jobs), list(known.values())) as show:
+
+        def on_result(position: int, row: FlightRow) -> None:
+            known[missing[position]] = row
+            if log is not None:
+                log.add(missing[position], row)
+            show(row)
+
+        waiting = [jobs[index] for index in missing]
+        _fly_all(waiting, flyer, pilots, workers, on_result, recording=recording)
+    return [known[index] for index in range(len(jobs))]
 
 
 def run_flights(
@@ -110,12 +165,24 @@ def run_flights(
         OutputError: a bag exists already.
         LiquidControlError: a worker process died, or a flight raised an error.
     """
+    on_result = None if on_row is None else lambda _, row: on_row(row)
+    return _fly_all(jobs, flyer, pilots, workers, on_result, flights_per_worker, recording)
+
+
+def _fly_all(
+    jobs: Sequence[FlightJob],
+    flyer: Flyer,
+    pilots: Mapping[str, PilotFactory],
+    workers: int,
+    on_result: Callable[[int, FlightRow], None] | None,
+    flights_per_worker: int = FLIGHTS_PER_WORKER,
+    recording: RecordingOptions | None = None,
+) -> list[FlightRow]:
     if workers < 1:
         raise ConfigError(f"jobs: expected at least 1 worker, got {workers}")
     if recording is not None:
         recording.check(jobs)
     prepare = partial(_flight_function, flyer, pilots, recording)
-    on_result = None if on_row is None else lambda _, row: on_row(row)
     try:
         return run_tasks(jobs, prepare, workers, on_result, flights_per_worker)
     except WorkerError as error:
@@ -133,9 +200,13 @@ def _flight_function(
     made: dict[str, Pilot] = {}
 
     def fly(job: FlightJob) -> FlightRow:
-        if job.model not in made:
-            made[job.model] = pilots[job.model]()
-        return _fly_job(flyer, job, made[job.model], recording)
+        try:
+            if job.model not in made:
+                made[job.model] = pilots[job.model]()
+            return _fly_job(flyer, job, made[job.model], recording)
+        except LiquidControlError as error:
+            where = f"{job.model} through {job.entry!r}, seed {job.seed}"
+            raise type(error)(f"{where}: {error}") from error
 
     return fly
 
@@ -153,10 +224,17 @@ def _fly_job(
 
 
 @contextmanager
-def flight_progress(total: int) -> Iterator[Callable[[FlightRow], None]]:
-    """Show the progress of a campaign on stderr; yields the function to call with each row."""
-    succeeded = 0
-    with progress_bar("flying", total, log_step=FLIGHTS_PER_LOG_LINE) as bar:
+def flight_progress(
+    total: int, flown: Sequence[FlightRow] = ()
+) -> Iterator[Callable[[FlightRow], None]]:
+    """Show the progress of a campaign on stderr; yields the function to call with each row.
+
+    Args:
+        total: number of flights.
+        flown: rows of an earlier run of the campaign.
+    """
+    succeeded, done = sum(row.success for row in flown), len(flown)
+    with progress_bar("flying", total, done=done, log_step=FLIGHTS_PER_LOG_LINE) as bar:
 
         def on_row(row: FlightRow) -> None:
             nonlocal succeeded

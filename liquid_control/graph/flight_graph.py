@@ -137,13 +137,31 @@ def fly_through_graph(plan: GraphPlan, on_progress: ProgressCallback | None = No
         camera.horizontal_fov_deg,
         pitch_down_deg=camera.pitch_down_deg,
     )
-    done = run_graph(plan, on_progress)
+    done = _run(plan, on_progress)
     return GraphFlight(
         FlightResult(**done["result"]),
         done["statistics"],
         plan.record_path,
         plan.bag_path if plan.record else None,
     )
+
+
+def _run(plan: GraphPlan, on_progress: ProgressCallback | None) -> Mapping[str, Any]:
+    """Run the graph; remove the bag of a flight that never began."""
+    began = False
+
+    def watch_begin(event: dict[str, Any]) -> None:
+        nonlocal began
+        began = True
+        if on_progress is not None:
+            on_progress(event)
+
+    try:
+        return run_graph(plan, watch_begin)
+    except BaseException:
+        if not began:
+            plan.bag_path.unlink(missing_ok=True)
+        raise
 
 
 def flight_progress_text(event: Mapping[str, Any]) -> str:

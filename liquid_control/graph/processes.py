@@ -18,6 +18,7 @@ from typing import IO
 
 from liquid_control.config import project_file
 from liquid_control.errors import GraphError
+from liquid_control.files import has_no_space
 from liquid_control.stall_timer import StallTimer, cpu_time_s
 
 TERM_TIMEOUT_S = 3.0
@@ -52,8 +53,11 @@ class Process:
         return line.rpartition("]: ")[2].strip()
 
     def exit_message(self) -> str:
-        """Return its exit status and its last error line."""
-        return f"{self.name} ended with status {self.child.poll()}: {self.last_error_line()}"
+        """Return its exit status and its last error line; on a full disk that is the reason."""
+        reason = self.last_error_line()
+        if has_no_space(self.log.parent) and "No space left" not in reason:
+            reason = f"No space left on device ({self.log.parent})"
+        return f"{self.name} ended with status {self.child.poll()}: {reason}"
 
 
 def _read(path: Path) -> str:
@@ -196,8 +200,9 @@ def free_domain() -> Iterator[int]:
     """Yield a ROS domain that no process uses, and reserve it until the end.
 
     Raises:
-        GraphError: all domains are in use.
+        GraphError: all domains are in use, or this machine has no loopback interface.
     """
+    _check_loopback()
     count = _LAST - _FIRST + 1
     for offset in range(count):
         domain = _FIRST + (os.getpid() + offset) % count
@@ -212,6 +217,18 @@ def free_domain() -> Iterator[int]:
         finally:
             os.close(lock)
     raise GraphError(f"expected a free ROS domain from {_FIRST} to {_LAST}, all are in use")
+
+
+def _check_loopback() -> None:
+    """Check that processes of this machine can reach each other."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("127.0.0.1", 9))
+        except OSError as error:
+            raise GraphError(
+                f"expected a loopback interface for ROS 2, 127.0.0.1 cannot be reached "
+                f"({error.strerror}); `ip link set lo up` starts it"
+            ) from error
 
 
 def _lock_file(domain: int) -> Path:

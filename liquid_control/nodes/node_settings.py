@@ -6,6 +6,7 @@ from pydantic import Field
 
 from liquid_control.command.guard import Envelope
 from liquid_control.config import Settings
+from liquid_control.seeding import MAX_SEED
 
 Mode = Literal["lockstep", "realtime"]
 _MODE = "lockstep: every tick waits for its answer; realtime: no tick waits"
@@ -118,7 +119,7 @@ class SimulatorSettings(SourceSettings):
     """Parameters of simulator_node."""
 
     scenario: str = Field("trail", description="name of a scenario, or path to a .yaml")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="of every random stream")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="of every random stream")
     set: list[str] = Field([], description="scenario keys to replace, each as key=value")
     wind: str = Field("", description="wind preset of config/presets.yaml; empty: none")
     lighting: str = Field("", description="lighting preset of config/presets.yaml; empty: none")

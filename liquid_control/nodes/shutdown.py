@@ -19,6 +19,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from liquid_control.errors import LiquidControlError
+from liquid_control.nodes.log_folder import ensure_log_folder
 
 LATENCY_S = 0.2
 MAX_LINGERS = 10
@@ -78,6 +79,7 @@ def run(build: Build, linger_s: float = 0.0) -> int:
     shutdown = Shutdown()
     for number in SIGNALS:
         signal.signal(number, shutdown.on_signal)
+    ensure_log_folder()
     rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     nodes: list[Node] = []
     try:

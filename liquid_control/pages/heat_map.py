@@ -14,8 +14,6 @@ from liquid_control.types import Floats
 
 _ROW_IN = 0.17
 _COLUMNS = 600
-_MOTORS = ("forward", "left", "up", "yaw rate")
-"""Commands of the motor neurons, in the order of `Command.values`."""
 
 STATE_COLOURS = LinearSegmentedColormap.from_list(
     "state", ["#174ea6ff", "#4d8bf0bf", "#88888800", "#f0884dbf", "#b3381fff"]
@@ -102,7 +100,7 @@ def _draw(
         vmax=heat.limits[1],
         extent=(start, end, len(names) - 0.5, -0.5),
     )
-    axes.set_yticks(range(len(names)), [_label(name) for name in names], fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
     for edge in _group_edges(names):
         axes.axhline(edge - 0.5, color=style.MUTED, linewidth=0.8)
     axes.spines["bottom"].set_visible(False)
@@ -110,12 +108,6 @@ def _draw(
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8)
     return start, end
-
-
-def _label(name: str) -> str:
-    """Return the command of a motor neuron, or the name of another neuron."""
-    kind, _, number = name.partition("_")
-    return _MOTORS[int(number)] if kind == "motor" and number in "0123" else name
 
 
 def _group_edges(names: list[str]) -> list[int]:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from liquid_control.errors import ModelError, ObservationError
+from liquid_control.onnx_runtime import cpu_session
 
 INPUT = "pictures"
 OUTPUT = "features"
@@ -28,15 +28,8 @@ class Encoder:
             ModelError: the bytes are not an ONNX graph, or inputs or outputs differ from those of
                 `export`.
         """
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.use_deterministic_compute = True
         try:
-            self._session = onnxruntime.InferenceSession(
-                graph, options, providers=["CPUExecutionProvider"]
-            )
+            self._session = cpu_session(graph, deterministic=True)
         except Exception as error:
             raise ModelError(
                 f"expected an ONNX graph, got one that does not load ({_first_line(error)})"

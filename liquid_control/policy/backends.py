@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from liquid_control.errors import ModelError
 from liquid_control.liquid.reference import CfC
+from liquid_control.onnx_runtime import cpu_session
 from liquid_control.policy.model import CONTROLLER, Model
 from liquid_control.policy.policy import Array, Decision, Policy
 from liquid_control.policy.session import Controller
@@ -41,14 +41,9 @@ class OnnxController:
     """
 
     def __init__(self, model: Model) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         path = model.path / CONTROLLER
         try:
-            self._session: Any = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
+            self._session: Any = cpu_session(path.read_bytes())
         except Exception as error:
             reason = " ".join(str(error).split())
             raise ModelError(f"{path}: expected an ONNX graph that loads ({reason})") from error

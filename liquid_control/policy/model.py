@@ -16,9 +16,9 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from liquid_control.config import load_yaml, validate
+from liquid_control.config import Scenario, load_yaml, project_file, shipped, validate
 from liquid_control.errors import CellError, ConfigError, ModelError, OutputError
-from liquid_control.files import atomic_folder
+from liquid_control.files import atomic_folder, read_limited
 from liquid_control.liquid.weights import CfCWeights
 from liquid_control.policy.model_settings import SCHEMA, ModelSettings
 
@@ -28,6 +28,10 @@ PERCEPTION = "perception.onnx"
 CONTROLLER = "controller.onnx"
 CARD = "README.md"
 CHECKED_FILES = (WEIGHTS, PERCEPTION, CONTROLLER)
+MAX_BYTES = 2**30
+"""Limit for one file of a model folder."""
+SHORT = 12
+"""Digits of a checksum in messages."""
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
@@ -55,15 +59,32 @@ class Model:
         """The model's name."""
         return self.settings.name
 
+    def check_scenario(self, scenario: Scenario) -> None:
+        """Check that the model can fly a scenario: that the camera is the model's.
+
+        Raises:
+            ModelError: the camera's size, field of view or pitch is not the model's.
+        """
+        camera = scenario.camera
+        self.settings.camera.view.check_camera(
+            camera.width,
+            camera.height,
+            camera.horizontal_fov_deg,
+            pitch_down_deg=camera.pitch_down_deg,
+        )
+
 
 def load_model(path: Path | str) -> Model:
     """Load a model folder.
+
+    Args:
+        path: the folder; the bare name of a shipped model, such as `trail_cfc19`, works anywhere.
 
     Raises:
         ModelError: the folder or a file is missing, damaged or of an unknown schema, or the parts
             do not fit together.
     """
-    folder = Path(path)
+    folder = shipped(Path(path))
     settings = _load_settings(folder)
     content = {name: _checked(folder, name, settings) for name in CHECKED_FILES}
     arrays = _load_arrays(folder / WEIGHTS, content[WEIGHTS])
@@ -77,6 +98,9 @@ def load_model(path: Path | str) -> Model:
         )
     except CellError as error:
         raise ModelError(f"{folder / WEIGHTS}: {error}") from error
+    perception = {name: arrays[name] for name in settings.perception.array_shapes()}
+    _check_graph(folder / PERCEPTION, content[PERCEPTION], perception)
+    _check_graph(folder / CONTROLLER, content[CONTROLLER], weights.arrays())
     return Model(folder, settings, weights, arrays, content[PERCEPTION])
 
 
@@ -97,19 +121,57 @@ def _missing(folder: Path) -> str:
     what = f"has no {MODEL_YAML}" if folder.is_dir() else "does not exist"
     siblings = sorted(found.parent.name for found in folder.parent.glob(f"*/{MODEL_YAML}"))
     models = ", ".join(siblings) if siblings else "none"
-    return f"model folder {folder} {what}; models in {folder.parent}: {models}"
+    text = f"model folder {folder} {what}; models in {folder.parent}: {models}"
+    if len(folder.parts) > 1:
+        return text
+    return f"{text}; shipped: {', '.join(path.name for path in _shipped_folders()) or 'none'}"
+
+
+def _shipped_folders() -> list[Path]:
+    try:
+        return sorted(found.parent for found in project_file("models").glob(f"*/{MODEL_YAML}"))
+    except ConfigError:
+        return []
 
 
 def _checked(folder: Path, name: str, settings: ModelSettings) -> bytes:
     try:
-        content = (folder / name).read_bytes()
+        content = read_limited(folder / name, MAX_BYTES)
     except OSError as error:
         raise ModelError(f"{folder / name}: cannot be read ({error.strerror})") from error
     expected, got = settings.sha256.get(name), checksum(content)
     if expected != got:
-        stated = f"{expected[:12]}…" if expected else "none in model.yaml"
-        raise ModelError(f"{folder / name}: expected sha256 {stated}, got {got[:12]}…: damaged")
+        stated = f"{expected[:SHORT]}…" if expected else "none in model.yaml"
+        text = f"{folder / name}: expected sha256 {stated}, got {got[:SHORT]}…"
+        raise ModelError(f"{text}: {_origin(folder, got, settings)}")
     return content
+
+
+def _origin(folder: Path, got: str, settings: ModelSettings) -> str:
+    """Return what a file with the wrong checksum is."""
+    own = [name for name, expected in settings.sha256.items() if expected == got]
+    if own:
+        return f"it is {own[0]} of this model"
+    siblings = [found.parent for found in folder.parent.glob(f"*/{MODEL_YAML}")]
+    for other in [*siblings, *_shipped_folders()]:
+        try:
+            sums = load_yaml(other / MODEL_YAML).get("sha256")
+        except ConfigError:
+            continue
+        for name, digest in sums.items() if isinstance(sums, dict) else ():
+            if digest == got:
+                return f"it is {name} of model {other}"
+    return "damaged, or the file of another model"
+
+
+def _check_graph(path: Path, graph: bytes, arrays: Arrays) -> None:
+    """Check that a graph holds the arrays of `weights.npz`, which it was made from."""
+    for name, array in arrays.items():
+        if np.ascontiguousarray(array, dtype="<f4").tobytes() not in graph:
+            raise ModelError(
+                f"{path}: sha256 {checksum(graph)[:SHORT]}…: expected the graph of {WEIGHTS}, got "
+                f"one without its {name}; it belongs to another model"
+            )
 
 
 def _load_arrays(path: Path, content: bytes) -> Arrays:

@@ -28,13 +28,7 @@ class PolicyPilot:
         Raises:
             ModelError: the camera's size, field of view or pitch is not the model's.
         """
-        camera = world.scenario.camera
-        self.policy.check_camera(
-            camera.width,
-            camera.height,
-            camera.horizontal_fov_deg,
-            pitch_down_deg=camera.pitch_down_deg,
-        )
+        self.policy.model.check_scenario(world.scenario)
         self._begin()
 
     def _begin(self) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from liquid_control.errors import ModelError, ObservationError
 from liquid_control.liquid.flight_step import FlightCfC
 from liquid_control.perception import Encoder, fit, imu_features, standardise
-from liquid_control.policy.model import Model
+from liquid_control.policy.model import PERCEPTION, Model
 from liquid_control.types import Command, ImuWindow, Observation, Pixels
 
 Array = NDArray[np.float32]
@@ -50,7 +50,10 @@ class Policy:
         self.model = model
         self._settings = model.settings
         self._view = model.settings.camera.view
-        self._encoder = Encoder(model.perception)
+        try:
+            self._encoder = Encoder(model.perception)
+        except ModelError as error:
+            raise ModelError(f"{model.path / PERCEPTION}: {error}") from error
         self._cell = FlightCfC(model.weights)
         self._motors = slice(-model.weights.wiring.outputs, None)
         expected = (self._view.height, self._view.width, self._settings.features.image)

@@ -1,8 +1,9 @@
 """Recurrent state, frame clock and refusal rules of a policy, the same wherever it runs."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -122,6 +123,21 @@ class PolicySession:
     def refuse(self, error: LiquidControlError) -> None:
         """Count a frame that cannot be used, such as one without features."""
         self.refusals[str(error) or type(error).__name__] += 1
+
+    def state(self) -> dict[str, Any]:
+        """Return state, clock and counters between two frames, for `restore`."""
+        return {
+            "stamp_ns": self.stamp_ns,
+            "fresh_starts": int(self.fresh_starts),
+            "refusals": dict(self.refusals),
+            "state": self._state,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from the state of a session of the same policy."""
+        self.stamp_ns, self.fresh_starts = state["stamp_ns"], state["fresh_starts"]
+        self.refusals = Counter(state["refusals"])
+        self._state = state["state"]
 
     def _advance(self, features: Array, stamp_ns: int) -> Decision:
         if not np.isfinite(features).all():

@@ -51,7 +51,7 @@ class CommandPairs:
 
 @dataclass(frozen=True, slots=True)
 class AxisError:
-    """Difference of two commands along an axis, replayed less other, m/s or rad/s.
+    """Difference of two commands along an axis, replayed minus other, m/s or rad/s.
 
     Attributes:
         mae: mean absolute difference.
@@ -92,7 +92,7 @@ class Comparison:
 
     @property
     def difference(self) -> Floats:
-        """Replayed less other, float64 [P, 4]."""
+        """Replayed minus other, float64 [P, 4]."""
         return np.asarray(self.replayed - self.other, np.float64)
 
     @property
@@ -199,7 +199,7 @@ class WorstFrame:
     Attributes:
         stamp_ns: the frame's stamp.
         axis: the axis with the largest difference for its scale; None without a difference.
-        difference: along that axis, replayed less other, m/s or rad/s.
+        difference: along that axis, replayed minus other, m/s or rad/s.
         replayed: the replayed command, as `Command.values`.
         other: the other command; None where there is none.
     """

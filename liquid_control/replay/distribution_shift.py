@@ -48,7 +48,7 @@ class DistributionShift:
         learned_deviation: their standard deviation.
         learned_p1: their 1st percentile; learned_p99 likewise.
         mean: mean over this flight.
-        shift: mean less learned mean, in learned standard deviations.
+        shift: mean minus learned mean, in learned standard deviations.
         outside: fraction of this flight's frames beyond the 1st or 99th percentile.
         distance: 1-Wasserstein distance of the two distributions, in learned deviations.
     """

@@ -4,7 +4,6 @@ Published changes (brightness, contrast, saturation, noise) come with this packa
 disturbances come with the simulator, which is an optional dependency and is loaded by name.
 """
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from liquid_control.config.disturbances import (
     parse_disturbances,
 )
 from liquid_control.config.recorded_pictures import disturbance_refusals, overlaid_disturbances
+from liquid_control.config.suggestions import suggestion
 from liquid_control.dependencies import require
 from liquid_control.errors import ConfigError
 from liquid_control.interfaces import PictureChange
@@ -146,22 +146,23 @@ def _members(word: str) -> list[str]:
 
 
 def _check(name: str) -> None:
-    """Check a name; the error lists the accepted names and the closest one, or the reason."""
+    """Check a name; the error names the nearest names and the groups, or the reason."""
     names = overlaid_disturbances()
     if name in names:
         return
     used = dict.fromkeys(disturbances()[accepted].group for accepted in names)
     groups = [ALL, *(PUBLISHED if group == DELTA else group for group in used)]
-    accepted = f"there are {', '.join(names)}, and the groups {', '.join(groups)}"
+    accepted = f"the groups are {', '.join(groups)}"
     if name in disturbances():
         why = "; ".join(disturbance_refusals(name))
         raise ConfigError(
             f"--disturb {name} cannot be applied to a recorded picture ({why}); {accepted}"
         )
-    close = difflib.get_close_matches(name, [*names, *groups], n=1)
-    meant = [known for known in names if known == f"{DELTA}_{name}"] or close
-    hint = f"did you mean {meant[0]}? " if meant else ""
-    raise ConfigError(f"--disturb: unknown disturbance {name!r}; {hint}{accepted}")
+    published = f"{DELTA}_{name}"
+    hint = suggestion(name, [*names, *groups])
+    if published in names:
+        hint = f"did you mean {published}?"
+    raise ConfigError(f"--disturb: unknown disturbance {name!r}; {hint}; {accepted}")
 
 
 def _maker(

@@ -98,6 +98,23 @@ class Examples:
                 self._best[name] = Example(name, example.stamp_ns, example.movement, pictures)
         self._frame.clear()
 
+    def state(self) -> list[dict[str, Any]]:
+        """Return the kept frames between two frames, for `restore`."""
+        return [
+            {
+                **{name: getattr(kept, name) for name in ("disturbance", "stamp_ns", "movement")},
+                "pictures": [[severity, picture] for severity, picture in kept.pictures.items()],
+            }
+            for kept in self._best.values()
+        ]
+
+    def restore(self, state: Sequence[Mapping[str, Any]]) -> None:
+        """Continue from a state."""
+        for kept in state:
+            pictures = dict(kept["pictures"])
+            example = Example(**{**kept, "pictures": pictures})
+            self._best[example.disturbance] = example
+
     def chosen(self) -> tuple[Example, ...]:
         """Return the kept frames, in the order in which the disturbances were offered."""
         return tuple(self._best.values())
@@ -204,6 +221,17 @@ class DisturbedReplay:
             elif isinstance(event, CameraInfoEvent):
                 model.set_camera(event)
 
+    def state(self) -> dict[str, Any]:
+        """Return the state between two frames, for `restore`."""
+        models = [model.state() for model in self._models]
+        return {"models": models, "examples": self._examples.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from the state of a replay of the same bag, models and variants."""
+        for model, stored in zip(self._models, state["models"], strict=True):
+            model.restore(stored)
+        self._examples.restore(state["examples"])
+
     def result(self) -> DisturbedResult:
         """Return the result after the last event."""
         rows = tuple(row for model in self._models for row in model.rows())
@@ -255,6 +283,16 @@ class _Model:
         if self._examples is not None:
             self._examples.end_of_frame(frame_features.picture)
 
+    def state(self) -> dict[str, Any]:
+        runs = [run.state() for run in self._runs]
+        return {"session": self._session.state(), "stamp_ns": self._stamp_ns, "runs": runs}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._session.restore(state["session"])
+        self._stamp_ns = state["stamp_ns"]
+        for run, stored in zip(self._runs, state["runs"], strict=True):
+            run.restore(stored)
+
     def rows(self) -> list[DisturbedRow]:
         return [run.row(self._label, self._of_range(run.movement.rmse)) for run in self._runs]
 
@@ -291,6 +329,21 @@ class _Run:
             decision = answer(self._session, frame_features, observation.stamp_ns)
             self._command = HOVER if decision is None else decision.command
         return self.movement.add(undisturbed, self._command, dt_s)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "movement": self.movement.state(),
+            "lost": self._lost,
+            "command": list(self._command.values),
+            "extractor": self._extractor.state(),
+            "session": self._session.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.movement.restore(state["movement"])
+        self._lost, self._command = state["lost"], Command(*state["command"])
+        self._extractor.restore(state["extractor"])
+        self._session.restore(state["session"])
 
     def row(self, label: str, movement: float) -> DisturbedRow:
         moved = self.movement

@@ -1,7 +1,8 @@
 """Features and pictures of recorded frames, computed once a frame for all consumers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.losses import Losses
 from liquid_control.bags.topics import Role, TopicMap
 from liquid_control.errors import LiquidControlError
-from liquid_control.interfaces import PictureChange
+from liquid_control.interfaces import PictureChange, StatefulChange
 from liquid_control.perception import Viewfinder, fit
 from liquid_control.policy import Policy
 from liquid_control.replay.tracks import Series
@@ -100,6 +101,22 @@ class FeatureExtractor:
         except LiquidControlError as error:
             return FrameFeatures(changed, None, error)
         return FrameFeatures(changed, features, None)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of the change between two frames, for `restore`."""
+        windows = [
+            [window.stamps_ns, window.angular_velocity, window.linear_acceleration]
+            for window in self._undelivered
+        ]
+        changed = self._change.state() if isinstance(self._change, StatefulChange) else None
+        return {"count": self._count, "undelivered": windows, "change": changed}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from the state of an extractor of the same policy and change."""
+        self._count = state["count"]
+        self._undelivered = [ImuWindow(*window) for window in state["undelivered"]]
+        if isinstance(self._change, StatefulChange):
+            self._change.restore(state["change"])
 
     def _extract(self, observation: Observation) -> FrameFeatures | None:
         try:

@@ -4,8 +4,10 @@ The published code (Chahine et al. 2023) adds velocities without rotating them t
 heading. `integrate` rotates them; `integrate_as_published` does not.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
 from math import cos, sin
+from typing import Any
 
 import numpy as np
 
@@ -166,7 +168,7 @@ class Movement:
     _held: tuple[Command, Command] | None = None
 
     def add(self, one: Command, other: Command, dt_s: float) -> Floats:
-        """Add both commands of a frame and return other less one, float64 [4].
+        """Add both commands of a frame and return other minus one, float64 [4].
 
         Args:
             one: the first series' command from this frame on.
@@ -184,6 +186,27 @@ class Movement:
         self._squared += difference * difference
         self.largest = np.maximum(self.largest, size)
         return np.asarray(difference)
+
+    def state(self) -> dict[str, Any]:
+        """Return the statistics so far, for `restore`."""
+        held = None if self._held is None else [list(command.values) for command in self._held]
+        return {
+            "frames": self.frames,
+            "largest": self.largest,
+            "absolute": self._absolute.copy(),
+            "squared": self._squared.copy(),
+            "poses": [list(astuple(pose)) for pose in self._poses],
+            "held": held,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state."""
+        self.frames, self.largest = state["frames"], state["largest"]
+        self._absolute, self._squared = state["absolute"], state["squared"]
+        first, second = (PlanarPose(*values) for values in state["poses"])
+        self._poses = first, second
+        held = state["held"]
+        self._held = None if held is None else (Command(*held[0]), Command(*held[1]))
 
     @property
     def mae(self) -> Floats:

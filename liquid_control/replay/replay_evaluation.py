@@ -12,6 +12,7 @@ from liquid_control.errors import BagError
 from liquid_control.perception import PictureDistribution
 from liquid_control.policy import BACKENDS, Policy, load_model
 from liquid_control.progress import progress_bar
+from liquid_control.replay.checkpoint import Checkpoint, CheckpointedReplay
 from liquid_control.replay.coverage import CoverageError
 from liquid_control.replay.distribution_shift import PictureStatisticsCollector, picture_shift
 from liquid_control.replay.disturbed import DisturbedReplay
@@ -33,16 +34,21 @@ class _GuardOptions(TypedDict):
     lockstep: bool | None
 
 
-def evaluate_replay(request: ReplayRequest, *, show_progress: bool = False) -> ReplayResult:
+def evaluate_replay(
+    request: ReplayRequest, *, show_progress: bool = False, checkpoint: Checkpoint | None = None
+) -> ReplayResult:
     """Replay a bag in one pass and compare the commands.
 
     Args:
         request: the replay.
         show_progress: whether to show a progress bar on stderr.
+        checkpoint: of the disturbed part, which begins where the checkpoint ends and writes
+            further ones; None to begin at the first frame and write none.
 
     Raises:
         BagError: the bag has no frame that can be read.
         CoverageError: no frame was answered, or no command can be compared.
+        OutputError: a checkpoint cannot be written.
         ModelError: a model's graphs do not load.
     """
     stopwatch, losses = Stopwatch(), Losses()
@@ -58,11 +64,22 @@ def evaluate_replay(request: ReplayRequest, *, show_progress: bool = False) -> R
     learned = PictureDistribution.load(model.path)
     pictures = None if learned is None else PictureStatisticsCollector(extractor)
     disturbed = _disturbed_replay(request, extractor)
-    consumers: tuple[EventConsumer | None, ...] = (player, recording, other, pictures, disturbed)
+    kept = None
+    if disturbed is not None and checkpoint is not None:
+        kept = CheckpointedReplay(disturbed, checkpoint)
+    consumers: tuple[EventConsumer | None, ...] = (
+        player,
+        recording,
+        other,
+        pictures,
+        kept or disturbed,
+    )
     events = _events(request, losses)
     if show_progress:
         events = _with_progress(events, request.bag)
     replay(events, [consumer for consumer in consumers if consumer is not None])
+    if kept is not None:
+        kept.save()
     replayed, recorded = player.replayed(), recording.recorded()
     _check_frames(request, len(recorded.frames), len(replayed.track.states), replayed.refused)
     statistics, shift = None if pictures is None else pictures.series(), None

@@ -39,7 +39,7 @@ def command_figure(result: ReplayResult) -> Timeline:
 
 
 def difference_figure(result: ReplayResult, main: Comparison) -> Timeline | None:
-    """Return replayed less other on each axis; None without a difference."""
+    """Return replayed minus other on each axis; None without a difference."""
     difference = main.difference
     if not difference.any():
         return None
@@ -103,7 +103,7 @@ def neuron_figure(result: ReplayResult) -> Timeline | None:
     ]
     difference = _difference(result)
     if difference is not None and np.any(difference):
-        heats.append(Heat.of_states("state, replayed less other", difference))
+        heats.append(Heat.of_states("state, replayed minus other", difference))
     seconds = result.seconds(track.states.stamp_ns)
     order = np.argsort(seconds, kind="stable")
     heats = [Heat(h.title, h.values[order], h.colours, h.limits) for h in heats]

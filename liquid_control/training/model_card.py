@@ -58,12 +58,13 @@ def _what(settings: TrainingSettings, parameters: int) -> list[str]:
 
 
 def _how_to_fly(settings: TrainingSettings) -> list[str]:
-    model = f"models/{settings.name}"
     return [
         "## Fly it",
         "",
-        f"    liquid-control fly --scenario {settings.scenario} --seed 3 --model {model}",
-        f"    liquid-control evaluate --scenario {settings.scenario} --model {model}",
+        "In the folder of this card:",
+        "",
+        f"    liquid-control fly --scenario {settings.scenario} --seed 3 --model .",
+        f"    liquid-control evaluate --scenario {settings.scenario} --model .",
         "",
     ]
 

@@ -57,6 +57,7 @@ def train(
     if progress is not None:
         data = _same_bags(folder, data)
     settings.check_data(len(data.sources) if data else 0)
+    settings.check_cameras()
     if progress is None:
         folder.check_unused()
     flying = _flying_actors(settings, actors)

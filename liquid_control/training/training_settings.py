@@ -3,6 +3,8 @@
 A run depends on these settings and the code revision only.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ from pydantic import Field, field_validator, model_validator
 from liquid_control.command.motors import MotorScaling
 from liquid_control.config import Scenario, Settings, load_scenario, load_yaml, validate
 from liquid_control.config.overrides import Spread, check_keys
-from liquid_control.errors import ConfigError
-from liquid_control.perception import CONTRAST_FLOOR
+from liquid_control.errors import ConfigError, LiquidControlError
+from liquid_control.perception import CONTRAST_FLOOR, CameraView
+from liquid_control.seeding import MAX_SEED
 
 
 class BagLabel(str, Enum):
@@ -188,7 +191,7 @@ class TrainingSettings(Settings):
         min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_\-]+$", description="of the model"
     )
     description: str = Field("", description="one sentence for the model card")
-    seed: int = Field(0, ge=0, description="of all random numbers")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="of all random numbers")
     scenario: str = Field("trail", description="scenario to fly, by name or path")
     overrides: dict[str, Any] = Field({}, description="scenario keys set in every flight")
     randomise: dict[str, Spread] = Field({}, description="scenario keys drawn for every flight")
@@ -231,6 +234,45 @@ class TrainingSettings(Settings):
                 "--data flights/*.mcap"
             )
 
+    def check_cameras(self) -> None:
+        """Check that every flight has the camera that the model is made for.
+
+        Raises:
+            ConfigError: a condition or a drawn key changes its shape or view, or is invalid.
+        """
+        camera = self.base_scenario().camera
+        size = (camera.width, camera.height)
+        view = CameraView(*size, camera.horizontal_fov_deg, camera.pitch_down_deg)
+        for name, overrides in self._variations():
+            camera = load_scenario(self.scenario, {**self.overrides, **overrides}).camera
+            size, fov_deg = (camera.width, camera.height), camera.horizontal_fov_deg
+            with _naming(f"{name}: the model could not fly it"):
+                view.check_camera(*size, fov_deg, pitch_down_deg=camera.pitch_down_deg)
+
+    def _variations(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield name and overrides of each condition and of the ends of each drawn key."""
+        for name, overrides in self.validation.conditions.items():
+            yield f"validation.conditions.{name}", overrides
+        for key, spread in self.randomise.items():
+            for value in (spread.low, spread.high):
+                yield f"randomise.{key} = {value:g}", dict(_alone(key, value))
+
+    def check_flights(self, check: Callable[[Scenario, int], None]) -> None:
+        """Check that a simulator can begin a flight of each scenario of the run.
+
+        Args:
+            check: raises a `LiquidControlError` where the flight of a seed cannot begin.
+
+        Raises:
+            ConfigError: a flight cannot begin; the message names its condition.
+        """
+        flown = {"the run's scenario": self.base_scenario()}
+        for condition in self.validation.conditions:
+            flown[f"validation.conditions.{condition}"] = self.condition(condition)
+        for name, scenario in flown.items():
+            with _naming(f"{self.name}: {name}: cannot be flown"):
+                check(scenario, self.seed)
+
     def base_scenario(self) -> Scenario:
         """Return the scenario that all flights start from."""
         return load_scenario(self.scenario, self.overrides)
@@ -248,12 +290,17 @@ def load_training(path: Path | str) -> TrainingSettings:
     """
     settings = validate(TrainingSettings, load_yaml(Path(path)), str(path))
     check_keys(settings.randomise, str(path))
-    for key, spread in settings.randomise.items():
-        for value in (spread.low, spread.high):
-            load_scenario(settings.scenario, {**settings.overrides, **_alone(key, value)})
-    for name in settings.validation.conditions:
-        settings.condition(name)
+    settings.check_cameras()
     return settings
+
+
+@contextmanager
+def _naming(what: str) -> Iterator[None]:
+    """Put a text before the error of the block."""
+    try:
+        yield
+    except LiquidControlError as error:
+        raise ConfigError(f"{what}: {error}") from error
 
 
 def _alone(key: str, value: float) -> dict[str, float]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from liquid_control.errors import DependencyError, OutputError
+from liquid_control.files import user_cache
 
 
 def cache_folder() -> Path:
@@ -29,10 +30,8 @@ def cache_folder() -> Path:
     Raises:
         OutputError: neither the user's cache folder nor the temporary folder is writable.
     """
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    home = Path(base) if os.path.isabs(base) else Path("~/.cache").expanduser()
     places = (
-        home / "liquid_control",
+        user_cache() / "liquid_control",
         Path(tempfile.gettempdir()) / f"liquid_control-{os.getuid()}",
     )
     for place in places:

@@ -9,10 +9,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from liquid_control.cli.main import main
 from liquid_control.config import load_scenario
+from liquid_control.evaluation import FlightRow, plan_flights, scenario_campaign, summarise
+from liquid_control.journal import plain
 from liquid_control_sim import Expert, fly
 
 pytestmark = pytest.mark.sim
@@ -73,6 +76,93 @@ def test_interrupted_it_leaves_neither_files_nor_processes(tmp_path, number, sta
     assert "Traceback" not in errors
     assert not out.exists()
     _wait_until(lambda: not _marked(tmp_path))
+
+
+TINY = [
+    *("--model", "expert", "--scenario", "trail", "--seeds", "0:6", "--jobs", "1"),
+    *("--set", "camera.width=16", "--set", "camera.height=16", "--set", "forest.trees=3"),
+    *("--set", "trail.length_m=6", "--set", "time_limit_s=1"),
+]
+"""A campaign of six flights of a second."""
+
+
+def test_killed_or_interrupted_it_goes_on_and_ends_as_an_unbroken_run(tmp_path, capsys):
+    """End it after a drawn number of rows; a second command on its folder is refused."""
+    out, flown = tmp_path / "out", 0
+    for number, least in zip(
+        (signal.SIGKILL, signal.SIGTERM), np.random.default_rng(7).permutation(2) + 1, strict=True
+    ):
+        process = _started([*TINY, "--resume", "--out", str(out)], tmp_path)
+        try:
+            _wait_until(lambda least=flown + least: _rows(out) >= least)
+            assert main(["evaluate", *TINY, "--resume", "--out", str(out)]) == 2
+            assert f"(process {process.pid} on " in capsys.readouterr().err
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
+        _wait_until(lambda: not _marked(tmp_path))
+        before, flown = flown, _rows(out)
+        assert before < flown < 6
+        assert f"--resume: {before} of 6 flights are in" in errors
+    partial = json.loads((out / "results.json").read_text())
+    assert (partial["complete"], len(partial["rows"])) == (False, flown)
+    assert f"{flown} of 6 flights are in {out}; the same command with --resume" in errors
+    assert main(["evaluate", *TINY, "--resume", "--out", str(out)]) == 0
+    document = json.loads((out / "results.json").read_text())
+    keys = {"camera.width": 16, "camera.height": 16, "forest.trees": 3, "trail.length_m": 6}
+    campaign = scenario_campaign("trail", keys | {"time_limit_s": 1}).with_seeds("0:6")
+    jobs = plan_flights(campaign.entries, ["expert"], keys | {"time_limit_s": 1})
+    unbroken = [FlightRow.of(job, fly(job.scenario, job.seed, Expert()).result) for job in jobs]
+    assert document["complete"]
+    assert document["rows"] == plain(unbroken)
+    assert document["summary"] == plain(summarise(unbroken))
+    lines = (out / "rows.jsonl").read_text().splitlines()
+    assert sorted(json.loads(line)["flight"] for line in lines[1:]) == list(range(6))
+    assert {path.name for path in out.iterdir()} == {"rows.jsonl", "results.json"}
+
+
+def _started(words, mark):
+    command = [sys.executable, "-m", "liquid_control.cli", "evaluate", *words]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "MARK": str(mark)}
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def _rows(folder):
+    with suppress(OSError):
+        return max((folder / "rows.jsonl").read_bytes().count(b"\n") - 1, 0)
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("vehicle: nix", "entry 'bad', seed 20000: cannot be flown: unknown vehicle 'nix'"),
+        ("trail.forks: 9", "entry 'bad', seed 20000: cannot be flown: trail.forks: 9 do not fit"),
+    ],
+)
+def test_what_the_simulator_refuses_is_named_before_the_first_flight(
+    tmp_path, capsys, keys, message
+):
+    campaign = tmp_path / "campaign.yaml"
+    campaign.write_text(
+        "name: c\nentries:\n- {name: good, seeds: '20000'}\n"
+        f"- {{name: bad, seeds: '20000', set: {{{keys}}}}}\n"
+    )
+    out = tmp_path / "out"
+    words = ["evaluate", "--model", "expert", "--campaign", str(campaign), *SHORT]
+    assert main([*words, "--out", str(out)]) == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_full_disk_keeps_the_flights_before_it_and_is_named(small_disk, capsys):
+    words = ["evaluate", *TINY, "--record", "all", "--out", str(small_disk / "out")]
+    assert main(words) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("liquid-control: error: expert through 'trail', seed 1: ")
+    assert error.endswith("trail-expert-1.mcap: cannot be written (No space left on device)")
+    assert _rows(small_disk / "out") == 1
 
 
 def _marked(mark):

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from liquid_control import doctor
@@ -14,7 +16,7 @@ def named(name, results):
 
 
 def test_check_returns_ten_results():
-    assert len(check_machine(PASSED)) == 10
+    assert len(list(check_machine(PASSED))) == 10
 
 
 def test_every_missing_result_has_a_remedy():
@@ -89,3 +91,31 @@ def test_remedy_is_printed_verbatim(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "run_probes", lambda: probed)
     main(["doctor"])
     assert "[train]'" in "".join(capsys.readouterr().out.split())
+
+
+def test_findings_are_printed_as_they_are_known(monkeypatch, capsys):
+    printed = []
+
+    def check(_):
+        for number in range(3):
+            printed.append(capsys.readouterr().out)
+            yield doctor.CheckResult(f"check {number}", CheckStatus.OK, "found")
+
+    monkeypatch.setattr(doctor, "check_machine", check)
+    monkeypatch.setattr(doctor, "run_probes", dict)
+    assert main(["doctor"]) == 0
+    assert ["check 0" in printed[1], "check 1" in printed[2]] == [True, True]
+
+
+def test_a_probe_is_waited_for_when_it_is_needed(monkeypatch):
+    slow = {"fast": "print('1.0')", "slow": "import time; time.sleep(60)"}
+    monkeypatch.setattr(doctor, "PROBES", slow)
+    monkeypatch.setattr(doctor, "TIMEOUT_S", 0.5)
+    probes = run_probes()
+    assert list(probes) == ["fast", "slow"]
+    started = time.monotonic()
+    monkeypatch.setattr(doctor, "TIMEOUT_S", 30.0)
+    assert probes["fast"] == Probe(True, "1.0")
+    assert time.monotonic() - started < 20.0
+    monkeypatch.setattr(doctor, "TIMEOUT_S", 0.1)
+    assert not probes["slow"].ok

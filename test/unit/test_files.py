@@ -1,14 +1,16 @@
 import errno
 import os
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from liquid_control.errors import OutputError
-from liquid_control.files import atomic_folder, atomic_write, move_to_free
+from liquid_control.files import atomic_folder, atomic_write, full_disk_error, move_to_free
 
 pytestmark = pytest.mark.unit
 
@@ -117,6 +119,56 @@ def test_a_full_disk_is_named(tmp_path, full_disk):
         atomic_write(tmp_path / "file", b"after")
     assert (tmp_path / "file").read_text() == "before"
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_really_full_disk_is_named_and_the_old_file_kept(small_disk):
+    atomic_write(small_disk / "file", "before")
+    with pytest.raises(OutputError, match=r"file: cannot be written \(No space left on device\)"):
+        atomic_write(small_disk / "file", bytes(1 << 20))
+    assert (small_disk / "file").read_text() == "before"
+    assert list(small_disk.iterdir()) == [small_disk / "file"]
+
+
+def library_error():
+    """Raise an error that a library made of the system's."""
+    try:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/disk/cache")
+    except OSError as error:
+        raise RuntimeError("cannot pickle the function") from error
+
+
+def sqlite3_full():
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+@pytest.mark.parametrize(
+    ("work", "named"),
+    [
+        (library_error, "/disk/cache"),
+        (sqlite3_full, "a file or standard output"),
+        (lambda: os.write(os.open("/dev/full", os.O_WRONLY), b"x"), "a file or standard output"),
+        (lambda: os.stat("/nowhere"), None),
+        (lambda: 1 / 0, None),
+    ],
+)
+def test_a_full_disk_is_recognised_whatever_reports_it(work, named, monkeypatch):
+    monkeypatch.setattr("liquid_control.files.has_no_space", lambda place: False)
+    try:
+        work()
+    except Exception as error:
+        found = full_disk_error(error)
+    expected = None if named is None else f"{named}: cannot be written (No space left on device)"
+    assert (None if found is None else str(found)) == expected
+
+
+def test_the_full_disk_is_named_where_the_error_names_no_file(small_disk, monkeypatch):
+    monkeypatch.chdir(small_disk)
+    with suppress(OSError):
+        Path("filling").write_bytes(bytes(1 << 20))
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert str(full_disk_error(error)).startswith(
+        f"disk of {small_disk}: cannot be written (No space"
+    )
 
 
 def test_concurrent_writers_leave_one_whole_file(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from liquid_control.errors import ConfigError
+from liquid_control.errors import ConfigError, OutputError
 from liquid_control.process_pool import (
     TERMINATION_SIGNALS,
     THREAD_LIMITS,
@@ -48,6 +48,8 @@ def run(task, made):
         os.kill(os.getpid(), signal.SIGKILL)
     if task == "error":
         raise ConfigError("jobs: expected 1, got 2")
+    if task == "full":
+        raise OSError(28, "No space left on device", "/d")
     if task == "bug":
         raise ZeroDivisionError("a bug")
     return task
@@ -78,6 +80,11 @@ def test_results_have_the_order_of_the_tasks_and_workers_are_replaced(prepare):
 
 def test_without_tasks_no_process_starts(prepare):
     assert run_tasks([], prepare, 2) == []
+
+
+def test_a_full_disk_in_a_worker_is_one_clear_error(prepare):
+    with pytest.raises(OutputError, match=r"^/d: cannot be written \(No space left on device\)$"):
+        run_tasks(["full"], prepare, 1)
 
 
 def test_a_task_without_limit_keeps_its_worker_and_both_workers_run(prepare):

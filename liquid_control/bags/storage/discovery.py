@@ -2,19 +2,22 @@
 
 import io
 import shutil
+import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import BinaryIO, cast
 
-import yaml
 import zstandard
+from yaml import YAMLError
 
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.mcap_format import MAGIC as MCAP
 from liquid_control.bags.storage.mcap_part import McapPart
 from liquid_control.bags.storage.part import Contents, Part, RawMessage
 from liquid_control.bags.storage.sqlite import SqlitePart
+from liquid_control.config.yaml_files import parse_yaml
 from liquid_control.errors import BagError
 
 SQLITE = b"SQLite format 3\x00"
@@ -31,9 +34,15 @@ METADATA = "metadata.yaml"
 SUFFIXES = (".mcap", ".db3")
 PACKED = ".zstd"
 MAX_METADATA_BYTES = 2**24
+HEAD_BYTES = 4096
+"""Bytes that describe a file of no known format."""
+
 MAX_COMPRESSION_RATIO = 1000
 MIN_DECOMPRESSED_LIMIT = 2**26
 """A compressed part may grow by this ratio, and always up to this size in bytes."""
+
+MAX_SILENT_BYTES = 2**24
+"""Compressed bytes without any content, after which decompression stops."""
 
 
 def files_of(path: Path) -> list[Path]:
@@ -46,6 +55,8 @@ def files_of(path: Path) -> list[Path]:
         if not path.is_dir():
             if not path.exists():
                 raise BagError(f"{path}: expected a bag, found nothing there")
+            if not path.is_file():
+                raise BagError(f"{path}: expected a file or a folder, found a {_special(path)}")
             return [path]
         files = [file for file in sorted(path.iterdir()) if file.is_file() and _is_part(file)]
     except OSError as error:
@@ -53,6 +64,14 @@ def files_of(path: Path) -> list[Path]:
     if not files:
         raise BagError(f"{path}: expected a folder with .mcap or .db3 files, found none in it")
     return files
+
+
+def _special(path: Path) -> str:
+    """Return what a path is that is neither a file nor a folder; reading it may never end."""
+    mode = path.stat().st_mode
+    if stat.S_ISFIFO(mode):
+        return "pipe"
+    return "socket" if stat.S_ISSOCK(mode) else "device"
 
 
 def _is_part(file: Path) -> bool:
@@ -158,7 +177,7 @@ def kind_of(path: Path) -> bytes:
     with path.open("rb") as stream:
         head = stream.read(16)
         stream.seek(-min(len(MCAP), path.stat().st_size), io.SEEK_END)
-        tail = stream.read()
+        tail = stream.read(len(MCAP))
     for magic in (MCAP, SQLITE, ZSTD, ROS1):
         if head.startswith(magic):
             return magic
@@ -193,8 +212,16 @@ def open_part(path: Path, name: str | None = None) -> Part:
         )
     if advice := foreign_log(path):
         raise BagError(f"{name}: {advice}")
-    found = f"{size} bytes that are neither" if size else "an empty file"
-    raise BagError(f"{name}: expected an MCAP or sqlite3 bag, found {found}")
+    raise BagError(f"{name}: expected an MCAP or sqlite3 bag, found {_unknown(path, size)}")
+
+
+def _unknown(path: Path, size: int) -> str:
+    """Describe a file of no known format."""
+    if size == 0:
+        return "an empty file"
+    with path.open("rb") as stream:
+        zeros = not any(stream.read(HEAD_BYTES))
+    return f"{size} bytes that " + ("begin with zeros" if zeros else "are neither")
 
 
 def foreign_log(path: Path) -> str:
@@ -239,6 +266,21 @@ class CompressedPart:
             yield from open_part(plain, self._name).messages(topics, losses, start_ns)
 
 
+class _Counted:
+    """Compressed bytes, read until `MAX_SILENT_BYTES` of them have given no content."""
+
+    def __init__(self, source: io.BufferedReader) -> None:
+        self._source, self.silent = source, 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        data = self._source.read(size)
+        self.silent += len(data)
+        if self.silent > MAX_SILENT_BYTES:
+            raise zstandard.ZstdError(f"{MAX_SILENT_BYTES} bytes without content")
+        return data
+
+
 @contextmanager
 def decompressed(name: str, path: Path, losses: Losses) -> Iterator[Path]:
     """Decompress a file, as far as possible, into a temporary file for a `with` block.
@@ -250,9 +292,13 @@ def decompressed(name: str, path: Path, losses: Losses) -> Iterator[Path]:
     with NamedTemporaryFile(suffix=".bag") as target:
         allowed = min(allowed, shutil.disk_usage(Path(target.name).parent).free // 2)
         with path.open("rb") as source:
-            reader = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
+            counted = _Counted(source)
+            reader = zstandard.ZstdDecompressor().stream_reader(
+                cast(BinaryIO, counted), read_across_frames=True
+            )
             try:
                 while data := reader.read(2**20):
+                    counted.silent = 0
                     allowed -= len(data)
                     if allowed < 0:
                         raise BagError(f"{name}: grows too large when it is decompressed")
@@ -269,10 +315,10 @@ def read_metadata(path: Path) -> tuple[dict[str, str], list[str]]:
     """Return the custom data and the listed file names of a folder's `metadata.yaml`."""
     try:
         with (path / METADATA).open("rb") as stream:
-            content = yaml.safe_load(stream.read(MAX_METADATA_BYTES))
+            content = parse_yaml(stream.read(MAX_METADATA_BYTES), twice=True)
         info = content["rosbag2_bagfile_information"]
         custom = info.get("custom_data") or {}
         files = [Path(str(file)).name for file in info.get("relative_file_paths") or []]
         return {str(key): str(value) for key, value in custom.items()}, files
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, YAMLError):
         return {}, []

@@ -3,6 +3,7 @@
 `read_block`, which finds the messages in a block of records, is the hot loop of reading.
 """
 
+import errno
 import os
 import struct
 from collections.abc import Mapping
@@ -132,6 +133,13 @@ class RecordFile:
         self._block = os.pread(self._fd, max(count, ahead, self.FIRST), offset)
         self._block_at = offset
         return self._block[:count]
+
+    def after_hole(self, offset: int) -> int:
+        """Return the first offset from `offset` on that is not in a hole of a sparse file."""
+        try:
+            return os.lseek(self._fd, offset, os.SEEK_DATA)
+        except OSError as error:  # ENXIO: nothing but a hole follows
+            return self.size if error.errno == errno.ENXIO else offset
 
     def view(self, offset: int, count: int) -> memoryview:
         """Return the same as `at` in a buffer that the next call overwrites, without a copy."""

@@ -23,6 +23,10 @@ ANY_HEAD = re.compile(rb"[\x03-\x0f].{5}\x00{3}", re.DOTALL)
 """Patterns for an opcode and a length below 2**40."""
 
 SEARCH_BYTES = 2**20
+ZEROS = bytes(SEARCH_BYTES)
+HEAD_BYTES = mcap_format.RECORD.size - 1
+"""Bytes of two blocks that overlap, since a record's head may begin in one and end in the next."""
+
 MAX_CANDIDATES = 2_000_000
 """Number of candidate offsets tried in a file before the search stops."""
 
@@ -95,6 +99,9 @@ class RecordScanner:
         pattern = CHUNK_HEAD if self._chunked else ANY_HEAD
         while offset < self._end:
             data = self._file.at(offset, min(SEARCH_BYTES, self._end - offset))
+            if data == ZEROS:
+                offset = max(offset + 1, self._file.after_hole(offset + len(data) - HEAD_BYTES))
+                continue
             position = 0
             while (match := pattern.search(data, position)) is not None:
                 position = match.start() + 1
@@ -104,7 +111,7 @@ class RecordScanner:
                 found = self._plausible(offset + match.start())
                 if found is not None:
                     return found
-            offset += max(1, len(data) - mcap_format.RECORD.size + 1)
+            offset += max(1, len(data) - HEAD_BYTES)
         return None
 
     def _plausible(self, offset: int) -> mcap_format.RecordSpan | None:

@@ -37,7 +37,7 @@ class BagWriter:
 
     A bag that was not closed, because its process was killed or the disk was full, remains as
     `NAME.mcap.partial` and is readable up to the last chunk; so does a bag whose `with` block
-    ends with an exception. Only one thread at a time may use the writer.
+    ends with an exception, unless it has no message. Only one thread at a time may use the writer.
 
     Args:
         path: the `.mcap` file to write; it must not exist.
@@ -218,6 +218,8 @@ class BagWriter:
             self._stream.close()
             if complete:
                 move_to_free(self.partial, self.path)
+            elif not any(self._counts.values()):
+                self.partial.unlink()  # what it was to record never began
         except OSError as error:
             with suppress(OSError):
                 self._stream.close()

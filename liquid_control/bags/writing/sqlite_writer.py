@@ -57,6 +57,7 @@ class SqliteBagWriter:
         check_free(path)
         self.path = path
         self._connections: dict[str, Connection] = {}
+        self._has_messages = False
         self._flushed_s = time.monotonic()
         try:
             self._home = next(name for name in partial_names(path) if _make_folder(name))
@@ -117,6 +118,7 @@ class SqliteBagWriter:
             return
         try:
             self._writer.write(self._connections[topic], stamp_ns, cdr)
+            self._has_messages = True
         except (OSError, sqlite3.Error) as error:
             raise self._give_up(error) from error
         if time.monotonic() - self._flushed_s >= FLUSH_S:
@@ -165,6 +167,8 @@ class SqliteBagWriter:
         try:
             writer.close()
             if not complete:
+                if not self._has_messages:
+                    shutil.rmtree(self._home)  # what it was to record never began
                 return
             move_to_free(self.partial, self.path)
             shutil.rmtree(self._home)

@@ -91,8 +91,12 @@ class Aviary(VehicleBase):
         return read(self._client, self._body)
 
 
-def _aviary(position: Floats, heading_rad: float) -> Any:
-    """Create a `CtrlAviary`, without its output."""
+def drone_modules() -> tuple[Any, Any]:
+    """Import and return the modules of gym-pybullet-drones: aviary and enumerations.
+
+    Raises:
+        DependencyError: the package is not installed, or cannot be imported.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -103,6 +107,12 @@ def _aviary(position: Floats, heading_rad: float) -> Any:
             "world.backend gym_pybullet_drones needs that package, which cannot be imported "
             f"({error}): pip install {SOURCE}"
         ) from error
+    return environment, enums
+
+
+def _aviary(position: Floats, heading_rad: float) -> Any:
+    """Create a `CtrlAviary`, without its output."""
+    environment, enums = drone_modules()
     with redirect_stdout(StringIO()):
         return environment.CtrlAviary(
             drone_model=enums.DroneModel.CF2X,

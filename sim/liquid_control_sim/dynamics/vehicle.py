@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from liquid_control.config import Settings, load_yaml, project_file, validate
+from liquid_control.config import Settings, load_extended, project_file, validate
 from liquid_control.errors import ConfigError
 
 
@@ -248,4 +248,4 @@ def load_vehicle(name_or_path: str | Path) -> Vehicle:
                 "or a path to a .yaml"
             )
         path = project_file("config/vehicles") / f"{name_or_path}.yaml"
-    return validate(Vehicle, load_yaml(path), str(path))
+    return validate(Vehicle, load_extended(path, project_file("config/vehicles")), str(path))

@@ -20,9 +20,10 @@ the sun, and another season or sun another scene: they are refused.
 """
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from math import floor, radians, tan
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ from liquid_control.interfaces import PictureChange
 from liquid_control.perception.deltas import published_changes
 from liquid_control.seeding import stream
 from liquid_control.types import NANOSECONDS, Pixels
-from liquid_control_sim.picture.light import AutomaticExposure, Exposure
+from liquid_control_sim.picture.light import AutomaticExposure, Exposure, Metering
 from liquid_control_sim.picture.pipeline import Expose, Memory, Pipeline, lens_steps, light_factors
 from liquid_control_sim.picture.sensor import (
     BLACKOUT_WITHIN_S,
@@ -75,6 +76,15 @@ class Delivery:
         self._due = due
         return first or bool(self._losses.random() >= self._drop_rate)
 
+    def state(self) -> dict[str, Any]:
+        """Return the state, for `restore`."""
+        return {"due": self._due, "losses": self._losses.bit_generator.state}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state."""
+        self._due = state["due"]
+        self._losses.bit_generator.state = state["losses"]
+
 
 class DelayBuffer:
     """Buffer of the recorded frames within the latency."""
@@ -96,6 +106,14 @@ class DelayBuffer:
             self._kept.popleft()
         shown_ns, shown = self._kept[0]
         return shown, shown_ns
+
+    def state(self) -> list[list[Any]]:
+        """Return the state, for `restore`."""
+        return [[stamp_ns, image] for stamp_ns, image in self._kept]
+
+    def restore(self, state: Sequence[Sequence[Any]]) -> None:
+        """Continue from a state."""
+        self._kept = deque((stamp_ns, image) for stamp_ns, image in state)
 
 
 _CALM = np.zeros(3)
@@ -191,6 +209,40 @@ class Overlay:
         light: Radiance = np.asarray(cv2.multiply(shown, _TO_LIGHT, dtype=cv2.CV_32F), np.float32)
         formed, self._memory = self._pipeline.form(light, shot, self._memory.at(time_s, _CALM))
         return formed
+
+    def state(self) -> dict[str, Any]:
+        """Return the state between two pictures, for `restore`."""
+        return {
+            "start_ns": self._start_ns,
+            "delivery": self._delivery.state(),
+            "delay": self._delay.state(),
+            "memory": {
+                "time_s": self._memory.time_s,
+                "air_moved_m": list(self._memory.air_moved_m),
+                "metering": None
+                if self._memory.metering is None
+                else asdict(self._memory.metering),
+                "delivered": self._memory.delivered,
+            },
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state of an overlay that was made alike."""
+        self._start_ns = state["start_ns"]
+        self._delivery.restore(state["delivery"])
+        self._delay.restore(state["delay"])
+        self._memory = _memory(state["memory"])
+
+
+def _memory(state: Mapping[str, Any]) -> Memory:
+    """Return the memory of a stored state."""
+    metering = state["metering"]
+    return Memory(
+        time_s=state["time_s"],
+        air_moved_m=(*map(float, state["air_moved_m"]),),  # type: ignore[arg-type]
+        metering=None if metering is None else Metering(**metering),
+        delivered=state["delivered"],
+    )
 
 
 def _shot_without_scene(view: View) -> Shot:

@@ -67,7 +67,7 @@ def _cpu_seconds(code):
         ),
         (
             ["evaluate", "--model", "expert", "--scenario", "trail", "--disturb", "fogg=3"],
-            "unknown disturbance 'fogg'; did you mean fog? there are: wind, turbulence",
+            "unknown disturbance 'fogg'; did you mean fog, ",
         ),
         (
             ["evaluate", "--model", "expert", "--scenario", "trail", "--disturb", "fog=6"],
@@ -81,6 +81,25 @@ def _cpu_seconds(code):
         (["fly", "--seed", "three"], "expected a whole number >= 0, got 'three'"),
         (["fly", "--seed", "-1"], "expected a whole number >= 0, got '-1'"),
         (["fly", "--rate", "nan"], "expected a number > 0, got 'nan'"),
+        (["fly", "--rate", "2"], "--rate 2: expected --realtime too"),
+        (["fly", "--gif", "--no-record"], "--gif: expected no --no-record"),
+        (["fly", "--scenario", ""], "expected a name or the path of a .yaml, got ''"),
+        (["fly", "--seed", str(2**63)], f"expected a whole number <= {2**63 - 1}, got {2**63}"),
+        (["fly", "--seed", "9" * 5000], "expected a whole number >= 0, got '999"),
+        (
+            ["evaluate", "--model", "expert", "--scenario", "trail", "--seeds", "0:100000000000"],
+            "seeds: expected at most 100,000 seeds, got 100,000,000,000",
+        ),
+        (
+            ["evaluate", "--model", "expert", "--scenario", "trail", "--seeds", str(2**64)],
+            f"seeds: expected at most {2**63 - 1} (2^63 - 1), got {2**64}",
+        ),
+        (
+            ["evaluate", "--model", "expert", "--scenario", ""],
+            "expected a name or the path of a .yaml, got ''",
+        ),
+        (["evaluate", "--model", "expert", "--campaign", "/dev/zero"], "it has more than 16,777,"),
+        (["bag", "info", "/dev/zero"], "expected a file or a folder, found a device"),
         (["fly", "--wind", "hurricane"], "unknown wind 'hurricane'; there are: calm"),
         (["fly", "--model", "nowhere"], "model folder nowhere does not exist"),
         (["fly", "--model", "nowhere", "--campaign", "no.yaml"], "no.yaml: cannot be read"),

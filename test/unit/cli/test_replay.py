@@ -66,7 +66,9 @@ def test_the_flight_in_the_repository_is_small_and_its_commands_are_reproduced(t
             assert error["maximum"] <= MACHINE_TOLERANCE
     output = capsys.readouterr()
     assert "model: trail_cfc19, which the bag was recorded with" in output.out
-    assert output.err == ""
+    (last,) = output.err.splitlines()
+    assert last.startswith("next: ")
+    assert str(tmp_path / "r" / "report.html") in last
 
 
 def test_two_replays_write_the_same_bytes_and_no_paths(tmp_path):

@@ -8,6 +8,7 @@ from toy_run import TOY, toy_settings
 
 from liquid_control.cli.train import train
 from liquid_control.errors import ConfigError, DependencyError, OutputError
+from liquid_control.folder_lock import folder_lock
 from liquid_control.training.run_folder import RunFolder, RunProgress
 
 pytestmark = pytest.mark.unit
@@ -47,6 +48,18 @@ def test_begun_folder_needs_resume(config, tmp_path):
     RunProgress("x", "t").save(out)
     with pytest.raises(OutputError, match="already holds a training run; pass --resume"):
         train(config, out=out)
+
+
+def test_a_run_in_use_is_not_resumed(config, tmp_path):
+    pytest.importorskip("pybullet")
+    out = tmp_path / "run"
+    RunFolder(out).keep_settings(toy_settings())
+    RunProgress("x", "t").save(out)
+    with (
+        folder_lock(out, "liquid-control train toy.yaml"),
+        pytest.raises(OutputError, match=r"in use by `liquid-control train toy\.yaml`"),
+    ):
+        train(config, resume=True, out=out)
 
 
 def test_folder_that_cannot_be_written(config, tmp_path):

@@ -55,7 +55,7 @@ def test_names_select_entries(capsys):
 def test_unknown_name_is_one_line_with_a_close_match(capsys):
     assert main(["worlds", "fogg"]) == 2
     error = capsys.readouterr().err
-    assert "unknown scenario or disturbance 'fogg'; did you mean fog? there are: " in error
+    assert "unknown scenario or disturbance 'fogg'; did you mean fog, " in error
     assert error.count("\n") == 1
 
 

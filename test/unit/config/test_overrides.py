@@ -50,10 +50,9 @@ def test_integer_keys_are_drawn_as_integers():
     assert isinstance(drawn, int)
 
 
-def test_unknown_key_lists_the_accepted_keys():
-    with pytest.raises(
-        ConfigError, match=r"here: randomise: unknown scenario key wind\.mean; acc"
-    ):
+def test_unknown_key_names_the_nearest_keys():
+    expected = r"here: randomise: unknown scenario key wind\.mean; did you mean wind\.mean_mps,"
+    with pytest.raises(ConfigError, match=expected):
         check_keys({"wind.mean": Spread(low=0.0, high=1.0)}, "here")
 
 

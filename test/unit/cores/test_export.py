@@ -4,7 +4,6 @@ import importlib.util
 import io
 import sys
 
-import onnxruntime
 import pytest
 import torch
 
@@ -12,6 +11,7 @@ from liquid_control.cores import LTC, RK4, Dopri5, Euler, make_core
 from liquid_control.cores.ode_cores import CTRNN, GRUODE, ODERNN
 from liquid_control.errors import CellError
 from liquid_control.liquid import Mode, auto_ncp
+from liquid_control.onnx_runtime import onnxruntime
 
 from .conftest import INPUTS, OUTPUTS
 

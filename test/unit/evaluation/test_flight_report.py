@@ -98,11 +98,18 @@ def test_campaigns_have_their_summary_on_top(tmp_path):
     assert "95 % interval" not in page(tmp_path, [toy_flight()], summarise(rows[:1]), rows[:1])
 
 
-def test_motor_neurons_are_called_by_what_they_command(tmp_path):
+def test_neurons_have_the_names_of_the_bag(tmp_path):
     text = page(tmp_path, [toy_flight()])
-    for label in ("yaw rate", "forward", "command_5", "inter_0"):
-        assert text.count(f">{label}</text>") == 2
-    assert "motor_" not in text
+    for name in toy_flight().neurons.names:
+        assert text.count(f">{name}</text>") == 2
+    assert "motor_0 to motor_3, scaled, are the commands forward, left, up and yaw rate" in text
+
+
+def test_a_title_is_not_repeated(tmp_path):
+    text = page(tmp_path, [toy_flight("first <flight>")])
+    assert "<h1>first &lt;flight&gt;</h1>" in text
+    assert "<h2>first &lt;flight&gt;</h2>" not in text
+    assert "<h2>calm</h2>" in page(tmp_path, [toy_flight("calm")])
 
 
 def test_flown_motion_is_in_the_heading_frame():

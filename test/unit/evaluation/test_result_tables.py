@@ -33,6 +33,11 @@ def test_summary(rows):
     assert "m wind 48 of 50 86.5 % to 98.9 % 0.12 m - 1 collision, 1 left trail" in lines
 
 
+def test_a_title_that_every_row_repeats_is_left_out(rows):
+    assert "wind" not in printed(summary_table(summarise(rows), "wind"))
+    assert "wind" not in printed(flights_table(rows[:1], [None], "wind"))
+
+
 def test_flights(rows):
     lines = printed(flights_table(rows[47:49], [(1.44, 1.96), None], "flights"))
     assert "wind completed 47 60.0 m 0.12 m - 1.4, 2.0 ms" in lines

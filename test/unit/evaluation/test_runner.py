@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 from toy_evaluation import ToyPilot, toy_fly
 
-from liquid_control.errors import ConfigError, LiquidControlError
+from liquid_control.errors import ConfigError, LiquidControlError, ModelError
 from liquid_control.evaluation import (
     CampaignEntry,
     FlightRow,
@@ -40,9 +40,10 @@ def test_a_worker_that_dies_is_one_clear_error():
         run_flights(jobs, toy_fly, pilots("dies"))
 
 
-def test_an_error_of_a_flight_is_raised_unchanged():
+def test_an_error_of_a_flight_names_its_entry_and_keeps_its_type():
     jobs = plan_flights([CampaignEntry(name="a", seeds="0:2")], ["refuses"])
-    with pytest.raises(LiquidControlError, match=r"^expected 96x54 pixels, got 128x72$"):
+    message = r"^refuses through 'a', seed \d: expected 96x54 pixels, got 128x72$"
+    with pytest.raises(ModelError, match=message):
         run_flights(jobs, toy_fly, pilots("refuses"))
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
@@ -11,6 +10,7 @@ from liquid_control.command import Motor, MotorScaling
 from liquid_control.cores import WiredCfC
 from liquid_control.export import controller_graph
 from liquid_control.liquid import CfC, CfCWeights, FlightCfC, Masking, auto_ncp, random_weights
+from liquid_control.onnx_runtime import onnxruntime
 
 pytestmark = pytest.mark.unit
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import yaml
 
+from liquid_control.config import project_file
 from liquid_control.errors import ModelError, OutputError
 from liquid_control.export import model_graphs
 from liquid_control.liquid import Masking
@@ -171,3 +172,66 @@ def test_a_copied_folder_is_the_same_model(folder, tmp_path):
 
 def test_settings_take_a_wiring_as_it_is(settings):
     assert ModelSettings(name="demo", wiring=settings.circuit).wiring == settings.wiring
+
+
+def test_swapped_files_name_each_other(folder):
+    graphs = [folder / "perception.onnx", folder / "controller.onnx"]
+    first, second = (path.read_bytes() for path in graphs)
+    graphs[0].write_bytes(second)
+    graphs[1].write_bytes(first)
+    digest = hashlib.sha256(second).hexdigest()[:12]
+    with pytest.raises(
+        ModelError, match=rf"perception\.onnx: .*, got {digest}…: it is controller\.onnx of this"
+    ):
+        load_model(folder)
+
+
+def test_a_file_of_a_neighbour_is_named(folder):
+    shutil.copytree(folder, folder.parent / "other")
+    changed = {name: np.negative(array) for name, array in load_model(folder).arrays.items()}
+    settings = load_model(folder).settings
+    save_model(folder.parent / "other", settings, changed, model_graphs(settings, changed), "")
+    shutil.copy(folder.parent / "other" / "perception.onnx", folder)
+    with pytest.raises(ModelError, match=r"it is perception\.onnx of model .*models/other$"):
+        load_model(folder)
+
+
+def test_a_file_of_a_shipped_model_is_named(folder):
+    shutil.copy(project_file("models/trail_cfc19") / "controller.onnx", folder)
+    with pytest.raises(ModelError, match=r"it is controller\.onnx of model .*trail_cfc19$"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [("perception.onnx", r"perception\.conv0\.weight"), ("controller.onnx", r"cfc\.0\.weight")],
+)
+def test_a_foreign_graph_with_its_own_checksum_is_named(folder, name, array):
+    """A graph that fits in shape, whose checksum was written into model.yaml."""
+    foreign = project_file("models/trail_cfc19") / name
+    shutil.copy(foreign, folder)
+    restamp(folder, name)
+    digest = hashlib.sha256(foreign.read_bytes()).hexdigest()[:12]
+    with pytest.raises(ModelError, match=rf"{name}: sha256 {digest}….* without its {array}; it"):
+        load_model(folder)
+
+
+def test_a_huge_file_is_refused_without_reading_it_all(folder, monkeypatch):
+    monkeypatch.setattr("liquid_control.policy.model.MAX_BYTES", 2**20)
+    with (folder / "weights.npz").open("r+b") as stream:
+        stream.truncate(2**33)
+    with pytest.raises(ModelError, match=r"weights\.npz: cannot be read .it has more than"):
+        load_model(folder)
+
+
+def test_a_shipped_model_is_found_by_its_name_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_model("trail_cfc19").name == "trail_cfc19"
+    with pytest.raises(ModelError, match=r"models in \.: none; shipped: trail_cfc19, trail_from"):
+        load_model("trail_cfc91")
+
+
+def test_an_own_folder_comes_before_a_shipped_model(folder, tmp_path, monkeypatch):
+    shutil.copytree(folder, tmp_path / "here" / "trail_cfc19")
+    monkeypatch.chdir(tmp_path / "here")
+    assert load_model("trail_cfc19").name == "demo"

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,9 +151,15 @@ def test_rejects_a_graph_of_another_size(tmp_path, settings, arrays):
     spec = PerceptionSpec(height=60)
     other = settings.model_copy(update={"perception": spec})
     graphs = model_graphs(other, {**arrays, **PerceptionCNN(spec).arrays()})
-    save_model(tmp_path / "m", settings, arrays, graphs, "")
+    save_model(tmp_path / "m", settings, arrays, model_graphs(settings, arrays), "")
+    foreign = replace(load_model(tmp_path / "m"), perception=graphs["perception.onnx"])
     with pytest.raises(ModelError, match=r"\(54, 96, 28\), got \(60, 96, 28\)"):
-        Policy(load_model(tmp_path / "m"))
+        Policy(foreign)
+
+
+def test_a_graph_that_does_not_load_is_named(model):
+    with pytest.raises(ModelError, match=r"demo/perception\.onnx: expected an ONNX graph, got"):
+        Policy(replace(model, perception=b"no graph"))
 
 
 def test_a_fitted_picture_has_the_features_of_the_observation_bit_for_bit(policy, model, observe):

@@ -24,7 +24,7 @@ PARTS = ("policy", "guarded", "features", "states", "gates")
 CHILD = """
 import sys
 import numpy as np
-import onnxruntime
+from liquid_control.onnx_runtime import onnxruntime
 from liquid_control.replay import ReplayRequest, evaluate_replay
 if sys.argv[3] == "unfused":
     session = onnxruntime.InferenceSession

@@ -313,7 +313,7 @@ def test_neurons_of_another_model_are_not_compared(label, maps):
     figure = neuron_figure(
         compare_tracks(replayed, recorded(track("recorded")), other_track, SCALES)
     )
-    assert len(re.findall("state, replayed less other", figure.svg)) == maps - 2
+    assert len(re.findall("state, replayed minus other", figure.svg)) == maps - 2
 
 
 def test_the_document_lists_the_disturbed_rows(tmp_path):

@@ -51,3 +51,11 @@ def test_card_states_data_results_and_origin():
 def test_card_states_that_the_source_changed_during_the_run():
     text = card(git_revision_at_end="cd34")
     assert "Revision: ab12 when it began, cd34 when it ended" in text
+
+
+def test_the_commands_of_a_card_work_in_its_own_folder():
+    """A run's model is in the folder of the run, and `models/toy` does not exist."""
+    text = card()
+    assert "In the folder of this card:\n\n    liquid-control fly --scenario" in text
+    assert text.count(" --model .\n") == 2
+    assert "models/" not in text

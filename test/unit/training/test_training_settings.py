@@ -3,7 +3,7 @@ import yaml
 
 from liquid_control.config import project_file
 from liquid_control.errors import ConfigError
-from liquid_control.training.training_settings import load_training
+from liquid_control.training.training_settings import TrainingSettings, load_training
 
 pytestmark = pytest.mark.unit
 
@@ -72,6 +72,41 @@ def test_errors_are_one_line(tmp_path, content, message):
     with pytest.raises(ConfigError, match=message) as raised:
         load_training(written(tmp_path, **content))
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            {"validation": {"conditions": {"narrow": {"camera.horizontal_fov_deg": 60.0}}}},
+            "validation.conditions.narrow: the model could not fly it: .* got 60",
+        ),
+        (
+            {"randomise": {"camera.pitch_down_deg": {"low": 15.0, "high": 25.0}}},
+            "randomise.camera.pitch_down_deg = 25: the model could not fly it: .* got 25",
+        ),
+    ],
+)
+def test_a_camera_that_the_model_could_not_fly_is_refused_before_the_first_flight(
+    tmp_path, keys, message
+):
+    path = tmp_path / "a.yaml"
+    path.write_text(yaml.safe_dump({"name": "toy", **keys}))
+    with pytest.raises(ConfigError, match=message):
+        load_training(path)
+
+
+def test_what_a_simulator_refuses_is_named_with_its_condition():
+    conditions = {"calm": {}, "heavy": {"vehicle": "nix"}}
+    settings = TrainingSettings(name="toy", validation={"conditions": conditions})
+
+    def check(scenario, seed):
+        if scenario.vehicle == "nix":
+            raise ConfigError("unknown vehicle 'nix'")
+
+    message = r"^toy: validation\.conditions\.heavy: cannot be flown: unknown vehicle 'nix'$"
+    with pytest.raises(ConfigError, match=message):
+        settings.check_flights(check)
 
 
 def test_gust_and_mean_may_both_be_drawn(tmp_path):

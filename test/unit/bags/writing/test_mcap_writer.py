@@ -145,6 +145,15 @@ def test_bag_of_a_failed_writer_keeps_its_partial_name(tmp_path, name):
     assert [(message.log_ns, bytes(message.data)) for message in found] == [(STEP_NS, raw)]
 
 
+@pytest.mark.parametrize("name", ["flight.mcap", "flight"])
+def test_bag_of_a_flight_that_never_began_is_not_left_behind(tmp_path, name):
+    bag = open_sink(tmp_path / name, TOPICS)
+    bag.add_metadata("model", {"name": "x"})
+    with pytest.raises(KeyError), bag:
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_closed_bag_ignores_messages(tmp_path):
     bag = BagWriter(tmp_path / "flight.mcap", TOPICS)
     bag.close()

@@ -1,0 +1,80 @@
+"""Last lines of a command: the commands that come next, and the report in a browser.
+
+They go to stderr, so that stdout holds results only.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from liquid_control.cli.output import note
+
+Open = Annotated[
+    bool, typer.Option("--open", help="Open the report in the browser when it is written.")
+]
+"""`--open`."""
+
+
+def suggest(*commands: str) -> None:
+    """Print the commands that come next, a line each."""
+    for command in commands:
+        print(f"next: {command}", file=sys.stderr, flush=True)
+
+
+def command_of(*words: str | Path) -> str:
+    """Return words as a command line that a shell reads back as they are."""
+    return shlex.join(str(word) for word in words)
+
+
+def opening_command(path: Path) -> list[str]:
+    """Return the command that opens a file in the browser on this machine."""
+    for program in ("xdg-open", "open"):
+        if shutil.which(program):
+            return [program, str(path)]
+    return [sys.executable, "-m", "webbrowser", path.resolve().as_uri()]
+
+
+def offer_report(path: Path, open_it: bool) -> None:
+    """Open a report, or print the command that opens it.
+
+    Without a display `--open` prints one line, and the command goes on.
+    """
+    command = opening_command(path)
+    if not open_it:
+        suggest(command_of(*command))
+        return
+    if not has_display():
+        note(f"--open: there is no display here; the report is {path.resolve()}")
+        return
+    try:
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.Popen(command, start_new_session=True, **quiet)
+    except OSError as error:
+        note(f"--open: {command[0]} does not start ({error.strerror}); the report is {path}")
+
+
+def has_display() -> bool:
+    """Return whether a browser window can be shown."""
+    if sys.platform == "darwin":
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def flight_again(
+    model: str, scenario: str, seed: int, overrides: Mapping[str, Any] | None = None
+) -> str:
+    """Return the command that flies one flight through the graph, with report and bag."""
+    from liquid_control.config import format_settings
+
+    words: list[str] = ["liquid-control", "fly", "--model", model, "--scenario", scenario]
+    words += ["--seed", str(seed)]
+    for pair in format_settings(overrides or {}):
+        words += ["--set", pair]
+    return command_of(*words)
