@@ -1,4 +1,4 @@
-"""Speed of training and stepping liquid cores, compared with ncps and with each other.
+"""Speed of training and stepping liquid cores, compared with ncps, torch and with each other.
 
 The two sides of a comparison run alternately; other load on the machine then slows both. A ratio
 is that of two consecutive turns. A comparison of two implementations of one core first checks
@@ -185,6 +185,7 @@ def comparisons() -> Iterator[list[CoreComparison]]:
         yield [
             _training_cfc(torch, theirs),
             _training_ltc(torch, slow),
+            _training_lstm(torch),
             _step_in_c(torch, theirs, Path(folder)),
             _step_in_numpy(torch, theirs),
             *_closed_form_or_solver(torch),
@@ -213,6 +214,24 @@ def _training_ltc(torch: Any, theirs: Any) -> CoreComparison:
 
     ours = ltc_from_ncps(theirs.state_dict(), wiring_from_ncps(theirs.rnn_cell._wiring))
     return _training(torch, "training, LTC-19, six unfolds", ours, theirs, 5.0)
+
+
+def _training_lstm(torch: Any) -> CoreComparison:
+    """Compare a wired CfC with torch's LSTM of as many neurons."""
+    from liquid_control.cores import WiredCfC
+
+    ours, peer = WiredCfC(auto_ncp(INPUTS, NEURONS, OUTPUTS)), torch.nn.LSTM(INPUTS, NEURONS)
+    x = torch.rand(BATCH, STEPS, INPUTS) * 2 - 1
+    dt, steps_first = torch.full((BATCH, STEPS), DT_S), x.transpose(0, 1).contiguous()
+    return CoreComparison(
+        f"training, {NEURONS} neurons",
+        "CfC wired",
+        "torch.nn.LSTM",
+        _timer(lambda: _learn(ours, x, dt), 5),
+        _timer(lambda: peer(steps_first)[0].square().sum().backward(), 5),
+        1.0,
+        None,
+    )
 
 
 def _training(torch: Any, what: str, ours: "Core", theirs: Any, at_least: float) -> CoreComparison:

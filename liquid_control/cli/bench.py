@@ -1,7 +1,7 @@
 """`liquid-control bench`: benchmarks of the repository, run from a checkout."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from enum import Enum
@@ -16,8 +16,6 @@ from liquid_control.errors import ConfigError
 
 if TYPE_CHECKING:
     from liquid_control.journal import Journal
-
-RESULTS = "results.json"
 
 
 class Benchmark(str, Enum):
@@ -72,7 +70,7 @@ def bench(
 
     Example: liquid-control bench sim --repeats 5
 
-    - core: liquid cores against ncps, which must be installed, and against each other.
+    - core: liquid cores against ncps, which must be installed, torch, and each other.
 
     - sim: world, camera and pilot in one process on one core, at 20 Hz with 120 trees and wind;
       resets and memory growth; the camera of gym-pybullet-drones where that is installed.
@@ -87,7 +85,8 @@ def bench(
 
     Writes results.json, and each measurement to rows.jsonl when it is made.
     """
-    from liquid_control.cli.output import RUNS, console, output_folder
+    from liquid_control.cli.next_steps import command_of, suggest
+    from liquid_control.cli.output import RESULTS, RUNS, console, output_folder, write_document
     from liquid_control.journal import JOURNAL_FILE, newest_journal
 
     suite = load_suite(Path(__file__).resolve().parents[2])
@@ -104,7 +103,9 @@ def bench(
         request = replace(request, measured=suite.Measured(journal))
         table, rows, config = suite.BENCHMARKS[what.value](request, folder)
         console().print(table)
-        print(_write_results(folder, config, rows, complete=True))
+        write_document(folder, config, rows)
+    print(folder / RESULTS)
+    suggest(command_of(sys.executable, "-m", "json.tool", folder / RESULTS))
 
 
 def _open_journal(path: Path, plan: dict[str, Any], resume: bool) -> "Journal":
@@ -120,7 +121,7 @@ def _open_journal(path: Path, plan: dict[str, Any], resume: bool) -> "Journal":
 @contextmanager
 def _partial_results(folder: Path, journal: "Journal") -> Iterator[None]:
     """Write results.json with the measurements so far if the block fails or is interrupted."""
-    from liquid_control.cli.output import note
+    from liquid_control.cli.output import note, write_document
     from liquid_control.errors import OutputError
 
     try:
@@ -129,22 +130,12 @@ def _partial_results(folder: Path, journal: "Journal") -> Iterator[None]:
         if journal.rows:
             rows = [line["row"] for line in journal.rows]
             with suppress(OutputError):
-                _write_results(folder, {}, rows, complete=False)
+                write_document(folder, {}, rows, complete=False)
             note(
                 f"{len(rows)} measurements are in {folder}; the same command with --resume "
                 f"--out {folder} makes the rest"
             )
         raise
-
-
-def _write_results(
-    folder: Path, config: dict[str, Any], rows: Sequence[Any], complete: bool
-) -> Path:
-    from liquid_control.evaluation import results_document, write_results
-
-    command = ["liquid-control", *sys.argv[1:]]
-    document = results_document(command, config, rows, [], complete=complete)
-    return write_results(folder / RESULTS, document)
 
 
 def load_suite(checkout: Path) -> Any:

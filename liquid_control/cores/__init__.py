@@ -9,7 +9,6 @@ from liquid_control.cores.base import (
     ElapsedInput,
     SequenceCore,
     StateLayout,
-    check_sizes,
     check_time_unit,
     scan,
     seeded_init,
@@ -21,6 +20,7 @@ from liquid_control.cores.ltc import LTC, Positivity
 from liquid_control.cores.sequence_ops import linear_scan, slide, valid_steps
 from liquid_control.cores.solvers import RK4, SOLVERS, Dopri5, Euler, Fused, make_solver
 from liquid_control.cores.wired_cfc import WiredCfC
+from liquid_control.liquid.checks import check_sizes
 
 __all__ = [
     "CORES",

@@ -8,10 +8,22 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from liquid_control.cores.arguments import (
+    check_tensors,
+    check_values,
+    elapsed_tensor,
+    without_hidden,
+)
 from liquid_control.cores.execution import LOW_PRECISION, autocast_disabled, is_tracing
 from liquid_control.cores.sequence_ops import run_once, run_packed
 from liquid_control.errors import CellError
-from liquid_control.liquid.checks import check_elapsed, check_mask_type, check_sequence, check_step
+from liquid_control.liquid.checks import (
+    check_count,
+    check_mask_type,
+    check_sequence,
+    check_sizes,
+    check_step,
+)
 from liquid_control.seeding import stream
 
 Advance = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -24,12 +36,25 @@ class Core(nn.Module, ABC):
     stored, sent and compared in the same way for every core. Subclasses define one step and a
     sequence; checks and signatures are the same for all.
 
-    A core computes in the dtype of its parameters: inputs are converted to it, and
-    `torch.autocast` has no effect inside. Parameters in bfloat16 or float16 are storage only: the
-    computation and the state are float32, and the outputs have the parameters' dtype.
+    All cores treat arguments alike, and refuse what does not fit in one line of a `CellError`:
+
+    - dt is a tensor, or one number for all samples and steps.
+    - Batches of no samples, B = 0, and sequences of no steps, T = 0, work: outputs are empty, and
+      the state is returned unchanged.
+    - Tensors of any floating-point dtype are converted to the dtype of the parameters; other
+      dtypes, wrong shapes, and objects that are not tensors are refused.
+    - NaN and infinity are refused in features, state and dt, and so is a negative dt.
+    - A masked step is hidden: its features and dt are replaced by zeros before any arithmetic and
+      are not checked. It leaves the state unchanged, receives no gradient and has no effect on
+      other steps and samples. Its output is finite and has no meaning. A sample whose steps are
+      all masked keeps its state bit for bit.
+
+    A core computes in the dtype of its parameters, and `torch.autocast` has no effect inside.
+    Parameters in bfloat16 or float16 are storage only: the computation and the state are float32,
+    and the outputs have the parameters' dtype.
 
     `torch.export.export`, `torch.jit.trace` and ONNX export record `forward` for a fixed number
-    of steps T and any batch size. Checks of values (NaN, negative dt) are left out of a trace.
+    of steps T >= 1 and any batch size B >= 1. A trace contains no checks of values.
 
     Attributes:
         input_size: number of features I.
@@ -39,13 +64,20 @@ class Core(nn.Module, ABC):
 
     def __init__(self, input_size: int, output_size: int, state_size: int) -> None:
         super().__init__()
+        check_sizes(input_size=input_size, output_size=output_size)
         self.input_size = input_size
         self.output_size = output_size
         self.state_size = state_size
         self._first: tuple[nn.Module, str] | None = None
 
     def init_state(self, batch: int = 1) -> Tensor:
-        """Return the state before the first step, [B, S]."""
+        """Return the state before the first step, [B, S].
+
+        Raises:
+            CellError: the batch is not an integer >= 0.
+        """
+        if not is_tracing():
+            check_count("batch", batch, least=0)
         first = self._first_parameter()
         dtype = torch.float32 if first.dtype in LOW_PRECISION else first.dtype
         return self._start(batch, dtype, first.device)
@@ -69,30 +101,34 @@ class Core(nn.Module, ABC):
             Outputs [B, T, O] and the state after the last step [B, S].
 
         Raises:
-            CellError: a shape does not fit, or dt is negative or not finite.
+            CellError: an argument does not fit; see `Core`.
         """
-        if not isinstance(dt, Tensor):
-            dt = x.new_full(x.shape[:2], dt, dtype=torch.float64)
+        check_tensors(x)
         if state is None:
-            state = self.init_state(x.shape[0])
+            state = self.init_state(x.shape[0] if x.dim() else 0)
         return self.sequence(x, state, dt, mask)
 
-    def step(self, x: Tensor, state: Tensor, dt: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, x: Tensor, state: Tensor, dt: Tensor | float) -> tuple[Tensor, Tensor]:
         """Advance by one step.
 
         Args:
             x: features [B, I].
             state: [B, S].
-            dt: elapsed seconds since the previous step, [B], >= 0.
+            dt: elapsed seconds since the previous step, [B] or one number for all samples, >= 0.
 
         Returns:
             Outputs [B, O] and the new state [B, S].
 
         Raises:
-            CellError: a shape does not fit, or dt is negative or not finite.
+            CellError: an argument does not fit; see `Core`.
         """
+        check_tensors(x, state)
+        dt = elapsed_tensor(dt, x, axes=1)
         check_step(self.input_size, self.state_size, x.shape, state.shape, dt.shape)
-        _check_values(dt)
+        check_values(x, state, dt)
+        if not is_tracing() and not len(x):
+            outputs, state = self._without_steps(x[:, None], state)
+            return outputs[:, 0], state
         dtype = self._first_parameter().dtype
         if dtype in LOW_PRECISION:
             outputs, after = self._in_single_precision(x[:, None], state, dt[:, None], None)
@@ -101,35 +137,46 @@ class Core(nn.Module, ABC):
             return self._advance(x.to(dtype), state.to(dtype), dt.to(dtype))
 
     def sequence(
-        self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None = None
+        self, x: Tensor, state: Tensor, dt: Tensor | float, mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Advance through a sequence; equal to repeated `step`.
 
         Args:
             x: features [B, T, I].
             state: [B, S].
-            dt: elapsed seconds before each step, [B, T], >= 0.
-            mask: bool [B, T]; a False step leaves the state unchanged; its output is finite but
-                has no meaning. None for all True.
+            dt: elapsed seconds before each step, [B, T] or one number for all steps, >= 0.
+            mask: bool [B, T], False for masked steps, see `Core`; None for all True.
 
         Returns:
             Outputs [B, T, O] and the state after the last step [B, S].
 
         Raises:
-            CellError: a shape does not fit, or dt is negative or not finite.
+            CellError: an argument does not fit; see `Core`.
         """
+        check_tensors(x, state)
+        dt = elapsed_tensor(dt, x, axes=2)
+        if mask is not None:
+            check_mask_type(getattr(mask, "dtype", type(mask).__name__), torch.bool)
         mask_shape = None if mask is None else mask.shape
         check_sequence(
             self.input_size, self.state_size, x.shape, state.shape, dt.shape, mask_shape
         )
         if mask is not None:
-            check_mask_type(mask.dtype, torch.bool)
-        _check_values(dt)
+            x, dt = without_hidden(x, dt, mask)
+        check_values(x, state, dt)
+        if not is_tracing() and not x.shape[:2].numel():
+            return self._without_steps(x, state)
         dtype = self._first_parameter().dtype
         if dtype in LOW_PRECISION:
             return self._in_single_precision(x, state, dt, mask)
         with autocast_disabled(x.device):
             return self._scan(x.to(dtype), state.to(dtype), dt.to(dtype), mask)
+
+    def _without_steps(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the results for features [B, T, I] with B = 0 or T = 0."""
+        dtype = self._first_parameter().dtype
+        after = state.to(torch.float32 if dtype in LOW_PRECISION else dtype)
+        return x.new_zeros(*x.shape[:2], self.output_size, dtype=dtype), after
 
     def _in_single_precision(
         self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None
@@ -167,13 +214,10 @@ class Core(nn.Module, ABC):
     def _scan(
         self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Advance through a sequence of checked arguments; `scan` does so step by step."""
+        """Advance through a sequence of checked arguments; `scan` does so step by step.
 
-
-def _check_values(dt: Tensor) -> None:
-    if not is_tracing():
-        values = dt.detach().cpu()
-        check_elapsed((values.float() if dt.dtype in LOW_PRECISION else values).numpy())
+        Features and dt of masked steps are zeros.
+        """
 
 
 def scan(
@@ -277,10 +321,3 @@ def check_time_unit(time_unit_s: float) -> None:
     """Raise CellError unless the time unit is positive."""
     if not time_unit_s > 0.0:
         raise CellError(f"expected time_unit_s > 0, got {time_unit_s}")
-
-
-def check_sizes(**sizes: int) -> None:
-    """Raise CellError unless every named size is at least 1."""
-    for name, size in sizes.items():
-        if size < 1:
-            raise CellError(f"expected {name} >= 1, got {size}")

@@ -21,11 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from liquid_control.cores.base import Core, check_sizes, check_time_unit, scan, seeded_init
+from liquid_control.cores.base import Core, check_time_unit, scan, seeded_init
 from liquid_control.cores.cfc_heads import HEADS
 from liquid_control.cores.cfc_scan import Numbers, Stack, scan_cfc
 from liquid_control.cores.execution import is_tracing
 from liquid_control.errors import CellError
+from liquid_control.liquid.checks import check_count, check_sizes
 from liquid_control.liquid.weights import Mode
 
 
@@ -123,13 +124,19 @@ class DenseCfC(Core):
         after = self._head.solve(maps, elapsed, () if self.pure is None else self.pure.unbind())
         return self.readout(after), after
 
+    def _arranged(self, rows: Tensor) -> Tensor:
+        """Return weights or biases of all maps [M N, …] as the head needs them."""
+        maps = rows.view(len(self.mode.maps), self.state_size, *rows.shape[1:])
+        return self._head.arranged(maps).flatten(0, 1)
+
     def _scan(
         self, x: Tensor, state: Tensor, dt: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         if is_tracing() or (self._dropout and self.training):
             return scan(self._advance, x, state, dt, mask)
         linears = [*self._layers(), self.maps]
-        weights, biases = [m.weight for m in linears], [m.bias for m in linears]
+        weights = [*(layer.weight for layer in linears[:-1]), self._arranged(self.maps.weight)]
+        biases = [*(layer.bias for layer in linears[:-1]), self._arranged(self.maps.bias)]
         into, recurrent = weights[0][:, : self.input_size], weights[0][:, self.input_size :]
         steps = x.shape[1]
         driven = torch.bmm(into.expand(steps, -1, -1), x.permute(1, 2, 0))
@@ -152,8 +159,7 @@ class DenseCfC(Core):
 
 
 def _check(layers: int, activation: str, dropout: float) -> None:
-    if layers < 0:
-        raise CellError(f"expected backbone_layers >= 0, got {layers}")
+    check_count("backbone_layers", layers, least=0)
     if activation not in ACTIVATIONS:
         raise CellError(f"no activation {activation!r}; choose one of {', '.join(ACTIVATIONS)}")
     if not 0.0 <= dropout < 1.0:

@@ -2,9 +2,10 @@
 
 Autograd over a loop in Python spends nearly all its time on bookkeeping. Here the loop is one
 `autograd.Function`. Forward, a tick is one product and the few element-wise operations of the
-head, in place in buffers that hold all ticks. Backward, the derivatives of all ticks are computed
-at once, and a tick is one multiplication and one product; the gradients of the weights are one
-large product at the end. Memory grows linearly with the number of ticks.
+head, in one small buffer that is then copied to a buffer of all ticks: a view of each operand of
+each tick would take longer. Backward, the derivatives of all ticks are computed at once, and a
+tick is one multiplication and one product; the gradients of the weights are one large product at
+the end. Memory grows linearly with the number of ticks.
 
 Tensors have the batch as the last axis; the maps of a tick are then blocks of rows.
 """
@@ -52,13 +53,35 @@ class Numbers:
         recurrent: the first product, [R, N].
         pure: [2, N, 1], rows w_tau and A; None where the mode has none.
         deeper: weight [R', R] and bias [R', 1] of each further product. The last product yields
-            the maps, R = M N; without further products this is the first one.
+            the maps as `Head.arranged` arranges them, R = M N; without further products this is
+            the first one.
     """
 
     drive: Tensor
     bias: Tensor
     elapsed: Tensor
     state: Tensor
+    recurrent: Tensor
+    pure: Tensor | None
+    deeper: Sequence[Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gradients:
+    """Gradients by the tensors of `Numbers`; None where there is none.
+
+    Attributes:
+        sums: by the sums of the first product, [K, R, B].
+        bias: as in `Numbers`; likewise all that follow.
+        elapsed: [K, N, B] for each neuron; None unless needed.
+        recurrent: see `bias`.
+        pure: see `bias`.
+        deeper: see `bias`.
+    """
+
+    sums: Tensor
+    bias: Tensor
+    elapsed: Tensor | None
     recurrent: Tensor
     pure: Tensor | None
     deeper: Sequence[Tensor]
@@ -86,27 +109,10 @@ class _Scan(torch.autograd.Function):
         pure: Tensor | None,
         *deeper: Tensor,
     ) -> Tensor:
-        ticks, batch = len(stack.due), drive.shape[3]
-        weights, biases = deeper[::2], deeper[1::2]
-        sums = [drive.new_empty(ticks, len(rows), batch) for rows in (recurrent, *weights)]
-        sums[0].copy_(bias)
-        _driven(sums[0], drive.shape).add_(drive)
-        states = drive.new_empty(ticks + 1, *state.shape)
-        states[0] = state
-        before, *after = states.unbind()
-        first, *further = (values.unbind() for values in sums)
-        maps = sums[-1].view(ticks, -1, *state.shape)
-        tick = stack.head.ticks(maps, elapsed, pure, after)
-        for k, due in enumerate(stack.due):
-            value = first[k].addmm_(recurrent, before)
-            for weight, offset, into in zip(weights, biases, further, strict=True):
-                value = torch.addmm(offset, weight, stack.activation(value), out=into[k])
-            tick(k)
-            if due is not None:
-                torch.where(due, after[k], before, out=after[k])
-            before = after[k]
+        numbers = Numbers(drive, bias, elapsed, state, recurrent, pure, deeper)
+        states, sums = run_ticks(stack, numbers)
         ctx.stack, ctx.layers, ctx.driven = stack, len(sums), drive.shape
-        ctx.save_for_backward(elapsed, recurrent, pure, states, *sums, *weights)
+        ctx.save_for_backward(elapsed, recurrent, pure, states, *sums, *deeper)
         return states[1:].clone()
 
     @staticmethod
@@ -114,69 +120,128 @@ class _Scan(torch.autograd.Function):
     @backward_without_autocast
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         elapsed, recurrent, pure, states, *rest = ctx.saved_tensors
-        sums, weights = rest[: ctx.layers], rest[ctx.layers :]
-        head, due = ctx.stack.head, ctx.stack.due
-        maps = sums[-1].view(len(due), -1, *states.shape[1:])
-        slopes = head.slopes(maps, elapsed, pure)
-        inner = [_activated(ctx.stack.activation, values) for values in sums[:-1]]
-        by_time = head.time_slope(maps, elapsed, pure, slopes) if ctx.needs_input_grad[3] else None
-        flows = [slope for _, slope in inner] + [slopes.flatten(1, 2)]
-        totals = _backward_ticks(gradients[0], slopes, flows, [recurrent, *weights], due)
-        time = apart = None
-        if by_time is not None:
-            time = (_only_due(totals[1:], due) * by_time).sum_to_size(elapsed.shape)
-        if pure is not None:
-            by_pure = head.pure_slopes(maps, elapsed, pure) * _only_due(totals[1:], due)
-            apart = by_pure.sum(dim=(1, 3)).unsqueeze(2)
-        sources = [value for value, _ in inner]
-        deeper = [
-            gradient
-            for flow, source in zip(flows[1:], sources, strict=True)
-            for gradient in (_outer(flow, source), _everywhere(flow))
-        ]
-        drive = _driven(flows[0], ctx.driven)
-        across = _outer(flows[0], states[:-1])
-        return (None, drive, _everywhere(flows[0]), time, totals[0], across, apart, *deeper)
+        sums, deeper = rest[: ctx.layers], rest[ctx.layers :]
+        totals = torch.empty_like(states)
+        totals[0] = 0.0
+        totals[1:] = gradients[0]
+        numbers = Numbers(sums[0], recurrent, elapsed, states, recurrent, pure, deeper)
+        found = run_ticks_backward(
+            ctx.stack, numbers, sums, totals, by_time=ctx.needs_input_grad[3]
+        )
+        time = None if found.elapsed is None else found.elapsed.sum_to_size(elapsed.shape)
+        drive = _driven(found.sums, ctx.driven)
+        return (
+            *(None, drive, found.bias, time, totals[0], found.recurrent, found.pure),
+            *found.deeper,
+        )
 
 
-def _backward_ticks(
-    gradients: Tensor,
+def run_ticks(stack: Stack, numbers: Numbers) -> tuple[Tensor, list[Tensor]]:
+    """Run all ticks.
+
+    Returns:
+        The states before the first and after every tick, [K + 1, N, B], and the sums of every
+        product, [K, R, B]; those of the last one as `Head.tick` leaves them.
+    """
+    n, ticks = numbers, len(stack.due)
+    weights, biases = n.deeper[::2], n.deeper[1::2]
+    batch = n.drive.shape[3]
+    sums = [n.drive.new_empty(ticks, len(rows), batch) for rows in (n.recurrent, *weights)]
+    sums[0].copy_(n.bias)
+    _driven(sums[0], n.drive.shape).add_(n.drive)
+    states = n.drive.new_empty(ticks + 1, *n.state.shape)
+    states[0] = n.state
+    scratch = sums[-1].new_empty(sums[-1].shape[1:])
+    tick = stack.head.tick(scratch.view(-1, *n.state.shape), n.pure)
+    before, *after = states.unbind()
+    further = [values.unbind() for values in sums[1:]]
+    for k, (kept, times, now, due) in enumerate(
+        zip(sums[0].unbind(), n.elapsed.unbind(), after, stack.due, strict=True)
+    ):
+        torch.addmm(kept, n.recurrent, before, out=kept if further else scratch)
+        for layer, into in enumerate(further):
+            active, kept = stack.activation(kept), into[k]
+            out = scratch if into is further[-1] else kept
+            torch.addmm(biases[layer], weights[layer], active, out=out)
+        tick(times, now)
+        kept.copy_(scratch)
+        if due is not None:
+            torch.where(due, now, before, out=now)
+        before = now
+    return states, sums
+
+
+def run_ticks_backward(
+    stack: Stack, numbers: Numbers, sums: Sequence[Tensor], totals: Tensor, *, by_time: bool
+) -> Gradients:
+    """Propagate gradients back through all ticks.
+
+    Args:
+        stack: as for `run_ticks`.
+        numbers: as for `run_ticks`; `state` holds its states, `drive` and `bias` are not read.
+        sums: from `run_ticks`.
+        totals: gradients of all states but those through later ticks, [K + 1, N, B]; overwritten
+            with the full gradients.
+        by_time: whether the gradient by the elapsed times is needed.
+    """
+    n, head, states = numbers, stack.head, numbers.state
+    maps = sums[-1].view(len(stack.due), -1, *states.shape[1:])
+    slopes = head.slopes(maps, n.elapsed, n.pure)
+    inner = [_activated(stack.activation, values) for values in sums[:-1]]
+    time = head.time_slope(maps, n.elapsed, n.pure, slopes) if by_time else None
+    flows = [slope for _, slope in inner] + [slopes.flatten(1, 2)]
+    _flow_back(totals, slopes, flows, [n.recurrent, *n.deeper[::2]], stack.due)
+    apart, by_pure = None, head.pure_slopes(maps, n.elapsed, n.pure)
+    if by_pure is not None:
+        moved = by_pure * _only_due(totals[1:], stack.due)
+        apart = moved.sum(dim=(1, 3)).unsqueeze(2)
+    deeper = [
+        gradient
+        for flow, (source, _) in zip(flows[1:], inner, strict=True)
+        for gradient in (_outer(flow, source), _everywhere(flow))
+    ]
+    return Gradients(
+        sums=flows[0],
+        bias=_everywhere(flows[0]),
+        elapsed=None if time is None else _only_due(totals[1:], stack.due) * time,
+        recurrent=_outer(flows[0], states[:-1]),
+        pure=apart,
+        deeper=deeper,
+    )
+
+
+def _flow_back(
+    totals: Tensor,
     slopes: Tensor,
     flows: Sequence[Tensor],
     weights: Sequence[Tensor],
     due: Sequence[Tensor | None],
-) -> Tensor:
-    """Propagate gradients back through all ticks.
+) -> None:
+    """Propagate gradients from the last tick to the first.
 
     Args:
-        gradients: of the states after every tick, [K, N, B].
+        totals: as for `run_ticks_backward`.
         slopes: derivatives of the new states by their maps, [K, M, N, B]; overwritten with the
             gradients of the maps.
         flows: derivatives by the sums of every product, [K, R, B], the last one `slopes` in
             another shape; overwritten with the gradients of the sums.
         weights: of every product.
         due: as in `Stack`.
-
-    Returns:
-        Full gradients of all states, including the one before the first tick, [K + 1, N, B].
     """
-    totals = gradients.new_empty(len(due) + 1, *gradients.shape[1:])
-    totals[0] = 0.0
-    totals[1:] = gradients
-    total, slope = totals.unbind(), slopes.unbind()
-    flow = [values.unbind() for values in flows]
     first, *further = [weight.t().contiguous() for weight in weights]
-    for k in range(len(due) - 1, -1, -1):
-        slope[k].mul_(total[k + 1])
-        moves = due[k]
-        if moves is not None:
-            slope[k].mul_(moves)
+    *earlier, total = totals.unbind()
+    flow = [values.unbind() for values in flows]
+    rows = list(zip(due, slopes.unbind(), flow[0], earlier, strict=True))
+    zero = totals.new_zeros(())
+    for k in range(len(rows) - 1, -1, -1):
+        moves, slope, entry, before = rows[k]
+        slope.mul_(total if moves is None else torch.where(moves, total, zero))
         for layer in range(len(further) - 1, -1, -1):
             flow[layer][k].mul_(further[layer] @ flow[layer + 1][k])
-        total[k].addmm_(first, flow[0][k])
+        before.addmm_(first, entry)
         if moves is not None:
-            total[k].add_(total[k + 1] * ~moves)
-    return totals
+            before.add_(torch.where(moves, zero, total))
+        total = before
 
 
 def _driven(sums: Tensor, shape: torch.Size) -> Tensor:
@@ -199,7 +264,7 @@ def _only_due(totals: Tensor, due: Sequence[Tensor | None]) -> Tensor:
     moved = totals.clone()
     for k, moves in enumerate(due):
         if moves is not None:
-            moved[k].mul_(moves)
+            moved[k].masked_fill_(~moves, 0.0)
     return moved
 
 

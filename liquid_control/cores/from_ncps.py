@@ -1,9 +1,9 @@
 """Construction of CfC and LTC cores from the weights of ncps modules.
 
-Dense and wired CfCs are read in any mode, with or without mixed memory. Differences from ncps
-1.0.1: elapsed time is seconds over `time_unit_s`, for every sample of every step. ncps accepts one
-elapsed time per step for the whole batch and raises for more; if the batch is as large as the
-state, it silently applies the elapsed times of samples to neurons.
+Dense and wired CfCs in any mode and LTCs are read, with or without mixed memory. Differences from
+ncps 1.0.1: elapsed time is seconds over `time_unit_s`, for every sample of every step. ncps
+accepts one elapsed time per step for the whole batch and raises for more; if the batch is as large
+as the state, it silently applies the elapsed times of samples to neurons.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from liquid_control.cores.ltc import LTC, Positivity
 from liquid_control.cores.solvers import Fused
 from liquid_control.cores.wired_cfc import WiredCfC
 from liquid_control.errors import CellError
-from liquid_control.liquid.ncps_wiring import maps_from_ncps, weights_from_ncps
+from liquid_control.liquid.ncps_wiring import maps_from_ncps, ncps_order, weights_from_ncps
 from liquid_control.liquid.weights import Mode
 from liquid_control.liquid.wiring import Synapses, Wiring
 
@@ -37,7 +37,8 @@ def cfc_from_ncps(
 
     Args:
         state_dict: of the module, tensors or arrays.
-        wiring: of a wired module, from `wiring_from_ncps`; None for a dense one.
+        wiring: of a wired module, from `wiring_from_ncps`; None for a dense one. Of a fully
+            connected or random wiring all neurons are outputs, as in ncps.
         mode: mode of the module; its weights do not distinguish `default` from `no_gate`.
         backbone_activation: activation of the module.
         time_unit_s: seconds per unit of the timespans of ncps.
@@ -56,11 +57,27 @@ def cfc_from_ncps(
         raise CellError("expected a wired ncps CfC without proj_size, got one with it")
     else:
         core = WiredCfC.from_weights(weights_from_ncps(state_dict, wiring, time_unit_s, mode))
+    return _with_memory(core, state_dict, np.arange(core.state_size))
+
+
+def _with_memory(core: Core, state_dict: Mapping[str, Any], order: NDArray[np.intp]) -> Core:
+    """Return a core behind the module's LSTM cell, or the core itself where it has none.
+
+    Args:
+        core: the module's cell.
+        state_dict: of the module.
+        order: index in ncps of each number of the core's state.
+    """
     if "lstm.input_map.weight" not in state_dict:
         return core
     mixed = MixedMemory(core)
     _fill(mixed.input_map, state_dict, "lstm.input_map")
     _fill(mixed.recurrent_map, state_dict, "lstm.recurrent_map")
+    rows = np.concatenate([gate * core.state_size + order for gate in range(4)])
+    with torch.no_grad():
+        for parameter in (*mixed.input_map.parameters(), mixed.recurrent_map.weight):
+            parameter.copy_(parameter[rows])
+        mixed.recurrent_map.weight.copy_(mixed.recurrent_map.weight[:, order])
     return mixed
 
 
@@ -129,8 +146,9 @@ def ltc_from_ncps(
     *,
     implicit_param_constraints: bool = True,
     ode_unfolds: int = 6,
+    epsilon: float = 1e-8,
     time_unit_s: float = 1.0,
-) -> LTC:
+) -> Core:
     """Return a core that computes what an `ncps.torch.LTC` or `LTCCell` computes.
 
     ncps 1.0.1 numbers neurons from the last layer to the first and stores full matrices of
@@ -143,14 +161,15 @@ def ltc_from_ncps(
         implicit_param_constraints: argument of the module; the default of ncps is True for LTC
             and False for LTCCell.
         ode_unfolds: argument of the module.
+        epsilon: argument of the module.
         time_unit_s: seconds per unit of the timespans of ncps.
 
+    Returns:
+        An `LTC`, inside a `MixedMemory` if the module has one.
+
     Raises:
-        CellError: a parameter is missing or negative, does not fit the wiring, or the module has
-            mixed memory.
+        CellError: a parameter is missing or negative, or does not fit the wiring.
     """
-    if any(".lstm." in f".{name}" for name in state_dict):
-        raise CellError("expected an ncps LTC without mixed memory, got one with an LSTM")
     arrays = _arrays(state_dict, wiring)
     negative = [name for name in POSITIVE if (arrays[name] < 0).any()]
     if negative and not implicit_param_constraints:
@@ -163,17 +182,18 @@ def ltc_from_ncps(
         wiring,
         solver=Fused(ode_unfolds),
         positivity=Positivity.SOFTPLUS if implicit_param_constraints else Positivity.CLIPPED,
+        epsilon=epsilon,
         time_unit_s=time_unit_s,
     )
     fresh = {name: values for name, values in core.state_dict().items() if name not in arrays}
     core.load_state_dict(
         {**fresh, **{name: torch.tensor(values) for name, values in arrays.items()}}
     )
-    return core
+    return _with_memory(core, state_dict, np.argsort(ncps_order(wiring)))
 
 
 def _arrays(state_dict: Mapping[str, Any], wiring: Wiring) -> dict[str, Array]:
-    order, outputs = _ncps_order(wiring), wiring.outputs
+    order, outputs = np.argsort(ncps_order(wiring)), wiring.outputs
     neurons = wiring.neurons
     arrays = {name: _read(state_dict, name, (neurons,))[order] for name in NEURON_PARAMETERS}
     for name in MAPPINGS:
@@ -191,15 +211,6 @@ def _arrays(state_dict: Mapping[str, Any], wiring: Wiring) -> dict[str, Array]:
             full = _read(state_dict, f"{prefix}{name}", polarity.shape)[at]
             arrays[f"{bank}.{name}"] = full[polarity != 0]
     return arrays
-
-
-def _ncps_order(wiring: Wiring) -> NDArray[np.intp]:
-    """Return the index in ncps of each neuron of the wiring."""
-    places = np.split(np.arange(wiring.neurons), [own.stop for own in wiring.slices])[:-1]
-    theirs = np.concatenate(places[::-1])
-    order = np.empty(wiring.neurons, dtype=np.intp)
-    order[theirs] = np.arange(wiring.neurons)
-    return order
 
 
 def _check_mask(mask: Array, polarity: Synapses) -> None:

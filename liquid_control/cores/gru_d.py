@@ -12,7 +12,8 @@ decay and masks, is therefore not needed; the decay of the hidden state remains.
 import torch
 from torch import Tensor, nn
 
-from liquid_control.cores.base import Core, check_sizes, check_time_unit, scan, seeded_init
+from liquid_control.cores.base import Core, check_time_unit, scan, seeded_init
+from liquid_control.liquid.checks import check_sizes
 
 
 class GRUD(Core):

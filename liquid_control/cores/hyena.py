@@ -14,14 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from liquid_control.cores.base import (
-    ElapsedInput,
-    SequenceCore,
-    StateLayout,
-    check_sizes,
-    seeded_init,
-)
+from liquid_control.cores.base import ElapsedInput, SequenceCore, StateLayout, seeded_init
 from liquid_control.cores.sequence_ops import slide
+from liquid_control.liquid.checks import check_sizes
 
 ORDER = 2
 SHORT = 3

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from liquid_control.cores.base import Core
 from liquid_control.errors import ConfigError
+from liquid_control.liquid.checks import check_sizes
 
 Size = Literal["small", "base"]
 
@@ -169,10 +170,13 @@ def make_core(
 
     Raises:
         ConfigError: no core or size has this name; the message lists the choices.
+        CellError: a number of features, outputs or of the options is not an integer >= 1.
     """
     if name not in CORES:
         raise ConfigError(f"no core named {name!r}; choose one of {', '.join(CORES)}")
     sizes = {"small": CORES[name].small, "base": CORES[name].base}
     if size not in sizes:
         raise ConfigError(f"no size {size!r}; choose one of {', '.join(sizes)}")
-    return CORES[name].build(input_size, output_size, seed=seed, **{**sizes[size], **options})
+    check_sizes(input_size=input_size, output_size=output_size)
+    options = {"seed": seed, **sizes[size], **options}
+    return CORES[name].build(int(input_size), int(output_size), **options)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from liquid_control.cores.base import ElapsedInput, SequenceCore, check_sizes, seeded_init
+from liquid_control.cores.base import ElapsedInput, SequenceCore, seeded_init
+from liquid_control.liquid.checks import check_sizes
 
 
 def run_fused(

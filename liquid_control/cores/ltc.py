@@ -25,6 +25,8 @@ from liquid_control.cores.base import Core, check_time_unit, seeded_init
 from liquid_control.cores.execution import is_exporting_onnx, is_tracing
 from liquid_control.cores.ltc_scan import fused_scan
 from liquid_control.cores.solvers import Flow, Fused, Solver, check_solved, march
+from liquid_control.errors import CellError
+from liquid_control.liquid.checks import check_sizes
 from liquid_control.liquid.wiring import Synapses as Polarity
 from liquid_control.liquid.wiring import Wiring
 from liquid_control.liquid.wiring_generators import auto_ncp
@@ -164,6 +166,7 @@ class LTC(Core):
         wiring: synapses and their polarities.
         solver: integrates states over elapsed time.
         positivity: how conductances and capacitances are kept non-negative.
+        epsilon: conductance of each neuron towards zero, in addition to its leak.
         time_unit_s: unit of elapsed time in the equations, s.
     """
 
@@ -173,6 +176,7 @@ class LTC(Core):
         *,
         solver: Solver | None = None,
         positivity: Positivity = Positivity.SOFTPLUS,
+        epsilon: float = 0.0,
         time_unit_s: float = 0.05,
         seed: int = 0,
     ) -> None:
@@ -182,17 +186,22 @@ class LTC(Core):
             wiring: synapses and their polarities; a synapse may join any two neurons.
             solver: None for `Fused()`, six unfolds.
             positivity: how conductances and capacitances are kept non-negative.
+            epsilon: conductance of each neuron towards zero, in addition to its leak; ncps adds
+                1e-8 to its denominators.
             time_unit_s: unit of elapsed time in the equations, preferably the nominal dt, s.
             seed: of the weights.
 
         Raises:
-            CellError: time_unit_s is not positive.
+            CellError: time_unit_s is not positive, or epsilon is negative.
         """
         super().__init__(wiring.inputs, wiring.outputs, wiring.neurons)
         check_time_unit(time_unit_s)
         self.wiring = wiring
         self.solver = solver or Fused()
+        if not 0.0 <= epsilon < float("inf"):
+            raise CellError(f"expected epsilon >= 0, got {epsilon}")
         self.positivity = Positivity(positivity)
+        self.epsilon = epsilon
         self.time_unit_s = time_unit_s
         with seeded_init(seed):
             self.gleak = nn.Parameter(uniform(GLEAK_RANGE, wiring.neurons))
@@ -214,6 +223,7 @@ class LTC(Core):
         cls, input_size: int, output_size: int, *, neurons: int = 19, **options: Any
     ) -> "LTC":
         """Return a core over `auto_ncp(input_size, neurons, output_size)`."""
+        check_sizes(neurons=neurons)
         return cls(auto_ncp(input_size, neurons, output_size), **options)
 
     def state_range(self) -> tuple[Tensor, Tensor]:
@@ -240,8 +250,6 @@ class LTC(Core):
         plain = is_tracing() or not torch.is_grad_enabled()
         if plain or not isinstance(self.solver, Fused):
             return self._march(x, state, dt, mask)
-        if mask is not None:
-            dt = torch.where(mask, dt, 0.0)
         elapsed = dt / self.time_unit_s
         net = self._net()
         drive = net.drive(x.transpose(0, 1)).contiguous()
@@ -279,7 +287,7 @@ class LTC(Core):
             offset_in=offset,
             slope_in=slope * self.input_w[:, None],
             collection_in=self.sensory.collection(self._positive(self.sensory.w)) * charge,
-            leak=torch.cat([gleak * self.vleak, gleak]) * charge,
+            leak=torch.cat([gleak * self.vleak, gleak + self.epsilon]) * charge,
             offset=self.recurrent.activation()[0],
             slope=self.recurrent.activation()[1],
             collection=self.recurrent.collection(self._positive(self.recurrent.w)) * charge,

@@ -7,7 +7,8 @@ Its state is empty, [B, 0]; log1p of elapsed time is an additional feature.
 import torch
 from torch import Tensor, nn
 
-from liquid_control.cores.base import Core, ElapsedInput, check_sizes, seeded_init
+from liquid_control.cores.base import Core, ElapsedInput, seeded_init
+from liquid_control.liquid.checks import check_sizes
 
 
 class MLP(Core):

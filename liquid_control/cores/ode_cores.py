@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from liquid_control.cores.base import Core, check_sizes, check_time_unit, seeded_init
+from liquid_control.cores.base import Core, check_time_unit, seeded_init
 from liquid_control.cores.solvers import RK4, Flow, Fused, Solver, march
+from liquid_control.liquid.checks import check_sizes
 
 BOUND = 1.0
 

@@ -12,14 +12,9 @@ the exponent m by which both are scaled down (the largest so far, decayed); e^k 
 import torch
 from torch import Tensor, nn
 
-from liquid_control.cores.base import (
-    SequenceCore,
-    StateLayout,
-    check_sizes,
-    check_time_unit,
-    seeded_init,
-)
+from liquid_control.cores.base import SequenceCore, StateLayout, check_time_unit, seeded_init
 from liquid_control.cores.sequence_ops import linear_scan, slide, valid_steps
+from liquid_control.liquid.checks import check_sizes
 
 NOTHING = -1e30
 """Exponent whose power is zero: the initial value, before any step."""
@@ -131,7 +126,6 @@ def _averages(
 ) -> tuple[Tensor, Tensor]:
     """Return wkv [B, T, D] and the new sums [B, 3, D]: with v, without v, their exponent."""
     if due is not None:
-        fade = torch.where(due.unsqueeze(-1), fade, 0.0)
         key = torch.where(due.unsqueeze(-1), key, 2.0 * NOTHING)
     exponents = [sums[:, 2]]
     for faded, new in zip(fade.unbind(1), key.unbind(1), strict=True):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from liquid_control.cores.execution import is_tracing
 from liquid_control.errors import CellError, ConfigError, DependencyError
+from liquid_control.liquid.checks import check_integers
 
 DIVERGED = 10.0
 """A state beyond this multiple of its bound is not a solution."""
@@ -307,6 +308,7 @@ class RK4(Solver):
 
 
 def _check_unfolds(unfolds: int) -> None:
+    check_integers(unfolds=unfolds)
     if unfolds < 1:
         raise CellError(f"expected at least 1 unfold of a step, got {unfolds}")
 

@@ -13,15 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from liquid_control.cores.base import (
-    SequenceCore,
-    StateLayout,
-    check_sizes,
-    check_time_unit,
-    seeded_init,
-)
+from liquid_control.cores.base import SequenceCore, StateLayout, check_time_unit, seeded_init
 from liquid_control.cores.execution import is_exporting_onnx
-from liquid_control.cores.sequence_ops import linear_scan, slide, valid_steps
+from liquid_control.cores.sequence_ops import linear_scan, slide
+from liquid_control.liquid.checks import check_sizes
 
 
 class SSM(SequenceCore):
@@ -54,9 +49,7 @@ class SSM(SequenceCore):
     def _run(
         self, x: Tensor, state: Tensor, dt: Tensor, count: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        due = valid_steps(x, count)
         ticks = dt / self.time_unit_s
-        ticks = ticks if due is None else torch.where(due, ticks, 0.0)
         features, past, after = self.embed(x), self._layout.split(state), []
         for index, layer in enumerate(self.layers):
             buffer, modes = past[2 * index : 2 * index + 2]

@@ -9,16 +9,11 @@ The architecture does not model time: log1p(dt / unit) is an additional feature.
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import weight_norm
+from torch.nn import functional
 
-from liquid_control.cores.base import (
-    ElapsedInput,
-    SequenceCore,
-    StateLayout,
-    check_sizes,
-    seeded_init,
-)
+from liquid_control.cores.base import ElapsedInput, SequenceCore, StateLayout, seeded_init
 from liquid_control.cores.sequence_ops import slide
+from liquid_control.liquid.checks import check_sizes
 
 
 class TCN(SequenceCore):
@@ -40,6 +35,7 @@ class TCN(SequenceCore):
         time_unit_s: float = 0.05,
         seed: int = 0,
     ) -> None:
+        check_sizes(input_size=input_size, output_size=output_size)
         check_sizes(channels=channels, blocks=blocks, kernel=kernel)
         elapsed = ElapsedInput(input_size, time_input=time_input, time_unit_s=time_unit_s)
         with seeded_init(seed):
@@ -72,7 +68,7 @@ class _Block(nn.Module):
         super().__init__()
         sizes = (into, channels)
         self.convolutions = nn.ModuleList(
-            weight_norm(nn.Conv1d(size, channels, kernel, dilation=dilation)) for size in sizes
+            _NormedConv(size, channels, kernel, dilation) for size in sizes
         )
         self.skip = nn.Identity() if into == channels else nn.Linear(into, channels)
         self.past = [((kernel - 1) * dilation, size) for size in sizes]
@@ -87,3 +83,26 @@ class _Block(nn.Module):
             features = torch.relu(convolution(joined.transpose(1, 2))).transpose(1, 2)
             after.append(kept)
         return torch.relu(self.skip(x) + features), after
+
+
+class _NormedConv(nn.Module):
+    """Convolution with weights g v / |v| (Salimans & Kingma 2016, arXiv 1602.07868).
+
+    The parameters have the names and values of `torch.nn.utils.parametrizations.weight_norm`, a
+    module that cannot be pickled: `original0` is g, `original1` is v.
+    """
+
+    def __init__(self, into: int, channels: int, kernel: int, dilation: int) -> None:
+        super().__init__()
+        plain = nn.Conv1d(into, channels, kernel)
+        self.dilation = dilation
+        self.bias = plain.bias
+        weight = plain.weight.detach()
+        factors = {"original0": torch.norm_except_dim(weight, 2, 0), "original1": weight}
+        self.parametrizations = nn.ModuleDict({"weight": nn.ParameterDict(factors)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, channels, T - (kernel - 1) dilation] for [B, into, T]."""
+        size, direction = self.parametrizations["weight"].parameters()
+        weight = torch._weight_norm(direction, size, 0)
+        return functional.conv1d(x, weight, self.bias, dilation=self.dilation)

@@ -13,15 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from liquid_control.cores.base import (
-    ElapsedInput,
-    SequenceCore,
-    StateLayout,
-    check_sizes,
-    seeded_init,
-)
+from liquid_control.cores.base import ElapsedInput, SequenceCore, StateLayout, seeded_init
 from liquid_control.cores.sequence_ops import run_chunks, slide
 from liquid_control.errors import CellError
+from liquid_control.liquid.checks import check_sizes
 
 EMPTY = -1.0
 """Age, in seconds, of an empty place in the window."""

@@ -1,6 +1,7 @@
 """Checks of the arguments of a recurrent core, shared by every backend."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,26 @@ from numpy.typing import NDArray
 from liquid_control.errors import CellError
 
 Shape = Sequence[int]
+
+
+def check_integers(**values: object) -> None:
+    """Raise CellError unless every named value is an integer; a bool is none."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise CellError(f"expected {name} as an integer, got {value!r}")
+
+
+def check_count(name: str, value: int, *, least: int = 1) -> None:
+    """Raise CellError unless a value is an integer and at least `least`."""
+    check_integers(**{name: value})
+    if value < least:
+        raise CellError(f"expected {name} >= {least}, got {value}")
+
+
+def check_sizes(**sizes: int) -> None:
+    """Raise CellError unless every named size is an integer and at least 1."""
+    for name, size in sizes.items():
+        check_count(name, size)
 
 
 def check_step(inputs: int, neurons: int, x: Shape, state: Shape, dt: Shape) -> None:
@@ -52,6 +73,14 @@ def check_elapsed(dt: NDArray[Any]) -> None:
     if not valid.all():
         bad = np.asarray(dt)[~valid].flat[0]
         raise CellError(f"expected dt in seconds, finite and >= 0, got {bad}")
+
+
+def check_finite(name: str, values: NDArray[Any]) -> None:
+    """Raise CellError unless all values are finite; the message states the first and its index."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        place = tuple(int(index) for index in np.argwhere(~finite)[0])
+        raise CellError(f"expected {name} of finite numbers, got {values[place]:g} at {place}")
 
 
 def check_mask_type(dtype: object, boolean: object) -> None:

@@ -82,6 +82,10 @@ def weights_from_ncps(
 ) -> CfCWeights:
     """Return the weights of a wired `ncps.torch.CfC` as `CfCWeights`.
 
+    In ncps the neurons of a fully connected or random wiring form one layer, and all of them are
+    outputs of a CfC, whatever their role. The returned weights then have a wiring of one layer,
+    with the neurons in the order of ncps.
+
     Args:
         state_dict: of the module, tensors or arrays, named `rnn_cell.layer_0.ff1.weight` and so
             on.
@@ -94,6 +98,8 @@ def weights_from_ncps(
         CellError: a tensor is missing or does not fit the wiring.
     """
     layers = []
+    if len(wiring.layers) > 1 and _is_one_layer(state_dict, wiring.neurons):
+        wiring = _one_layer(wiring)
     for index, mask in enumerate(layer_masks(wiring, Masking.NCPS, mode)):
         prefix = f"rnn_cell.layer_{index}"
         weight, bias, pure = maps_from_ncps(state_dict, prefix, mode)
@@ -101,6 +107,23 @@ def weights_from_ncps(
             raise CellError(f"{prefix}: expected maps of {mask.shape}, got {weight.shape}")
         layers.append(LayerWeights(np.where(mask, weight, np.float32(0.0)), bias, pure))
     return CfCWeights(wiring, Masking.NCPS, time_unit_s, tuple(layers), mode)
+
+
+def ncps_order(wiring: Wiring) -> NDArray[np.intp]:
+    """Return this package's index of each neuron of ncps, which numbers the last layer first."""
+    places = np.split(np.arange(wiring.neurons), [own.stop for own in wiring.slices])[:-1]
+    return np.concatenate(places[::-1])
+
+
+def _is_one_layer(state_dict: Mapping[str, Any], neurons: int) -> bool:
+    first = state_dict.get("rnn_cell.layer_0.ff1.weight")
+    return first is not None and len(first) == neurons
+
+
+def _one_layer(wiring: Wiring) -> Wiring:
+    order = ncps_order(wiring)
+    layers = (Layer(wiring.layers[-1].role, wiring.neurons),)
+    return Wiring(layers, wiring.sensory[:, order], wiring.recurrent[np.ix_(order, order)])
 
 
 def maps_from_ncps(

@@ -30,7 +30,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.errors import CellError
-from liquid_control.liquid.checks import check_elapsed, check_mask_type, check_sequence, check_step
+from liquid_control.liquid.checks import (
+    check_elapsed,
+    check_finite,
+    check_mask_type,
+    check_sequence,
+    check_step,
+)
 from liquid_control.liquid.weights import CfCWeights, LayerWeights, Mode
 
 Array = NDArray[np.floating]
@@ -52,24 +58,27 @@ class CfC:
         """Return the state before the first step, zeros [B, N]."""
         return np.zeros((batch, self.weights.wiring.neurons), dtype=self.dtype)
 
-    def step(self, x: Array, state: Array, dt: Array) -> tuple[Array, Array]:
+    def step(self, x: Array, state: Array, dt: Array | float) -> tuple[Array, Array]:
         """Advance by one step.
 
         Args:
             x: features [B, I].
             state: [B, N], neurons in the order of the wiring's layers.
-            dt: elapsed seconds since the previous step, [B], >= 0.
+            dt: elapsed seconds since the previous step, [B] or one number for all samples, >= 0.
 
         Returns:
             Output [B, O], the last layer's part of the state, and the new state [B, N].
 
         Raises:
-            CellError: a shape does not fit, or dt is negative or not finite.
+            CellError: a shape does not fit, a feature or a state is not finite, or dt is negative
+                or not finite.
         """
         output, after, _ = self._step(x, state, dt)
         return output, after
 
-    def step_with_gates(self, x: Array, state: Array, dt: Array) -> tuple[Array, Array, Array]:
+    def step_with_gates(
+        self, x: Array, state: Array, dt: Array | float
+    ) -> tuple[Array, Array, Array]:
         """Advance by one step as `step`, and also return the time gates s, [B, N] in [0, 1].
 
         Raises:
@@ -79,10 +88,13 @@ class CfC:
             raise CellError("expected a CfC with time gates, got one in mode 'pure'")
         return self._step(x, state, dt)
 
-    def _step(self, x: Array, state: Array, dt: Array) -> tuple[Array, Array, Array]:
+    def _step(self, x: Array, state: Array, dt: Array | float) -> tuple[Array, Array, Array]:
         wiring = self.weights.wiring
-        check_step(wiring.inputs, wiring.neurons, x.shape, state.shape, np.shape(dt))
+        dt = np.asarray(dt) if np.ndim(dt) else np.full(x.shape[:1], dt)
+        check_step(wiring.inputs, wiring.neurons, x.shape, state.shape, dt.shape)
         check_elapsed(dt)
+        check_finite("features", x)
+        check_finite("a state", state)
         elapsed = (np.asarray(dt, self.dtype) / self.dtype(self.weights.time_unit_s))[:, None]
         inputs = np.asarray(x, self.dtype)
         states, gates = [], []
@@ -108,29 +120,32 @@ class CfC:
         return np.tanh(ff1) * (1 - gate) + np.tanh(ff2) * gate, gate
 
     def sequence(
-        self, x: Array, state: Array, dt: Array, mask: NDArray[np.bool_] | None = None
+        self, x: Array, state: Array, dt: Array | float, mask: NDArray[np.bool_] | None = None
     ) -> tuple[Array, Array]:
         """Advance through a sequence; equal to repeated `step`.
 
         Args:
             x: features [B, T, I].
             state: [B, N].
-            dt: elapsed seconds before each step, [B, T].
+            dt: elapsed seconds before each step, [B, T] or one number for all steps.
             mask: bool [B, T]; a False step leaves the state unchanged and outputs the last layer
-                of that state. None for all True.
+                of that state, whatever its features and dt are. None for all True.
 
         Returns:
             Outputs [B, T, O] and the state after the last step [B, N].
 
         Raises:
-            CellError: a shape does not fit, or dt is negative or not finite.
+            CellError: a shape does not fit, a feature or a state is not finite, or dt is negative
+                or not finite.
         """
         wiring = self.weights.wiring
-        shapes = (x.shape, state.shape, np.shape(dt), None if mask is None else mask.shape)
+        dt = np.asarray(dt) if np.ndim(dt) else np.full(x.shape[:2], dt)
+        shapes = (x.shape, state.shape, dt.shape, None if mask is None else mask.shape)
         check_sequence(wiring.inputs, wiring.neurons, *shapes)
-        check_elapsed(dt)
         if mask is not None:
             check_mask_type(mask.dtype, np.bool_)
+            x, dt = np.where(mask[:, :, None], x, 0.0), np.where(mask, dt, 0.0)
+        check_elapsed(dt)
         outputs = np.empty((*x.shape[:2], wiring.outputs), dtype=self.dtype)
         state = np.asarray(state, self.dtype)
         for t in range(x.shape[1]):

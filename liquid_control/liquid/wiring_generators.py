@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.errors import CellError
+from liquid_control.liquid.checks import check_integers
 from liquid_control.liquid.wiring import Layer, Synapses, Wiring
 
 NCP_SEED = 22222
@@ -45,7 +46,7 @@ def ncp(
         seed: of the random generator.
 
     Raises:
-        CellError: a count is below one, or a fan-out exceeds the layer it reaches.
+        CellError: a count is no integer or below one, or a fan-out exceeds the layer it reaches.
     """
     _check_counts(inputs=inputs, inter=inter, command=command, motor=motor)
     _check_fan("sensory_fanout", sensory_fanout, inter, "inter")
@@ -83,6 +84,7 @@ def auto_ncp(
     Raises:
         CellError: the sizes or the sparsity level are out of range.
     """
+    check_integers(inputs=inputs, units=units, outputs=outputs)
     if not 1 <= outputs < units - 2:
         raise CellError(f"outputs must be between 1 and units - 3 = {units - 3}, got {outputs}")
     if not 0.1 <= sparsity_level <= 0.9:
@@ -104,6 +106,7 @@ def auto_ncp(
 
 
 def _check_counts(**counts: int) -> None:
+    check_integers(**counts)
     for name, count in counts.items():
         if count < 1:
             raise CellError(f"{name} must be at least 1, got {count}")
@@ -199,6 +202,7 @@ def random_wiring(
 
 def _check_sizes(inputs: int, units: int, outputs: int | None) -> int:
     motor = units if outputs is None else outputs
+    check_integers(inputs=inputs, units=units, outputs=motor)
     if inputs < 1 or not 1 <= motor <= units:
         raise CellError(
             f"expected inputs >= 1 and 1 <= outputs <= units, got {inputs} inputs, {motor} "

@@ -21,7 +21,7 @@ except ImportError as error:
         "pip install 'liquid_control[sim,gym]'"
     ) from error
 
-from liquid_control_sim.environments.environment import FlightEnvironment
+from liquid_control_sim.environments.environment import ActionError, FlightEnvironment
 from liquid_control_sim.environments.reward import Instant, RewardWeights, Step, reward_terms
 
 SCENARIOS: Mapping[str, str] = MappingProxyType(
@@ -37,4 +37,12 @@ for _name, _scenario in SCENARIOS.items():
             kwargs={"scenario": _scenario},
         )
 
-__all__ = ["SCENARIOS", "FlightEnvironment", "Instant", "RewardWeights", "Step", "reward_terms"]
+__all__ = [
+    "SCENARIOS",
+    "ActionError",
+    "FlightEnvironment",
+    "Instant",
+    "RewardWeights",
+    "Step",
+    "reward_terms",
+]

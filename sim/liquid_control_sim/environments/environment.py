@@ -17,7 +17,7 @@ from liquid_control.command.guard import Guard, GuardState
 from liquid_control.command.motors import MOTORS, MotorScaling
 from liquid_control.config import Scenario, load_scenario
 from liquid_control.config.disturbances import joined_overrides
-from liquid_control.errors import ConfigError
+from liquid_control.errors import ConfigError, LiquidControlError
 from liquid_control.perception import IMU_FEATURES, IMU_LIMIT, imu_features
 from liquid_control.types import NANOSECONDS, Observation, Pixels
 from liquid_control_sim.environments.reward import (
@@ -73,6 +73,33 @@ LAST_TRAINING_SEED = 2**31 - 1
 
 TIMEOUT = "timeout"
 
+ROUNDING = 1e-6
+"""Distance beyond [-1, 1] at which an action is still in its space, for rounding of floats."""
+
+
+class ActionError(LiquidControlError, ValueError):
+    """An action is outside the action space: its shape, its type or a value does not fit."""
+
+
+def action_in_space(action: object) -> Action:
+    """Return an action as float32 [4].
+
+    Raises:
+        ActionError: it does not have four numbers, or one is NaN, infinite or outside [-1, 1].
+    """
+    expected = f"expected an action of {len(MOTORS)} numbers in [-1, 1]: {', '.join(MOTORS)}"
+    try:
+        given = np.asarray(action)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ActionError(f"{expected}; got a {type(action).__name__}") from error
+    if given.shape != (len(MOTORS),) or given.dtype.kind not in "iuf":
+        raise ActionError(f"{expected}; got {given.dtype} of shape {given.shape}")
+    limit = 1.0 + ROUNDING
+    if not ((given >= -limit) & (given <= limit)).all():
+        raise ActionError(f"{expected}; got {[float(f'{value:.6g}') for value in given]}")
+    values: Action = np.clip(given, -1.0, 1.0).astype(np.float32)
+    return values
+
 
 class FlightEnvironment(gymnasium.Env[ObservationDict, Action]):
     """A scenario that is flown by velocity commands at the camera rate.
@@ -82,7 +109,8 @@ class FlightEnvironment(gymnasium.Env[ObservationDict, Action]):
     of 2 rad/s and mean specific force in g without gravity, within +-3.
 
     Action: float32 [4] in [-1, 1]: forward, left, up velocity and yaw rate in the heading frame,
-    scaled to the ranges of `motors`. It passes the guard before the autopilot.
+    scaled to the ranges of `motors`. It passes the guard before the autopilot. An action outside
+    this space is refused and leaves the episode unchanged; clip actions before, where needed.
 
     Reward: `environments.reward.reward_terms`. An episode is truncated at the time limit of the
     scenario; every other end, completion included, terminates it.
@@ -154,12 +182,17 @@ class FlightEnvironment(gymnasium.Env[ObservationDict, Action]):
         return self._observation, self._info(0.0, {})
 
     def step(self, action: Action) -> tuple[ObservationDict, float, bool, bool, dict[str, Any]]:
-        """Apply an action and fly to the next delivered frame or the end of the flight."""
+        """Apply an action and fly to the next delivered frame or the end of the flight.
+
+        Raises:
+            ActionError: the action is not in `action_space`.
+            RuntimeError: there is no episode in progress.
+        """
         if self._flight is None:
             raise RuntimeError("FlightEnvironment.step was called before reset")
         if self._tick.status.reason is not None:
             raise RuntimeError("FlightEnvironment.step was called after the episode's end")
-        action = np.clip(np.asarray(action, np.float32), -1.0, 1.0)
+        action = action_in_space(action)
         before = self._tick
         command = self._motors.command(action)
         self._state = self._guard.admit(command, before.stamp_ns, self._state)

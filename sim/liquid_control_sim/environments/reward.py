@@ -8,12 +8,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.config import TaskKind
+from liquid_control.errors import ConfigError
 from liquid_control.interfaces import PlaceTarget
 from liquid_control.types import VehicleState
 from liquid_control_sim.tasks.completion import TaskStatus, bearing_to, surface_distance
@@ -43,6 +45,12 @@ class RewardWeights:
     arrived: float = 5.0
     completed: float = 10.0
     crashed: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value: object = getattr(self, name)
+            if not (isinstance(value, Real) and math.isfinite(value)):
+                raise ConfigError(f"expected reward weight {name} as a finite number, got {value}")
 
 
 @dataclass(frozen=True, slots=True)

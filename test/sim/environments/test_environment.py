@@ -13,7 +13,13 @@ from liquid_control.config import load_scenario
 from liquid_control.errors import ConfigError
 from liquid_control.types import ImuWindow, Observation
 from liquid_control_sim import Expert, fly
-from liquid_control_sim.environments import SCENARIOS, FlightEnvironment, RewardWeights
+from liquid_control_sim.environments import (
+    SCENARIOS,
+    ActionError,
+    FlightEnvironment,
+    RewardWeights,
+)
+from liquid_control_sim.environments.environment import action_in_space
 
 pytestmark = pytest.mark.sim
 
@@ -232,6 +238,62 @@ def test_invalid_options_are_refused_in_one_line(options, message):
     with pytest.raises(ConfigError, match=message) as caught:
         small().reset(seed=1, options=options)
     assert "\n" not in str(caught.value)
+
+
+ACTION = r"expected an action of 4 numbers in \[-1, 1\]: forward, left, up, yaw_rate; got "
+
+
+@pytest.mark.parametrize(
+    ("action", "got"),
+    [
+        (np.full(4, np.nan, np.float32), r"\[nan, nan, nan, nan\]"),
+        (np.array([0.0, np.inf, 0.0, 0.0]), r"\[0.0, inf, 0.0, 0.0\]"),
+        (np.array([0.0, 0.0, -np.inf, 0.0], np.float16), r"\[0.0, 0.0, -inf, 0.0\]"),
+        (np.array([0.0, 0.0, 0.0, 1.01]), r"\[0.0, 0.0, 0.0, 1.01\]"),
+        (np.array([1e300, 0.0, 0.0, 0.0]), r"\[1e\+300, 0.0, 0.0, 0.0\]"),
+        (np.full(4, -128, np.int8), r"\[-128.0, -128.0, -128.0, -128.0\]"),
+        (np.zeros(3, np.float32), r"float32 of shape \(3,\)"),
+        (np.zeros((1, 4), np.float32), r"float32 of shape \(1, 4\)"),
+        (0.5, r"float64 of shape \(\)"),
+        (np.zeros(4, bool), r"bool of shape \(4,\)"),
+        (np.zeros(4, complex), r"complex128 of shape \(4,\)"),
+        (["a", "b", "c", "d"], r"<U1 of shape \(4,\)"),
+        ([[0.0], [0.0, 0.0]], "a list"),
+        (None, r"object of shape \(\)"),
+    ],
+)
+def test_an_action_outside_its_space_is_refused_in_one_line(action, got):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ActionError, match=f"^{ACTION}{got}$") as caught:
+            action_in_space(action)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_a_refused_action_leaves_the_episode_unchanged():
+    environment, given_actions = small(), actions(6)
+    expected = episode(environment, 4, given_actions)
+    got = [environment.reset(seed=4)]
+    for action in given_actions:
+        for bad in (np.full(4, np.nan, np.float32), np.full(4, 2.0), np.zeros(3)):
+            with pytest.raises(ActionError):
+                environment.step(bad)
+        got.append(environment.step(action))
+    assert same(expected, got)
+
+
+def test_actions_of_other_number_types_are_converted():
+    environment = small()
+    expected = episode(environment, 4, [np.array([0.0, 1.0, 0.0, 0.0], np.float32)])
+    for action in ([0, 1, 0, 0], np.array([0.0, 1.0 + 1e-9, 0.0, 0.0]), (0.0, 1, 0.0, 0.0)):
+        assert same(expected, episode(environment, 4, [action]))
+
+
+def test_rewards_are_finite_for_every_extreme_action():
+    environment, corners = small(), np.random.default_rng(3).choice([-1.0, 1.0], (40, 4))
+    rewards = [step[1] for step in episode(environment, 4, corners)[1:]]
+    assert len(rewards) > 5
+    assert np.isfinite(rewards).all()
 
 
 def test_a_step_before_reset_is_refused():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from liquid_control.errors import ConfigError
 from liquid_control.types import VehicleState
 from liquid_control_sim.environments import Instant, RewardWeights, Step, reward_terms
 from liquid_control_sim.environments.reward import TrailCourse, VisitCourse
@@ -93,3 +94,12 @@ def test_remaining_distance_and_misalignment_to_targets():
     assert course.misalignment(TaskStatus(), state_at(0, 0)) == 0.0
     assert course.misalignment(TaskStatus(reached=1), state_at(10, 0)) == pytest.approx(0.5)
     assert course.misalignment(TaskStatus(reached=2), state_at(10, 0)) == 0.0
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "1", None])
+@pytest.mark.parametrize("name", ["progress", "crashed"])
+def test_weights_are_finite_numbers(name, bad):
+    with pytest.raises(
+        ConfigError, match=f"expected reward weight {name} as a finite number, got"
+    ):
+        RewardWeights(**{name: bad})

@@ -16,7 +16,11 @@ def test_every_comparison_runs_and_results_agree(monkeypatch):
     monkeypatch.setattr(cores, "STEPS", 8)
     with comparisons() as found:
         by_name = {comparison.what: comparison for comparison in found}
-        assert [comparison.at_least for comparison in found] == [10, 5, 150, 15, 10, 10]
+        assert [comparison.at_least for comparison in found] == [10, 5, 1, 150, 15, 10, 10]
+        lstm = by_name["training, 19 neurons"]
+        assert (lstm.ours, lstm.peer, lstm.difference) == ("CfC wired", "torch.nn.LSTM", None)
+        assert lstm.time_ours() > 0.0
+        assert lstm.time_peer() > 0.0
         for name in ("training, CfC-19 wired", "one step, exported C", "one step, NumPy"):
             comparison = by_name[name]
             assert comparison.difference < 1e-5

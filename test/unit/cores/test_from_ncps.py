@@ -1,14 +1,15 @@
-import ncps.torch
-import ncps.wirings
 import pytest
 import torch
 
 from liquid_control.cores import cfc_from_ncps
 from liquid_control.errors import CellError
-from liquid_control.liquid import CfC
+from liquid_control.liquid import CfC, CfCWeights, FlightCfC
 from liquid_control.liquid.ncps_wiring import wiring_from_ncps
 
 pytestmark = pytest.mark.unit
+
+ncps = pytest.importorskip("ncps", reason="ncps is not installed: pip install ncps==1.0.1")
+pytest.importorskip("ncps.torch")
 
 MODES = ("default", "no_gate", "pure")
 TOLERANCE = {"atol": 1e-5, "rtol": 0}
@@ -84,6 +85,52 @@ def test_reference_equals_ncps(mode):
     expected, _ = module(x, timespans=dt)
     outputs, _ = CfC(weights).sequence(x.numpy(), CfC(weights).init_state(), dt.numpy())
     torch.testing.assert_close(torch.tensor(outputs), expected.detach(), **TOLERANCE)
+
+
+UNSTRUCTURED = {
+    "fully_connected": lambda: ncps.wirings.FullyConnected(12, 3),
+    "without_self_connections": lambda: ncps.wirings.FullyConnected(9, 4, self_connections=False),
+    "all_outputs": lambda: ncps.wirings.FullyConnected(7),
+    "random": lambda: ncps.wirings.Random(12, 3, 0.5),
+    "sparse": lambda: ncps.wirings.Random(10, 10, 0.9),
+}
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", list(UNSTRUCTURED))
+def test_cfcs_over_wirings_without_layers_equal_ncps(kind, mode, mixed):
+    """In ncps all neurons of such a wiring are one layer, and outputs of a CfC."""
+    torch.manual_seed(3)
+    module = ncps.torch.CfC(5, UNSTRUCTURED[kind](), mode=mode, mixed_memory=mixed)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if parameter.requires_grad and not name.endswith("sparsity_mask"):
+                parameter += 0.3 * torch.randn_like(parameter)
+    core = ours(module, mode)
+    units = module.wiring.units
+    assert (core.input_size, core.output_size) == (5, units)
+    assert core.state_size == (2 if mixed else 1) * units
+    x, dt = torch.rand(1, 30, 5) * 2 - 1, torch.rand(1, 30) * 2
+    state = torch.rand(1, core.state_size) * 2 - 1
+    expected, expected_after = run(module, x, state, dt)
+    outputs, after = core.sequence(x, state, dt)
+    torch.testing.assert_close(outputs, expected, **TOLERANCE)
+    torch.testing.assert_close(after, expected_after, **TOLERANCE)
+    for t in range(30):
+        output, state = core.step(x[:, t], state, dt[:, t])
+        torch.testing.assert_close(output, expected[:, t], **TOLERANCE)
+
+
+def test_weights_of_a_wiring_without_layers_fly():
+    module = ncps.torch.CfC(5, ncps.wirings.Random(12, 3, 0.5))
+    weights = ours(module, "default").weights()
+    x, state = torch.rand(1, 1, 5), torch.rand(1, 12)
+    expected, _ = module(x, state)
+    flown, _ = FlightCfC(weights).step(x[0, 0].numpy(), state[0].numpy(), 1.0)
+    torch.testing.assert_close(torch.tensor(flown), expected[0, 0].detach(), **TOLERANCE)
+    stored = CfCWeights.from_arrays(weights.arrays(), weights.wiring, weights.masking, 1.0)
+    assert stored.wiring.outputs == 12
 
 
 def test_batched_timespans_work_here_and_raise_in_ncps():

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from liquid_control.cores import WiredCfC
+from liquid_control.cores import WiredCfC, scan
+from liquid_control.cores.numpy_ticks import NumpyTicks
+from liquid_control.cores.wired_scan import TorchTicks
 from liquid_control.errors import CellError
 from liquid_control.liquid import CfC, Masking, auto_ncp, layer_masks, random_weights
 
@@ -72,6 +74,67 @@ class _Sequence(torch.nn.Module):
 
 def _named(parameters):
     return {f"cell.{name}": value for name, value in parameters.items()}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("batch", "steps"), [(1, 1), (3, 2), (5, 20), (32, 64)])
+def test_ticks_in_numpy_equal_those_in_torch(weights, batch, steps, masked, dtype):
+    """Outputs, states and all gradients; other devices use the ticks in torch."""
+    cell = WiredCfC.from_weights(weights).to(dtype)
+    arrays = random_inputs(batch, steps)
+    mask = torch.rand(batch, steps, generator=torch.Generator().manual_seed(1)) < 0.6
+    results, scanner = [], cell._scanner
+    for joint in (scanner._cpu_joint, None):
+        scanner._cpu_joint = joint
+        kind = NumpyTicks if joint else TorchTicks
+        leaves = [torch.tensor(array, dtype=dtype, requires_grad=True) for array in arrays]
+        assert isinstance(scanner.prepare(leaves[0].detach(), None, 0.05).ticks, kind)
+        outputs, after = cell.sequence(*leaves, mask if masked else None)
+        loss = (outputs * outputs.detach().cos()).sum() + after.square().sum()
+        gradients = torch.autograd.grad(loss, [*leaves, *cell.parameters()])
+        results.append((outputs, after, *gradients))
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-12
+    for numpy, plain in zip(*results, strict=True):
+        scale = max(1.0, float(plain.detach().abs().max()))
+        torch.testing.assert_close(numpy, plain, atol=tolerance * scale, rtol=0)
+
+
+def test_outputs_can_be_changed_in_place(weights):
+    """Results are copies of what the backward pass needs."""
+    cell = WiredCfC.from_weights(weights)
+    x, state, dt = (torch.tensor(a, dtype=torch.float32) for a in random_inputs(1, 1))
+    gradients = []
+    for factor in (1.0, 3.0):
+        cell.zero_grad()
+        outputs, after = cell.sequence(x, state, dt)
+        outputs.mul_(factor)
+        after.mul_(factor)
+        ((outputs.sum() + after.sum()) / factor).backward()
+        gradients.append([parameter.grad.clone() for parameter in cell.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_overflowing_maps_saturate_without_warnings(weights):
+    cell = WiredCfC.from_weights(weights)
+    x, state, _ = (torch.tensor(a, dtype=torch.float32) for a in random_inputs(3, 4))
+    x, dt = (1e30 * x).requires_grad_(), torch.full((3, 4), 1e12)
+    outputs, _ = cell.sequence(x, state, dt)
+    expected, _ = scan(cell._advance, x, state, dt, None)
+    torch.testing.assert_close(outputs, expected, atol=1e-5, rtol=0)
+    outputs.sum().backward()
+    assert torch.isfinite(x.grad).all()
+
+
+def test_sequences_of_changing_lengths(weights):
+    """Tables of one length are not used for another."""
+    cell = WiredCfC.from_weights(weights).double()
+    for steps, batch in ((5, 2), (3, 2), (5, 4), (1, 1)):
+        x, state, dt = (torch.tensor(array) for array in random_inputs(batch, steps))
+        expected, _ = scan(cell._advance, x, state, dt, None)
+        torch.testing.assert_close(cell.sequence(x, state, dt)[0], expected)
 
 
 def test_absent_synapses_stay_zero(weights):
