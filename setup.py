@@ -16,8 +16,10 @@ NODES = (
     "controller_node",
     "policy_node",
     "guard_node",
+    "guard_standby",
     "recorder_node",
     "replay_node",
+    "lifecycle_manager",
 )
 
 
@@ -134,7 +136,7 @@ setup(
     entry_points={
         "console_scripts": [
             "liquid-control = liquid_control.cli.main:main",
-            *(f"{node} = liquid_control.nodes.{node}:main" for node in NODES),
+            *(f"{node} = liquid_control.nodes.program:{node}" for node in NODES),
         ],
     },
     zip_safe=False,

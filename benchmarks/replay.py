@@ -213,13 +213,17 @@ def _run(bag: Path, model: Path, cores: int) -> _Run:
             sys.executable,
             words,
             _one_threaded(),
-            file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 2, f"{folder}/errors.txt", os.O_WRONLY | os.O_CREAT, 0o600),
+            ],
         )
         os.sched_setaffinity(child, sorted(os.sched_getaffinity(0))[:cores])
         _, status, used = os.wait4(child, 0)
         command_s = time.perf_counter() - start_s
-        if os.waitstatus_to_exitcode(status) != 0:
-            raise OutputError(f"{' '.join(words)}: ended with {os.waitstatus_to_exitcode(status)}")
+        if (ended := os.waitstatus_to_exitcode(status)) != 0:
+            errors = (Path(folder) / "errors.txt").read_text(encoding="utf-8")
+            raise OutputError(f"{' '.join(words)}: ended with {ended}: {errors}")
         timing = json.loads((Path(folder) / "timing.json").read_text(encoding="utf-8"))
     return _Run(
         replay_s=timing["wall_s"],

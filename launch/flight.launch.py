@@ -6,11 +6,18 @@
     ros2 launch liquid_control flight.launch.py --show-args
 
 It does not arm the vehicle or take off. Perception and controller wait to be configured and
-activated (`ros2 lifecycle set /perception_node configure`, then `activate`, and the same for
-`/controller_node`). Until then, and whenever they send no commands, the guard hovers.
+activated, which `lifecycle_manager` does:
 
-No process ends because another one did. A guard that dies is restarted at once. A recorder that
-dies is restarted with another file. Perception and controller are not restarted; the guard hovers.
+    ros2 service call /lifecycle_manager/set_active std_srvs/srv/SetBool "{data: true}"
+
+`{data: false}` deactivates them, and `/lifecycle_manager/is_active` reports their states. While
+they are not active, and whenever they send no commands, the guard hovers.
+
+No process ends because another one did, except that the launch ends with the reason if a node
+refuses its configuration at its start, as with `autostart:=true` and a model that does not load. A
+guard that dies is restarted at once; meanwhile `guard_standby` sends commands. A recorder that
+dies is restarted with another file. Perception and controller are restarted with
+`use_respawn:=true`; else the guard hovers.
 """
 
 from collections.abc import Iterator
@@ -26,16 +33,18 @@ from launch.actions import (
 )
 from launch.event_handlers import OnProcessExit
 from launch.events.process import ProcessExited
+from launch_ros.actions import Node
 
 from launch import Action, LaunchContext, LaunchDescription
 from liquid_control.nodes.launching import (
     YES_OR_NO,
+    NodeMaker,
     argument,
+    common_arguments,
+    end_if_refused,
     middleware,
     model_argument,
-    node,
     number,
-    recorder,
     values_of,
 )
 
@@ -45,11 +54,13 @@ REMAPPED = {
     "imu": "imu/data",
     "odom": "odom",
     "cmd_vel": "cmd_vel",
+    "clock": "clock",
 }
 GUARD_DELAY_S = 0.1
 RECORDER_DELAY_S = 1.0
 WAITING = (
-    "perception_node and controller_node wait for: ros2 lifecycle set NAME configure, activate"
+    "perception_node and controller_node wait for: ros2 service call "
+    '{}/lifecycle_manager/set_active std_srvs/srv/SetBool "{{data: true}}"'
 )
 RECORDER_PARTS = 9
 """Largest number of files: a recorder that dies so often has a lasting reason, as a full disk."""
@@ -82,7 +93,11 @@ def arguments() -> list[DeclareLaunchArgument]:
             "pictures in the bag; compressed: as the camera's driver publishes them",
             ["raw", "png", "jpeg", "compressed"],
         ),
-        argument("use_sim_time", "false", "time from /clock, for a replay", YES_OR_NO),
+        argument("use_sim_time", "false", "time from clock, for a replay", YES_OR_NO),
+        argument(
+            "standby", "true", "a second guard, which takes over when the first dies", YES_OR_NO
+        ),
+        *common_arguments(),
     ]
 
 
@@ -90,30 +105,49 @@ def nodes(context: LaunchContext) -> list[Action]:
     """Return the nodes for the values of the arguments."""
     values = values_of(arguments(), context)
     common = {"mode": "realtime", "use_sim_time": values["use_sim_time"] == "true"}
-    policy = common | {"model": values["model"], "autostart": values["autostart"] == "true"}
-    perception = policy | {
-        "transport": values["transport"],
-        "horizontal_fov_deg": number("camera_fov_deg", values["camera_fov_deg"]),
-    }
-    remappings = _remappings(values)
-    actions: list[Action] = [
-        node("perception_node", perception, "perception.yaml", remappings=remappings),
-        node("controller_node", policy, remappings=remappings),
-        node(
-            "guard_node",
-            common,
-            "guard.yaml",
-            remappings=remappings,
-            respawn=True,
-            respawn_delay=GUARD_DELAY_S,
+    make = NodeMaker.of(values, common, _remappings(values))
+    starts = values["autostart"] == "true"
+    always = [
+        make.policy(
+            "perception_node",
+            _perception(values) | {"autostart": starts},
+            "perception.yaml",
+            {"model": values["model"]},
+        ),
+        make.policy("controller_node", {"autostart": starts}, defaults={"model": values["model"]}),
+        make.policy("lifecycle_manager"),
+        *_guards(make, values["standby"] == "true"),
+    ]
+    actions: list[Action] = [*always, *end_if_refused(always)]
+    if values["record"] == "true":
+        image = {"image": values["image"]} if values["image"] != "raw" else {}
+        actions += _recorder(make, {"model": values["model"], **image}, _paths(values["bag"]))
+    if not starts:
+        space = values["namespace"].strip("/")
+        actions.append(LogInfo(msg=WAITING.format(f"/{space}" if space else "")))
+    return actions
+
+
+def _perception(values: dict[str, str]) -> dict[str, object]:
+    """Return the parameters of perception_node that are not the default."""
+    fov_deg = number("camera_fov_deg", values["camera_fov_deg"])
+    changed: dict[str, object] = {"horizontal_fov_deg": fov_deg} if fov_deg else {}
+    if values["transport"] != "raw":
+        changed["transport"] = values["transport"]
+    return changed
+
+
+def _guards(make: NodeMaker, standby: bool) -> list[Node]:
+    """Return the guard and its standby; both are started again at once if they die."""
+    options = {"respawn": True, "respawn_delay": GUARD_DELAY_S}
+    if not standby:
+        return [make.node("guard_node", file="guard.yaml", **options)]
+    return [
+        make.node("guard_node", {"pair": "first"}, "guard.yaml", **options),
+        make.node(
+            "guard_standby", {"pair": "standby"}, "guard.yaml", like="guard_node", **options
         ),
     ]
-    if values["record"] == "true":
-        recorded = common | {"image": values["image"], "model": values["model"]}
-        actions += _recorder(recorded, remappings, _paths(values["bag"]))
-    if values["autostart"] != "true":
-        actions.append(LogInfo(msg=WAITING))
-    return actions
 
 
 def _remappings(values: dict[str, str]) -> list[tuple[str, str]]:
@@ -124,7 +158,8 @@ def _remappings(values: dict[str, str]) -> list[tuple[str, str]]:
         for topic, other in pairs
         if topic == REMAPPED["camera"]
     ]
-    return [*pairs, *compressed]
+    simulated = [("/clock", other) for topic, other in pairs if topic == REMAPPED["clock"]]
+    return [*pairs, *compressed, *simulated]
 
 
 def _paths(bag: str) -> Iterator[Path]:
@@ -138,20 +173,18 @@ def _paths(bag: str) -> Iterator[Path]:
 
 
 def _recorder(
-    parameters: dict[str, object], remappings: list[tuple[str, str]], paths: Iterator[Path]
+    make: NodeMaker, parameters: dict[str, object], paths: Iterator[Path]
 ) -> list[Action]:
     """Return a recorder, and a handler that starts another with the next path if it dies."""
     path = next(paths, None)
     if path is None:
         return [LogInfo(msg="the recorder died too often: no bag is being written")]
-    process = recorder(parameters | {"path": str(path)}, remappings=remappings)
+    process = make.recorder(parameters | {"path": str(path)})
 
     def restart(event: ProcessExited, context: LaunchContext) -> list[Action]:
         if context.is_shutdown or event.returncode == 0:
             return []
-        return [
-            TimerAction(period=RECORDER_DELAY_S, actions=_recorder(parameters, remappings, paths))
-        ]
+        return [TimerAction(period=RECORDER_DELAY_S, actions=_recorder(make, parameters, paths))]
 
     return [process, RegisterEventHandler(OnProcessExit(target_action=process, on_exit=restart))]
 

@@ -8,26 +8,25 @@ While it runs: `ros2 service call /replay_node/pause std_srvs/srv/SetBool "{data
 `ros2 service call /replay_node/step std_srvs/srv/Trigger`, and
 `ros2 param set /replay_node position_s 12.0` (also `rate` and `loop`).
 
-The launch ends with the bag, or when a process dies.
+The launch ends with the bag, or when a process dies: then with status 1 and the reason.
 """
 
 from pathlib import Path
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler
-from launch_ros.actions import Node
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from launch import LaunchContext, LaunchDescription
+from launch import Action, LaunchContext, LaunchDescription
 from liquid_control.bags.topics.topic_rules import preset_names
 from liquid_control.errors import ConfigError
 from liquid_control.nodes.launching import (
     YES_OR_NO,
+    NodeMaker,
     argument,
+    common_arguments,
+    end_together,
     middleware,
     model_argument,
-    node,
     number,
-    recorder,
-    shut_down_together,
     values_of,
 )
 
@@ -52,18 +51,21 @@ def arguments() -> list[DeclareLaunchArgument]:
         ),
         argument("topic", "", "topics by role, as 'camera=/cam imu=/imu,frd'"),
         argument("record", "", "bag to write of the replay (.mcap); empty: none"),
+        *common_arguments(),
     ]
 
 
-def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
+def nodes(context: LaunchContext) -> list[Action]:
     """Return the nodes for the values of the arguments."""
     values = values_of(arguments(), context)
     if not values["bag"]:
         raise ConfigError("expected a bag, as bag:=flight.mcap")
     rate = number("rate", values["rate"])
-    common = {"mode": "realtime" if rate else "lockstep", "use_sim_time": True}
-    policy = common | {"model": values["model"], "autostart": True}
-    replay = common | {
+    make = NodeMaker.of(values, {"mode": "realtime" if rate else "lockstep", "use_sim_time": True})
+    if make.respawns and not rate:
+        raise ConfigError("use_respawn: expected rate above 0; in lockstep no answer may be lost")
+    defaults = {"model": values["model"]}
+    replay: dict[str, object] = {
         "bag": str(Path(values["bag"]).resolve()),
         "loop": values["loop"] == "true",
         "paused": values["paused"] == "true",
@@ -73,16 +75,17 @@ def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
     }
     replay |= {"rate": rate} if rate else {}
     replay |= {name: values[name].split() for name in ("topics", "topic") if values[name].split()}
-    all_nodes = [
-        node("perception_node", policy, "perception.yaml"),
-        node("controller_node", policy),
-        node("guard_node", common, "guard.yaml"),
-        node("replay_node", replay, "replay.yaml"),
+    respawned = [
+        make.policy("perception_node", {"autostart": True}, "perception.yaml", defaults),
+        make.policy("controller_node", {"autostart": True}, defaults=defaults),
+        make.policy("guard_node", file="guard.yaml"),
     ]
+    all_nodes = [*respawned, make.node("replay_node", replay, "replay.yaml")]
     if values["record"]:
         path = str(Path(values["record"]).resolve())
-        all_nodes.append(recorder(common | {"path": path, "model": values["model"]}))
-    return [*all_nodes, *shut_down_together(all_nodes, "the bag has ended")]
+        all_nodes.append(make.recorder({"path": path, "model": values["model"]}))
+    ends = end_together(all_nodes, "the bag has ended", respawned if make.respawns else ())
+    return [*all_nodes, *ends]
 
 
 def generate_launch_description() -> LaunchDescription:

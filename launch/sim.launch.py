@@ -1,27 +1,33 @@
 """A simulated flight: world, perception, controller and guard, and optionally a recorder.
 
     ros2 launch liquid_control sim.launch.py scenario:=trail seed:=3 wind:=gusty lighting:=dusk
+    ros2 launch liquid_control sim.launch.py set:='camera.rate_hz=30 speed_mps=3' disturb:=fog=3
+    ros2 launch liquid_control sim.launch.py namespace:=drone1 seed:=1
     ros2 launch liquid_control sim.launch.py --show-args
 
-The launch ends with the flight, or when a process dies.
+With `autostart:=false` the flight begins once the policy is active, which `lifecycle_manager`
+does: `ros2 service call /lifecycle_manager/set_active std_srvs/srv/SetBool "{data: true}"`.
+
+The launch ends with the flight, or when a process dies: with status 0 for a flight that was flown
+to its end, whatever its result, and else with 1 and the reason.
 """
 
 from pathlib import Path
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler
-from launch_ros.actions import Node
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from launch import LaunchContext, LaunchDescription
+from launch import Action, LaunchContext, LaunchDescription
 from liquid_control.config.overrides import preset_names
+from liquid_control.errors import ConfigError
 from liquid_control.nodes.launching import (
     YES_OR_NO,
+    NodeMaker,
     argument,
+    common_arguments,
+    end_together,
     middleware,
     model_argument,
-    node,
     number,
-    recorder,
-    shut_down_together,
     values_of,
 )
 
@@ -43,47 +49,74 @@ def arguments() -> list[DeclareLaunchArgument]:
     return [
         argument("scenario", "trail", "name of a scenario, or path to a .yaml"),
         argument("seed", "0", "of every random stream, 0 or above"),
+        argument(
+            "set", "", "scenario keys, several with spaces, as 'wind.gust_mps=6 speed_mps=3'"
+        ),
+        argument("disturb", "", "disturbances by severity, as 'fog=3 dirt=2'; set wins over them"),
+        argument("vehicle", "", "vehicle by name, or path to a .yaml; empty: as in the scenario"),
         preset("wind"),
         preset("lighting"),
         preset("fog"),
         model_argument(),
+        argument(
+            "autostart",
+            "true",
+            "activate the policy at once; else lifecycle_manager does",
+            YES_OR_NO,
+        ),
         argument("rate", "1.0", "simulated seconds per second; 0: lockstep, as fast as possible"),
         argument("record", "", "bag to write (.mcap); empty: none"),
         argument("gui", "false", "PyBullet's window", YES_OR_NO),
+        *common_arguments(),
     ]
 
 
-def nodes(context: LaunchContext) -> list[Node | RegisterEventHandler]:
+def nodes(context: LaunchContext) -> list[Action]:
     """Return the nodes for the values of the arguments."""
     values = values_of(arguments(), context)
-    rate, seed = number("rate", values["rate"]), number("seed", values["seed"], int)
-    lockstep = rate == 0.0
-    common = {"mode": "lockstep" if lockstep else "realtime", "use_sim_time": True}
-    policy = common | {"model": values["model"], "autostart": True}
-    presets = {kind: values[kind] for kind in ("wind", "lighting", "fog") if values[kind] != NONE}
-    simulator = (
-        common
-        | presets
-        | {
-            "scenario": values["scenario"],
-            "seed": seed,
-            "gui": values["gui"] == "true",
-            "recorder": bool(values["record"]),
-        }
-    )
-    if not lockstep:
-        simulator["rate"] = rate
-    flight = node("simulator_node", simulator, "simulator.yaml")
-    others = [
-        node("perception_node", policy, "perception.yaml"),
-        node("controller_node", policy),
-        node("guard_node", common, "guard.yaml"),
+    rate = number("rate", values["rate"])
+    mode = "realtime" if rate else "lockstep"
+    make = NodeMaker.of(values, {"mode": mode, "use_sim_time": True})
+    if make.respawns and not rate:
+        raise ConfigError("use_respawn: expected rate above 0; in lockstep no answer may be lost")
+    starts = values["autostart"] == "true"
+    defaults = {"model": values["model"]}
+    respawned = [
+        make.policy("perception_node", {"autostart": starts}, "perception.yaml", defaults),
+        make.policy("controller_node", {"autostart": starts}, defaults=defaults),
+        make.policy("guard_node", file="guard.yaml"),
     ]
+    others = [] if starts else [make.policy("lifecycle_manager")]
     if values["record"]:
         path = str(Path(values["record"]).resolve())
-        others.append(recorder(common | {"path": path, "model": values["model"]}))
-    all_nodes = [*others, flight]
-    return [*all_nodes, *shut_down_together(all_nodes, "the flight has ended")]
+        others.append(make.recorder({"path": path, "model": values["model"]}))
+    flight = make.node("simulator_node", _simulator(values, rate), "simulator.yaml")
+    all_nodes = [*respawned, *others, flight]
+    return [
+        *all_nodes,
+        *end_together(
+            all_nodes, "the flight has ended", respawned=respawned if make.respawns else ()
+        ),
+    ]
+
+
+def _simulator(values: dict[str, str], rate: float) -> dict[str, object]:
+    """Return the parameters of simulator_node."""
+    presets = {kind: values[kind] for kind in ("wind", "lighting", "fog") if values[kind] != NONE}
+    lists = {name: values[name].split() for name in ("set", "disturb")}
+    parameters: dict[str, object] = {
+        **presets,
+        **{name: words for name, words in lists.items() if words},
+        "scenario": values["scenario"],
+        "seed": number("seed", values["seed"], int),
+        "gui": values["gui"] == "true",
+        "recorder": bool(values["record"]),
+    }
+    if values["vehicle"]:
+        parameters["vehicle"] = values["vehicle"]
+    if rate:
+        parameters["rate"] = rate
+    return parameters
 
 
 def generate_launch_description() -> LaunchDescription:

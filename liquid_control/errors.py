@@ -39,3 +39,11 @@ class DependencyError(LiquidControlError):
 
 class GraphError(LiquidControlError):
     """A process of the ROS graph did not start, ended early, or stopped responding."""
+
+
+def error_line(output: str) -> str:
+    """Return the last error line of a process's output, or else its last line."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if "[ERROR]" in line or "[FATAL]" in line]
+    line = (errors or lines or ["no output"])[-1]
+    return line.rpartition("]: ")[2].strip()

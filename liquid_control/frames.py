@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAP = "map"
+ODOM = "odom"
+"""Frame of odometry; the same as `map` in simulation and in a replay."""
 BASE_LINK = "base_link"
 CAMERA_OPTICAL = "camera_optical_frame"
 

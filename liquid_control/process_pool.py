@@ -185,6 +185,16 @@ THREAD_LIMITS = (
 """Environment variables that limit the threads of numerical libraries."""
 
 
+def limit_threads() -> None:
+    """Limit this process to one numerical thread, unless the user has set another number.
+
+    It has an effect on a library that is not imported yet. Small matrix products gain nothing from
+    threads, and threads that wait for work take a core from those that decode pictures.
+    """
+    for name in THREAD_LIMITS:
+        os.environ.setdefault(name, "1")
+
+
 @contextmanager
 def one_thread_each() -> Iterator[None]:
     """Limit processes that are started in the block to one numerical thread each."""

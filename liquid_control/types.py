@@ -134,6 +134,11 @@ class FlightResult:
     duration_s: float
 
 
+TRUTH_VARIANCE = 1e-9
+"""Variance of each component of a simulated vehicle's odometry; the state is exact, but 0 means
+that the variance is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class FlightRecord:
     """One flight, a row per control tick.
@@ -148,7 +153,7 @@ class FlightRecord:
         wind: float64 [T, 3], m/s, map, at the vehicle.
         progress_m: float64 [T], along the trail or the course.
         cross_track_m: float64 [T], signed, left of it positive.
-        clearance_m: float64 [T], distance to the nearest obstacle, less the vehicle's radius.
+        clearance_m: float64 [T], distance to the nearest obstacle, minus the vehicle's radius.
         result: of the flight.
     """
 

@@ -24,6 +24,7 @@ from liquid_control.bags.storage.part import RawMessage
 from liquid_control.bags.topics import Role, Source, TopicMap
 from liquid_control.errors import BagError, ObservationError
 from liquid_control.message_types import ODOMETRY, TWIST_STAMPED
+from liquid_control.perception.camera_model import FISHEYE
 
 COMMAND_SOURCES = {
     Role.POLICY_COMMAND: events.CommandSource.POLICY,
@@ -106,7 +107,7 @@ class _Flight:
         for message in islice(chain(found, latched), INFOS_TRIED):
             if message.type == source.type:
                 with suppress(BagError, ObservationError):
-                    event = sensors.camera_info_of(self._bag.decode(message))
+                    event = self._intrinsics(message)
                     self._camera_info = message.data[sensors.AFTER_STAMP :]
                     return (event,)
         return ()
@@ -172,7 +173,17 @@ class _Flight:
         if self._fov_from_rules or content == self._camera_info:
             return ()
         self._camera_info = content
-        return (sensors.camera_info_of(self._bag.decode(message)),)
+        return (self._intrinsics(message),)
+
+    def _intrinsics(self, message: RawMessage) -> events.CameraInfoEvent:
+        event = sensors.camera_info_of(self._bag.decode(message))
+        if event.model is not None and event.model.distortion in FISHEYE:
+            self._losses.warn(
+                f"{message.topic}: a fisheye ({event.model.distortion}): its pictures are cropped "
+                "to the model's angles and stay curved; rectify them before replay for a "
+                "model that was trained on straight ones"
+            )
+        return event
 
     def _on_imu(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
         stamp_ns = self._clocks.stamp(message)

@@ -1,6 +1,5 @@
 """`liquid-control evaluate`: many flights in process, in parallel, with confidence intervals."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
@@ -9,14 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from liquid_control.cli.completion import (
-    complete_campaign,
-    complete_disturbance,
-    complete_model,
-    complete_scenario,
-)
+from liquid_control.cli.completion import complete_campaign, complete_model, complete_scenario
 from liquid_control.cli.next_steps import Open
-from liquid_control.cli.options import whole_number
+from liquid_control.cli.options import Disturb, Settings, whole_number
 
 if TYPE_CHECKING:
     from liquid_control.evaluation import (
@@ -27,8 +21,6 @@ if TYPE_CHECKING:
         PilotFactory,
         RecordingOptions,
     )
-
-RESULTS = "results.json"
 
 
 class Record(str, Enum):
@@ -81,18 +73,8 @@ def evaluate(
     jobs: Annotated[
         int, typer.Option(parser=whole_number(1), metavar="INT", help="Flights at a time.")
     ] = 2,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="key=value of the scenario, such as wind.gust_mps=6."),
-    ] = None,
-    disturb: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="name=severity, such as fog=3, severities 0 to 5 (`liquid-control worlds` lists "
-            "them). May be given several times; --set wins over it.",
-            autocompletion=complete_disturbance,
-        ),
-    ] = None,
+    settings: Settings = None,
+    disturb: Disturb = None,
     report: Annotated[
         int,
         typer.Option(
@@ -105,11 +87,13 @@ def evaluate(
         Record, typer.Option(help="Write flights as bags: none, those that failed, or all.")
     ] = Record.NONE,
     image: Annotated[
-        ImageCodec,
+        ImageCodec | None,
         typer.Option(
-            help="Pictures in the bags: raw, png (exact, smaller) or jpeg (not exact, smallest)."
+            help="Pictures in the bags of --record: raw, png (exact, smaller) or jpeg (not exact, "
+            "smallest).",
+            show_default="raw",
         ),
-    ] = ImageCodec.RAW,
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -135,7 +119,7 @@ def evaluate(
     Each row is also written to rows.jsonl when it is flown. An interrupted run writes results.json
     with `complete: false`; the same command with --resume flies the rest.
     """
-    from liquid_control.cli.output import RUNS, output_folder
+    from liquid_control.cli.output import RESULTS, RUNS, output_folder
     from liquid_control.cli.pilots import pilots_of
     from liquid_control.config import parse_settings
     from liquid_control.config.disturbances import parse_disturbances
@@ -155,8 +139,9 @@ def evaluate(
     flights = plan_flights(chosen.entries, list(pilots), overrides, disturbed)
     config: dict[str, Any] = {"title": chosen.name, "entries": chosen.entries}
     config |= {"disturb": disturbed, "set": overrides}
+    recording = _recording(Path(), record, image)
     if resume and out is None:
-        plan = _plan(flights, pilots, _recording(Path(), record, image))
+        plan = _plan(flights, pilots, recording)
         out = newest_journal(RUNS.glob("*-evaluate"), plan)
     with output_folder(out, "evaluate", (RESULTS, JOURNAL_FILE), resume=resume) as folder:
         recording = _recording(folder, record, image)
@@ -185,6 +170,7 @@ def _offer(
     video: the first that failed, or else the first.
     """
     from liquid_control.cli.next_steps import command_of, flight_again, offer_report, suggest
+    from liquid_control.cli.output import RESULTS
     from liquid_control.cli.pilots import model_of
 
     if has_report:
@@ -284,21 +270,18 @@ def _partial_results(folder: Path, log: "FlightLog", config: dict[str, Any]) -> 
 def _write_results(
     folder: Path, rows: "Sequence[FlightRow]", log: "FlightLog", config: dict[str, Any]
 ) -> dict[str, Any]:
-    from liquid_control.evaluation import results_document, summarise, write_results
+    from liquid_control.cli.output import write_document
+    from liquid_control.evaluation import summarise
 
-    command = ["liquid-control", *sys.argv[1:]]
-    document = results_document(command, config, rows, summarise(rows), complete=log.complete)
-    if begun_with := log.journal.begun_with:
-        document["begun_with"] = begun_with
-    write_results(folder / RESULTS, document)
-    return document
+    begun_with = log.journal.begun_with
+    return write_document(folder, config, rows, summarise(rows), log.complete, begun_with)
 
 
 def _conclude(
     folder: Path, rows: "Sequence[FlightRow]", log: "FlightLog", config: dict[str, Any]
 ) -> dict[str, Any]:
     """Print the table; write results.json and print its path."""
-    from liquid_control.cli.output import console
+    from liquid_control.cli.output import RESULTS, console
     from liquid_control.evaluation import summarise
     from liquid_control.evaluation.result_tables import summary_table
 
@@ -326,12 +309,20 @@ def _report(
     print(fly_and_report(path, result, simulator(), pilots, document, count))
 
 
-def _recording(folder: Path, record: Record, image: ImageCodec) -> "RecordingOptions | None":
+def _recording(
+    folder: Path, record: Record, image: ImageCodec | None
+) -> "RecordingOptions | None":
+    from liquid_control.errors import ConfigError
     from liquid_control.evaluation import RecordingOptions
 
-    if record is Record.NONE:
-        return None
-    return RecordingOptions(folder, record is Record.FAILURES, image.value)
+    if record is not Record.NONE:
+        codec = image or ImageCodec.RAW
+        return RecordingOptions(folder, record is Record.FAILURES, codec.value)
+    if image is not None:
+        raise ConfigError(
+            f"--image {image.value}: expected --record all or --record failures too, got no bags"
+        )
+    return None
 
 
 def _campaign(

@@ -42,6 +42,7 @@ def export(
     - c: controller.h is the controller as one C99 header without dependencies; controller_test.c
       compares it with the reference and measures the time of a step.
     """
+    from liquid_control.cli.next_steps import suggest, trial_of_export
     from liquid_control.cli.output import output_folder
     from liquid_control.files import atomic_write
     from liquid_control.policy import load_model
@@ -51,6 +52,7 @@ def export(
     with output_folder(out, "export") as folder:
         for name, content in files.items():
             print(atomic_write(folder / name, content))
+    suggest(*trial_of_export(folder, files))
 
 
 def _onnx(model: "Model") -> dict[str, bytes]:

@@ -1,7 +1,6 @@
 """`liquid-control fly`: flights through the ROS 2 graph, with report, videos and bags."""
 
 import re
-import sys
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -9,19 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from liquid_control.cli.completion import (
-    complete_campaign,
-    complete_disturbance,
-    complete_model,
-    complete_scenario,
-)
+from liquid_control.cli.completion import complete_campaign, complete_model, complete_scenario
 from liquid_control.cli.next_steps import Open
-from liquid_control.cli.options import factor, whole_number
+from liquid_control.cli.options import Disturb, Settings, factor, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from liquid_control.evaluation import CampaignEntry, FlightJob
+    from liquid_control.evaluation import CampaignEntry, FlightJob, FlightRow
     from liquid_control.evaluation.flight_data import FlightData
     from liquid_control.graph import GraphFlight
 
@@ -67,18 +61,8 @@ def fly(
             help="YAML file of flights, instead of --scenario.", autocompletion=complete_campaign
         ),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="key=value of the scenario, such as wind.gust_mps=6."),
-    ] = None,
-    disturb: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="name=severity, such as fog=3, severities 0 to 5 (`liquid-control worlds` lists "
-            "them). May be given several times; --set wins over it.",
-            autocompletion=complete_disturbance,
-        ),
-    ] = None,
+    settings: Settings = None,
+    disturb: Disturb = None,
     wind: Annotated[str, typer.Option(help="Preset: calm, breeze, gusty or strong.")] = "",
     lighting: Annotated[
         str, typer.Option(help="Preset: noon, overcast, dusk, dark or glare.")
@@ -121,7 +105,7 @@ def fly(
 
     Writes results.json and report.html, and for each flight a folder with flight.mcap, flight.mp4
     and flight.npz. The status is 0 when every flight was flown, whether or not it succeeded. An
-    interruption keeps the flights before it: results.json then has `complete: false`.
+    interruption or `kill -9` keeps the flights before it: results.json has `complete: false`.
     """
     from liquid_control.cli.output import output_folder
     from liquid_control.cli.pilots import prepare_simulator
@@ -160,10 +144,12 @@ def fly(
         flown: list[tuple[FlightData, GraphFlight]] = []
         try:
             for job in jobs:
-                flown.append(_fly_one(job, folder, options, gif))  # noqa: PERF401 kept on errors
+                flown.append(_fly_one(job, folder, options, gif))
+                _write_results(folder, jobs, flown, options)
         finally:
             if flown:
-                _conclude(folder, title, jobs, flown, options)
+                document = _write_results(folder, jobs, flown, options)
+                _conclude(folder, title, jobs, flown, document)
     _offer(folder, flown[0][1], show)
 
 
@@ -243,31 +229,49 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "flight"
 
 
-def _conclude(
+def _write_results(
     folder: Path,
-    title: str,
     jobs: "Sequence[FlightJob]",
     flown: "Sequence[tuple[FlightData, GraphFlight]]",
     options: dict[str, Any],
-) -> None:
-    """Print the table; write results.json and report.html and print their paths."""
-    from liquid_control.cli.output import console
-    from liquid_control.evaluation import FlightRow, results_document, summarise, write_results
-    from liquid_control.evaluation.flight_report import write_report
-    from liquid_control.evaluation.result_tables import flights_table
+) -> dict[str, Any]:
+    """Write results.json of the flights so far; return its content."""
+    from liquid_control.cli.output import write_document
+    from liquid_control.evaluation import summarise
 
-    rows = [
-        FlightRow.of(job, data.record.result) for job, (data, _) in zip(jobs, flown, strict=False)
-    ]
+    rows = _rows(jobs, flown)
     measured = [
         asdict(row) | {"graph": flight.statistics}
         for row, (_, flight) in zip(rows, flown, strict=True)
     ]
     config = {"flights": [job.scenario for job in jobs], **options}
-    command = ["liquid-control", *sys.argv[1:]]
-    complete = len(flown) == len(jobs)
-    document = results_document(command, config, measured, summarise(rows), complete=complete)
-    console().print(flights_table(rows, [flight.latency_ms for _, flight in flown], title))
-    write_results(folder / "results.json", document)
+    return write_document(folder, config, measured, summarise(rows), len(flown) == len(jobs))
+
+
+def _rows(
+    jobs: "Sequence[FlightJob]", flown: "Sequence[tuple[FlightData, GraphFlight]]"
+) -> "list[FlightRow]":
+    from liquid_control.evaluation import FlightRow
+
+    flights = zip(jobs, flown, strict=False)
+    return [FlightRow.of(job, data.record.result) for job, (data, _) in flights]
+
+
+def _conclude(
+    folder: Path,
+    title: str,
+    jobs: "Sequence[FlightJob]",
+    flown: "Sequence[tuple[FlightData, GraphFlight]]",
+    document: dict[str, Any],
+) -> None:
+    """Print the table; write report.html and print its path; name the flights that are missing."""
+    from liquid_control.cli.output import console, note
+    from liquid_control.evaluation.flight_report import write_report
+    from liquid_control.evaluation.result_tables import flights_table
+
+    latencies = [flight.latency_ms for _, flight in flown]
+    console().print(flights_table(_rows(jobs, flown), latencies, title))
     report = write_report(folder / "report.html", title, [data for data, _ in flown], document)
     print(f"report: {report}")
+    if missing := [f"{job.entry}, seed {job.seed}" for job in jobs[len(flown) :]]:
+        note(f"{folder} holds {len(flown)} of {len(jobs)} flights; missing: {'; '.join(missing)}")

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +31,23 @@ def suggest(*commands: str) -> None:
 def command_of(*words: str | Path) -> str:
     """Return words as a command line that a shell reads back as they are."""
     return shlex.join(str(word) for word in words)
+
+
+LIST_INPUTS = (
+    "import pathlib, sys; from liquid_control.onnx_runtime import cpu_session; "
+    "session = cpu_session(pathlib.Path(sys.argv[1]).read_bytes()); "
+    "print(*session.get_inputs(), *session.get_outputs(), sep='\\n')"
+)
+"""Program that prints inputs and outputs of an ONNX graph."""
+
+
+def trial_of_export(folder: Path, files: Iterable[str]) -> list[str]:
+    """Return the command that runs an exported C test, or shows an ONNX graph's inputs."""
+    if "controller_test.c" in files:
+        source, program = folder / "controller_test.c", folder.resolve() / "controller_test"
+        compiled = command_of("cc", "-std=c99", "-O2", source, "-o", program)
+        return [f"{compiled} && {command_of(program)}"]
+    return [command_of(sys.executable, "-c", LIST_INPUTS, folder / "controller.onnx")]
 
 
 def opening_command(path: Path) -> list[str]:
@@ -78,3 +95,18 @@ def flight_again(
     for pair in format_settings(overrides or {}):
         words += ["--set", pair]
     return command_of(*words)
+
+
+def after_worlds(scenarios: Sequence[str], disturbances: Sequence[str], listed: bool) -> list[str]:
+    """Return the commands that draw what was listed, and that fly it.
+
+    Args:
+        scenarios: names that were listed or drawn.
+        disturbances: likewise.
+        listed: whether names select them; without names all are listed.
+    """
+    words = ["liquid-control", "fly"]
+    words += ["--scenario", scenarios[0]] if scenarios else []
+    words += ["--disturb", f"{disturbances[0]}=3"] if disturbances else []
+    drawn = ("liquid-control", "worlds", *(scenarios if listed else ()))
+    return [command_of(*drawn, *(disturbances if listed else ()), "--sheet"), command_of(*words)]

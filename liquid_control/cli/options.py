@@ -1,15 +1,32 @@
-"""Options of several commands: topics of a bag, and parsers of numbers."""
+"""Options of several commands: scenario, disturbances, topics; and parsers of numbers."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from liquid_control.cli.completion import complete_disturbance
 from liquid_control.errors import ConfigError
 
 if TYPE_CHECKING:
     from liquid_control.bags import TopicRules
 
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value of the scenario, such as wind.gust_mps=6."),
+]
+"""`--set`, repeatable."""
+
+Disturb = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="name=severity, such as fog=3, severities 0 to 5 (`liquid-control worlds` lists "
+        "them). May be given several times; --set wins over it.",
+        autocompletion=complete_disturbance,
+    ),
+]
+"""`--disturb`, repeatable."""
 
 Topics = Annotated[
     list[str] | None,

@@ -8,16 +8,18 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from liquid_control.errors import OutputError
 from liquid_control.folder_lock import folder_lock
 
+RESULTS = "results.json"
 RUNS = Path("runs")
 """Parent of the folders that commands name themselves."""
 _PROBE_BYTES = 4096
@@ -100,6 +102,25 @@ def _check_unused(folder: Path, results: Sequence[str], resumable: bool) -> None
 def command_line() -> str:
     """Return the words of this process's command line."""
     return " ".join(["liquid-control", *sys.argv[1:]])
+
+
+def write_document(
+    folder: Path,
+    config: Mapping[str, Any],
+    rows: Sequence[Any],
+    summary: Sequence[Any] = (),
+    complete: bool = True,
+    begun_with: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write results.json of this command; return its content."""
+    from liquid_control.evaluation import results_document, write_results
+
+    words = ["liquid-control", *sys.argv[1:]]
+    document = results_document(words, config, rows, summary, complete=complete)
+    if begun_with:
+        document["begun_with"] = begun_with
+    write_results(folder / RESULTS, document)
+    return document
 
 
 def note(text: str) -> None:

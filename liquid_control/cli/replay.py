@@ -1,10 +1,8 @@
 """`liquid-control replay`: replay a recorded flight through a policy and compare the commands."""
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -134,6 +132,9 @@ def replay(
     With --disturb, disturbed.partial.json holds the rows so far while the command runs. After an
     interruption, the same command with --resume goes on.
     """
+    from liquid_control.process_pool import limit_threads
+
+    limit_threads()
     from liquid_control.cli.live_replay import check_live, live_lines, replay_live
     from liquid_control.cli.next_steps import offer_report
     from liquid_control.cli.options import rules_of
@@ -143,6 +144,7 @@ def replay(
         ReplayRequest,
         evaluate_replay,
         exceeded,
+        parse_limits,
         verdict,
         write_replay_files,
     )
@@ -229,35 +231,6 @@ def _unjudged() -> Iterator[None]:
         raise typer.Exit(UNJUDGED) from None
 
 
-def parse_limits(text: str | None) -> dict[str, float]:
-    """Return limits by axis from `forward=0.1,yaw=0.1`.
-
-    Raises:
-        ConfigError: an axis is unknown, or a limit is not a number of at least 0.
-    """
-    from liquid_control.replay.comparison import AXES
-
-    accepted = f"accepted are {', '.join(f'{axis}=NUMBER' for axis in AXES)}, joined by commas"
-    limits: dict[str, float] = {}
-    for word in () if text is None else text.split(","):
-        axis, _, number = (part.strip() for part in word.partition("="))
-        if axis not in AXES:
-            raise ConfigError(f"--max-rmse: unknown axis {axis!r}; {accepted}")
-        if not re.fullmatch(r"[0-9.]+([eE][-+]?[0-9]+)?", number) or not _is_number(number):
-            raise ConfigError(
-                f"--max-rmse {axis}: expected a number of at least 0, got {number!r}; {accepted}"
-            )
-        limits[axis] = float(number)
-    return limits
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return isfinite(float(text))
-    except ValueError:
-        return False
-
-
 def _print_model(request: "ReplayRequest") -> None:
     choice = request.choice
     print(f"model: {choice.model.name}, {choice.why}")
@@ -268,8 +241,8 @@ def _print_model(request: "ReplayRequest") -> None:
 def _print_result(result: "ReplayResult", folder: Path) -> None:
     from liquid_control.bags.losses import labelled
     from liquid_control.cli.output import console
-    from liquid_control.cli.tables import axes_table
     from liquid_control.replay import verdict
+    from liquid_control.replay.result import axes_table
 
     if result.main is not None:
         console().print(axes_table(result))

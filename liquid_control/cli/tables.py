@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from liquid_control.bags import Bag, Role, RoleFinding, Source, Survey, Traffic, metadata_records
 from liquid_control.bags.decoding.clock_offsets import ANOTHER_CLOCK_NS
+from liquid_control.bags.flight_result import RESULT, recorded_result, result_sentence
 from liquid_control.bags.losses import labelled
 from liquid_control.config import load_scenario, scenario_names
 from liquid_control.config.disturbances import disturbances, values_of
@@ -19,10 +20,6 @@ from liquid_control.config.suggestions import suggestion
 from liquid_control.errors import ConfigError
 from liquid_control.message_types import IMU, TWIST, TWIST_STAMPED
 from liquid_control.types import NANOSECONDS
-
-if TYPE_CHECKING:
-    from liquid_control.replay import ReplayResult
-
 
 SCHEMA = 1
 CALENDAR_NS = 10**18
@@ -136,6 +133,8 @@ def _metadata(records: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, s
     for name, values in sorted(records.items()):
         if name.startswith("parameters/"):
             yield name, f"{len(values)} values"
+        elif name == RESULT and (result := recorded_result(values)):
+            yield name, result_sentence(result)
         elif values:
             pairs = (f"{key} {_short(value)}" for key, value in values.items())
             yield name, ", ".join(pairs)
@@ -266,29 +265,4 @@ def disturbance_table(names: Sequence[str]) -> Table:
         last = name == [n for n in named if named[n].group == disturbance.group][-1]
         row = (name, disturbance.group, disturbance.about, "\n".join(keys))
         table.add_row(*row, end_section=last)
-    return table
-
-
-def axes_table(result: "ReplayResult") -> Table:
-    """Return a table of the errors by axis, of policy and of guarded commands."""
-    from liquid_control.replay.comparison import AXES, UNITS
-
-    label = "nothing" if result.other is None else result.other.label
-    title = f"replayed minus {label}"
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    for name in ("commands", "axis"):
-        table.add_column(name)
-    for name in ("MAE", "RMSE", "bias", "largest", "correlation"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for comparison in (result.policy, result.guarded):
-        for number, (name, unit) in enumerate(zip(AXES, UNITS, strict=True)):
-            if comparison is None:
-                continue
-            error = comparison.axes[name]
-            table.add_row(
-                f"{comparison.what}, {len(comparison.stamp_ns)}" if number == 0 else "",
-                f"{name}, {unit}",
-                *(f"{value:.3g}" for value in (error.mae, error.rmse, error.bias, error.maximum)),
-                "-" if error.correlation is None else f"{error.correlation:.4f}",
-            )
     return table

@@ -1,6 +1,5 @@
 """`liquid-control worlds`: scenarios and disturbances as lists and as contact sheets."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +39,7 @@ def worlds(
     A sheet shows scenarios along the expert's flight, and disturbances at severities 0 to 5, two
     seconds after take-off. All pictures use one seed.
     """
+    from liquid_control.cli.next_steps import after_worlds, command_of, opening_command, suggest
     from liquid_control.cli.output import console
     from liquid_control.cli.tables import disturbance_table, scenario_table, select_names
 
@@ -48,17 +48,20 @@ def worlds(
         console().print(scenario_table(scenarios))
     if disturbances:
         console().print(disturbance_table(disturbances))
+    draws, flies = after_worlds(scenarios, disturbances, bool(names))
     if sheet or out is not None:
-        _write_sheets(scenarios, disturbances, seed, jobs, out)
+        first = _write_sheets(scenarios, disturbances, seed, jobs, out)
+        draws = command_of(*opening_command(first))
+    suggest(draws, flies)
 
 
 def _write_sheets(
     scenarios: list[str], disturbances: list[str], seed: int, jobs: int, out: Path | None
-) -> None:
-    from liquid_control.cli.output import output_folder
+) -> Path:
+    """Write the contact sheets and results.json; return the first sheet."""
+    from liquid_control.cli.output import output_folder, write_document
     from liquid_control.cli.pilots import prepare_simulator
     from liquid_control.dependencies import require
-    from liquid_control.evaluation import results_document, write_results
     from liquid_control_sim.contact_sheet import (
         disturbance_sheets,
         scenario_sheet,
@@ -73,12 +76,11 @@ def _write_sheets(
         sheets += disturbance_sheets(disturbances, seed)
         cells = [cell for plan in sheets for row in plan.rows for cell in row.cells]
         pictures = take_pictures(cells, jobs)
-        for plan in sheets:
-            print(write_sheet(folder / f"{plan.name}.png", plan, pictures))
+        paths = [write_sheet(folder / f"{plan.name}.png", plan, pictures) for plan in sheets]
+        print(*paths, sep="\n")
         rows = [
             {"scenario": cell.scenario, "set": cell.settings, "seconds": cell.moments_s}
             for cell in cells
         ]
-        command = ["liquid-control", *sys.argv[1:]]
-        document = results_document(command, {"seed": seed, "pilot": "expert"}, rows, [])
-        write_results(folder / "results.json", document)
+        write_document(folder, {"seed": seed, "pilot": "expert"}, rows)
+    return paths[0]

@@ -19,6 +19,7 @@ class GuardEvent(str, Enum):
     """Events that the guard counts; the values are the names of its counters in diagnostics."""
 
     NOT_FINITE = "not_finite"
+    IMPOSSIBLE = "impossible"
     CLAMPED = "clamped"
     SLEWED = "slewed"
     STALE = "stale"
@@ -46,11 +47,30 @@ class Envelope(Settings):
         0.15, gt=0.02, le=2.0, description="hover this long after the last fresh command, s"
     )
     period_s: float = Field(0.025, gt=0.001, le=0.1, description="time between two polls, s")
+    impossible_mps: float = Field(
+        100.0,
+        gt=0.0,
+        le=1000.0,
+        description="a velocity beyond this is refused, not clamped, m/s; motors give 100 at most",
+    )
+    impossible_yaw_rate_radps: float = Field(
+        100.0,
+        gt=0.0,
+        le=1000.0,
+        description="a yaw rate beyond this is refused, not clamped, rad/s; motors give 100 at "
+        "most",
+    )
 
     @property
     def limits(self) -> tuple[float, float, float, float]:
         """Largest magnitude of each of `Command.values`."""
         return self.max_forward_mps, self.max_left_mps, self.max_up_mps, self.max_yaw_rate_radps
+
+    @property
+    def possible(self) -> tuple[float, float, float, float]:
+        """Magnitude of each of `Command.values` beyond which a command cannot be right."""
+        speed = self.impossible_mps
+        return speed, speed, speed, self.impossible_yaw_rate_radps
 
     @property
     def slews(self) -> tuple[float, float, float, float]:
@@ -99,7 +119,8 @@ class Guard:
 
         A command that is not newer than the last one is dropped, unless hover is in force because
         the last one became stale: stamps may then restart, as after a restart of the camera. A
-        command that is not finite becomes hover and does not count as fresh.
+        command that is not finite, or beyond what is possible, becomes hover and does not count as
+        fresh.
 
         Args:
             command: command of the policy.
@@ -112,9 +133,9 @@ class Guard:
         if refused is not None:
             return state.counting(refused)
         if not command.is_finite:
-            return replace(state, output=HOVER, output_stamp_ns=stamp_ns).counting(
-                GuardEvent.NOT_FINITE
-            )
+            return self.hover(stamp_ns, state).counting(GuardEvent.NOT_FINITE)
+        if any(abs(v) > p for v, p in zip(command.values, self.envelope.possible, strict=True)):
+            return self.hover(stamp_ns, state).counting(GuardEvent.IMPOSSIBLE)
         within, clamped = self._clamp(command)
         smooth, slewed = self._slew(within, stamp_ns, state)
         admitted = replace(
@@ -122,6 +143,10 @@ class Guard:
         )
         flags = ((clamped, GuardEvent.CLAMPED), (slewed, GuardEvent.SLEWED))
         return admitted.counting(*(event for happened, event in flags if happened))
+
+    def hover(self, stamp_ns: int, state: GuardState) -> GuardState:
+        """Bring hover into force instead of a command that must not be used."""
+        return replace(state, output=HOVER, output_stamp_ns=stamp_ns)
 
     def poll(self, now_ns: int, state: GuardState) -> GuardState:
         """Advance time: hover comes into force at the last poll that is still within the timeout.

@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 
 from liquid_control import __version__, message_types
 from liquid_control.bags import BagWriter
+from liquid_control.bags.flight_result import RESULT, result_values
 from liquid_control.bags.writing import messages
 from liquid_control.bags.writing.partial_bag import partial_names
 from liquid_control.errors import ConfigError, OutputError
@@ -66,13 +67,13 @@ def picture_message(image: Pixels, codec: str, stamp_ns: int) -> tuple[str, byte
     return COMPRESSED, messages.compressed_image_cdr(encode(image), layout, stamp_ns)
 
 
-CAMERA_INFO, IMU, ODOM, CLOCK = "camera/camera_info", "imu/data", "odom", "/clock"
+CAMERA_INFO, IMU, ODOM, CLOCK = "camera/camera_info", "imu/data", "odom", "clock"
 FEATURES, NEURONS = "perception/features", "policy/neurons"
 POLICY_COMMAND, COMMAND = "policy/cmd_vel", "cmd_vel"
 _OF_POLICIES = (FEATURES, NEURONS)
 
-WRITER, FLIGHT, RESULT, MODEL = "liquid_control", "flight", "result", "model"
-"""Metadata records: software, flight, result and pilot."""
+WRITER, FLIGHT, MODEL = "liquid_control", "flight", "model"
+"""Metadata records: software, flight and pilot."""
 
 
 class RecordingPilot:
@@ -178,8 +179,7 @@ def fly_and_record(
     topics, metadata = _topics(pilot, image), _metadata(job, pilot)
     with BagWriter(path, topics, metadata=metadata, flush_s=None) as bag:
         record = flyer(job.scenario, job.seed, recorded, BagRecorder(bag, job, recorded, image))
-        result = {name: json.dumps(value) for name, value in asdict(record.result).items()}
-        bag.add_metadata(RESULT, result | {"reason": record.result.reason})
+        bag.add_metadata(RESULT, result_values(record.result))
     return record
 
 

@@ -10,6 +10,7 @@ from liquid_control.bags import FlightBag, read_bag
 from liquid_control.config import load_scenario, parse_settings
 from liquid_control.graph.node_graph import ProgressCallback, run_graph
 from liquid_control.policy import Policy, load_model
+from liquid_control.topics import GUARD, GUARD_STANDBY
 from liquid_control.types import FlightResult
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class GraphPlan:
         record: whether to write a bag.
         gui: whether to show PyBullet's window.
         composed: whether perception and controller share a process.
+        standby: whether a second guard takes over when the first one dies; None: in real time,
+            where the vehicle does not wait.
         image: format of pictures in the bag: raw, png or jpeg.
         compression: of the bag's chunks: none, lz4 or zstd.
     """
@@ -48,6 +51,7 @@ class GraphPlan:
     record: bool = True
     gui: bool = False
     composed: bool = False
+    standby: bool | None = None
     image: str = "raw"
     compression: str = "none"
 
@@ -62,11 +66,18 @@ class GraphPlan:
         return self.out_dir / "flight.mcap"
 
     @property
+    def _guards(self) -> dict[str, dict[str, object]]:
+        standby = self.mode == "realtime" if self.standby is None else self.standby
+        if not standby:
+            return {GUARD: {}}
+        return {GUARD: {"pair": "first"}, GUARD_STANDBY: {"pair": "standby"}}
+
+    @property
     def nodes(self) -> dict[str, dict[str, object]]:
         """Parameters of each node."""
-        policy = {"model": str(self.model.resolve()), "autostart": True}
+        policy: dict[str, object] = {"model": str(self.model.resolve()), "autostart": True}
         pilots = ("policy_node",) if self.composed else ("perception_node", "controller_node")
-        nodes: dict[str, dict[str, object]] = {"guard_node": {}} | dict.fromkeys(pilots, policy)
+        nodes = self._guards | dict.fromkeys(pilots, policy)
         if self.record:
             nodes["recorder_node"] = {
                 "path": str(self.bag_path.resolve()),
@@ -98,12 +109,14 @@ class GraphFlight:
             wall_s, simulated_s.
         record: file of the record.
         bag: file of the bag; None unless recorded.
+        replaced: a line for each process that died while its standby lived.
     """
 
     result: FlightResult
     statistics: Mapping[str, Any]
     record: Path
     bag: Path | None
+    replaced: Sequence[str] = ()
 
     @property
     def latency_ms(self) -> tuple[float, float] | None:
@@ -143,6 +156,7 @@ def fly_through_graph(plan: GraphPlan, on_progress: ProgressCallback | None = No
         done["statistics"],
         plan.record_path,
         plan.bag_path if plan.record else None,
+        done["replaced"],
     )
 
 
@@ -224,4 +238,5 @@ def _facts(flight: GraphFlight) -> list[tuple[str, str]]:
     if statistics["frames_lost"]:
         lost = f"{statistics['frames_lost']} of {statistics['frames']}"
         facts.append(("frames not answered", lost))
+    facts += [("replaced by its standby", line) for line in flight.replaced]
     return facts

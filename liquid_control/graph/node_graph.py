@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from liquid_control import topics
 from liquid_control.errors import GraphError
 from liquid_control.graph.processes import (
     FLUSH_TIMEOUT_S,
@@ -22,6 +23,8 @@ from liquid_control.graph.processes import (
     start_process,
 )
 
+GUARDS = frozenset({topics.GUARD, topics.GUARD_STANDBY})
+"""Nodes of which one may die while another one lives."""
 GraphEvent = dict[str, Any]
 """A line of JSON from the last node: `event` is `flying`, `replaying`, `progress` or `done`."""
 ProgressCallback = Callable[[GraphEvent], None]
@@ -58,12 +61,14 @@ class NodeGraph:
     Attributes:
         processes: in the order of the plan.
         statuses: exit statuses by name, after leaving.
+        replaced: processes that died while their standby lived; the graph went on.
     """
 
     plan: NodePlan
     term_timeout_s: float = TERM_TIMEOUT_S
     processes: list[Process] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
+    replaced: list[Process] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._stack = ExitStack()
@@ -131,13 +136,23 @@ class NodeGraph:
             yield from lines
 
     def _check_alive(self, last: Process) -> None:
-        for process in self.processes:
-            if process is not last and process.child.poll() is not None:
+        dead = [one for one in self.processes if one.child.poll() is not None and one is not last]
+        for process in dead:
+            if process in self.replaced:
+                continue
+            if not self._has_living_standby(process, dead):
                 raise GraphError(process.exit_message())
+            self.replaced.append(process)
+
+    def _has_living_standby(self, process: Process, dead: list[Process]) -> bool:
+        names = {one.name for one in self.processes if one not in dead}
+        return process.name in GUARDS and bool(names & GUARDS)
 
 
 def run_graph(plan: NodePlan, on_progress: ProgressCallback | None = None) -> GraphEvent:
     """Run a graph to its end and return the `done` event of its last node.
+
+    The event's `replaced` has a line for each process that died while its standby lived.
 
     Args:
         plan: the nodes.
@@ -154,6 +169,6 @@ def run_graph(plan: NodePlan, on_progress: ProgressCallback | None = None) -> Gr
             done = event if event["event"] == "done" else done
         graph.term_timeout_s = FLUSH_TIMEOUT_S
     for process in graph.processes:
-        if process.child.returncode != 0:
+        if process.child.returncode != 0 and process not in graph.replaced:
             raise GraphError(process.exit_message())
-    return done
+    return done | {"replaced": [process.exit_message() for process in graph.replaced]}

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from liquid_control.config import project_file
-from liquid_control.errors import GraphError
+from liquid_control.errors import GraphError, error_line
 from liquid_control.files import has_no_space
 from liquid_control.stall_timer import StallTimer, cpu_time_s
 
@@ -47,10 +47,7 @@ class Process:
 
     def last_error_line(self) -> str:
         """Return the last error line of its log, or else its last line."""
-        lines = [line for line in _read(self.log).splitlines() if line.strip()]
-        errors = [line for line in lines if "[ERROR]" in line or "[FATAL]" in line]
-        line = (errors or lines or ["no output"])[-1]
-        return line.rpartition("]: ")[2].strip()
+        return error_line(_read(self.log))
 
     def exit_message(self) -> str:
         """Return its exit status and its last error line; on a full disk that is the reason."""

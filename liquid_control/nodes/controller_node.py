@@ -8,15 +8,20 @@ from liquid_control.nodes import conversions
 from liquid_control.nodes.lifecycle import ModelNode
 from liquid_control.nodes.node_settings import ControllerSettings
 from liquid_control.nodes.shutdown import Shutdown, main_of
-from liquid_control.policy import PolicySession
+from liquid_control.perception import IMU_LIMIT
+from liquid_control.plausibility import check_features
+from liquid_control.policy import Decision, PolicySession
 from liquid_control.types import HOVER
 
 
 class ControllerNode(ModelNode[ControllerSettings]):
     """Runs a `PolicySession` on features; dt is the difference of the stamps of answered frames.
 
-    The node answers features that the session refuses with hover.
+    The node answers with hover the features that the session refuses, those that no encoder and
+    no IMU can give, and all of them while a second node publishes features.
     """
+
+    subscribed = (topics.FEATURES,)
 
     def __init__(self, shutdown: Shutdown) -> None:
         super().__init__(topics.CONTROLLER, ControllerSettings, shutdown)
@@ -36,21 +41,32 @@ class ControllerNode(ModelNode[ControllerSettings]):
         if not self.active:
             return
         stamp_ns = conversions.stamp_of(message.header.stamp)
+        if self.bound.refuses(topics.FEATURES):
+            self._commands.publish(conversions.command_message(HOVER, stamp_ns))
+            return
         previous_ns, fresh_starts = self._session.stamp_ns, self._session.fresh_starts
         try:
-            decision = self._session.answer(conversions.features_from(message), stamp_ns)
+            decision = self._answer(message, stamp_ns)
         except LiquidControlError as error:
-            self.diagnostics.count("features_refused", str(error))
+            self.diagnostics.count("features_refused", f"features refused, hovering: {error}")
             self._commands.publish(conversions.command_message(HOVER, stamp_ns))
             return
         if self._session.fresh_starts > fresh_starts:
             self.diagnostics.count(
-                "fresh_state", f"stamps jump from {previous_ns} to {stamp_ns} ns"
+                "fresh_state",
+                f"stamps jump from {previous_ns * 1e-9:.3f} s to {stamp_ns * 1e-9:.3f} s: "
+                "the network starts from a fresh state",
             )
         self._commands.publish(conversions.command_message(decision.command, stamp_ns))
         self._neurons.publish(
             conversions.neurons_message(self._names, decision.state, decision.gates, stamp_ns)
         )
+
+    def _answer(self, message: Image, stamp_ns: int) -> Decision:
+        features = conversions.features_from(message)
+        image = self.policy.model.settings.features.image
+        check_features(features, image, self.settings.max_image_feature, IMU_LIMIT)
+        return self._session.answer(features, stamp_ns)
 
 
 def main() -> None:

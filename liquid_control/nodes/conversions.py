@@ -20,7 +20,7 @@ from liquid_control import frames
 from liquid_control.config import CameraSettings
 from liquid_control.errors import ObservationError
 from liquid_control.perception import CameraModel, decode_picture
-from liquid_control.types import NANOSECONDS, Command, Floats, Pixels, VehicleState
+from liquid_control.types import NANOSECONDS, TRUTH_VARIANCE, Command, Floats, Pixels, VehicleState
 
 NOT_MEASURED = -1.0
 _ZEROS = np.zeros(3)
@@ -198,8 +198,16 @@ def is_imu_mark(message: Imu) -> bool:
     return bool(rate[0] == NOT_MEASURED and force[0] == NOT_MEASURED)
 
 
-def odometry_message(truth: VehicleState, stamp_ns: int) -> Odometry:
-    """Return the vehicle's state: pose in the map, twist in base_link."""
+def odometry_message(
+    truth: VehicleState, stamp_ns: int, variance: float = TRUTH_VARIANCE
+) -> Odometry:
+    """Return the vehicle's state: pose in the map, twist in base_link.
+
+    Args:
+        truth: the state.
+        stamp_ns: its time.
+        variance: of each component, in its unit squared; 0 where it is not known.
+    """
     message = Odometry(child_frame_id=frames.BASE_LINK)
     message.header.stamp = time_message(stamp_ns)
     message.header.frame_id = frames.MAP
@@ -210,6 +218,8 @@ def odometry_message(truth: VehicleState, stamp_ns: int) -> Odometry:
     linear, angular = message.twist.twist.linear, message.twist.twist.angular
     linear.x, linear.y, linear.z = map(float, body)
     angular.x, angular.y, angular.z = map(float, truth.angular_velocity)
+    for covariance in (message.pose.covariance, message.twist.covariance):
+        covariance[::7] = variance
     return message
 
 
@@ -242,16 +252,20 @@ def neurons_message(
     return message
 
 
-def picture_from(message: Image | CompressedImage) -> Pixels:
+def picture_from(message: Image | CompressedImage, read_as: str | None = None) -> Pixels:
     """Return the picture of a message, uint8 [H, W, 3], RGB; `rgb8` without copying.
+
+    Args:
+        message: the picture.
+        read_as: encoding that replaces the message's, as for `decode_picture`; None to follow it.
 
     Raises:
         ObservationError: the encoding is unknown, or the data is incomplete.
     """
-    if isinstance(message, Image) and message.encoding == "rgb8":
+    if isinstance(message, Image) and message.encoding == "rgb8" and read_as in (None, "rgb8"):
         return image_from(message)
     data = np.frombuffer(message.data, np.uint8)
     if isinstance(message, CompressedImage):
-        return decode_picture(message.format, data)
+        return decode_picture(message.format, data, read_as=read_as)
     layout = message.height, message.width, message.step, bool(message.is_bigendian)
-    return decode_picture(message.encoding, data, *layout)
+    return decode_picture(message.encoding, data, *layout, read_as=read_as)

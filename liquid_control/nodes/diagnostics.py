@@ -27,13 +27,16 @@ class Diagnostics:
 
     Attributes:
         problem: description of a lasting problem; empty for none. It makes the level ERROR.
+        refusal: reason why messages are refused at present; like `problem`, and named before it.
+        state: named instead of `ok` while there is nothing to report.
         counts: events by kind.
     """
 
     def __init__(
         self, node: Node, mode: str, extra: Callable[[], Mapping[str, int]] = dict
     ) -> None:
-        self.problem = ""
+        self.problem = self.refusal = ""
+        self.state = "ok"
         self.counts: Counter[str] = Counter()
         self._node = node
         self._extra = extra
@@ -48,13 +51,34 @@ class Diagnostics:
         self._logged_ns: dict[str, int] = {}
 
     def count(self, event: str, detail: str) -> None:
-        """Count an event; log its detail, once a second at most for one kind of event."""
+        """Count an event and log it.
+
+        Args:
+            event: key of its count in diagnostics.
+            detail: sentence about it, without a full stop.
+        """
         self.counts[event] += 1
-        self._detail = f"{event}: {' '.join(detail.split())}"
+        self.log(event, detail, self.counts[event])
+
+    def log(self, event: str, detail: str, number: int, error: bool = False) -> None:
+        """Log an event that has been counted, once a second at most for one kind.
+
+        Args:
+            event: its kind.
+            detail: sentence about it, without a full stop.
+            number: how often it has been counted.
+            error: whether to log an error; else a warning.
+        """
+        self._detail = " ".join(detail.split())
         now_ns = Clock(clock_type=ClockType.STEADY_TIME).now().nanoseconds
-        if now_ns - self._logged_ns.get(event, -(10**18)) >= PERIOD_S * 1e9:
-            self._logged_ns[event] = now_ns
-            self._node.get_logger().warning(f"{self._detail} (number {self.counts[event]})")
+        if now_ns - self._logged_ns.get(event, -(10**18)) < PERIOD_S * 1e9:
+            return
+        self._logged_ns[event] = now_ns
+        text = f"{self._detail} ({'once' if number == 1 else f'{number} times'})"
+        if error:
+            self._node.get_logger().error(text)
+        else:
+            self._node.get_logger().warning(text)
 
     def publish(self) -> None:
         """Publish the counts: WARN when events were counted since the last time."""
@@ -64,15 +88,18 @@ class Diagnostics:
         status = DiagnosticStatus(
             level=self._level(grown),
             name=self._node.get_name(),
-            message=self.problem or (self._detail or ", ".join(grown) if grown else "ok"),
+            message=self.refusal or self.problem or self._message(grown),
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
         )
         message = DiagnosticArray(status=[status])
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)
 
+    def _message(self, grown: list[str]) -> str:
+        return (self._detail or ", ".join(grown)) if grown else self.state
+
     def _level(self, grown: list[str]) -> bytes:
-        if self.problem:
+        if self.problem or self.refusal:
             return DiagnosticStatus.ERROR
         return DiagnosticStatus.WARN if grown else DiagnosticStatus.OK
 

@@ -12,6 +12,8 @@ from rclpy.subscription import Subscription
 
 from liquid_control import topics
 from liquid_control.errors import GraphError
+from liquid_control.nodes.flight_log import LOG_PERIOD_S, waiting_sentence
+from liquid_control.nodes.namespaces import graph_nodes
 from liquid_control.nodes.node_settings import SourceSettings
 from liquid_control.nodes.pace import STEADY, Pace
 from liquid_control.nodes.service_calls import ServiceCalls
@@ -19,9 +21,22 @@ from liquid_control.nodes.shutdown import Shutdown
 from liquid_control.stall_timer import StallTimer, cpu_time_s, siblings
 
 LIFECYCLE_NODES = (topics.PERCEPTION, topics.CONTROLLER)
-PROGRAMS = frozenset({*LIFECYCLE_NODES, "policy_node", topics.GUARD, topics.RECORDER})
+PROGRAMS = frozenset(
+    {
+        *LIFECYCLE_NODES,
+        "policy_node",
+        topics.GUARD,
+        topics.GUARD_STANDBY,
+        topics.RECORDER,
+        topics.MANAGER,
+    }
+)
 """Programs of the nodes that a run waits for."""
 CHECK_PERIOD_S = 0.05
+WAITING_STATES = ("unconfigured", "inactive")
+"""States in which a lifecycle node waits for an operator or its manager."""
+ANSWER_S = 3.0
+"""Age up to which a state counts: a node that hangs does not answer."""
 ACKNOWLEDGE_S = 2.0
 """For subscribers to acknowledge the last messages of a run."""
 
@@ -55,6 +70,7 @@ class GraphMonitor:
             topic: self._expected_subscribers(topic, recorder) for topic in publishers
         }
         self._states: dict[str, str] = {}
+        self._answered_s: dict[str, float] = {}
         self._clients = {
             name: node.create_client(GetState, f"{name}/get_state") for name in LIFECYCLE_NODES
         }
@@ -89,18 +105,28 @@ class GraphMonitor:
         expected |= {*LIFECYCLE_NODES, topics.GUARD}
         return sorted(expected - self.node_names())
 
+    def waits_for_operator(self) -> bool:
+        """Return whether a lifecycle node answers that it is not active, a normal state."""
+        now_s = time.monotonic()
+        return any(
+            self._states[name] in WAITING_STATES and now_s - answered_s < ANSWER_S
+            for name, answered_s in self._answered_s.items()
+        )
+
     def node_names(self) -> set[str]:
-        """Return the names of all nodes in the graph."""
-        return set(self._node.get_node_names())
+        """Return the names of the nodes in the observer's namespace."""
+        return graph_nodes(self._node)
 
     def _missing_subscribers(self, topic: str, publisher: Publisher) -> list[str]:
         expected = self._subscribers[topic]
+        resolved, space = self._node.resolve_topic_name(topic), self._node.get_namespace()
         infos = self._node.get_subscriptions_info_by_topic(topic)
-        missing = sorted(set(expected) - {info.node_name for info in infos})
+        found = {info.node_name for info in infos if info.node_namespace == space}
+        missing = sorted(set(expected) - found)
         if not missing and publisher.get_subscription_count() < len(expected):
             names = " or ".join(expected)
-            return [f"{names} subscribes to {topic} with another mode or is not matched yet"]
-        return [f"{name} does not subscribe to {topic}" for name in missing]
+            return [f"{names} subscribes to {resolved} with another mode or is not matched yet"]
+        return [f"{name} does not subscribe to {resolved}" for name in missing]
 
     def _request_states(self) -> None:
         self._calls.repeat_overdue()
@@ -110,6 +136,7 @@ class GraphMonitor:
 
     def _on_state(self, name: str, response: GetState.Response) -> None:
         self._states[name] = response.current_state.label
+        self._answered_s[name] = time.monotonic()
 
 
 class RunSupervisor:
@@ -149,6 +176,8 @@ class RunSupervisor:
         self._settling_s = settling_s
         self._starting = StallTimer(settings.start_timeout_s, graph_cpu_time_s)
         self._answering = StallTimer(settings.answer_timeout_s, graph_cpu_time_s)
+        self._logger = node.get_logger()
+        self._waiting_s = time.monotonic()
         self._begun_s: float | None = None
         self._complete_s: float | None = None
         self._timer = node.create_timer(CHECK_PERIOD_S, self._check, clock=STEADY)
@@ -178,6 +207,12 @@ class RunSupervisor:
             if time.monotonic() - self._complete_s >= self._settling_s:
                 self._begun_s = time.monotonic()
                 self._begin()
+            return
+        if time.monotonic() - self._waiting_s >= LOG_PERIOD_S:
+            self._waiting_s = time.monotonic()
+            self._logger.info(waiting_sentence(missing))
+        if self._monitor.waits_for_operator():
+            self._starting.restart()
         elif self._starting.expired((missing, self._monitor.node_names())):
             self._fail(
                 "the graph is not complete, and there was no progress for "

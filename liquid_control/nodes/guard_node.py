@@ -3,24 +3,41 @@
 It is the last node before the autopilot, in a process of its own that outlives the network's.
 """
 
+import time
 from collections import Counter
 
 from geometry_msgs.msg import TwistStamped
+from rclpy.clock import Clock as RosClock
+from rclpy.clock import ClockType
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 
 from liquid_control import topics
-from liquid_control.command import Guard, GuardEvent, GuardState
+from liquid_control.command import Guard, GuardEvent, GuardLock, GuardState, sentence
 from liquid_control.nodes import conversions
 from liquid_control.nodes.diagnostics import Diagnostics
+from liquid_control.nodes.guard_mirror import ParameterMirror
 from liquid_control.nodes.node_settings import GuardSettings
 from liquid_control.nodes.parameters import declare, on_parameter_change
+from liquid_control.nodes.publisher_binding import (
+    CHECK_PERIOD_S,
+    SECOND_PUBLISHER,
+    BoundTopics,
+    endpoints_of,
+)
 from liquid_control.nodes.qos import profile
 from liquid_control.nodes.shutdown import main_of
-from liquid_control.types import HOVER
+from liquid_control.publishers import SolePublisher
+from liquid_control.types import HOVER, Command
 
+SUBSCRIBED = (topics.POLICY_COMMAND, topics.CLOCK)
 NOT_LOGGED = Counter({GuardEvent.CLAMPED: 1, GuardEvent.SLEWED: 1})
 """Events of every flight: counted only."""
+PAIR_PERIOD_S = 0.01
+"""Between two attempts of a standby to take over."""
+FIRST_TIMEOUT_S = 5.0
+"""A standby takes over without having seen the first guard after so long."""
+STEADY = RosClock(clock_type=ClockType.STEADY_TIME)
 
 
 class GuardNode(Node):
@@ -29,10 +46,13 @@ class GuardNode(Node):
     In lockstep every `/clock` later than the last output is answered with the output in force,
     stamped with that time. In real time the guard polls on its own timer, and repeats the command
     in force with the stamp of the frame that it answers; hover has the time of the poll.
+
+    Of a pair of guards, one publishes. The other does the same with the same messages and the same
+    envelope, so that it can publish the command in force once the first has ended.
     """
 
-    def __init__(self) -> None:
-        super().__init__(topics.GUARD)
+    def __init__(self, name: str = topics.GUARD) -> None:
+        super().__init__(name)
         settings = declare(self, GuardSettings)
         self._apply(settings)
         on_parameter_change(self, GuardSettings, self._apply)
@@ -44,18 +64,38 @@ class GuardNode(Node):
         self._publisher = self.create_publisher(
             TwistStamped, topics.COMMAND, profile(topics.COMMAND, mode)
         )
-        self.create_subscription(
-            TwistStamped,
-            topics.POLICY_COMMAND,
-            self._on_command,
-            profile(topics.POLICY_COMMAND, mode),
+        self._start_pair(settings)
+        self._bound = BoundTopics(
+            self, self._diagnostics, settings.second_publisher, settings.publishers, SUBSCRIBED
         )
+        self._subscribe(topics.POLICY_COMMAND, TwistStamped, self._on_command, mode)
         if self._lockstep:
-            self.create_subscription(
-                Clock, topics.CLOCK, self._on_clock, profile(topics.CLOCK, mode)
-            )
+            self._subscribe(topics.CLOCK, Clock, self._on_clock, mode)
         else:
             self.create_timer(settings.period_s, self._on_timer)
+
+    def _subscribe(self, topic: str, kind: type, handler: object, mode: str) -> None:
+        bound = self._bound.bind(topic)
+        self.create_subscription(kind, topic, handler, profile(topic, mode), event_callbacks=bound)
+
+    def _start_pair(self, settings: GuardSettings) -> None:
+        name, namespace = self.get_fully_qualified_name(), self.get_namespace().rstrip("/")
+        pair = {f"{namespace}/{one}" for one in (topics.GUARD, topics.GUARD_STANDBY)} - {name}
+        partner = pair.pop() if settings.pair != "single" else ""
+        topic = self.resolve_topic_name(topics.COMMAND)
+        self._output = SolePublisher(topic, name, partner)
+        self.create_timer(CHECK_PERIOD_S, self._check_output, clock=STEADY)
+        self._pair_lock: GuardLock | None = None
+        self._active = settings.pair == "single"
+        if self._active:
+            return
+        self._pair_lock = GuardLock(self.context.get_domain_id(), topic)
+        self._other: int | None = None
+        waits = settings.pair == "standby"
+        self._first_attempt_s = time.monotonic() + FIRST_TIMEOUT_S if waits else 0.0
+        self._mirror = ParameterMirror(self, partner, GuardSettings.changeable)
+        self._pair_timer = self.create_timer(PAIR_PERIOD_S, self._take_over, clock=STEADY)
+        self._take_over()
 
     def _apply(self, settings: GuardSettings) -> None:
         self._guard = Guard(settings.envelope)
@@ -63,16 +103,60 @@ class GuardNode(Node):
     def _events(self) -> dict[str, int]:
         return {event.value: number for event, number in self._state.events.items()}
 
+    def _take_over(self) -> None:
+        """Publish from now on if no other guard does; the system releases a dead one's lock."""
+        assert self._pair_lock is not None
+        if self._other is None and time.monotonic() < self._first_attempt_s:
+            self._other = self._pair_lock.other_holder()
+            return
+        if not self._pair_lock.acquire():
+            self._other = self._pair_lock.other_holder()
+            self._diagnostics.state = f"standby of process {self._other}"
+            return
+        self._pair_timer.cancel()
+        self._mirror.stop()
+        self._active = True
+        self._diagnostics.state = "ok"
+        if self._other is not None:
+            self._repeat()
+            self._diagnostics.count(
+                "takeover",
+                f"the guard of process {self._other} has ended: {self.get_name()} publishes "
+                f"{self._output.topic} instead",
+            )
+
+    def _repeat(self) -> None:
+        """Publish the output in force, of which the other guard may have lost the message."""
+        if not self._lockstep:
+            self._on_timer()
+        elif self._sent_ns >= 0:
+            self._send(self._sent_ns)
+
     def _on_command(self, message: TwistStamped) -> None:
         command, stamp_ns = conversions.command_from(message)
         now_ns = None if self._lockstep else self.get_clock().now().nanoseconds
+        if self._bound.refuses(topics.POLICY_COMMAND):
+            self._refuse(stamp_ns, now_ns)
+            return
         before = self._state
         self._state = self._guard.admit(command, stamp_ns, before, now_ns)
-        self._log(before)
+        self._log(before, command)
         if self._state.output_stamp_ns != before.output_stamp_ns:
             self._send(stamp_ns)
 
+    def _refuse(self, stamp_ns: int, now_ns: int | None) -> None:
+        """Hover; in lockstep the frame is answered, but its stamp is not trusted as time."""
+        moved = self._state.output != HOVER
+        hover_ns = stamp_ns if now_ns is None else now_ns
+        self._state = self._guard.hover(hover_ns, self._state)
+        if moved or self._lockstep:
+            sent_ns = self._sent_ns
+            self._send(hover_ns)
+            self._sent_ns = sent_ns
+
     def _on_clock(self, message: Clock) -> None:
+        if self._bound.refuses(topics.CLOCK):
+            return
         now_ns = conversions.stamp_of(message.clock)
         if now_ns > self._sent_ns:
             self._poll(now_ns)
@@ -90,15 +174,27 @@ class GuardNode(Node):
         self._state = self._guard.poll(now_ns, before)
         self._log(before)
 
-    def _log(self, before: GuardState) -> None:
-        self._diagnostics.problem = "hover: no fresh command" if self._state.stale else ""
-        for event in self._state.events - before.events - NOT_LOGGED:
-            number = self._state.events[event]
-            self.get_logger().warning(f"{event.value}: number {number}", throttle_duration_sec=1.0)
+    def _log(self, before: GuardState, command: Command | None = None) -> None:
+        if self._output.problem:
+            self._diagnostics.problem = self._output.problem
+        else:
+            self._diagnostics.problem = "hovering: no command" if self._state.stale else ""
+        for event in self._state.events - before.events - NOT_LOGGED if self._active else ():
+            text = sentence(event, self._guard.envelope, command)
+            self._diagnostics.log(event.value, text, self._state.events[event])
+
+    def _check_output(self) -> None:
+        """Announce every other publisher of the guard's own topic."""
+        endpoints = endpoints_of(self, topics.COMMAND)
+        if self._output.update(endpoints, time.monotonic()) and self._active:
+            self._diagnostics.counts[SECOND_PUBLISHER] += 1
+            number = self._diagnostics.counts[SECOND_PUBLISHER]
+            self._diagnostics.log("output", self._output.problem, number, error=True)
 
     def _send(self, stamp_ns: int) -> None:
         self._sent_ns = stamp_ns
-        self._publisher.publish(conversions.command_message(self._state.output, stamp_ns))
+        if self._active:
+            self._publisher.publish(conversions.command_message(self._state.output, stamp_ns))
 
 
 def main() -> None:

@@ -1,25 +1,37 @@
 """Parts that the launch files share: arguments, nodes with their parameter files, shutdown."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from launch.actions import (
     DeclareLaunchArgument,
+    OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
     Shutdown,
+    TimerAction,
 )
-from launch.event_handlers import OnProcessExit
-from launch.events.process import ProcessExited
+from launch.event_handlers import OnProcessExit, OnProcessIO
+from launch.events.process import ProcessExited, ProcessIO
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from launch import LaunchContext
-from liquid_control.config import project_file
-from liquid_control.errors import ConfigError, GraphError
+from launch import Action, LaunchContext
+from liquid_control.config import load_yaml, project_file
+from liquid_control.errors import ConfigError, GraphError, error_line
 
 YES_OR_NO = ["true", "false"]
+LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"]
 BACKLOG_S = "60"
 """For a recorder to compress and write its backlog, between SIGTERM and SIGKILL."""
+RESPAWN_DELAY_S = 1.0
+OUTPUT_DELAY_S = 0.3
+"""From the end of a process to that of the launch: its last lines may still be on their way."""
+OUTPUT_BYTES = 16384
+"""Length of each process's output in which its error line is looked for."""
+REFUSED = 2
+"""Exit status of a node that refuses its configuration, as for a model that does not load."""
 
 
 def argument(
@@ -37,6 +49,23 @@ def argument(
 def model_argument() -> DeclareLaunchArgument:
     """Return the argument for the model."""
     return argument("model", str(project_file("models") / "trail_cfc19"), "model folder")
+
+
+def common_arguments() -> list[DeclareLaunchArgument]:
+    """Return the arguments that every launch file has."""
+    return [
+        argument("namespace", "", "namespace of all nodes, topics and services of this vehicle"),
+        argument(
+            "params_file",
+            "",
+            "YAML file of node parameters; it wins over config/nodes, and arguments that are "
+            "changed here win over it",
+        ),
+        argument("log_level", "info", "of all nodes", LOG_LEVELS),
+        argument(
+            "use_respawn", "false", "start perception and controller again if they die", YES_OR_NO
+        ),
+    ]
 
 
 def values_of(
@@ -58,35 +87,192 @@ def number(name: str, text: str, kind: type[float] = float) -> float:
         raise ConfigError(f"{name}: expected a number ({kind.__name__}), got {text!r}") from None
 
 
-def node(executable: str, parameters: dict[str, object], *files: str, **options: object) -> Node:
-    """Return a node of this package; parameters take precedence over files of `config/nodes`."""
-    configured = [str(project_file("config/nodes") / file) for file in files]
-    return Node(
-        package="liquid_control",
-        executable=executable,
-        name=executable,
-        output="screen",
-        parameters=[*configured, parameters],
-        **options,
-    )
+@dataclass(frozen=True)
+class NodeMaker:
+    """Makes the nodes of a launch.
+
+    Attributes:
+        namespace: of all nodes; empty for the root.
+        params_file: YAML file of parameters; empty for none.
+        log_level: of all nodes.
+        respawns: whether nodes of the policy are started again if they die.
+        common: parameters of all nodes; they win over every file.
+        remappings: of all nodes.
+    """
+
+    namespace: str
+    params_file: str
+    log_level: str
+    respawns: bool
+    common: Mapping[str, object] = field(default_factory=dict)
+    remappings: Sequence[tuple[str, str]] = ()
+
+    @classmethod
+    def of(
+        cls,
+        values: Mapping[str, str],
+        common: Mapping[str, object],
+        remappings: Sequence[tuple[str, str]] = (),
+    ) -> "NodeMaker":
+        """Return the maker for the values of `common_arguments`.
+
+        Raises:
+            ConfigError: `params_file` does not exist.
+        """
+        file = values["params_file"]
+        if file and not Path(file).is_file():
+            raise ConfigError(f"params_file: expected a YAML file, {file} does not exist")
+        respawns = values["use_respawn"] == "true"
+        return cls(
+            values["namespace"], file, values["log_level"], respawns, common, list(remappings)
+        )
+
+    def node(
+        self,
+        executable: str,
+        parameters: Mapping[str, object] | None = None,
+        file: str = "",
+        defaults: Mapping[str, object] | None = None,
+        like: str = "",
+        **options: object,
+    ) -> Node:
+        """Return a node of this package.
+
+        Args:
+            executable: also the name of the node.
+            parameters: they win over every file.
+            file: in `config/nodes`.
+            defaults: parameters that `params_file` wins over.
+            like: name of a node whose sections of both files hold for this one too.
+            options: of the launch action.
+        """
+        shipped = [str(project_file("config/nodes") / file)] if file else []
+        own = [self.params_file] if self.params_file else []
+        alike = [section_of(one, like) for one in (*shipped, *own)] if like else []
+        fixed = {**self.common, **(parameters or {})}
+        layers = [*shipped, dict(defaults or {}), *alike, *own, fixed]
+        return Node(
+            package="liquid_control",
+            executable=executable,
+            name=executable,
+            namespace=self.namespace,
+            output="screen",
+            parameters=[layer for layer in layers if layer],
+            remappings=list(self.remappings),
+            ros_arguments=["--log-level", self.log_level],
+            **options,
+        )
+
+    def policy(self, executable: str, *args: object, **named: object) -> Node:
+        """Return a node of the policy, which is started again if it dies and that is wanted."""
+        return self.node(
+            executable, *args, respawn=self.respawns, respawn_delay=RESPAWN_DELAY_S, **named
+        )
+
+    def recorder(self, parameters: Mapping[str, object], **named: object) -> Node:
+        """Return a recorder, with time to write its backlog before it is killed."""
+        return self.node(
+            "recorder_node",
+            parameters,
+            "recorder.yaml",
+            sigkill_timeout=BACKLOG_S,
+            **named,
+        )
 
 
-def recorder(parameters: dict[str, object], **options: object) -> Node:
-    """Return a recorder, with time to write its backlog before it is killed."""
-    return node("recorder_node", parameters, sigkill_timeout=BACKLOG_S, **options)
+def section_of(file: str, name: str) -> dict[str, object]:
+    """Return the parameters that a ROS parameter file has for a node's name, in any namespace."""
+    found: dict[str, object] = {}
+
+    def collect(tree: object, last: str) -> None:
+        for key, value in tree.items() if isinstance(tree, dict) else ():
+            if key != "ros__parameters":
+                collect(value, str(key).rpartition("/")[2] or last)
+            elif last in (name, "*", "**") and isinstance(value, dict):
+                found.update(value)
+
+    collect(load_yaml(Path(file)), "")
+    return found
 
 
-def shut_down_together(nodes: Sequence[Node], reason: str) -> list[RegisterEventHandler]:
-    """Return handlers that end the launch with the first process, with an error if it failed."""
+class OutputTails:
+    """Keeps the end of each process's output, for the reason why it ended."""
 
-    def end(event: ProcessExited, context: LaunchContext) -> list[Shutdown]:
+    def __init__(self) -> None:
+        self._tails: dict[str, str] = {}
+
+    def handlers(self, nodes: Iterable[Node]) -> list[RegisterEventHandler]:
+        """Return the event handlers that keep the output of nodes."""
+        return [
+            RegisterEventHandler(
+                OnProcessIO(target_action=one, on_stdout=self._keep, on_stderr=self._keep)
+            )
+            for one in nodes
+        ]
+
+    def _keep(self, event: ProcessIO) -> None:
+        text = self._tails.get(event.process_name, "") + event.text.decode(errors="replace")
+        self._tails[event.process_name] = text[-OUTPUT_BYTES:]
+
+    def failure(self, event: ProcessExited) -> GraphError:
+        """Return the error for a process that failed: its name, status and error line."""
+        reason = error_line(self._tails.get(event.process_name, ""))
+        return GraphError(f"{event.process_name} ended with status {event.returncode}: {reason}")
+
+    def fail(self, event: ProcessExited) -> list[Action]:
+        """Return the actions that end the launch with the reason of a process that failed."""
+
+        def raise_failure(context: LaunchContext) -> None:
+            raise self.failure(event)
+
+        raising = OpaqueFunction(function=raise_failure)
+        return [TimerAction(period=OUTPUT_DELAY_S, actions=[raising])]
+
+
+def end_together(
+    nodes: Sequence[Node], reason: str, respawned: Sequence[Node] = ()
+) -> list[Action]:
+    """Return handlers that end the launch with the first process, with an error if it failed.
+
+    Args:
+        nodes: all.
+        reason: why the launch ends with a process that did not fail.
+        respawned: those that are started again; only a refused configuration ends the launch.
+    """
+    tails = OutputTails()
+
+    def end(event: ProcessExited, context: LaunchContext) -> list[Action]:
         if context.is_shutdown:
             return []
-        if event.returncode != 0:
-            raise GraphError(f"{event.process_name} ended with status {event.returncode}")
-        return [Shutdown(reason=reason)]
+        if event.returncode == 0:
+            return [Shutdown(reason=reason)]
+        if event.action in respawned and event.returncode != REFUSED:
+            return []
+        return tails.fail(event)
 
-    return [RegisterEventHandler(OnProcessExit(target_action=one, on_exit=end)) for one in nodes]
+    exits = [RegisterEventHandler(OnProcessExit(target_action=one, on_exit=end)) for one in nodes]
+    return [*tails.handlers(nodes), *exits]
+
+
+def end_if_refused(nodes: Sequence[Node]) -> list[Action]:
+    """Return handlers that end the launch if a node's first process refuses its configuration.
+
+    A later process that does so must not end the others in flight.
+    """
+    tails = OutputTails()
+    ended: set[Node] = set()
+
+    def handler(one: Node) -> RegisterEventHandler:
+        def end(event: ProcessExited, context: LaunchContext) -> list[Action]:
+            first = one not in ended
+            ended.add(one)
+            if context.is_shutdown or not first or event.returncode != REFUSED:
+                return []
+            return tails.fail(event)
+
+        return RegisterEventHandler(OnProcessExit(target_action=one, on_exit=end))
+
+    return [*tails.handlers(nodes), *map(handler, nodes)]
 
 
 def middleware() -> list[SetEnvironmentVariable]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from rclpy.clock import Clock, ClockType
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import (
     LifecycleNode,
     LifecyclePublisher,
@@ -15,15 +16,19 @@ from rclpy.timer import Timer
 
 from liquid_control.errors import LiquidControlError, ModelError
 from liquid_control.nodes.diagnostics import Diagnostics
+from liquid_control.nodes.input_wait import InputWait
 from liquid_control.nodes.node_settings import ModelNodeSettings
 from liquid_control.nodes.parameters import declare
+from liquid_control.nodes.publisher_binding import BoundTopics
 from liquid_control.nodes.qos import CLASSES, profile
 from liquid_control.nodes.shutdown import Shutdown
 from liquid_control.policy import Policy, load_model
 
 S = TypeVar("S", bound=ModelNodeSettings)
+RCLError = rclpy_implementation.RCLError
 
 START_DELAY_S = 0.01
+INPUT_PERIOD_S = 0.5
 
 
 class ModelNode(LifecycleNode, Generic[S]):
@@ -32,19 +37,36 @@ class ModelNode(LifecycleNode, Generic[S]):
     Subclasses create publishers and subscriptions in `connect`, and reset their state in `reset`.
 
     Attributes:
+        subscribed: topics that the class may subscribe to.
         settings: the parameters.
         diagnostics: of the node.
+        bound: topics that the node subscribes to, each bound to one publisher.
+        inputs: its topics, for messages while the node is active.
         active: whether the node answers.
     """
+
+    subscribed: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, name: str, model: type[S], shutdown: Shutdown) -> None:
         super().__init__(name)
         self.settings: S = declare(self, model)
         self.diagnostics = Diagnostics(self, self.settings.mode)
+        self.bound = BoundTopics(
+            self,
+            self.diagnostics,
+            self.settings.second_publisher,
+            self.settings.publishers,
+            self.subscribed,
+        )
         self._shutdown = shutdown
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._cleanups: list[Callable[[], object]] = []
         self.active = False
+        self.inputs = InputWait(
+            lambda: self.active,
+            lambda topic: self.count_publishers(self.resolve_topic_name(topic)),
+        )
+        self.create_timer(INPUT_PERIOD_S, self._report_inputs, clock=self._steady)
         self._starter = self.create_timer(START_DELAY_S, self._start, clock=self._steady)
         if not self.settings.autostart:
             self._starter.cancel()
@@ -67,18 +89,23 @@ class ModelNode(LifecycleNode, Generic[S]):
             self.get_logger().error(" ".join(str(error).split()))
             return TransitionCallbackReturn.FAILURE
         self.reset()
+        self._rest()
         self.connect()
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin a flight."""
         self.reset()
+        self.bound.release()
+        self.diagnostics.state = "ok"
+        self.inputs.restart(self._now_s())
         self.active = True
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop answering."""
         self.active = False
+        self._rest()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -103,20 +130,48 @@ class ModelNode(LifecycleNode, Generic[S]):
         name: str | None = None,
         kind: type | None = None,
     ) -> None:
-        """Subscribe to a topic, or to a substitute with another name and type."""
+        """Subscribe to a topic, or to a substitute with another name and type, and bind it."""
+        bound = name or topic
         subscription = self.create_subscription(
             kind or CLASSES[topic],
-            name or topic,
-            handler,
+            bound,
+            self.inputs.expect(bound, handler),
             profile(topic, self.settings.mode),
+            event_callbacks=self.bound.bind(bound),
         )
         self._cleanups.append(partial(self.destroy_subscription, subscription))
+        self._cleanups.append(partial(self.bound.unbind, bound))
 
     def every(self, period_s: float, callback: Callable[[], None]) -> Timer:
         """Return a timer on wall time."""
         timer = self.create_timer(period_s, callback, clock=self._steady)
         self._cleanups.append(partial(self.destroy_timer, timer))
         return timer
+
+    def _LifecycleNodeMixin__change_state(  # noqa: N802 the name that rclpy mangles
+        self, number: int
+    ) -> TransitionCallbackReturn:
+        """Refuse a transition that the node's state does not have.
+
+        rclpy raises instead, and any request for such a transition would end the process.
+        """
+        try:
+            return super()._LifecycleNodeMixin__change_state(number)
+        except RCLError:
+            _, state = self._state_machine.current_state
+            self.get_logger().warning(f"transition {number} refused: the node is {state}")
+            return TransitionCallbackReturn.FAILURE
+
+    def _rest(self) -> None:
+        """Report a normal state: configured, and not active."""
+        self.diagnostics.problem, self.diagnostics.state = "", "inactive"
+
+    def _report_inputs(self) -> None:
+        if line := self.inputs.line(self._now_s()):
+            self.get_logger().info(line)
+
+    def _now_s(self) -> float:
+        return self._steady.now().nanoseconds * 1e-9
 
     def _start(self) -> None:
         self._starter.cancel()

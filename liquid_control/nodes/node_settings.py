@@ -2,10 +2,13 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from liquid_control import topics as names
 from liquid_control.command.guard import Envelope
 from liquid_control.config import Settings
+from liquid_control.perception.encodings import PICTURE_ENCODINGS
+from liquid_control.publishers import SecondPublisher
 from liquid_control.seeding import MAX_SEED
 
 Mode = Literal["lockstep", "realtime"]
@@ -18,7 +21,20 @@ class NodeSettings(Settings):
     changeable: ClassVar[frozenset[str]] = frozenset()
 
 
-class ModelNodeSettings(NodeSettings):
+class BoundSettings(NodeSettings):
+    """Parameters of nodes that use one publisher of each topic."""
+
+    second_publisher: SecondPublisher = Field(
+        "hover",
+        description="while a topic has another publisher: hover; same_name: hover unless its "
+        "node has the same name; accept: use the messages of all",
+    )
+    publishers: list[str] = Field(
+        [], description="nodes that must publish a topic, each as topic=node; others: any node"
+    )
+
+
+class ModelNodeSettings(BoundSettings):
     """Parameters that perception_node and controller_node share."""
 
     model: str = Field("", description="model folder")
@@ -46,6 +62,11 @@ class PerceptionSettings(ModelNodeSettings):
     transport: Literal["raw", "compressed"] = Field(
         "raw", description="raw: camera/image_raw; compressed: camera/image_raw/compressed"
     )
+    encoding: str = Field(
+        "",
+        description="encoding of the pictures in place of the one that they state, as bgr8 or "
+        "bayer_rggb8; empty: as they state",
+    )
     crop: bool = Field(
         True, description="cut the model's view out of a larger or wider camera's picture"
     )
@@ -55,18 +76,51 @@ class PerceptionSettings(ModelNodeSettings):
         le=170.0,
         description="the camera's field of view, degrees; 0: as camera_info says",
     )
+    imu_max_rate_radps: float = Field(
+        40.0,
+        gt=0.0,
+        le=1000.0,
+        description="frames with a faster rotation about an axis are refused, rad/s; of a gyro of "
+        "2000 degrees/s with margin",
+    )
+    imu_max_accel_mps2: float = Field(
+        200.0,
+        gt=0.0,
+        le=10000.0,
+        description="frames with a larger specific force along an axis are refused, m/s^2; of an "
+        "accelerometer of 16 g with margin",
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value and value not in PICTURE_ENCODINGS:
+            raise ValueError(f"expected one of {', '.join(PICTURE_ENCODINGS)}, got {value!r}")
+        return value
 
 
 class ControllerSettings(ModelNodeSettings):
     """Parameters of controller_node."""
 
+    max_image_feature: float = Field(
+        1.0,
+        gt=0.0,
+        le=1e6,
+        description="frames with a larger feature of the picture are refused; tanh gives 1",
+    )
 
-class GuardSettings(NodeSettings, Envelope):
+
+class GuardSettings(BoundSettings, Envelope):
     """Parameters of guard_node: the envelope, changeable in flight, and the mode."""
 
     changeable = frozenset(Envelope.model_fields) - {"period_s"}
 
     mode: Mode = Field("realtime", description=_MODE)
+    pair: Literal["single", "first", "standby"] = Field(
+        "single",
+        description="single: publish always; first: at once, unless another guard of a pair on "
+        "this machine publishes; standby: when the first one has ended",
+    )
 
     @property
     def envelope(self) -> Envelope:
@@ -115,12 +169,34 @@ class SourceSettings(NodeSettings):
     )
 
 
+class ManagerSettings(NodeSettings):
+    """Parameters of lifecycle_manager."""
+
+    node_names: list[str] = Field(
+        [names.PERCEPTION, names.CONTROLLER],
+        description="nodes to manage, relative to the namespace, in the order of activation",
+    )
+    autostart: bool = Field(False, description="configure and activate all nodes at the start")
+    timeout_s: float = Field(
+        30.0,
+        gt=0.0,
+        le=600.0,
+        description="a request fails without progress for so long, s of wall time",
+    )
+
+
 class SimulatorSettings(SourceSettings):
     """Parameters of simulator_node."""
 
     scenario: str = Field("trail", description="name of a scenario, or path to a .yaml")
     seed: int = Field(0, ge=0, le=MAX_SEED, description="of every random stream")
     set: list[str] = Field([], description="scenario keys to replace, each as key=value")
+    disturb: list[str] = Field(
+        [], description="disturbances, each as name=severity, as fog=3; set wins over them"
+    )
+    vehicle: str = Field(
+        "", description="name of a vehicle, or path to a .yaml; empty: as in the scenario"
+    )
     wind: str = Field("", description="wind preset of config/presets.yaml; empty: none")
     lighting: str = Field("", description="lighting preset of config/presets.yaml; empty: none")
     fog: str = Field("", description="fog preset of config/presets.yaml, or extinction in 1/m")

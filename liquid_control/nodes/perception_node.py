@@ -14,17 +14,27 @@ from liquid_control.nodes.lifecycle import ModelNode
 from liquid_control.nodes.node_settings import PerceptionSettings
 from liquid_control.nodes.shutdown import Shutdown, main_of
 from liquid_control.perception import CameraModel, CameraModelError, SensorSync, Viewfinder
+from liquid_control.plausibility import ImuRange
 from liquid_control.types import Observation
 
 CHECK_PERIOD_S = 0.1
+SYNC_EVENTS = {
+    "imu_stamp_backwards": "an IMU sample at {:.3f} s is not later than the one before it",
+    "frame_stamp_backwards": "a frame at {:.3f} s is not later than the one before it",
+    "frame_overrun": "too many frames wait for the IMU at {:.3f} s: the oldest is dropped",
+}
+"""Sentences on the events of `SensorSync`."""
 
 
 class PerceptionNode(ModelNode[PerceptionSettings]):
     """Runs `Policy.features` on every frame, once the IMU stream has reached its stamp.
 
     A frame that cannot be used is answered with features of NaN. The controller then hovers at
-    once.
+    once. All frames are answered so while a second node publishes pictures, camera_info or IMU
+    samples.
     """
+
+    subscribed = (topics.IMAGE, topics.COMPRESSED, topics.CAMERA_INFO, topics.IMU)
 
     def __init__(self, shutdown: Shutdown) -> None:
         super().__init__(topics.PERCEPTION, PerceptionSettings, shutdown)
@@ -34,10 +44,12 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         self._features = self.publish_to(topics.FEATURES)
         self.subscribe_to(topics.IMU, self._on_imu)
         self.subscribe_to(topics.CAMERA_INFO, self._on_camera_info)
-        if self.settings.transport == "compressed":
-            self.subscribe_to(topics.IMAGE, self._on_image, topics.COMPRESSED, CompressedImage)
-        else:
-            self.subscribe_to(topics.IMAGE, self._on_image)
+        if self.settings.horizontal_fov_deg:
+            self.inputs.forget(topics.CAMERA_INFO)
+        compressed = self.settings.transport == "compressed"
+        self._image_topic = topics.COMPRESSED if compressed else topics.IMAGE
+        kind = CompressedImage if compressed else None
+        self.subscribe_to(topics.IMAGE, self._on_image, self._image_topic, kind)
         if self.settings.mode == "realtime":
             self._imu_timer = self.every(self.settings.imu_timeout_s, self._on_imu_timeout)
             self._imu_timer.cancel()
@@ -47,32 +59,37 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         """Begin a flight."""
         self._sync = SensorSync()
         view, settings = self.policy.model.settings.camera.view, self.settings
+        self._imu_range = ImuRange(settings.imu_max_rate_radps, settings.imu_max_accel_mps2)
         self._viewfinder = Viewfinder(view, settings.crop, settings.horizontal_fov_deg or None)
         self._camera_model: CameraModel | None = None
         self._frame_ns: int | None = None
         self.diagnostics.problem = "no frame yet"
 
     def _on_imu(self, message: Imu) -> None:
+        if self.bound.refuses(topics.IMU):
+            return
         stamp_ns, rate, force = conversions.imu_from(message)
         if conversions.is_imu_mark(message):
             self._sync.reach(stamp_ns)
         elif event := self._sync.add_sample(stamp_ns, rate, force):
-            self.diagnostics.count(event, f"IMU sample stamped {stamp_ns} ns")
+            self.diagnostics.count(event, SYNC_EVENTS[event].format(stamp_ns * 1e-9))
         self._process()
 
     def _on_camera_info(self, message: CameraInfo) -> None:
+        if self.bound.refuses(topics.CAMERA_INFO):
+            return
         try:
             model = conversions.camera_model(message)
             if model == self._camera_model:
                 return
             fov_deg = model.horizontal_fov_deg
         except CameraModelError as error:
-            self.diagnostics.count("camera_info_refused", str(error))
+            self.diagnostics.count("camera_info_refused", f"camera_info refused: {error}")
             self._camera_model = None
             self._viewfinder.set_camera(message.width, message.height, nan, problem=str(error))
             return
         except ObservationError as error:
-            self.diagnostics.count("camera_info_refused", str(error))
+            self.diagnostics.count("camera_info_refused", f"camera_info refused: {error}")
             return
         self._camera_model = model
         self._viewfinder.set_camera(model.width, model.height, fov_deg, model)
@@ -81,14 +98,17 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         stamp_ns = conversions.stamp_of(message.header.stamp)
         self._frame_ns = self._steady.now().nanoseconds
         self.diagnostics.problem = ""
+        if self.bound.refuses(self._image_topic) or self.bound.refusal:
+            self._publish_nothing(stamp_ns)
+            return
         try:
-            image = picture_from(message)
+            image = picture_from(message, self.settings.encoding or None)
         except ObservationError as error:
             self._refuse("image_refused", error, stamp_ns)
             return
         event = self._sync.add_frame(stamp_ns, image)
         if event:
-            self.diagnostics.count(event, f"frame stamped {stamp_ns} ns")
+            self.diagnostics.count(event, SYNC_EVENTS[event].format(stamp_ns * 1e-9))
         self._process()
 
     def _process(self, force: bool = False) -> None:
@@ -101,7 +121,11 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
             self._imu_timer.reset()
 
     def _publish(self, observation: Observation) -> None:
+        if self.bound.refusal:
+            self._publish_nothing(observation.stamp_ns)
+            return
         try:
+            self._imu_range.check(observation.imu)
             framed = self._viewfinder.frame(observation.image)
             features = self.policy.features(replace(observation, image=framed))
         except LiquidControlError as error:
@@ -110,7 +134,10 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         self._features.publish(conversions.features_message(features, observation.stamp_ns))
 
     def _refuse(self, event: str, error: LiquidControlError, stamp_ns: int) -> None:
-        self.diagnostics.count(event, str(error))
+        self.diagnostics.count(event, f"frame refused, hovering: {error}")
+        self._publish_nothing(stamp_ns)
+
+    def _publish_nothing(self, stamp_ns: int) -> None:
         if self.active:
             nothing = np.full(self.policy.feature_count, np.nan, np.float32)
             self._features.publish(conversions.features_message(nothing, stamp_ns))
@@ -118,7 +145,10 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
     def _on_imu_timeout(self) -> None:
         self._imu_timer.cancel()
         if self._sync.waiting:
-            self.diagnostics.count("imu_late", "a frame did not get its IMU samples in time")
+            waited_s = self.settings.imu_timeout_s
+            self.diagnostics.count(
+                "imu_late", f"no IMU samples for {waited_s:g} s: a frame is used without them"
+            )
             self._process(force=True)
 
     def _check_camera(self) -> None:

@@ -54,6 +54,8 @@ _REALTIME: dict[str, QoSProfile] = {
     topics.CAMERA_INFO: qos_profile_sensor_data,
     topics.IMU: _best_effort(IMU_DEPTH),
 }
+KEPT = _reliable(1, kept=True)
+"""Profile of a topic with one lasting message, such as `tf_static`."""
 PROFILES: dict[str, tuple[dict[str, QoSProfile], QoSProfile]] = {
     "lockstep": (_LOCKSTEP, _reliable(LOCKSTEP_DEPTH)),
     "realtime": (_REALTIME, _reliable(REALTIME_DEPTH)),

@@ -4,10 +4,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from struct import unpack_from
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from liquid_control import __version__, topics
+from liquid_control.bags.flight_result import RESULT
 from liquid_control.bags.writing.background_writer import BackgroundBag, Prepare, unchanged
 from liquid_control.bags.writing.messages import is_common
 from liquid_control.bags.writing.picture_compression import FORMATS, PictureCompressor
@@ -19,6 +21,7 @@ from liquid_control.nodes.message_classes import name_of, type_definition
 from liquid_control.nodes.node_settings import RecorderSettings
 from liquid_control.nodes.pace import STEADY
 from liquid_control.nodes.parameters import declare
+from liquid_control.nodes.qos import KEPT
 from liquid_control.nodes.recorder.parameter_recorder import ParameterRecorder
 from liquid_control.nodes.recorder.subscriptions import RecorderSubscriptions, bag_profile
 from liquid_control.nodes.shutdown import Shutdown, main_of
@@ -72,6 +75,7 @@ class RecorderNode(Node):
         self._changes = self._received = 0
         self._newest_ns = 0
         self._parameters_timer: StallTimer | None = None
+        self.create_subscription(DiagnosticStatus, topics.RESULT, self._write_result, KEPT)
         excluded = self._excluded_topics()
         for topic in topics.TYPES:
             if topic not in excluded:
@@ -114,6 +118,9 @@ class RecorderNode(Node):
         now = str(self.get_clock().now().nanoseconds)
         record = f"parameters_changed/{self._changes}"
         self._bag.add_metadata(record, {"node": name, "stamp_ns": now, **values})
+
+    def _write_result(self, message: DiagnosticStatus) -> None:
+        self._bag.add_metadata(RESULT, {pair.key: pair.value for pair in message.values})
 
     def _uncompressed_pictures(self) -> dict[str, int]:
         kept = self._pictures.kept if self._pictures else 0
@@ -164,11 +171,11 @@ class RecorderNode(Node):
     def _camera_is_compressed(self) -> bool:
         """Return whether the camera driver's compressed topic is recorded."""
         wanted = self._settings.image == "compressed"
-        return wanted or self.count_publishers(topics.IMAGE) == 0
+        return wanted or self.count_publishers(self.resolve_topic_name(topics.IMAGE)) == 0
 
     def _flight_may_begin(self) -> bool:
         """Return whether all parameters and publishers of a flight that waits are known."""
-        if self.count_publishers(topics.CLOCK) == 0:
+        if self.count_publishers(self.resolve_topic_name(topics.CLOCK)) == 0:
             return False
         if self._parameters_timer is None:
             self._parameters_timer = StallTimer(PARAMETERS_TIMEOUT_S, graph_cpu_time_s)

@@ -1,5 +1,7 @@
 """Node that replays a recorded flight: publishes its sensors and its time for policy and guard."""
 
+import time
+
 from geometry_msgs.msg import TwistStamped
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -9,6 +11,7 @@ from liquid_control import topics
 from liquid_control.errors import LiquidControlError
 from liquid_control.nodes import conversions
 from liquid_control.nodes.diagnostics import Diagnostics, ProgressLines
+from liquid_control.nodes.flight_log import LOG_PERIOD_S, position_sentence, replayed_sentence
 from liquid_control.nodes.graph_monitor import (
     GraphMonitor,
     RunSupervisor,
@@ -52,6 +55,7 @@ class ReplayNode(Node):
         self.create_service(Trigger, "~/step", self._on_step)
         self._supervisor = self._make_supervisor()
         self._position_s = settings.position_s
+        self._logged_s = time.monotonic()
         on_parameter_change(self, ReplaySettings, self._on_change)
         self._timer = self.create_timer(POSITION_PERIOD_S, self._report_position, clock=STEADY)
 
@@ -87,7 +91,9 @@ class ReplayNode(Node):
             return None
 
     def _losses(self) -> dict[str, int]:
-        return {loss.name.lower(): n for loss, n in self._bag.losses.counts.items()}
+        losses = self._bag.losses
+        counts = {loss.name.lower(): n for loss, n in losses.counts.items()}
+        return counts | ({"warnings": len(losses.warnings)} if losses.warnings else {})
 
     def _on_command(self, message: TwistStamped) -> None:
         self._pace.on_command(*conversions.command_from(message))
@@ -115,6 +121,8 @@ class ReplayNode(Node):
         self._settings = settings
 
     def _begin(self) -> None:
+        self.get_logger().info(f"replaying {self._settings.bag}")
+        self._logged_s = time.monotonic()
         self._lines.write("replaying", bag=self._settings.bag)
         self._pace.start()
 
@@ -123,7 +131,11 @@ class ReplayNode(Node):
             return
         self._position_s = self._bag.position_s
         self.set_parameters([Parameter("position_s", value=self._position_s)])
-        self._lines.write("progress", position_s=self._position_s, duration_s=self._bag.duration_s)
+        duration_s = self._bag.duration_s
+        self._lines.write("progress", position_s=self._position_s, duration_s=duration_s)
+        if time.monotonic() - self._logged_s >= LOG_PERIOD_S:
+            self._logged_s = time.monotonic()
+            self.get_logger().info(position_sentence(self._position_s, duration_s))
 
     def _end(self) -> None:
         statistics = {
@@ -135,6 +147,8 @@ class ReplayNode(Node):
         if self._settings.mode == "lockstep":
             wait_for_acknowledgement(self._output.publishers.values())
         if not self._shutdown.future.done():
+            frames, lost = statistics["frames"], statistics["frames_lost"]
+            self.get_logger().info(replayed_sentence(frames, lost))
             self._lines.write("done", statistics=statistics, losses=self._losses())
         self._shutdown.request(0)
 

@@ -8,6 +8,7 @@ from rclpy.publisher import Publisher
 from liquid_control import topics
 from liquid_control.config import Scenario
 from liquid_control.nodes import conversions
+from liquid_control.nodes.frame_output import FrameOutput
 from liquid_control.nodes.qos import CLASSES, profile
 from liquid_control.types import ImuWindow
 
@@ -47,12 +48,14 @@ class SensorOutput:
     def __init__(self, node: Node, scenario: Scenario, mode: str) -> None:
         self._info = conversions.camera_info_message(scenario.camera, 0)
         self.publishers = driver_publishers(node, mode)
+        self._frames = FrameOutput(node, scenario.camera)
 
     def publish_samples(self, tick: "Tick") -> None:
         """Publish everything that precedes the picture: IMU, odometry, the camera's intrinsics."""
         publish_imu(self.publishers[topics.IMU], tick.imu)
         odometry = conversions.odometry_message(tick.truth, tick.stamp_ns)
         self.publishers[topics.ODOM].publish(odometry)
+        self._frames.publish(tick.truth, tick.stamp_ns)
         if tick.framed:
             self._info.header.stamp = conversions.time_message(tick.stamp_ns)
             self.publishers[topics.CAMERA_INFO].publish(self._info)

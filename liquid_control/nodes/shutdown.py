@@ -13,6 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 import rclpy
+from rclpy.executors import Executor
 from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -24,6 +25,8 @@ from liquid_control.nodes.log_folder import ensure_log_folder
 LATENCY_S = 0.2
 MAX_LINGERS = 10
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+OWN_CLOCK = ("--ros-args", "--remap", "/clock:=clock")
+"""rclpy reads simulated time from `/clock`; in a namespace each graph has its own."""
 
 
 class Shutdown:
@@ -52,22 +55,25 @@ class Shutdown:
 
 
 Build = Callable[[Shutdown], Sequence[Node]]
+MakeExecutor = Callable[[], Executor]
 
 
-def main_of(build: Build, linger_s: float = 0.0) -> NoReturn:
+def main_of(
+    build: Build, linger_s: float = 0.0, executor: MakeExecutor = EventsExecutor
+) -> NoReturn:
     """Run nodes as a program, then exit without Python's teardown.
 
     The teardown of the loaded libraries takes longer than closing the nodes, on a busy machine
     too long for an end within 3 s. No open resource needs it.
     """
-    status = run(build, linger_s)
+    status = run(build, linger_s, executor)
     rclpy.get_default_context().destroy()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 
 
-def run(build: Build, linger_s: float = 0.0) -> int:
+def run(build: Build, linger_s: float = 0.0, executor: MakeExecutor = EventsExecutor) -> int:
     """Run nodes in this process until they or a signal end it; return the exit status.
 
     Args:
@@ -75,16 +81,17 @@ def run(build: Build, linger_s: float = 0.0) -> int:
             status 2. A node with a `close` method is closed before its context ends.
         linger_s: continue for so long after the request to end, for messages on their way, s;
             `MAX_LINGERS` times at most while the attribute `linger_state` of a node changes.
+        executor: makes the executor; `EventsExecutor` runs no coroutines.
     """
     shutdown = Shutdown()
     for number in SIGNALS:
         signal.signal(number, shutdown.on_signal)
     ensure_log_folder()
-    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    rclpy.init(args=[*sys.argv, *OWN_CLOCK], signal_handler_options=SignalHandlerOptions.NO)
     nodes: list[Node] = []
     try:
         nodes.extend(build(shutdown))
-        _spin(nodes, shutdown, linger_s)
+        _spin(executor(), nodes, shutdown, linger_s)
         if shutdown.error is not None:
             return _refuse(shutdown.error, nodes)
     except LiquidControlError as error:
@@ -94,8 +101,7 @@ def run(build: Build, linger_s: float = 0.0) -> int:
     return shutdown.status
 
 
-def _spin(nodes: Sequence[Node], shutdown: Shutdown, linger_s: float) -> None:
-    executor = EventsExecutor()
+def _spin(executor: Executor, nodes: Sequence[Node], shutdown: Shutdown, linger_s: float) -> None:
     for node in nodes:
         executor.add_node(node)
     while not shutdown.future.done():
@@ -105,7 +111,7 @@ def _spin(nodes: Sequence[Node], shutdown: Shutdown, linger_s: float) -> None:
     executor.shutdown(0)
 
 
-def _linger(executor: EventsExecutor, nodes: Sequence[Node], linger_s: float) -> None:
+def _linger(executor: Executor, nodes: Sequence[Node], linger_s: float) -> None:
     """Receive messages on their way; a busy machine needs more than one period for them."""
     for _ in range(MAX_LINGERS):
         before = [getattr(node, "linger_state", None) for node in nodes]

@@ -6,16 +6,25 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from geometry_msgs.msg import TwistStamped
 from rclpy.node import Node
 
 from liquid_control import topics
+from liquid_control.bags.flight_result import result_sentence, result_values
 from liquid_control.config import Scenario, load_scenario, parse_settings
+from liquid_control.config.disturbances import joined_overrides, parse_disturbances
 from liquid_control.config.overrides import preset_overrides
 from liquid_control.evaluation.records import save_record
 from liquid_control.files import atomic_write
 from liquid_control.nodes import conversions
 from liquid_control.nodes.diagnostics import Diagnostics, ProgressLines
+from liquid_control.nodes.flight_log import (
+    LOG_PERIOD_S,
+    begin_sentence,
+    end_sentence,
+    progress_sentence,
+)
 from liquid_control.nodes.graph_monitor import (
     GraphMonitor,
     RunSupervisor,
@@ -24,10 +33,10 @@ from liquid_control.nodes.graph_monitor import (
 from liquid_control.nodes.node_settings import SimulatorSettings
 from liquid_control.nodes.pace import Lockstep, Pace, RealTime, TickSource
 from liquid_control.nodes.parameters import declare
-from liquid_control.nodes.qos import profile
+from liquid_control.nodes.qos import KEPT, profile
 from liquid_control.nodes.sensor_output import SensorOutput
 from liquid_control.nodes.shutdown import Shutdown, main_of
-from liquid_control.types import Command
+from liquid_control.types import Command, FlightResult
 from liquid_control_sim.flight import Flight, Tick
 
 PROGRESS_PERIOD_S = 0.1
@@ -47,6 +56,7 @@ class SimulatorNode(Node):
         self._flight = Flight(self._scenario, settings.seed, gui=settings.gui)
         self._diagnostics = Diagnostics(self, settings.mode)
         self._output = SensorOutput(self, self._scenario, settings.mode)
+        self._result = self.create_publisher(DiagnosticStatus, topics.RESULT, KEPT)
         self._source = TickSource(
             self._flight.advance, self._output, self._end, apply_command=self._apply_command
         )
@@ -62,7 +72,7 @@ class SimulatorNode(Node):
             settings,
             self._begin,
         )
-        self._reported_s = time.monotonic()
+        self._reported_s = self._logged_s = time.monotonic()
 
     def _make_pace(self) -> Pace:
         if self._settings.mode == "lockstep":
@@ -73,7 +83,10 @@ class SimulatorNode(Node):
         self._pace.on_command(*conversions.command_from(message))
 
     def _begin(self) -> None:
-        self._lines.write("flying", seed=self._settings.seed)
+        settings, length_m = self._settings, self._flight.world.trail.length_m
+        self.get_logger().info(begin_sentence(settings.scenario, settings.seed, length_m))
+        self._logged_s = time.monotonic()
+        self._lines.write("flying", seed=settings.seed)
         self._pace.start()
 
     def _apply_command(self, command: Command) -> None:
@@ -83,15 +96,17 @@ class SimulatorNode(Node):
             self._report(tick)
 
     def _report(self, tick: Tick) -> None:
-        self._lines.write(
-            "progress",
-            time_s=tick.stamp_ns * 1e-9,
-            distance_m=tick.progress_m,
-            length_m=self._flight.world.trail.length_m,
-            speed_mps=float(np.linalg.norm(tick.truth.velocity)),
-            wind_mps=float(np.linalg.norm(tick.wind)),
-            rtf=tick.stamp_ns * 1e-9 / self._supervisor.elapsed_s,
-        )
+        values = {
+            "time_s": tick.stamp_ns * 1e-9,
+            "distance_m": tick.progress_m,
+            "length_m": self._flight.world.trail.length_m,
+            "speed_mps": float(np.linalg.norm(tick.truth.velocity)),
+            "rtf": tick.stamp_ns * 1e-9 / self._supervisor.elapsed_s,
+        }
+        self._lines.write("progress", **values, wind_mps=float(np.linalg.norm(tick.wind)))
+        if time.monotonic() - self._logged_s >= LOG_PERIOD_S:
+            self._logged_s = time.monotonic()
+            self.get_logger().info(progress_sentence(**values))
 
     def _end(self) -> None:
         wall_s = self._supervisor.elapsed_s
@@ -108,9 +123,20 @@ class SimulatorNode(Node):
             path = Path(self._settings.record_path)
             save_record(path, record)
             atomic_write(path.with_suffix(".json"), json.dumps(statistics, indent=2) + "\n")
-        wait_for_acknowledgement(self._output.publishers.values())
+        self._publish_result(record.result)
+        wait_for_acknowledgement([*self._output.publishers.values(), self._result])
         self._lines.write("done", result=asdict(record.result), statistics=statistics)
         self._shutdown.request(0)
+
+    def _publish_result(self, result: FlightResult) -> None:
+        self.get_logger().info(end_sentence(result))
+        values = [KeyValue(key=key, value=value) for key, value in result_values(result).items()]
+        level = DiagnosticStatus.OK if result.success else DiagnosticStatus.WARN
+        self._result.publish(
+            DiagnosticStatus(
+                level=level, name=self.get_name(), message=result_sentence(result), values=values
+            )
+        )
 
     def close(self) -> None:
         """Release the physics client."""
@@ -119,7 +145,10 @@ class SimulatorNode(Node):
 
 def _scenario(settings: SimulatorSettings) -> Scenario:
     presets = preset_overrides(settings.wind, settings.lighting, settings.fog)
-    return load_scenario(settings.scenario, presets | parse_settings(settings.set))
+    disturbed = joined_overrides(parse_disturbances(settings.disturb))
+    vehicle = {"vehicle": settings.vehicle} if settings.vehicle else {}
+    replaced = presets | disturbed | vehicle | parse_settings(settings.set)
+    return load_scenario(settings.scenario, replaced)
 
 
 def main() -> None:

@@ -14,7 +14,13 @@ from liquid_control.replay.output_files import write_replay_files
 from liquid_control.replay.player import Player, replay
 from liquid_control.replay.replay_evaluation import evaluate_replay
 from liquid_control.replay.request import ReplayRequest
-from liquid_control.replay.result import ReplayResult, compare_tracks, exceeded, verdict
+from liquid_control.replay.result import (
+    ReplayResult,
+    compare_tracks,
+    exceeded,
+    parse_limits,
+    verdict,
+)
 from liquid_control.replay.tracks import Recorded, RecordingCollector, Replayed, Series, Track
 
 __all__ = [
@@ -35,6 +41,7 @@ __all__ = [
     "compare_tracks",
     "evaluate_replay",
     "exceeded",
+    "parse_limits",
     "replay",
     "verdict",
     "write_replay_files",

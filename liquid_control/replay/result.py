@@ -1,11 +1,15 @@
-"""Result of a replay: comparison, paths, timing and pictures, with limits and verdict."""
+"""Result of a replay: comparison, paths, timing, pictures; its limits, verdict and table."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
 
-from liquid_control.errors import BagError
+from liquid_control.errors import BagError, ConfigError
 from liquid_control.replay.comparison import (
     AXES,
     MACHINE_TOLERANCE,
@@ -32,6 +36,9 @@ from liquid_control.replay.timing import (
 from liquid_control.replay.tracks import Recorded, Replayed, Series, Stamps, Track
 from liquid_control.stopwatch import Timing
 from liquid_control.types import NANOSECONDS, Floats
+
+_NUMBER = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+"""A decimal number without a sign."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,6 +202,26 @@ def _compared(what: str, replayed: Series, other: Series) -> Comparison | None:
     return comparison if len(comparison.stamp_ns) else None
 
 
+def parse_limits(text: str | None) -> dict[str, float]:
+    """Return limits by axis from `forward=0.1,yaw=0.1`.
+
+    Raises:
+        ConfigError: an axis is unknown, or a limit is not a number of at least 0.
+    """
+    accepted = f"accepted are {', '.join(f'{axis}=NUMBER' for axis in AXES)}, joined by commas"
+    limits: dict[str, float] = {}
+    for word in () if text is None else text.split(","):
+        axis, _, number = (part.strip() for part in word.partition("="))
+        if axis not in AXES:
+            raise ConfigError(f"--max-rmse: unknown axis {axis!r}; {accepted}")
+        if not _NUMBER.fullmatch(number) or not isfinite(float(number)):
+            raise ConfigError(
+                f"--max-rmse {axis}: expected a number of at least 0, got {number!r}; {accepted}"
+            )
+        limits[axis] = float(number)
+    return limits
+
+
 def exceeded(result: ReplayResult, limits: Mapping[str, float]) -> list[str]:
     """Return a clause for each axis whose RMSE is above its limit; an axis not named is free.
 
@@ -224,6 +251,8 @@ def verdict(result: ReplayResult) -> str:
     if same.identical:
         return f"identical to {whose} {_listed(same.compared)}, bit for bit"
     what = "policy commands" if main.what == "policy" else "guarded commands"
+    if main.maximum == 0.0:
+        return f"equal to {whose} {what}; first difference: {same.first}"
     if main.maximum <= MACHINE_TOLERANCE:
         return (
             f"differs from {whose} {what} by at most {main.maximum:.2g}, within the "
@@ -233,6 +262,29 @@ def verdict(result: ReplayResult) -> str:
         f"{name} {main.axes[name].rmse:.3g} {unit}" for name, unit in zip(AXES, UNITS, strict=True)
     )
     return f"differs from {whose} {what} by RMSE " + ", ".join(parts)
+
+
+def axes_table(result: ReplayResult) -> Table:
+    """Return a table of the errors by axis, of policy and of guarded commands."""
+    label = "nothing" if result.other is None else result.other.label
+    title = f"replayed minus {label}"
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for name in ("commands", "axis"):
+        table.add_column(name)
+    for name in ("MAE", "RMSE", "bias", "largest", "correlation"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for comparison in (result.policy, result.guarded):
+        for number, (name, unit) in enumerate(zip(AXES, UNITS, strict=True)):
+            if comparison is None:
+                continue
+            error = comparison.axes[name]
+            table.add_row(
+                f"{comparison.what}, {len(comparison.stamp_ns)}" if number == 0 else "",
+                f"{name}, {unit}",
+                *(f"{value:.3g}" for value in (error.mae, error.rmse, error.bias, error.maximum)),
+                "-" if error.correlation is None else f"{error.correlation:.4f}",
+            )
+    return table
 
 
 _NAMES = {

@@ -146,7 +146,7 @@ def recorded_latency(recorded: Recorded) -> Latency:
 
 
 def _matched(frames: Series, answers: Series) -> tuple[Stamps, Stamps]:
-    """Return the answers' log times less the frames' stamps and less their log times, ns."""
+    """Return the answers' log times minus the frames' stamps and minus their log times, ns."""
     _, at, by = np.intersect1d(frames.stamp_ns, answers.stamp_ns, return_indices=True)
     logged = answers.log_ns[by]
     return logged - frames.stamp_ns[at], logged - frames.log_ns[at]

@@ -128,10 +128,12 @@ class Launcher:
         file: Path | None = None,
         without: tuple[str, ...] = (),
         wrapper: tuple[str, ...] = (),
+        namespace: str = "",
         **parameters: object,
     ) -> Process:
         module = name if "." in name else f"liquid_control.nodes.{name}"
         command = node_command(module, parameters, file)
+        command += ["-r", f"__ns:={namespace}"] if namespace else []
         environment = node_environment(self._domain)
         for variable in without:
             del environment[variable]

@@ -164,3 +164,9 @@ def test_odometry_has_its_twist_in_the_body_frame():
     assert (message.header.frame_id, message.child_frame_id) == ("map", "base_link")
     assert (twist.linear.x, twist.linear.y, twist.linear.z) == pytest.approx((2.0, 0.0, 0.5))
     assert message.pose.pose.position.z == 3.0
+    variances = 1e-9 * np.eye(6).reshape(36)
+    np.testing.assert_array_equal(message.pose.covariance, variances)
+    np.testing.assert_array_equal(message.twist.covariance, variances)
+    replayed = conversions.odometry_message(truth, 0, variance=0.0)
+    assert not np.any(replayed.pose.covariance)
+    assert not np.any(replayed.twist.covariance)

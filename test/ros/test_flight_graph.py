@@ -205,7 +205,10 @@ def test_a_graph_that_is_not_complete_is_reported_with_what_is_missing(launch):
 
 BAD_PARAMETERS = [
     ({"scenario": "moon"}, "unknown scenario 'moon'; there are: "),
-    ({"set": ["wind.gust=6"]}, "unknown key wind.gust; did you mean wind.gust_mps?"),
+    (
+        {"set": ["wind.gust=6"]},
+        "unknown key wind.gust; did you mean wind.gust_mps, wind.roughness_m or wind.mean_mps?",
+    ),
     ({"set": ["wind.mean_mps=99"]}, "wind.mean_mps: input should be less than or equal to 30"),
     ({"wind": "hurricane"}, "unknown wind 'hurricane'; there are: calm"),
     ({"seed": "three"}, "simulator_node: seed: expected integer from 0"),

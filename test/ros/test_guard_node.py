@@ -143,6 +143,11 @@ def test_the_parameter_file_reaches_the_node(probe, guarded, tmp_path):
 BAD_PARAMETERS = [
     ({"timeout_s": 9.0}, "guard_node: timeout_s: expected double from 0.02 to 2.0"),
     ({"max_up_mps": "fast"}, "guard_node: max_up_mps: expected double from 0.0 to 10.0"),
+    (
+        {"publishers": ["/policy/cmd_vel=controller_node"]},
+        "publishers: expected topic=node, topic of policy/cmd_vel, clock, got '/policy/cmd_vel=",
+    ),
+    ({"second_publisher": "first"}, "second_publisher: input should be 'hover', 'same_name' or"),
     ({"mode": "slow"}, "guard_node: mode: input should be 'lockstep' or 'realtime'"),
 ]
 

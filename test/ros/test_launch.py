@@ -1,5 +1,6 @@
 """The launch files, run by ROS's launch where it is installed."""
 
+import json
 import os
 import re
 import signal
@@ -11,13 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lifecycle_msgs.srv import GetState
+from rcl_interfaces.srv import GetParameters
+from rclpy.parameter import parameter_value_to_python
+from std_srvs.srv import SetBool
 
 from liquid_control import topics
-from liquid_control.bags import read_bag
-from liquid_control.config import project_file
-from liquid_control.graph.processes import Process, clean_environment
+from liquid_control.bags import metadata_records, open_bag, read_bag
+from liquid_control.bags.flight_result import recorded_result
+from liquid_control.config import load_scenario, parse_settings, project_file
+from liquid_control.config.disturbances import joined_overrides
+from liquid_control.graph.processes import clean_environment
+from liquid_control.policy import Policy, PolicyPilot, load_model
+from liquid_control.stall_timer import StallTimer, cpu_time_s
+from liquid_control_sim.flight import fly
 
-from .conftest import LIMIT_S, exit_status
+from .conftest import LIMIT_S
 
 pytest.importorskip("launch_ros")
 
@@ -69,7 +78,16 @@ class Launched:
 
     def exit_status(self) -> tuple[int, str]:
         """Wait for the end; return the status and the log."""
-        return exit_status(Process("launch", self.process, self._path)), self.log()
+        timer = StallTimer(LIMIT_S, lambda: cpu_time_s(self._pids()))
+        while self.process.poll() is None:
+            assert not timer.expired(), f"launch: no progress for {LIMIT_S:g} s"
+            time.sleep(0.05)
+        return self.process.returncode, self.log()
+
+    def _pids(self) -> list[int]:
+        """Return the process ids of the launch and of its nodes."""
+        nodes = re.findall(r"process started with pid \[(\d+)\]", self.log())
+        return [self.process.pid, *map(int, nodes)]
 
     def log(self) -> str:
         return self._path.read_text()
@@ -93,16 +111,24 @@ def _installed(prefix: Path) -> Path:
     for folder in (index, programs):
         folder.mkdir(parents=True)
     (index / "liquid_control").touch()
-    for name in (*PIPELINE, topics.RECORDER, topics.REPLAY):
+    for name in NODES:
         program = programs / name
         program.write_text(
-            f"#!{sys.executable}\nfrom liquid_control.nodes.{name} import main\nmain()\n"
+            f"#!{sys.executable}\nfrom liquid_control.nodes.program import {name}\n{name}()\n"
         )
         program.chmod(0o755)
     return prefix
 
 
 PIPELINE = (topics.PERCEPTION, topics.CONTROLLER, topics.GUARD)
+NODES = (
+    *PIPELINE,
+    topics.GUARD_STANDBY,
+    topics.MANAGER,
+    topics.RECORDER,
+    topics.REPLAY,
+    topics.SIMULATOR,
+)
 
 
 @pytest.fixture
@@ -170,3 +196,139 @@ def test_a_flight_starts_inactive_and_survives_the_death_of_recorder_and_guard(
     while any(Path(f"/proc/{flight.pid(name, n)}").exists() for name in PIPELINE for n in (0, 1)):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_a_simulated_flight_logs_its_course_and_records_its_result(launched, model, tmp_path):
+    bag = tmp_path / "flown.mcap"
+    arguments = (
+        *("seed:=3", "rate:=0", "vehicle:=outdoor", "disturb:=fog=2", "namespace:=drone"),
+        *(f"model:={model}", f"record:={bag}", "set:=time_limit_s=1 camera.rate_hz=25"),
+    )
+    status, log = launched("sim.launch.py", *arguments).exit_status()
+    assert status == 0, log
+    assert "[drone.simulator_node]: flying: scenario trail, seed 3, 60 m" in log
+    assert "[drone.simulator_node]: the flight has ended: failed: timeout after 1.0" in log
+    assert "Traceback" not in log
+    metadata = metadata_records(open_bag(bag))
+    result = recorded_result(metadata["result"])
+    assert (result.success, result.reason) == (False, "timeout")
+    simulator = metadata["parameters/simulator_node"]
+    assert json.loads(simulator["set"]) == ["time_limit_s=1", "camera.rate_hz=25"]
+    assert json.loads(simulator["disturb"]) == ["fog=2"]
+    assert simulator["vehicle"] == "outdoor"
+    overrides = ["time_limit_s=1", "camera.rate_hz=25", "vehicle=outdoor"]
+    changed = joined_overrides({"fog": 2}) | parse_settings(overrides)
+    flown = fly(load_scenario("trail", changed), 3, PolicyPilot(Policy(load_model(model))))
+    np.testing.assert_array_equal(read_bag(bag).commands.values, flown.command)
+    assert result == flown.result
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("set:=wind.gust=6",), "ended with status 2: .*unknown key wind.gust; did you mean"),
+        (("params_file:=none.yaml",), "params_file: expected a YAML file, none.yaml"),
+        (("use_respawn:=true", "rate:=0"), "use_respawn: expected rate above 0"),
+    ],
+)
+def test_a_simulation_that_cannot_start_ends_the_launch_with_the_reason(
+    launched, arguments, reason
+):
+    status, log = launched("sim.launch.py", *arguments).exit_status()
+    assert status == 1
+    assert re.search(f"Caught exception in launch .*{reason}", log)
+
+
+def test_a_model_that_does_not_load_ends_the_launch_of_a_flight_with_the_reason(launched):
+    arguments = ("model:=/none", "autostart:=true")
+    status, log = launched("flight.launch.py", *arguments).exit_status()
+    assert status == 1
+    assert re.search(r"Caught exception.*_node-\d ended with status 2: .*/none", log)
+
+
+def test_a_params_file_and_the_log_level_reach_the_nodes(launched, probe, model, tmp_path):
+    """The standby has the guard's section too; an argument that is changed wins over the file."""
+    file = tmp_path / "drone.yaml"
+    file.write_text(
+        "/**/guard_node:\n  ros__parameters: {max_up_mps: 0.5}\n"
+        "/**/perception_node:\n"
+        "  ros__parameters: {camera_timeout_s: 0.75, transport: compressed}\n"
+    )
+    flight = launched(
+        "flight.launch.py",
+        *(f"model:={model}", f"params_file:={file}", "log_level:=error", "camera_fov_deg:=95"),
+    )
+
+    def value(node: str, name: str) -> object:
+        request = GetParameters.Request(names=[name])
+        response = probe.call(GetParameters, f"/{node}/get_parameters", request)
+        return parameter_value_to_python(response.values[0])
+
+    assert value(topics.GUARD, "max_up_mps") == 0.5
+    assert value(topics.GUARD_STANDBY, "max_up_mps") == 0.5
+    assert value(topics.GUARD_STANDBY, "pair") == "standby"
+    assert value(topics.PERCEPTION, "camera_timeout_s") == 0.75
+    assert value(topics.PERCEPTION, "transport") == "compressed"
+    assert value(topics.PERCEPTION, "horizontal_fov_deg") == 95.0
+    assert value(topics.PERCEPTION, "model") == str(model)
+    response = probe.call(SetBool, f"/{topics.MANAGER}/set_active", SetBool.Request(data=True))
+    assert response.success, response.message
+    flight.process.send_signal(signal.SIGINT)
+    status, log = flight.exit_status()
+    assert status == 0, log
+    assert "[INFO] [perception_node" not in log.replace("[INFO] [perception_node-", "")
+    assert "active; waiting for" not in log
+
+
+def test_simulated_time_of_another_simulator_reaches_a_namespace(launched, probe, model):
+    arguments = ("namespace:=drone", "use_sim_time:=true", "clock:=/clock")
+    launched("flight.launch.py", f"model:={model}", *arguments)
+    nodes = (*PIPELINE, topics.GUARD_STANDBY, topics.MANAGER)
+
+    def subscribers(topic: str) -> set[str]:
+        infos = probe.node.get_subscriptions_info_by_topic(topic)
+        return {f"{info.node_namespace}/{info.node_name}" for info in infos}
+
+    expected = {f"/drone/{name}" for name in nodes}
+    probe.until(lambda: subscribers("/clock") == expected, "all nodes")
+    assert subscribers("/drone/clock") == set()
+
+
+def test_use_respawn_brings_the_policy_back_without_the_launch_ending(launched, probe, model):
+    flight = launched(
+        "flight.launch.py", f"model:={model}", "use_respawn:=true", "autostart:=true"
+    )
+
+    def state() -> str:
+        service = f"/{topics.CONTROLLER}/get_state"
+        return probe.call(GetState, service, GetState.Request()).current_state.label
+
+    probe.until(lambda: state() == "active", "the controller")
+    os.kill(flight.pid(topics.CONTROLLER), signal.SIGKILL)
+    probe.until(lambda: flight.pid(topics.CONTROLLER, 1), "another controller")
+    probe.until(lambda: state() == "active", "the new controller")
+    waits = "active; waiting for imu/data (0 publishers)"
+    probe.until(lambda: waits in flight.log(), "what perception waits for")
+    assert flight.process.poll() is None
+
+
+def imports_rclpy(pid: int | None) -> bool:
+    """Return whether a process has begun to load ROS, which takes longer than all before it."""
+    return pid is not None and "rclpy" in Path(f"/proc/{pid}/maps").read_text()
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.2, 0.6, 1.6])
+def test_an_interrupt_while_nodes_start_ends_them_without_a_traceback(launched, model, delay_s):
+    flight = launched("flight.launch.py", f"model:={model}", "autostart:=true")
+    names = (*PIPELINE, topics.GUARD_STANDBY, topics.MANAGER)
+    deadline = time.monotonic() + LIMIT_S
+    while not all(imports_rclpy(flight.pid(name)) for name in names):
+        assert time.monotonic() < deadline, flight.log()
+        time.sleep(0.02)
+    time.sleep(delay_s)
+    os.killpg(flight.process.pid, signal.SIGINT)
+    status, log = flight.exit_status()
+    assert status == 0, log
+    assert "Traceback" not in log
+    assert "KeyboardInterrupt" not in log
+    assert "process has died" not in log

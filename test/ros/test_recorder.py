@@ -25,6 +25,7 @@ from sensor_msgs.msg import CompressedImage
 
 from liquid_control import topics
 from liquid_control.bags import BagWriter, Losses, open_bag
+from liquid_control.bags.flight_result import recorded_result
 from liquid_control.bags.writing import messages
 from liquid_control.config import CameraSettings
 from liquid_control.nodes import conversions
@@ -106,6 +107,7 @@ def test_a_flight_is_read_alike_by_mcap_rosbags_and_rclpy_and_has_its_parameters
     assert records["liquid_control"]["mode"] == "lockstep"
     assert set(records["liquid_control"]) == {"version", "revision", "mode", "utc"}
     assert records["losses"] == {}
+    assert recorded_result(records["result"]) == flight.result
     simulator = records["parameters/simulator_node"]
     assert (simulator["scenario"], simulator["seed"]) == ("trail", str(SEED))
     assert json.loads(simulator["set"]) == list(PLAIN)

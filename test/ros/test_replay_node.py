@@ -75,6 +75,21 @@ def test_a_replay_in_lockstep_is_the_flight_bit_for_bit(model, flight, tmp_path)
     assert events[-1]["duration_s"] == pytest.approx(FLOWN_S, abs=0.1)
 
 
+def test_the_warnings_of_a_recording_are_counted_with_its_losses(model, flight, tmp_path):
+    """The recorded commands have a clock that differs from the camera's by 5 s."""
+    bag, late = open_bag(flight), tmp_path / "late.mcap"
+    with BagWriter(late, {name: info.type for name, info in bag.topics.items()}) as writer:
+        for raw in bag.messages(tuple(bag.topics), Losses()):
+            shift_ns = 5_000 * MS if raw.topic == "/policy/cmd_vel" else 0
+            writer.write(raw.topic, raw.data, raw.log_ns + shift_ns)
+    losses = Losses()
+    opened = open_bag(late)
+    list(read_flight(opened, resolve(opened, load_rules()), losses))
+    assert len(losses.warnings) == 1
+    outcome = replay_through_graph(ReplayPlan(late, model, tmp_path))
+    assert outcome.losses["warnings"] == 1
+
+
 def test_at_four_times_real_time_the_answers_are_the_same_until_a_frame_is_lost(
     model, flight, tmp_path
 ):

@@ -184,3 +184,17 @@ def test_the_signal_mask_is_restored():
     with signals_deferred():
         assert set(TERMINATION_SIGNALS) <= signal.pthread_sigmask(signal.SIG_BLOCK, ())
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+def test_a_limited_process_has_one_numerical_thread_unless_the_user_set_another_number():
+    program = (
+        "from liquid_control.process_pool import limit_threads; limit_threads(); "
+        "import os, numpy; numpy.ones((400, 400)) @ numpy.ones((400, 400)); "
+        "print(len(os.listdir('/proc/self/task')), os.environ['MKL_NUM_THREADS'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in THREAD_LIMITS}
+    path = os.pathsep.join(filter(None, sys.path))
+    environment |= {"PYTHONPATH": path, "MKL_NUM_THREADS": "3"}
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["1", "3"]

@@ -39,7 +39,7 @@ class OffsetMeter:
 
     @property
     def offset_ns(self) -> int | None:
-        """Median delay less that of the reference; None if they were not compared."""
+        """Median delay minus that of the reference; None if they were not compared."""
         return median_low(self._offsets) if self._offsets else None
 
 
@@ -111,7 +111,7 @@ def offset_line(role: Role, source: Source, topic: str, offset_ns: int) -> str:
         role: role of the topic.
         source: source of the role.
         topic: the topic.
-        offset_ns: delay of the topic from stamp to log time, less that of the others, ns.
+        offset_ns: delay of the topic from stamp to log time, minus that of the others, ns.
     """
     offset_s = offset_ns / NANOSECONDS
     others = "the other topics" if role is Role.CAMERA else "the camera"

@@ -15,6 +15,7 @@ from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.part import RawMessage
 from liquid_control.bags.topics.sources import Source
 from liquid_control.bags.topics.topic_rules import Axes, Role
+from liquid_control.errors import BagError
 from liquid_control.message_types import IMU
 from liquid_control.perception import RESTART_NS
 from liquid_control.perception.imu_window import GRAVITY_MPS2
@@ -120,6 +121,9 @@ class ImuReader:
         source: the IMU; None without one.
         prefix: first messages of the recording.
         losses: counts samples that were not measured; receives warnings.
+
+    Raises:
+        BagError: the two topics of an IMU are in the wrong order.
     """
 
     def __init__(
@@ -128,6 +132,8 @@ class ImuReader:
         self._merger = ImuMerger(losses)
         self._check = ImuCheck(source, losses)
         self._has_no_force = source is not None and _has_no_force(source, prefix)
+        if source is not None:
+            _check_order(source, prefix)
 
     def read(self, message: RawMessage, source: Source) -> tuple[Vector, Vector] | None:
         """Return the rate and the force of a message; None if it marks the stream as complete.
@@ -185,12 +191,37 @@ def _has_no_force(source: Source, prefix: Sequence[RawMessage]) -> bool:
     """Return whether the first samples of an IMU of one topic all have an acceleration of 0."""
     if source.force_topic is not None:
         return False
-    forces = []
-    for message in prefix:
-        if message.topic == source.topic and message.type == IMU:
-            values = sensors.imu_values(message.data)
-            forces.append(None if values is None else values[4:7])
+    forces = _forces(source.topic, prefix)
     return len(forces) >= FEW_SAMPLES and not any(force is None or any(force) for force in forces)
+
+
+def _check_order(source: Source, prefix: Sequence[RawMessage]) -> None:
+    """Check by content that the first of two topics has the rates and the second the forces.
+
+    Raises:
+        BagError: the accelerations are on the first topic.
+    """
+    if source.force_topic is None:
+        return
+    first, second = (_forces(topic, prefix) for topic in source.topics)
+    if len(second) < FEW_SAMPLES or any(force and any(force) for force in second):
+        return
+    if any(force and any(force) for force in first):
+        raise BagError(
+            f"{source.name}: expected the angular rates on the first topic and the accelerations "
+            f"on the second, got accelerations on the first only; pass --topic "
+            f"imu={source.force_topic}+{source.topic}"
+        )
+
+
+def _forces(topic: str, prefix: Sequence[RawMessage]) -> list[tuple[float, ...] | None]:
+    """Return the accelerations of the first messages of a topic; None for damaged ones."""
+    found = []
+    for message in prefix:
+        if message.topic == topic and message.type == IMU:
+            values = sensors.imu_values(message.data)
+            found.append(None if values is None else values[4:7])
+    return found
 
 
 BLOCK = 256

@@ -18,7 +18,7 @@ from liquid_control.message_types import COMPRESSED_IMAGE, IMAGE
 from liquid_control.perception.decoding import DecodedPicture, decode_file, decode_picture
 from liquid_control.types import Pixels
 
-AHEAD_PICTURES = 6
+AHEAD_PICTURES = 16
 AHEAD_BYTES = 32 << 20
 """Limit for the pixels of pictures decoded ahead; a larger picture is decoded when it is used."""
 AHEAD_MESSAGES = 8192

@@ -42,6 +42,10 @@ def advise(role: Role, topics: Mapping[str, TopicInfo], taken: Collection[str]) 
         return RoleFinding(None, f"no {role.value} by name; if it is {choices[0]}, pass {flag}")
     number = {2: "two"}.get(len(choices), str(len(choices)))
     problem = f"{number} topics could be the {role.value}: {names(choices)}; choose with {flag}"
+    if role is Role.IMU and not preset and not any("+" in choice for choice in choices):
+        problem += (
+            ", or if one has the rates and another the accelerations, --topic imu=/RATES+/ACCELS"
+        )
     return RoleFinding(None, problem, tuple(choices))
 
 

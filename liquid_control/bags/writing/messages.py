@@ -17,7 +17,7 @@ from rosbags.typesys.store import Typestore
 from liquid_control import frames, message_types, topics
 from liquid_control.config import CameraSettings
 from liquid_control.errors import OutputError
-from liquid_control.types import NANOSECONDS, Command, Floats, Pixels, VehicleState
+from liquid_control.types import NANOSECONDS, TRUTH_VARIANCE, Command, Floats, Pixels, VehicleState
 
 
 @lru_cache(maxsize=1)
@@ -131,8 +131,9 @@ def imu_cdr(rate: Floats, force: Floats, stamp_ns: int) -> bytes:
 
 
 def odometry_cdr(state: VehicleState, stamp_ns: int) -> bytes:
-    """Serialise the state of the vehicle: pose in the map frame, twist in base_link."""
+    """Serialise the state of a simulated vehicle: pose in the map frame, twist in base_link."""
     make = types().types
+    covariance = TRUTH_VARIANCE * np.eye(6).reshape(36)
     body = frames.rotation_from_quaternion(state.quaternion).T @ state.velocity
     position = make["geometry_msgs/msg/Point"](*map(float, state.position))
     pose = make["geometry_msgs/msg/Pose"](position, _quaternion(state.quaternion))
@@ -140,9 +141,9 @@ def odometry_cdr(state: VehicleState, stamp_ns: int) -> bytes:
         message_types.ODOMETRY,
         _header(stamp_ns, frames.MAP),
         frames.BASE_LINK,
-        make["geometry_msgs/msg/PoseWithCovariance"](pose, np.zeros(36)),
+        make["geometry_msgs/msg/PoseWithCovariance"](pose, covariance),
         make["geometry_msgs/msg/TwistWithCovariance"](
-            _twist(body, state.angular_velocity), np.zeros(36)
+            _twist(body, state.angular_velocity), covariance
         ),
     )
 

@@ -11,13 +11,14 @@ from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import qos_profile_parameter_events
 
+from liquid_control.nodes.namespaces import graph_nodes, relative_name
 from liquid_control.nodes.service_calls import ServiceCalls
 
 NOT_SET = "null"
 MEASURED = frozenset({"position_s"})
 """Parameters that a node updates itself, many times a second: no settings."""
 ParametersCallback = Callable[[str, Mapping[str, str]], None]
-"""Receives a node's name, without the leading slash, and the values of parameters as text."""
+"""Receives a node's name, relative to the recorder's, and the values of parameters as text."""
 
 
 class ParameterRecorder:
@@ -43,13 +44,9 @@ class ParameterRecorder:
         )
 
     def nodes(self) -> set[str]:
-        """Return the names of the nodes in the graph, without hidden ones (`_` in front)."""
-        found = self._node.get_node_names_and_namespaces()
-        return {
-            f"{space.strip('/')}/{name}".lstrip("/")
-            for name, space in found
-            if not name.startswith("_")
-        }
+        """Return the names of the nodes in the namespace, without hidden ones (`_` in front)."""
+        names = graph_nodes(self._node)
+        return {name for name in names if not name.rpartition("/")[2].startswith("_")}
 
     def known(self) -> set[str]:
         """Return the names of the nodes whose parameters were reported."""
@@ -60,8 +57,8 @@ class ParameterRecorder:
         self._calls.repeat_overdue()
         for name in sorted(self.nodes() - self._clients.keys()):
             self._clients[name] = (
-                self._node.create_client(ListParameters, f"/{name}/list_parameters"),
-                self._node.create_client(GetParameters, f"/{name}/get_parameters"),
+                self._node.create_client(ListParameters, f"{name}/list_parameters"),
+                self._node.create_client(GetParameters, f"{name}/get_parameters"),
             )
         for name, clients in self._clients.items():
             if name not in self._values and all(client.service_is_ready() for client in clients):
@@ -93,7 +90,7 @@ class ParameterRecorder:
         self._request_next(name, left[1:], values)
 
     def _on_event(self, event: ParameterEvent) -> None:
-        name = event.node.lstrip("/")
+        name = relative_name(event.node, self._node.get_namespace())
         if not self._values.get(name):
             return
         parameters = (*event.new_parameters, *event.changed_parameters)

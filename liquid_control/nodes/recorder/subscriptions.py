@@ -171,7 +171,8 @@ class RecorderSubscriptions:
             raw=True,
             event_callbacks=SubscriptionEventCallbacks(
                 message_lost=lambda event: self._diagnostics.count(
-                    "message_lost", f"{event.total_count_change} on {topic}"
+                    "message_lost",
+                    f"the middleware lost {event.total_count_change} messages on {topic}",
                 ),
                 incompatible_qos=lambda _: self._incompatible.add(resolved),
             ),

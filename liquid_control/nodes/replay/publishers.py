@@ -11,6 +11,7 @@ from sensor_msgs.msg import CameraInfo
 from liquid_control import topics
 from liquid_control.bags import events
 from liquid_control.nodes import conversions
+from liquid_control.nodes.frame_output import FrameOutput
 from liquid_control.nodes.qos import CLASSES, profile
 from liquid_control.nodes.replay.timeline import BagTick, SideEvent
 from liquid_control.nodes.sensor_output import driver_publishers, publish_imu
@@ -33,6 +34,7 @@ class ReplayOutput:
     def __init__(self, node: Node, mode: str) -> None:
         self._camera: events.CameraInfoEvent | None = None
         self.publishers = driver_publishers(node, mode)
+        self._frames = FrameOutput(node)
         self._recorded: dict[str, Publisher] = {
             topic: node.create_publisher(
                 CLASSES[topic], f"recorded/{topic}", profile(topic, "realtime")
@@ -72,8 +74,9 @@ class ReplayOutput:
             case events.CameraInfoEvent():
                 self._camera = event
             case events.OdometryEvent(stamp_ns, state):
-                message = conversions.odometry_message(state, stamp_ns)
+                message = conversions.odometry_message(state, stamp_ns, variance=0.0)
                 self.publishers[topics.ODOM].publish(message)
+                self._frames.publish(state, stamp_ns)
             case events.CommandEvent(source, command, stamp_ns, _):
                 message = conversions.command_message(command, stamp_ns)
                 self._recorded[COMMAND_TOPICS[source]].publish(message)

@@ -8,8 +8,10 @@ import typer
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+from liquid_control.bags.flight_result import recorded_result, result_values
 from liquid_control.cli.bag import LARGE_BYTES, bag, reading_progress
 from liquid_control.errors import BagError, ConfigError
+from liquid_control.types import FlightResult
 
 pytestmark = pytest.mark.unit
 
@@ -98,6 +100,18 @@ def test_json_document_of_a_flight(tmp_path, capsys):
     assert document["losses"] == {}
     assert document["replay"] == {"possible": True, "obstacle": None}
     assert document["training"] == {"possible": True, "obstacle": None}
+
+
+def test_the_result_of_the_flight_is_shown(tmp_path, capsys):
+    result = FlightResult(False, "left_trail", 34.25, 1.2, 0.8, 20.5)
+    marks = [(f"result/{key}", value) for key, value in result_values(result).items()]
+    path = write(tmp_path / "bag", FLIGHT, metadata=marks)
+    assert run(path) == 0
+    assert "result failed: left trail after 20.50 s and 34.2 m" in capsys.readouterr().out
+    assert run(path, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["metadata"]["result"]["reason"] == "left_trail"
+    assert recorded_result(document["metadata"]["result"]) == result
 
 
 def test_table_of_a_flight(tmp_path, capsys):

@@ -104,6 +104,10 @@ def _cpu_seconds(code):
         (["fly", "--model", "nowhere"], "model folder nowhere does not exist"),
         (["fly", "--model", "nowhere", "--campaign", "no.yaml"], "no.yaml: cannot be read"),
         (["bench", "sim", "--model", "nowhere"], "model folder nowhere does not exist"),
+        (
+            [*("evaluate", "--model", "expert", "--scenario", "trail"), "--image", "png"],
+            "--image png: expected --record all or --record failures too",
+        ),
         (["export", "--model", "nowhere"], "model folder nowhere does not exist"),
         (["export", "--model", "m", "--target", "fortran"], "'fortran' is not"),
         (["bench", "teapot"], "'teapot' is not one of 'core', 'sim', 'graph'"),

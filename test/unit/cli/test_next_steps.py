@@ -119,3 +119,27 @@ def test_evaluate_offers_its_first_failure_and_a_comparison(tmp_path, capsys):
         "next: liquid-control fly --model trail_cfc19 --scenario trail --seed 4 "
         "--set wind.gust_mps=6.0",
     ]
+
+
+def test_an_exported_controller_is_tried_by_the_command_that_export_prints(tmp_path, capsys):
+    """The printed command itself runs: the C test passes, the graph names its inputs."""
+    for target, expected in (("c", "us a step"), ("onnx", "name='features'")):
+        out = tmp_path / target
+        assert (
+            main(["export", "--model", "trail_cfc19", "--target", target, "--out", str(out)]) == 0
+        )
+        (line,) = capsys.readouterr().err.splitlines()
+        command = line.removeprefix("next: ")
+        ran = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+        assert expected in ran.stdout
+
+
+def test_worlds_ends_with_commands_that_draw_and_fly_what_it_lists(capsys):
+    assert main(["worlds", "fog", "trail_hard"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "next: liquid-control worlds trail_hard fog --sheet",
+        "next: liquid-control fly --scenario trail_hard --disturb fog=3",
+    ]
+    assert main(["worlds"]) == 0
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first == "next: liquid-control worlds --sheet"

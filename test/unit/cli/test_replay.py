@@ -10,12 +10,12 @@ import pytest
 from liquid_control.bags import BagWriter, Losses, open_bag
 from liquid_control.bags.writing.messages import camera_info_cdr, compressed_image_cdr
 from liquid_control.cli.main import main
-from liquid_control.cli.replay import parse_limits
 from liquid_control.config import CameraSettings, project_file
 from liquid_control.errors import ConfigError
 from liquid_control.export import model_graphs
 from liquid_control.message_types import CAMERA_INFO
 from liquid_control.policy import load_model, save_model
+from liquid_control.replay import parse_limits
 from liquid_control.replay.comparison import MACHINE_TOLERANCE
 from liquid_control.seeding import stream
 from liquid_control.types import NANOSECONDS

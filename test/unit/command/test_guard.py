@@ -4,7 +4,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from liquid_control.command import Envelope, Guard, GuardEvent, GuardState
+from liquid_control.command import Envelope, Guard, GuardEvent, GuardState, sentence
 from liquid_control.config import validate
 from liquid_control.errors import ConfigError
 from liquid_control.seeding import stream
@@ -54,6 +54,34 @@ def test_a_value_that_is_not_finite_becomes_hover_and_is_not_fresh(bad, place):
     assert state.output == HOVER
     assert state.fresh_stamp_ns == 0
     assert state.events == Counter({GuardEvent.NOT_FINITE: 1})
+
+
+@pytest.mark.parametrize("bad", [1e300, -100.5])
+@pytest.mark.parametrize("place", range(4))
+def test_an_impossible_value_becomes_hover_and_is_not_fresh(bad, place):
+    values = [1.0, 0.0, 0.0, 0.0]
+    values[place] = bad
+    state = after((Command(1.0), 0), (Command(*values), 50 * MS))
+    assert state.output == HOVER
+    assert state.fresh_stamp_ns == 0
+    assert state.events == Counter({GuardEvent.IMPOSSIBLE: 1})
+
+
+def test_what_is_impossible_is_set_for_the_vehicle():
+    guard = Guard(Envelope(impossible_mps=20.0, impossible_yaw_rate_radps=5.0))
+    assert after((Command(20.0, 0.0, 0.0, 5.0), 0), guard=guard).events[GuardEvent.CLAMPED] == 1
+    assert after((Command(20.1), 0), guard=guard).events[GuardEvent.IMPOSSIBLE] == 1
+    assert after((Command(0, 0, 0, 5.1), 0), guard=guard).events[GuardEvent.IMPOSSIBLE] == 1
+
+
+def test_every_event_has_a_sentence_with_times_in_seconds():
+    texts = {event: sentence(event, Envelope()) for event in GuardEvent}
+    assert texts[GuardEvent.STALE] == "no command for 0.15 s: hovering"
+    assert texts[GuardEvent.LATE] == "a command is more than 0.15 s old: dropped"
+    assert len(set(texts.values())) == len(GuardEvent)
+    assert sentence(GuardEvent.IMPOSSIBLE, Envelope(), Command(1.0, -1e300)) == (
+        "a command is impossible, left -1e+300 m/s where 100 m/s is the limit: hovering"
+    )
 
 
 @pytest.mark.parametrize("stamp_ns", [50 * MS, 49 * MS, -1])

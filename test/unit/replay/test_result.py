@@ -115,6 +115,13 @@ def pictures_of(result, width=96, height=54):
     return {stamp: np.full((height, width, 3), 90, np.uint8) for stamp in stamps}
 
 
+def guarded_off(whole, off):
+    """Return a track whose last guarded command differs."""
+    values = whole.guarded.values.copy()
+    values[-1, 0] += off
+    return replace(whole, guarded=series(whole.guarded.stamp_ns, values))
+
+
 def test_verdicts():
     assert verdict(compared()).startswith(
         "identical to the recorded policy commands, guarded comma"
@@ -127,6 +134,12 @@ def test_verdicts():
     assert verdict(compared(off=5e-7)) == (
         "differs from the recorded policy commands by at most 5e-07, within the 1e-06 of replays "
         "on different processors"
+    )
+    other = guarded_off(track("recorded", 90), 2.0**-50)
+    replayed = Replayed(track("replayed", 90, 0.0), 90, Counter(), 0, 0, Counter(), False)
+    assert verdict(compare_tracks(replayed, recorded(other), other, SCALES)) == (
+        "equal to the recorded policy commands; first difference: guarded: 1 rows differ, first "
+        f"at {other.guarded.stamp_ns[-1]} ns, by 8.88e-16 at most"
     )
     assert verdict(compared(other=False)).startswith("there is nothing to compare with")
 

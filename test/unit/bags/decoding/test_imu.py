@@ -207,3 +207,23 @@ def test_plausible_readings_are_not_reported(tmp_path):
     assert losses.lines() == []
     _, losses = recorded(lambda ns: sensor_combined(ns // 1000)).read(tmp_path / "b")
     assert losses.lines() == []
+
+
+def test_two_topics_in_the_wrong_order_are_refused_by_their_content(tmp_path):
+    """The names state nothing: the topics' readings do."""
+    recording = split(range(0, 111, 5), range(0, 121, 12))
+    names = {GYRO: "/sensor/one", ACCEL: "/sensor/two"}
+    recording.messages = [
+        (log_ns, names.get(topic, topic), *rest) for log_ns, topic, *rest in recording.messages
+    ]
+    bag = tmp_path / "bag"
+    with pytest.raises(
+        BagError,
+        match=r"accelerations on the first only; pass --topic imu=/sensor/one\+/sensor/two$",
+    ):
+        recording.read(bag, (), {"imu": "/sensor/two+/sensor/one"})
+    _, losses = recording.read(tmp_path / "again", (), {"imu": "/sensor/one+/sensor/two"})
+    assert losses.lines() == []
+    topics = open_bag(tmp_path / "again").topics
+    advice = find_roles(topics, load_rules((), {}))[Role.IMU].problem
+    assert "or if one has the rates and another the accelerations, --topic imu=/RATES+" in advice

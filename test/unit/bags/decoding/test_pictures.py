@@ -122,6 +122,8 @@ def test_intrinsics_follow_distortion_region_and_binning(tmp_path, fields, size,
     assert (event.width, event.height) == size
     assert event.horizontal_fov_deg == pytest.approx(fov_deg, abs=0.05)
     assert not losses.counts
+    curved = [line for line in losses.warnings if "a fisheye (equidistant)" in line]
+    assert len(curved) == len(losses.warnings) == (fields.get("model") == "equidistant")
 
 
 def test_unknown_distortion_refuses_the_pictures_with_advice_that_works(tmp_path):

@@ -1,0 +1,74 @@
+"""Topics, services and parameters of running nodes are those of the page `docs/ros.md`."""
+
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+from rcl_interfaces.srv import ListParameters
+
+from liquid_control import topics
+from liquid_control.bags import open_bag
+from liquid_control.graph.processes import end_processes
+
+pytestmark = pytest.mark.ros
+
+REFERENCE = run_path(str(Path(__file__).parents[2] / "docs" / "ros_reference.py"))
+OF_RCLPY = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+OF_ROS = ("/parameter_events", "/rosout")
+NOT_INSTALLED = {topics.TF, topics.TF_STATIC}
+"""Topics that need tf2_msgs."""
+
+
+@pytest.fixture
+def graph(launch, probe, model, tmp_path):
+    """Start every node but replay_node; it publishes what the simulator does."""
+    launch(topics.GUARD, mode="realtime")
+    launch(topics.MANAGER)
+    for name in (topics.PERCEPTION, topics.CONTROLLER):
+        launch(name, mode="realtime", model=str(model), autostart=True)
+    launch(topics.RECORDER, mode="realtime", path=str(tmp_path / "flight.mcap"))
+    launch(topics.SIMULATOR, mode="realtime", recorder=True, set=["trail.length_m=500"])
+    probe.until(lambda: probe.node.count_publishers(topics.NEURONS), "the controller")
+    probe.until(lambda: probe.node.count_publishers(topics.RESULT), "the simulator")
+    probe.spin(1.0)
+    yield launch
+    end_processes(launch.processes)
+
+
+def test_every_name_of_the_running_graph_is_on_the_page(graph, probe):
+    found = dict(probe.node.get_topic_names_and_types())
+    ours = {n.removeprefix("/"): kinds for n, kinds in found.items() if n not in OF_ROS}
+    ours = {name: kinds for name, kinds in ours.items() if not name.endswith("transition_event")}
+    documented = {name: values[0] for name, values in REFERENCE["TOPICS"].items()}
+    expected = set(documented) - NOT_INSTALLED - {topics.COMPRESSED}
+    assert set(ours) == expected
+    assert {name: [documented[name]] for name in ours} == ours
+
+    services = {
+        name.removeprefix("/"): kinds[0]
+        for name, kinds in probe.node.get_service_names_and_types()
+        if kinds[0].startswith("std_srvs/")
+    }
+    documented = {name: values[0] for name, values in REFERENCE["SERVICES"].items()}
+    here = {name: kind for name, kind in documented.items() if topics.REPLAY not in name}
+    assert services == here
+
+
+def test_a_node_declares_the_parameters_of_the_page(launch, probe, flown):
+    """Every node is started alone; the simulator and the recorder are those of a flight."""
+    bag = flown("plain").flight.bag
+    metadata = open_bag(bag).metadata
+    declared = {
+        name: set(metadata[f"parameters/{name}"]) for name in (topics.SIMULATOR, topics.RECORDER)
+    }
+    started = {topics.GUARD: {}, topics.MANAGER: {}, topics.PERCEPTION: {}, topics.CONTROLLER: {}}
+    for name, parameters in (started | {topics.REPLAY: {"bag": str(bag)}}).items():
+        launch(name, **parameters)
+        request = ListParameters.Request()
+        response = probe.call(ListParameters, f"/{name}/list_parameters", request)
+        declared[name] = set(response.result.names)
+    own = {
+        name: {one for one in found if not one.startswith(OF_RCLPY)}
+        for name, found in declared.items()
+    }
+    assert own == {name: set(model.model_fields) for name, model in REFERENCE["SETTINGS"].items()}
