@@ -27,7 +27,7 @@ def main(model: Path | None = None, seed: int = 7, length_m: float = 30.0) -> di
             states.append(pilot.decision.state)
 
     record = fly(load_scenario("trail", {"trail.length_m": length_m}), seed, pilot, on_progress)
-    spread = dict(zip(pilot.policy.neuron_names, np.std(states, axis=0).tolist(), strict=True))
+    spread = dict(zip(pilot.policy.state_names, np.std(states, axis=0).tolist(), strict=True))
     print(f"{record.result.reason} after {record.result.distance_m:.1f} m")
     for name, value in spread.items():
         print(f"{name:>10} {'#' * round(40 * value)}")

@@ -55,6 +55,22 @@ def quaternion_from_euler(roll: float, pitch: float, yaw: float) -> NDArray[np.f
     )
 
 
+def quaternion_product(
+    left: NDArray[np.float64], right: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the Hamilton product of quaternions (x, y, z, w): `right` is applied first."""
+    x1, y1, z1, w1 = left
+    x2, y2, z2, w2 = right
+    return np.array(
+        [
+            w1 * x2 + x1 * w2 + y1 * z2 - z1 * y2,
+            w1 * y2 - x1 * z2 + y1 * w2 + z1 * x2,
+            w1 * z2 + x1 * y2 - y1 * x2 + z1 * w2,
+            w1 * w2 - x1 * x2 - y1 * y2 - z1 * z2,
+        ]
+    )
+
+
 def heading_of(quaternion: NDArray[np.float64]) -> float:
     """Return the heading of a body-to-world quaternion, rad, counter-clockwise from east."""
     x, y, z, w = (float(v) for v in quaternion)

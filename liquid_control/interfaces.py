@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from liquid_control.config import Scenario
 from liquid_control.types import (
     Command,
@@ -116,6 +119,17 @@ class World(Place, Protocol):
     @property
     def ground(self) -> Ground:
         """The ground; altitudes are above it."""
+        ...
+
+    @property
+    def picture_range_m(self) -> NDArray[np.float32] | None:
+        """Range of every pixel of the last picture, float32 [H, W], m; infinite for the sky."""
+        ...
+
+    def project(
+        self, point: tuple[float, float, float], state: VehicleState
+    ) -> tuple[int, int] | None:
+        """Return row and column of a point [3] of the map in a picture; None outside of it."""
         ...
 
 

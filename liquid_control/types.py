@@ -90,12 +90,20 @@ class Observation:
         image: uint8 [H, W, 3], RGB.
         imu: the samples since the previous frame that was processed, this stamp included.
         range_m: height above ground from a range sensor, m; None without one.
+        orientation: float64 [4], (x, y, z, w), base_link to map, as the IMU estimates it; None
+            where it does not.
+        cruise_mps: cruise speed that the vehicle is asked to hold, m/s; None if not set.
+        mount: horizontal field of view and pitch of the camera, degrees, the pitch positive
+            downwards; None if unknown.
     """
 
     stamp_ns: int
     image: Pixels
     imu: ImuWindow
     range_m: float | None = None
+    orientation: Floats | None = None
+    cruise_mps: float | None = None
+    mount: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

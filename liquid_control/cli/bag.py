@@ -56,9 +56,9 @@ def info(
     replayed, and 2 otherwise.
     """
     from liquid_control.bags import open_bag, survey_bag
+    from liquid_control.bags.survey_report import as_document, print_survey
     from liquid_control.cli.next_steps import command_of, suggest
     from liquid_control.cli.output import console
-    from liquid_control.cli.tables import as_document, print_survey
     from liquid_control.replay import MIN_COVERAGE
     from liquid_control.replay.request import choose_model
 

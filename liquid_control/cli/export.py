@@ -57,7 +57,11 @@ def export(
 
 def _onnx(model: "Model") -> dict[str, bytes]:
     from liquid_control.dependencies import require
+    from liquid_control.policy import WIRED
+    from liquid_control.policy.model import CONTROLLER, PERCEPTION
 
+    if model.settings.core.kind != WIRED:
+        return {PERCEPTION: model.perception, CONTROLLER: model.controller}
     require("onnx", "train", "write ONNX graphs")
     from liquid_control.export.model_graphs import model_graphs
 

@@ -50,6 +50,10 @@ def train(
     Example: liquid-control train config/train/from_bags.yaml --data flights/*.mcap
 
     The policy learns from recorded flights; section `bags` of the file selects labels and frames.
+
+    Example: liquid-control train config/train/encoder.yaml
+
+    An encoder alone learns from expert flights. `network.encoder` of further files uses it.
     """
     from liquid_control.cli.next_steps import command_of, suggest
     from liquid_control.cli.output import RUNS, command_line, output_folder
@@ -69,6 +73,8 @@ def train(
         options = {"resume": True} if resume else {"command": command_line()}
         model = run_training(settings, root, model_graphs, actors, data=bags, **options)
         print(model)
+    if settings.encoder is not None:
+        return
     campaign = ("--campaign", "config/campaigns/trail.yaml")
     suggest(
         command_of("liquid-control", "fly", "--model", model),

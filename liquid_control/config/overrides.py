@@ -1,11 +1,13 @@
 """Scenario overrides: values drawn at random per flight, and named weather presets."""
 
 from collections.abc import Mapping
+from itertools import product
 from math import exp, log
 from typing import Any, get_args
 
 from pydantic import Field, model_validator
 
+from liquid_control.config.disturbances import disturbance_overrides
 from liquid_control.config.loading import Settings, dotted_keys, load_yaml, project_file
 from liquid_control.config.scenario import Scenario
 from liquid_control.config.suggestions import suggestion
@@ -16,12 +18,18 @@ from liquid_control.seeding import stream
 class Spread(Settings):
     """Distribution from which one scenario key is drawn for each flight."""
 
-    low: float = Field(description="smallest value, in the key's unit")
-    high: float = Field(description="largest value, in the key's unit")
+    low: float = Field(0.0, description="smallest value, in the key's unit")
+    high: float = Field(0.0, description="largest value, in the key's unit")
+    choices: tuple[str, ...] = Field((), description="texts to draw from, instead of low to high")
     share: float = Field(
         1.0, gt=0.0, le=1.0, description="fraction of flights that draw it; the others keep it"
     )
     logarithmic: bool = Field(False, description="uniform in the logarithm, not in the value")
+
+    @property
+    def ends(self) -> tuple[float | str, ...]:
+        """The smallest and the largest value, or all choices."""
+        return self.choices or (self.low, self.high)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Spread":
@@ -43,14 +51,27 @@ def draw_overrides(randomise: Mapping[str, Spread], seed: int) -> dict[str, Any]
         generator = stream(seed, f"training.{key}")
         varies, value = generator.uniform() < spread.share, _draw(spread, generator.uniform())
         if varies:
-            drawn[key] = round(value) if is_whole(key) else round(value, 4)
+            drawn[key] = _typed(key, value)
+    return consistent_wind(drawn)
+
+
+def consistent_wind(drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keys with mean wind and gust exchanged where the gust is smaller: it is a peak."""
     mean, gust = drawn.get("wind.mean_mps"), drawn.get("wind.gust_mps")
-    if mean is not None and gust is not None and gust < mean:
-        drawn["wind.mean_mps"], drawn["wind.gust_mps"] = gust, mean
-    return drawn
+    if mean is not None and gust is not None and 0.0 < gust < mean:
+        return {**drawn, "wind.mean_mps": gust, "wind.gust_mps": mean}
+    return dict(drawn)
 
 
-def _draw(spread: Spread, uniform: float) -> float:
+def _typed(key: str, value: float | str) -> float | int | str:
+    if isinstance(value, str):
+        return value
+    return round(value) if is_whole(key) else round(value, 4)
+
+
+def _draw(spread: Spread, uniform: float) -> float | str:
+    if spread.choices:
+        return spread.choices[int(uniform * len(spread.choices))]
     if spread.logarithmic:
         return exp(log(spread.low) + uniform * (log(spread.high) - log(spread.low)))
     return spread.low + uniform * (spread.high - spread.low)
@@ -108,3 +129,33 @@ def preset_overrides(wind: str = "", lighting: str = "", fog: str = "") -> dict[
 def _presets(kind: str) -> dict[str, dict[str, Any]]:
     presets: dict[str, dict[str, Any]] = load_yaml(project_file("config/presets.yaml"))[kind]
     return presets
+
+
+class DisturbanceDraw(Settings):
+    """Named disturbances that are drawn for each flight."""
+
+    names: tuple[str, ...] = Field((), description="disturbances of config/disturbances.yaml")
+    share: float = Field(0.5, ge=0.0, le=1.0, description="fraction of flights with any")
+    most: int = Field(2, ge=1, le=5, description="largest number at a time")
+    severities: tuple[int, ...] = Field((1, 2, 3), min_length=1, description="to draw from")
+
+    @model_validator(mode="after")
+    def _known(self) -> "DisturbanceDraw":
+        try:
+            for name, severity in product(self.names, self.severities):
+                disturbance_overrides(name, severity)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def draw(self, seed: int) -> dict[str, Any]:
+        """Return the scenario keys of one flight, from the stream "training.disturbances"."""
+        generator = stream(seed, "training.disturbances")
+        if not self.names or generator.uniform() >= self.share:
+            return {}
+        count = min(int(generator.integers(1, self.most + 1)), len(self.names))
+        drawn: dict[str, Any] = {}
+        for index in generator.choice(len(self.names), count, replace=False):
+            severity = self.severities[int(generator.integers(len(self.severities)))]
+            drawn |= disturbance_overrides(self.names[int(index)], severity)
+        return drawn

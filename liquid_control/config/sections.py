@@ -92,6 +92,9 @@ class ImuSettings(Settings):
     accel_bias: float = Field(
         0.05, ge=0.0, le=10.0, description="standard deviation of the turn-on bias, m/s^2"
     )
+    tilt_noise_deg: float = Field(
+        0.5, ge=0.0, le=20.0, description="white noise of the estimated roll and pitch, degrees"
+    )
     dropout_rate: float = Field(
         0.0,
         ge=0.0,

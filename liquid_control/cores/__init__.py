@@ -19,6 +19,7 @@ from liquid_control.cores.kinds import CORES, CoreKind, make_core
 from liquid_control.cores.ltc import LTC, Positivity
 from liquid_control.cores.sequence_ops import linear_scan, slide, valid_steps
 from liquid_control.cores.solvers import RK4, SOLVERS, Dopri5, Euler, Fused, make_solver
+from liquid_control.cores.step_graph import step_graph
 from liquid_control.cores.wired_cfc import WiredCfC
 from liquid_control.liquid.checks import check_sizes
 
@@ -49,5 +50,6 @@ __all__ = [
     "scan",
     "seeded_init",
     "slide",
+    "step_graph",
     "valid_steps",
 ]

@@ -70,6 +70,11 @@ class Core(nn.Module, ABC):
         self.state_size = state_size
         self._first: tuple[nn.Module, str] | None = None
 
+    @property
+    def bounded(self) -> bool:
+        """Whether outputs lie in (-1, 1) by construction; a policy applies tanh to others."""
+        return False
+
     def init_state(self, batch: int = 1) -> Tensor:
         """Return the state before the first step, [B, S].
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from inspect import Parameter, signature
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -33,11 +34,22 @@ class CoreKind:
     time: str = ""
     paper: str = ""
 
+    @property
+    def constructor(self) -> Callable[..., Core]:
+        """The constructor, imported."""
+        module, _, name = self.target.partition(":")
+        found: Callable[..., Core] = attrgetter(name)(import_module(module))
+        return found
+
+    def accepts(self, option: str) -> bool:
+        """Return whether the constructor has a keyword argument of this name."""
+        parameters = signature(self.constructor).parameters
+        open_ended = any(found.kind is Parameter.VAR_KEYWORD for found in parameters.values())
+        return option in parameters or open_ended
+
     def build(self, input_size: int, output_size: int, **options: Any) -> Core:
         """Return a core; options are keyword arguments of its constructor."""
-        module, _, name = self.target.partition(":")
-        constructor: Callable[..., Core] = attrgetter(name)(import_module(module))
-        return constructor(input_size, output_size, **options)
+        return self.constructor(input_size, output_size, **options)
 
 
 INPUT = "log1p(dt) is a feature"

@@ -96,11 +96,22 @@ class WiredCfC(Core):
 
     @classmethod
     def with_auto_ncp(
-        cls, input_size: int, output_size: int, *, neurons: int = 19, **options: Any
+        cls,
+        input_size: int,
+        output_size: int,
+        *,
+        neurons: int = 19,
+        sparsity: float = 0.5,
+        **options: Any,
     ) -> "WiredCfC":
-        """Return a core over `auto_ncp(input_size, neurons, output_size)`."""
+        """Return a core over `auto_ncp(input_size, neurons, output_size, sparsity)`."""
         check_sizes(neurons=neurons)
-        return cls(auto_ncp(input_size, neurons, output_size), **options)
+        return cls(auto_ncp(input_size, neurons, output_size, sparsity), **options)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether outputs lie in (-1, 1): in mode `default`, which interpolates two tanh."""
+        return self.mode is Mode.DEFAULT
 
     def _make_parameters(self, weights: CfCWeights) -> None:
         self.weight = nn.ParameterList(torch.tensor(layer.weight) for layer in weights.layers)

@@ -150,7 +150,7 @@ class BagRecorder:
         if answer is not None:
             self.bag.write(POLICY_COMMAND, messages.command_cdr(answer, stamp_ns), stamp_ns)
         if isinstance(inner, PolicyPilot) and decision is not None:
-            names = inner.policy.neuron_names
+            names = inner.policy.state_names
             values = (decision.state.astype(np.float64), decision.gates.astype(np.float64))
             neurons = messages.neurons_cdr(names, *values, stamp_ns)
             self.bag.write(NEURONS, neurons, stamp_ns)

@@ -87,13 +87,13 @@ class FrameTrack:
 
 @dataclass(frozen=True, slots=True)
 class NeuronTrack:
-    """States and gates of the liquid cell at each frame.
+    """State of the core at each frame, and its gates where it has time gates.
 
     Attributes:
-        names: N names, motor neurons last.
+        names: N names; for a wired CfC those of its neurons, motor neurons last.
         stamp_ns: int64 [F], of the frames.
-        state: float64 [F, N], in (-1, 1).
-        gate: float64 [F, N], the time gates, in (0, 1).
+        state: float64 [F, N]; in (-1, 1) for a wired CfC.
+        gate: float64 [F, N], the time gates, in (0, 1); [F, 0] for a core without them.
     """
 
     names: tuple[str, ...]
@@ -103,8 +103,9 @@ class NeuronTrack:
 
     def __post_init__(self) -> None:
         shape = (len(self.stamp_ns), len(self.names))
-        for name in ("state", "gate"):
-            if getattr(self, name).shape != shape:
+        allowed = {"state": (shape,), "gate": (shape, (len(self.stamp_ns), 0))}
+        for name, shapes in allowed.items():
+            if getattr(self, name).shape not in shapes:
                 raise ObservationError(
                     f"neurons' {name} must be {shape}, got {getattr(self, name).shape}"
                 )
@@ -171,10 +172,12 @@ class CapturingPilot:
         return answer
 
     def neurons(self) -> NeuronTrack | None:
-        """Return states and gates by frame; None for a pilot without neurons."""
+        """Return states and gates by frame; None for a pilot without a state."""
         if not isinstance(self._pilot, PolicyPilot) or not self._stamps:
             return None
-        names = self._pilot.policy.neuron_names
+        names = self._pilot.policy.state_names
+        if not names:
+            return None
         stamps = np.array(self._stamps, dtype=np.int64)
         return NeuronTrack(names, stamps, np.stack(self._states), np.stack(self._gates))
 

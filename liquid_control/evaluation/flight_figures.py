@@ -293,10 +293,10 @@ def _panels(flight: FlightData, panels: Sequence[Panel], label: str, zero: bool)
 
 
 def neuron_map(flight: FlightData, neurons: NeuronTrack) -> str:
-    """Return heat maps of states and gates as SVG, from motor neurons down to inter neurons."""
-    heats = (
-        Heat.of_states("state", neurons.state),
-        Heat.of_gates("time gate: 0 where a neuron stays, 1 where it has settled", neurons.gate),
-    )
+    """Return heat maps of states and, where there are any, of gates as SVG."""
+    heats = [Heat.of_states("state", neurons.state)]
+    if neurons.gate.size:
+        title = "time gate: 0 where a neuron stays, 1 where it has settled"
+        heats.append(Heat.of_gates(title, neurons.gate))
     seconds = flight.seconds(neurons.stamp_ns)
     return neurons_over_time(seconds, neurons.names, heats, "The neurons over time").svg

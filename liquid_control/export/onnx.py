@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from liquid_control.command.motors import MotorScaling
 from liquid_control.errors import CellError, ModelError
 from liquid_control.liquid.weights import MAPS, CfCWeights, Mode
-from liquid_control.perception import PerceptionSpec
+from liquid_control.perception import MOUNT_SIZE, PerceptionSpec
 
 OPSET = 17
 IR_VERSION = 8
@@ -61,6 +61,8 @@ class _Graph:
 def perception_graph(spec: PerceptionSpec, arrays: Arrays) -> bytes:
     """Return the perception network: `pictures` float32 [B, 3, H, W] to `features` [B, F].
 
+    With `spec.mount` it has a second input, `mount` float32 [B, 2].
+
     Args:
         spec: layers and sizes.
         arrays: weights, named and shaped as `spec.array_shapes()`.
@@ -87,13 +89,22 @@ def perception_graph(spec: PerceptionSpec, arrays: Arrays) -> bytes:
         )
         value = graph.node("Relu", [maps], f"relu{index}")
     flat = graph.node("Flatten", [value], "flat", axis=1)
+    inputs: dict[str, Sequence[str | int]] = {"pictures": ["B", 3, spec.height, spec.width]}
+    if spec.mount:
+        flat = graph.node("Concat", [flat, "mount"], "mounted", axis=1)
+        inputs["mount"] = ["B", MOUNT_SIZE]
+    if spec.hidden:
+        names = [f"perception.hidden.{kind}" for kind in ("weight", "bias")]
+        hidden = [graph.constant(name, arrays[name]) for name in names]
+        summed = graph.node("Gemm", [flat, *hidden], "hidden_sum", transB=1)
+        flat = graph.node("Relu", [summed], "hidden")
     names = [f"perception.linear.{kind}" for kind in ("weight", "bias")]
     linear = [graph.constant(name, arrays[name]) for name in names]
     value = graph.node("Gemm", [flat, *linear], "linear", transB=1)
     graph.node("Tanh", [value], "features")
     return graph.serialise(
         "perception",
-        {"pictures": ["B", 3, spec.height, spec.width]},
+        inputs,
         {"features": ["B", spec.features]},
     )
 
@@ -138,6 +149,46 @@ def controller_graph(weights: CfCWeights, motors: MotorScaling) -> bytes:
             "gates": ["B", wiring.neurons],
         },
     )
+
+
+def core_controller_graph(step: bytes, motors: MotorScaling, weights_sha256: str) -> bytes:
+    """Return the controller of any core: one step and the motor scaling.
+
+    Inputs `features` [1, I], `state` [1, S] and `dt` [1] in s; outputs `command` [1, 4] in m/s and
+    rad/s and `next_state` [1, S]; all float32.
+
+    Args:
+        step: one step of the core, from `liquid_control.cores.step_graph`.
+        motors: ranges of the outputs.
+        weights_sha256: checksum of the core's arrays, kept in the graph's metadata.
+
+    Raises:
+        ModelError: the outputs of the step are not the motors'.
+    """
+    model = onnx.load_from_string(step)
+    outputs = {value.name: value for value in model.graph.output}
+    sizes = [axis.dim_value for axis in outputs["outputs"].type.tensor_type.shape.dim]
+    if sizes != [1, len(motors.scales)]:
+        raise ModelError(f"expected a core with {len(motors.scales)} outputs, got shape {sizes}")
+    constants = {"motor_scales": motors.scales, "motor_offsets": motors.offsets}
+    model.graph.initializer.extend(
+        numpy_helper.from_array(value, name) for name, value in constants.items()
+    )
+    model.graph.node.extend(
+        [
+            helper.make_node("Mul", ["outputs", "motor_scales"], ["scaled"]),
+            helper.make_node("Add", ["scaled", "motor_offsets"], ["command"]),
+        ]
+    )
+    command = helper.make_tensor_value_info("command", TensorProto.FLOAT, sizes)
+    after = onnx.ValueInfoProto()
+    after.CopyFrom(outputs["next_state"])
+    del model.graph.output[:]
+    model.graph.output.extend([command, after])
+    helper.set_model_props(model, {"weights_sha256": weights_sha256})
+    model.producer_name, model.producer_version = "liquid_control", ""
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def _layer(

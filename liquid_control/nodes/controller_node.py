@@ -34,7 +34,7 @@ class ControllerNode(ModelNode[ControllerSettings]):
 
     def reset(self) -> None:
         """Begin a flight with a fresh state."""
-        self._names = list(self.policy.neuron_names)
+        self._names = list(self.policy.state_names)
         self._session = PolicySession(self.policy)
 
     def _on_features(self, message: Image) -> None:

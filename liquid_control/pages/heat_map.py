@@ -1,4 +1,8 @@
-"""Heat maps of neurons over time: one row for each neuron, motor neurons on top."""
+"""Heat maps of neurons over time: one row for each neuron, motor neurons on top.
+
+Of a state with more numbers than `MAX_ROWS`, such as the window of a convolution, evenly spaced
+ones are shown.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +17,7 @@ from liquid_control.pages.panels import Timeline
 from liquid_control.types import Floats
 
 _ROW_IN = 0.17
+MAX_ROWS = 48
 _COLUMNS = 600
 
 STATE_COLOURS = LinearSegmentedColormap.from_list(
@@ -63,7 +68,8 @@ def neurons_over_time(
         heats: from top to bottom.
         label: description of the figure for screen readers.
     """
-    order = np.arange(len(names))[::-1]
+    count = min(len(names), MAX_ROWS)
+    order = np.linspace(0, len(names) - 1, count).round().astype(int)[::-1]
     rows = [names[index] for index in order]
     with style.drawing():
         height = _ROW_IN * len(rows)
@@ -75,11 +81,15 @@ def neurons_over_time(
         )
         for axes, heat in zip(column, heats, strict=True):
             span = _draw(axes, seconds, heat, order, rows)
-            axes.set_title(heat.title)
+            axes.set_title(heat.title + _of_all(count, len(names)))
         column[-1].set_xlabel("time, s", loc="right")
         svg = style.svg(figure, label)
         box = column[-1].get_position()
         return Timeline(svg, float(box.x0), float(box.x1), *span)
+
+
+def _of_all(count: int, total: int) -> str:
+    return "" if count == total else f" ({count} of {total})"
 
 
 def _draw(

@@ -10,16 +10,39 @@ from liquid_control.perception.camera_view import (
 )
 from liquid_control.perception.decoding import decode_picture
 from liquid_control.perception.encoder import Encoder
-from liquid_control.perception.imu_window import IMU_FEATURES, IMU_LIMIT, imu_features
-from liquid_control.perception.network_spec import Convolution, PerceptionSpec
+from liquid_control.perception.imu_window import (
+    IMU_FEATURES,
+    IMU_LIMIT,
+    MIRRORED_IMU,
+    imu_features,
+)
+from liquid_control.perception.inputs import (
+    INPUTS,
+    MIRRORED_INPUTS,
+    input_columns,
+    input_size,
+    input_values,
+    known_inputs,
+)
+from liquid_control.perception.network_spec import (
+    DEFAULT_CONVOLUTIONS,
+    MOUNT_SIZE,
+    Convolution,
+    PerceptionSpec,
+)
 from liquid_control.perception.picture_distribution import PictureDistribution, picture_statistics
 from liquid_control.perception.sensor_sync import RESTART_NS, SensorSync
 from liquid_control.perception.viewfinder import Framing, Viewfinder
 
 __all__ = [
     "CONTRAST_FLOOR",
+    "DEFAULT_CONVOLUTIONS",
     "IMU_FEATURES",
     "IMU_LIMIT",
+    "INPUTS",
+    "MIRRORED_IMU",
+    "MIRRORED_INPUTS",
+    "MOUNT_SIZE",
     "RESTART_NS",
     "CameraModel",
     "CameraModelError",
@@ -34,6 +57,10 @@ __all__ = [
     "decode_picture",
     "fit",
     "imu_features",
+    "input_columns",
+    "input_size",
+    "input_values",
+    "known_inputs",
     "moments",
     "picture_statistics",
     "standardise",

@@ -28,12 +28,18 @@ class CameraView:
         height: picture height, pixels.
         horizontal_fov_deg: horizontal field of view, degrees.
         pitch_down_deg: optical axis below the body's x axis, degrees.
+        fov_range_deg: smallest and largest horizontal field of view in training, degrees; None
+            for `horizontal_fov_deg` alone.
+        pitch_range_deg: smallest and largest pitch in training, degrees; None for
+            `pitch_down_deg` alone.
     """
 
     width: int
     height: int
     horizontal_fov_deg: float
     pitch_down_deg: float = 15.0
+    fov_range_deg: tuple[float, float] | None = None
+    pitch_range_deg: tuple[float, float] | None = None
 
     def check_camera(
         self,
@@ -59,18 +65,29 @@ class CameraView:
         if encoding != "rgb8":
             raise ObservationError(f"expected images in encoding rgb8, got {encoding!r}")
         check_size(self, width, height, ModelError)
-        if not abs(horizontal_fov_deg - self.horizontal_fov_deg) <= FOV_TOLERANCE_DEG:
+        fov_range = self.fov_range_deg or (self.horizontal_fov_deg,) * 2
+        if not _within(horizontal_fov_deg, fov_range, FOV_TOLERANCE_DEG):
             raise ModelError(
-                f"the model expects a horizontal field of view of {self.horizontal_fov_deg:g} "
+                f"the model expects a horizontal field of view of {_text(fov_range)} "
                 f"+- {FOV_TOLERANCE_DEG:g} degrees, got {horizontal_fov_deg:g}"
             )
-        if pitch_down_deg is not None and not (
-            abs(pitch_down_deg - self.pitch_down_deg) <= PITCH_TOLERANCE_DEG
+        pitch_range = self.pitch_range_deg or (self.pitch_down_deg,) * 2
+        if pitch_down_deg is not None and not _within(
+            pitch_down_deg, pitch_range, PITCH_TOLERANCE_DEG
         ):
             raise ModelError(
-                f"the model expects a camera pitched down by {self.pitch_down_deg:g} "
+                f"the model expects a camera pitched down by {_text(pitch_range)} "
                 f"+- {PITCH_TOLERANCE_DEG:g} degrees, got {pitch_down_deg:g}"
             )
+
+
+def _within(value: float, allowed: tuple[float, float], tolerance: float) -> bool:
+    return allowed[0] - tolerance <= value <= allowed[1] + tolerance
+
+
+def _text(allowed: tuple[float, float]) -> str:
+    low, high = allowed
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def fit(image: Pixels, view: CameraView) -> Pixels:

@@ -38,8 +38,14 @@ class PerceptionCNN(nn.Module):
             {_key(name): nn.Parameter(torch.tensor(array)) for name, array in arrays.items()}
         )
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Return features [B, F] of standardised float32 pictures [B, 3, H, W]."""
+    def forward(self, pictures: Tensor, mount: Tensor | None = None) -> Tensor:
+        """Return features [B, F].
+
+        Args:
+            pictures: standardised, float32 [B, 3, H, W].
+            mount: pitch and field of view of the camera, scaled as in `perception.inputs`,
+                float32 [B, 2]; needed if and only if `spec.mount`.
+        """
         maps = pictures.contiguous(memory_format=torch.channels_last)
         for index, conv in enumerate(self.spec.convolutions):
             weight = self._array(f"perception.conv{index}.weight")
@@ -51,6 +57,13 @@ class PerceptionCNN(nn.Module):
                 padding=conv.padding,
             ).relu_()
         flat = maps.flatten(1)
+        if self.spec.mount:
+            if mount is None:
+                raise ModelError("expected the camera's mount: spec.mount is true")
+            flat = torch.cat([flat, mount], dim=1)
+        if self.spec.hidden:
+            weight = self._array("perception.hidden.weight")
+            flat = functional.linear(flat, weight, self._array("perception.hidden.bias")).relu_()
         linear = functional.linear(
             flat, self._array("perception.linear.weight"), self._array("perception.linear.bias")
         )

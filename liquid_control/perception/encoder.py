@@ -9,6 +9,7 @@ from liquid_control.errors import ModelError, ObservationError
 from liquid_control.onnx_runtime import cpu_session
 
 INPUT = "pictures"
+MOUNT = "mount"
 OUTPUT = "features"
 
 
@@ -19,6 +20,7 @@ class Encoder:
         height: picture rows.
         width: picture columns.
         features: number of outputs.
+        mounted: whether the graph takes the camera's mount.
     """
 
     def __init__(self, graph: bytes) -> None:
@@ -39,7 +41,7 @@ class Encoder:
             self._shapes(self._session.get_outputs()),
         )
         fits = (
-            list(shapes[0]) == [INPUT]
+            list(shapes[0]) in ([INPUT], [INPUT, MOUNT])
             and list(shapes[1]) == [OUTPUT]
             and shapes[0][INPUT][1] == 3
             and len(shapes[0][INPUT]) == 4
@@ -49,21 +51,34 @@ class Encoder:
             raise ModelError(
                 f"expected a graph from {INPUT} [B, 3, H, W] to {OUTPUT} [B, F], got {shapes}"
             )
+        self.mounted = MOUNT in shapes[0]
         self.height, self.width = shapes[0][INPUT][2:]
         self.features = shapes[1][OUTPUT][1]
 
-    def encode(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return features, float32 [F], of a standardised picture, float32 [3, H, W].
+    def encode(
+        self, picture: NDArray[np.float32], mount: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Return features, float32 [F].
+
+        Args:
+            picture: standardised, float32 [3, H, W].
+            mount: pitch and field of view of the camera, scaled, float32 [2]; needed if
+                `mounted`.
 
         Raises:
-            ObservationError: the picture has another shape or type.
+            ObservationError: the picture has another shape or type, or the mount is missing.
         """
         if picture.shape != (3, self.height, self.width) or picture.dtype != np.float32:
             raise ObservationError(
                 f"expected a picture float32 {(3, self.height, self.width)}, "
                 f"got {picture.dtype} {picture.shape}"
             )
-        (features,) = self._session.run([OUTPUT], {INPUT: picture[np.newaxis]})
+        inputs = {INPUT: picture[np.newaxis]}
+        if self.mounted:
+            if mount is None:
+                raise ObservationError("expected the camera's mount, got none")
+            inputs[MOUNT] = mount[np.newaxis]
+        (features,) = self._session.run([OUTPUT], inputs)
         return np.asarray(features[0], dtype=np.float32)
 
     @staticmethod

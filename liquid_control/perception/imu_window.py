@@ -11,6 +11,9 @@ ANGULAR_RATE_UNIT_RADPS = 2.0
 IMU_LIMIT = 3.0
 IMU_FEATURES = 6
 
+MIRRORED_IMU = np.array([-1.0, 1.0, -1.0, 1.0, -1.0, 1.0], np.float32)
+"""Signs of the features when mirrored: rates are axial vectors, accelerations are not."""
+
 
 def imu_features(window: ImuWindow) -> NDArray[np.float32]:
     """Return mean angular rate and mean specific force, scaled to about one.

@@ -28,12 +28,22 @@ DEFAULT_CONVOLUTIONS = (
 )
 
 
+MOUNT_SIZE = 2
+"""Values that describe the camera's mount: pitch and field of view, scaled."""
+
+
 class PerceptionSpec(Settings):
-    """Convolutions over a standardised RGB picture, followed by a linear layer and tanh."""
+    """Convolutions over a standardised RGB picture, a hidden layer, a linear layer and tanh."""
 
     height: int = Field(54, ge=8, le=1080, description="picture rows")
     width: int = Field(96, ge=8, le=1920, description="picture columns")
     convolutions: tuple[Convolution, ...] = Field(DEFAULT_CONVOLUTIONS, min_length=1)
+    hidden: int = Field(
+        0, ge=0, le=1024, description="units with ReLU before the linear layer; 0 for none"
+    )
+    mount: bool = Field(
+        False, description="whether pitch and field of view of the camera enter the hidden layer"
+    )
     features: int = Field(28, ge=1, le=1024, description="outputs, in (-1, 1)")
 
     @model_validator(mode="after")
@@ -41,6 +51,8 @@ class PerceptionSpec(Settings):
         _, rows, columns = self.map_shape
         if rows < 1 or columns < 1:
             raise ValueError(f"the convolutions leave nothing of {self.height}x{self.width}")
+        if self.mount and not self.hidden:
+            raise ValueError("mount needs a hidden layer: expected hidden >= 1, got 0")
         return self
 
     @property
@@ -61,7 +73,12 @@ class PerceptionSpec(Settings):
             shapes[f"perception.conv{index}.bias"] = (conv.channels,)
             channels = conv.channels
         count, rows, columns = self.map_shape
-        shapes["perception.linear.weight"] = (self.features, count * rows * columns)
+        width = count * rows * columns + (MOUNT_SIZE if self.mount else 0)
+        if self.hidden:
+            shapes["perception.hidden.weight"] = (self.hidden, width)
+            shapes["perception.hidden.bias"] = (self.hidden,)
+            width = self.hidden
+        shapes["perception.linear.weight"] = (self.features, width)
         shapes["perception.linear.bias"] = (self.features,)
         return shapes
 

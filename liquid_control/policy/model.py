@@ -10,6 +10,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,16 @@ from liquid_control.config import Scenario, load_yaml, project_file, shipped, va
 from liquid_control.errors import CellError, ConfigError, ModelError, OutputError
 from liquid_control.files import atomic_folder, read_limited
 from liquid_control.liquid.weights import CfCWeights
-from liquid_control.policy.model_settings import SCHEMA, ModelSettings
+from liquid_control.policy.model_settings import SCHEMA, WIRED, ModelCore, ModelSettings
 
 MODEL_YAML = "model.yaml"
 WEIGHTS = "weights.npz"
 PERCEPTION = "perception.onnx"
 CONTROLLER = "controller.onnx"
 CARD = "README.md"
+CORE_PREFIX = "core."
+"""Arrays of a core other than the wired CfC begin with it."""
+INITIAL_STATE = "core.initial_state"
 CHECKED_FILES = (WEIGHTS, PERCEPTION, CONTROLLER)
 MAX_BYTES = 2**30
 """Limit for one file of a model folder."""
@@ -36,28 +40,43 @@ SHORT = 12
 Arrays = Mapping[str, NDArray[np.float32]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Model:
     """A model in memory, validated.
 
     Attributes:
         path: the folder that it was loaded from.
         settings: content of `model.yaml`.
-        weights: of the controller.
-        arrays: all arrays of `weights.npz` by name, including the perception network's.
+        arrays: all arrays of `weights.npz` by name: of the perception network and the core.
         perception: `perception.onnx`, serialised.
+        controller: `controller.onnx`, serialised.
     """
 
     path: Path
     settings: ModelSettings
-    weights: CfCWeights
     arrays: Arrays
     perception: bytes
+    controller: bytes
 
     @property
     def name(self) -> str:
         """The model's name."""
         return self.settings.name
+
+    @cached_property
+    def weights(self) -> CfCWeights:
+        """The weights of a wired CfC.
+
+        Raises:
+            ModelError: the model has another core.
+        """
+        return _wired_weights(self.settings.core, self.arrays)
+
+    @property
+    def initial_state(self) -> NDArray[np.float32]:
+        """The state at the start of a flight, float32 [S]."""
+        core = self.settings.core
+        return self.arrays.get(INITIAL_STATE, np.zeros(len(core.state_names), np.float32))
 
     def check_scenario(self, scenario: Scenario) -> None:
         """Check that the model can fly a scenario: that the camera is the model's.
@@ -92,16 +111,51 @@ def load_model(path: Path | str) -> Model:
         if name not in arrays or arrays[name].shape != shape:
             got = arrays[name].shape if name in arrays else "nothing"
             raise ModelError(f"{folder / WEIGHTS}: {name}: expected shape {shape}, got {got}")
-    try:
-        weights = CfCWeights.from_arrays(
-            arrays, settings.circuit, settings.masking, settings.time_unit_s
-        )
-    except CellError as error:
-        raise ModelError(f"{folder / WEIGHTS}: {error}") from error
     perception = {name: arrays[name] for name in settings.perception.array_shapes()}
     _check_graph(folder / PERCEPTION, content[PERCEPTION], perception)
-    _check_graph(folder / CONTROLLER, content[CONTROLLER], weights.arrays())
-    return Model(folder, settings, weights, arrays, content[PERCEPTION])
+    _check_controller(folder, content[CONTROLLER], settings, arrays)
+    return Model(folder, settings, arrays, content[PERCEPTION], content[CONTROLLER])
+
+
+def _check_controller(folder: Path, graph: bytes, settings: ModelSettings, arrays: Arrays) -> None:
+    """Check that the arrays of the core fit its settings, and that its graph was made from them.
+
+    The graph of a wired CfC holds its arrays. Exporters reorder those of other cores, so their
+    graphs name the checksum of the arrays instead.
+    """
+    core = settings.core
+    if core.kind == WIRED:
+        try:
+            weights = _wired_weights(core, arrays)
+        except CellError as error:
+            raise ModelError(f"{folder / WEIGHTS}: {error}") from error
+        _check_graph(folder / CONTROLLER, graph, weights.arrays())
+        return
+    initial = arrays.get(INITIAL_STATE)
+    if initial is None or initial.shape != (core.state_size,):
+        got = "nothing" if initial is None else initial.shape
+        raise ModelError(
+            f"{folder / WEIGHTS}: {INITIAL_STATE}: expected shape ({core.state_size},), got {got}"
+        )
+    if core_checksum(arrays).encode() not in graph:
+        raise ModelError(
+            f"{folder / CONTROLLER}: sha256 {checksum(graph)[:SHORT]}…: expected the graph of the "
+            f"core in {WEIGHTS}, got another one; it belongs to another model"
+        )
+
+
+def _wired_weights(core: ModelCore, arrays: Arrays) -> CfCWeights:
+    return CfCWeights.from_arrays(arrays, core.circuit, core.masking, core.time_unit_s)
+
+
+def core_checksum(arrays: Arrays) -> str:
+    """Return the SHA-256 of the arrays of a core, in hex; its graph must name it."""
+    hasher = hashlib.sha256()
+    for name in sorted(name for name in arrays if name.startswith(CORE_PREFIX)):
+        array = np.ascontiguousarray(arrays[name], dtype="<f4")
+        hasher.update(f"{name}{array.shape}".encode())
+        hasher.update(array.tobytes())
+    return hasher.hexdigest()
 
 
 def _load_settings(folder: Path) -> ModelSettings:
@@ -199,7 +253,8 @@ def save_model(
     Args:
         path: the folder to write.
         settings: the model's settings; the checksums are filled in here.
-        arrays: `CfCWeights.arrays()` and the perception network's, float32.
+        arrays: of the core and the perception network, float32: `CfCWeights.arrays()` for a wired
+            CfC, otherwise its parameters and `core.initial_state`, each with the prefix `core.`.
         graphs: `perception.onnx` and `controller.onnx`, serialised, as
             `liquid_control.export.model_graphs` makes them.
         card: the model card, Markdown.

@@ -1,7 +1,8 @@
 """A pilot that flies a policy in process."""
 
 from liquid_control.interfaces import World
-from liquid_control.policy.policy import Array, Decision, Policy
+from liquid_control.policy.controllers import Array, Decision
+from liquid_control.policy.policy import Policy
 from liquid_control.policy.session import PolicySession
 from liquid_control.types import Command, Observation, VehicleState
 

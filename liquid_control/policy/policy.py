@@ -4,34 +4,13 @@
 process. Features and states are float32, so both ways give the same bits.
 """
 
-from dataclasses import dataclass
-from math import isfinite
-
 import numpy as np
-from numpy.typing import NDArray
 
 from liquid_control.errors import ModelError, ObservationError
-from liquid_control.liquid.flight_step import FlightCfC
-from liquid_control.perception import Encoder, fit, imu_features, standardise
+from liquid_control.perception import Encoder, fit, imu_features, input_values, standardise
+from liquid_control.policy.controllers import Array, Decision, flight_controller
 from liquid_control.policy.model import PERCEPTION, Model
-from liquid_control.types import Command, ImuWindow, Observation, Pixels
-
-Array = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Decision:
-    """The controller's output for one frame.
-
-    Attributes:
-        command: the command, before the guard.
-        state: the new state, float32 [N], in (-1, 1).
-        gates: the time gates, float32 [N] in [0, 1]: the fraction of ff2 in each neuron's state.
-    """
-
-    command: Command
-    state: Array
-    gates: Array
+from liquid_control.types import Command, Observation, Pixels
 
 
 class Policy:
@@ -54,8 +33,7 @@ class Policy:
             self._encoder = Encoder(model.perception)
         except ModelError as error:
             raise ModelError(f"{model.path / PERCEPTION}: {error}") from error
-        self._cell = FlightCfC(model.weights)
-        self._motors = slice(-model.weights.wiring.outputs, None)
+        self._controller = flight_controller(model)
         expected = (self._view.height, self._view.width, self._settings.features.image)
         got = (self._encoder.height, self._encoder.width, self._encoder.features)
         if got != expected:
@@ -65,9 +43,9 @@ class Policy:
             )
 
     @property
-    def neuron_names(self) -> tuple[str, ...]:
-        """Names of the state's neurons, in its order."""
-        return self.model.weights.wiring.names
+    def state_names(self) -> tuple[str, ...]:
+        """Names of the numbers in a state, in its order: those of the neurons of a wired CfC."""
+        return self._settings.core.state_names
 
     @property
     def feature_count(self) -> int:
@@ -92,7 +70,7 @@ class Policy:
 
     def init_state(self) -> Array:
         """Return the state at the start of a flight, float32 [N]."""
-        return self._cell.init_state()
+        return self._controller.init_state()
 
     def features(self, observation: Observation) -> Array:
         """Return the controller's input for one observation, float32 [F].
@@ -100,24 +78,31 @@ class Policy:
         Raises:
             ObservationError: the image or the IMU samples do not fit.
         """
-        return self.features_of_fitted(fit(observation.image, self._view), observation.imu)
+        return self.features_of_fitted(fit(observation.image, self._view), observation)
 
-    def features_of_fitted(self, picture: Pixels, imu: ImuWindow) -> Array:
+    def features_of_fitted(self, picture: Pixels, observation: Observation) -> Array:
         """Return the controller's input for a picture that is already fitted, float32 [F].
 
         Args:
             picture: uint8 [H, W, 3] RGB of the model's size, from `perception.camera_view.fit`.
-            imu: the samples since the previous frame.
+            observation: the other readings; its image is not used.
 
         Raises:
-            ObservationError: the picture or the IMU samples do not fit.
+            ObservationError: the picture, the IMU samples or an input do not fit.
         """
         expected = (self._view.height, self._view.width, 3)
         if picture.shape != expected or picture.dtype != np.uint8:
             raise ObservationError(
                 f"expected a fitted picture uint8 {expected}, got {picture.dtype} {picture.shape}"
             )
-        return np.concatenate([self._encoder.encode(standardise(picture)), imu_features(imu)])
+        mount = input_values(("mount",), observation) if self._encoder.mounted else None
+        return np.concatenate(
+            [
+                self._encoder.encode(standardise(picture), mount),
+                imu_features(observation.imu),
+                input_values(self._settings.features.inputs, observation),
+            ]
+        )
 
     def act(self, features: Array, state: Array, dt: float) -> Decision:
         """Return the decision on features.
@@ -131,10 +116,7 @@ class Policy:
             ObservationError: a feature is NaN or infinite.
             CellError: a shape does not fit, or dt is negative or not finite.
         """
-        if not isfinite(float(features.sum())):
-            raise ObservationError(f"expected finite features, got {features}")
-        after, gates = self._cell.step(features, state, dt)
-        return Decision(self._settings.motors.command(after[self._motors]), after, gates)
+        return self._controller.act(features, state, dt)
 
     def step(self, observation: Observation, state: Array, dt: float) -> tuple[Command, Array]:
         """Return command and new state for an observation: `features`, then `act`."""

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from liquid_control.errors import LiquidControlError, ObservationError
-from liquid_control.policy.policy import Array, Decision, Policy
+from liquid_control.policy.controllers import Array, Controller, Decision
+from liquid_control.policy.policy import Policy
 from liquid_control.types import NANOSECONDS
 
 
@@ -63,18 +64,6 @@ class FrameClock:
         if dt_s > self.max_gap_s:
             return Elapsed(self.nominal_dt_s, True, stamp_ns)
         return Elapsed(dt_s, False, stamp_ns)
-
-
-class Controller(Protocol):
-    """Computes a decision from features; `Policy` is one."""
-
-    def init_state(self) -> Array:
-        """Return the state at the start of a flight, float32 [N]."""
-        ...
-
-    def act(self, features: Array, state: Array, dt: float) -> Decision:
-        """Return the decision on features, float32 [F], after dt seconds from a state [N]."""
-        ...
 
 
 class PolicySession:

@@ -1,7 +1,7 @@
 """Features and pictures of recorded frames, computed once a frame for all consumers."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,8 @@ class FeatureExtractor:
                     self._undelivered.append(observation.imu)
                     return None
                 changed = delivered
-            features = self.policy.features_of_fitted(changed, self._window(observation.imu))
+            whole = replace(observation, imu=self._window(observation.imu))
+            features = self.policy.features_of_fitted(changed, whole)
         except LiquidControlError as error:
             return FrameFeatures(changed, None, error)
         return FrameFeatures(changed, features, None)

@@ -156,12 +156,13 @@ def _neurons(track: Track) -> list[dict[str, Any]]:
     """Return a summary of each neuron over the replay; `replay.npz` has every frame."""
     if not len(track.states):
         return []
-    return [
-        {"name": name, "state": _spread(state), "gate": _spread(gate)}
-        for name, state, gate in zip(
-            track.neuron_names, track.states.values.T, track.gates.values.T, strict=True
-        )
+    rows: list[dict[str, Any]] = [
+        {"name": name, "state": _spread(state)}
+        for name, state in zip(track.neuron_names, track.states.values.T, strict=True)
     ]
+    for row, gate in zip(rows, track.gates.values.T, strict=False):
+        row["gate"] = _spread(gate)
+    return rows
 
 
 def _spread(values: np.ndarray) -> dict[str, float]:

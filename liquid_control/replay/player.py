@@ -170,7 +170,7 @@ class Player:
             self._features.series(),
             self._states.series(),
             self._gates.series(),
-            self._extractor.policy.neuron_names,
+            self._extractor.policy.state_names,
         )
         return Replayed(
             track,

@@ -59,7 +59,7 @@ def evaluate_replay(
         "guard": recorded_guard(request.bag.metadata),
         "lockstep": recorded_lockstep(request.bag.metadata),
     }
-    player = Player(extractor, BACKENDS[request.backend](policy), **options)
+    player = Player(extractor, BACKENDS[request.backend](policy.model), **options)
     recording, other = RecordingCollector(), _other_player(request, extractor, options)
     learned = PictureDistribution.load(model.path)
     pictures = None if learned is None else PictureStatisticsCollector(extractor)
@@ -130,13 +130,13 @@ def _other_player(
     if request.against in (RECORDED, NONE):
         return None
     if request.against in BACKENDS:
-        controller = BACKENDS[request.against](extractor.policy)
+        controller = BACKENDS[request.against](extractor.policy.model)
         return Player(extractor, controller, **options, label=request.against)
     policy = Policy(load_model(shipped(Path(request.against))))
     label = policy.model.name
     if label == request.choice.model.name:
         label = f"{label} in {Path(request.against).resolve().name}"
-    controller = BACKENDS[request.backend](policy)
+    controller = BACKENDS[request.backend](policy.model)
     return Player(FeatureExtractor(policy), controller, **options, label=label)
 
 

@@ -93,14 +93,13 @@ def interval_figure(intervals: Intervals) -> str | None:
 def neuron_figure(result: ReplayResult) -> Timeline | None:
     """Return heat maps of states, gates and, where there is one, the difference of the states."""
     track = result.replayed.track
-    if not len(track.states):
+    if not track.states.values.size:
         return None
     states = track.states.values.astype(np.float64)
     gates = track.gates.values.astype(np.float64)
-    heats = [
-        Heat.of_states("state", states),
-        Heat.of_gates("time gate: 0 keeps the state, 1 settles it", gates),
-    ]
+    heats = [Heat.of_states("state", states)]
+    if gates.size:
+        heats.append(Heat.of_gates("time gate: 0 keeps the state, 1 settles it", gates))
     difference = _difference(result)
     if difference is not None and np.any(difference):
         heats.append(Heat.of_states("state, replayed minus other", difference))

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control.config import Scenario, load_scenario
-from liquid_control.config.overrides import draw_overrides
+from liquid_control.config import Scenario
 from liquid_control.errors import OutputError
 from liquid_control.interfaces import Flyer, Pilot, World
-from liquid_control.perception import imu_features
+from liquid_control.perception import imu_features, known_inputs
 from liquid_control.policy import Policy, PolicyPilot, load_model
 from liquid_control.seeding import stream
+from liquid_control.training.auxiliary import AuxiliaryMeter
 from liquid_control.training.dataset import TrainingFlight, write_flight
 from liquid_control.training.training_settings import (
     DisturbanceSettings,
@@ -123,6 +123,8 @@ class FrameLog:
     imu: list[NDArray[np.float32]] = field(default_factory=list)
     labels: list[tuple[float, float, float, float]] = field(default_factory=list)
     by_expert: list[bool] = field(default_factory=list)
+    inputs: list[NDArray[np.float32]] = field(default_factory=list)
+    auxiliary: list[NDArray[np.float32]] = field(default_factory=list)
 
 
 class DataPilot:
@@ -149,6 +151,7 @@ class DataPilot:
     def start(self, world: World) -> None:
         """Prepare both pilots for a flight and discard the frames of the flight before."""
         self.log = FrameLog()
+        self._meter = AuxiliaryMeter(world)
         self._expert.start(world)
         if self._learner is not None:
             self._learner.start(world)
@@ -162,6 +165,7 @@ class DataPilot:
         elapsed_ns = observation.stamp_ns - self._first_ns
         expert_flies = own is None or float(self._draws.at(elapsed_ns)[0]) < self._beta
         self._log_frame(observation, label, expert_flies)
+        self.log.auxiliary.append(self._meter.measure(truth))
         flown = label if expert_flies or own is None else own
         return flown if self._disturbance is None else self._disturbance.apply(flown, elapsed_ns)
 
@@ -171,6 +175,7 @@ class DataPilot:
         self.log.imu.append(imu_features(observation.imu))
         self.log.labels.append(label.values)
         self.log.by_expert.append(by_expert)
+        self.log.inputs.append(known_inputs(observation))
 
 
 TRAINING_SEEDS = 100_000_000
@@ -225,12 +230,11 @@ def round_plans(settings: TrainingSettings, round_: int) -> list[FlightPlan]:
 def _flight_plan(settings: TrainingSettings, round_: int, index: int, beta: float) -> FlightPlan:
     offset = round_ * _SEEDS_A_ROUND + index
     seed = TRAINING_SEEDS + (settings.seed % _RUNS) * _SEEDS_A_RUN + offset
-    drawn = draw_overrides(settings.randomise, seed)
     return FlightPlan(
         round=round_,
         index=index,
         seed=seed,
-        scenario=load_scenario(settings.scenario, {**settings.overrides, **drawn}),
+        scenario=settings.flight_scenario(index, seed),
         beta=beta,
         disturbed=round_ == 0,
     )
@@ -311,4 +315,6 @@ def flight_data(log: FrameLog, result: FlightResult, name: str) -> TrainingFligh
         labels=np.array(log.labels, np.float32),
         by_expert=np.array(log.by_expert, np.bool_),
         result=result,
+        inputs=np.stack(log.inputs),
+        auxiliary=np.stack(log.auxiliary),
     )

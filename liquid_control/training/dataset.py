@@ -3,8 +3,8 @@
 import hashlib
 import json
 import zipfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 
 from liquid_control.errors import OutputError
 from liquid_control.files import atomic_write
+from liquid_control.perception import INPUTS, input_size
 from liquid_control.perception.camera_view import CONTRAST_FLOOR, moments
 from liquid_control.perception.picture_distribution import PictureDistribution, picture_statistics
+from liquid_control.training.auxiliary import AUXILIARY_SIZE
 from liquid_control.types import NANOSECONDS, FlightResult
+
+ARRAYS = ("stamps_ns", "images", "imu", "labels", "by_expert", "inputs", "auxiliary")
+"""Arrays of a flight, in files and in its hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,9 @@ class TrainingFlight:
             a bag.
         by_expert: bool [T], whether the expert flew at that frame.
         result: of the flight; None for a piece of a recorded one.
+        inputs: float32 [T, K], all optional inputs, from `perception.known_inputs`; NaN where
+            there was no reading.
+        auxiliary: float32 [T, A], from `training.auxiliary`; NaN where unknown.
     """
 
     stamps_ns: NDArray[np.int64]
@@ -38,12 +46,18 @@ class TrainingFlight:
     labels: NDArray[np.float32]
     by_expert: NDArray[np.bool_]
     result: FlightResult | None
+    inputs: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    auxiliary: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
     def __post_init__(self) -> None:
         count = len(self.stamps_ns)
+        for name, width in (("inputs", input_size(tuple(INPUTS))), ("auxiliary", AUXILIARY_SIZE)):
+            if not getattr(self, name).size:
+                unknown = np.full((count, width), np.nan, np.float32)
+                object.__setattr__(self, name, unknown)
         if not count:
             raise OutputError("flight data: expected at least one frame, got none")
-        for name in ("images", "imu", "labels", "by_expert"):
+        for name in ARRAYS[1:]:
             if len(getattr(self, name)) != count:
                 raise OutputError(
                     f"flight data: {name} must have {count} rows, got {len(getattr(self, name))}"
@@ -60,7 +74,7 @@ class TrainingFlight:
     def digest(self) -> str:
         """SHA-256 of the arrays and the result; it does not depend on the file format."""
         hasher = hashlib.sha256()
-        for array in (self.stamps_ns, self.images, self.imu, self.labels, self.by_expert):
+        for array in (getattr(self, name) for name in ARRAYS):
             hasher.update(f"{array.dtype.str}{array.shape}".encode())
             hasher.update(np.ascontiguousarray(array).tobytes())
         hasher.update(json.dumps(_plain(self.result), sort_keys=True).encode())
@@ -82,11 +96,7 @@ def _save(path: Path, head: str, flight: TrainingFlight) -> None:
         np.savez(
             stream,
             head=np.array(head),
-            stamps_ns=flight.stamps_ns,
-            images=flight.images,
-            imu=flight.imu,
-            labels=flight.labels,
-            by_expert=flight.by_expert,
+            **{name: getattr(flight, name) for name in ARRAYS},
         )
 
 
@@ -110,12 +120,8 @@ def read_flight(path: Path) -> tuple[TrainingFlight, str]:
             head: dict[str, Any] = json.loads(str(archive["head"]))
             ended = head["result"]
             flight = TrainingFlight(
-                archive["stamps_ns"],
-                archive["images"],
-                archive["imu"],
-                archive["labels"],
-                archive["by_expert"],
-                None if ended is None else FlightResult(**ended),
+                **{name: archive[name] for name in ARRAYS},
+                result=None if ended is None else FlightResult(**ended),
             )
             return flight, str(head["sha256"])
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
@@ -133,23 +139,30 @@ class Dataset:
     """Concatenated flights.
 
     Attributes:
-        images: uint8 [N, H, W, 3], RGB.
+        images: uint8 [N, H, W, 3], RGB; [N, 0, 0, 3] where `features` replace them.
+        features: float32 [2, N, F], features of a frozen encoder, of the pictures and of their
+            mirror images; [2, N, 0] without one.
         means: float32 [N], mean of each picture.
         scales: float32 [N], factor that standardises a picture after its mean is subtracted.
         imu: float32 [N, F], features of the IMU.
         labels: float32 [N, 4], the expert's command, as `Command.values`.
         elapsed_s: float32 [N], time since the frame before in the same flight.
+        inputs: float32 [N, K], all optional inputs; NaN where there was no reading.
+        auxiliary: float32 [N, A], auxiliary targets; NaN where unknown.
         starts: int64 [K + 1], first row of each flight or piece of a flight; the last entry is N.
         origins: int64 [K], index of the flight of each piece; a split keeps its pieces together.
         sha256: of the flights' own hashes, in order.
     """
 
     images: NDArray[np.uint8]
+    features: NDArray[np.float32]
     means: NDArray[np.float32]
     scales: NDArray[np.float32]
     imu: NDArray[np.float32]
     labels: NDArray[np.float32]
     elapsed_s: NDArray[np.float32]
+    inputs: NDArray[np.float32]
+    auxiliary: NDArray[np.float32]
     starts: NDArray[np.int64]
     origins: NDArray[np.int64]
     sha256: str
@@ -176,7 +189,10 @@ class Dataset:
 
 
 def load_dataset(
-    paths: Sequence[Path], nominal_s: float, origins: Sequence[int] | None = None
+    paths: Sequence[Path],
+    nominal_s: float,
+    origins: Sequence[int] | None = None,
+    encode: Callable[[Path], NDArray[np.float32]] | None = None,
 ) -> Dataset:
     """Read flights in the given order into arrays.
 
@@ -184,6 +200,8 @@ def load_dataset(
         paths: of the flights' files, at least one.
         nominal_s: elapsed time of each flight's first frame.
         origins: index of the flight that each file is a piece of; None if each file is a flight.
+        encode: features of a flight's file, float32 [2, T, F], which replace its pictures; None to
+            keep the pictures.
 
     Raises:
         OutputError: a file is damaged, or its images differ in shape from the others.
@@ -191,26 +209,50 @@ def load_dataset(
     starts = np.cumsum([0, *(frame_count(path) for path in paths)]).astype(np.int64)
     first, _ = read_flight(paths[0])
     total = int(starts[-1])
+    width = 0 if encode is None else encode(paths[0]).shape[2]
+    shape = first.images.shape[1:] if encode is None else (0, 0, 3)
     dataset = Dataset(
-        images=np.empty((total, *first.images.shape[1:]), np.uint8),
+        images=np.empty((total, *shape), np.uint8),
+        features=np.empty((2, total, width), np.float32),
         means=np.empty(total, np.float32),
         scales=np.empty(total, np.float32),
         imu=np.empty((total, *first.imu.shape[1:]), np.float32),
         labels=np.empty((total, 4), np.float32),
         elapsed_s=np.empty(total, np.float32),
+        inputs=np.empty((total, *first.inputs.shape[1:]), np.float32),
+        auxiliary=np.empty((total, *first.auxiliary.shape[1:]), np.float32),
         starts=starts,
         origins=np.array(range(len(paths)) if origins is None else origins, np.int64),
         sha256="",
     )
-    digests = [_fill(dataset, index, path, nominal_s) for index, path in enumerate(paths)]
+    digests = [_fill(dataset, index, path, nominal_s, encode) for index, path in enumerate(paths)]
     sha256 = hashlib.sha256("".join(digests).encode()).hexdigest()
     return replace(dataset, sha256=sha256)
 
 
-def _fill(dataset: Dataset, index: int, path: Path, nominal_s: float) -> str:
+def _fill(
+    dataset: Dataset,
+    index: int,
+    path: Path,
+    nominal_s: float,
+    encode: Callable[[Path], NDArray[np.float32]] | None,
+) -> str:
     """Copy one flight into its rows; return its hash."""
     flight, digest = read_flight(path)
     rows = slice(int(dataset.starts[index]), int(dataset.starts[index + 1]))
+    if encode is None:
+        _fill_pictures(dataset, rows, flight, path)
+    else:
+        dataset.features[:, rows] = encode(path)
+    dataset.imu[rows] = flight.imu
+    dataset.labels[rows] = flight.labels
+    dataset.inputs[rows] = flight.inputs
+    dataset.auxiliary[rows] = flight.auxiliary
+    dataset.elapsed_s[rows] = flight.elapsed_s(nominal_s)
+    return digest
+
+
+def _fill_pictures(dataset: Dataset, rows: slice, flight: TrainingFlight, path: Path) -> None:
     expected = dataset.images.shape[1:]
     if flight.images.shape[1:] != expected:
         raise OutputError(
@@ -221,10 +263,6 @@ def _fill(dataset: Dataset, index: int, path: Path, nominal_s: float) -> str:
         mean, deviation = moments(image)
         dataset.means[row] = mean
         dataset.scales[row] = 1.0 / max(deviation, CONTRAST_FLOOR)
-    dataset.imu[rows] = flight.imu
-    dataset.labels[rows] = flight.labels
-    dataset.elapsed_s[rows] = flight.elapsed_s(nominal_s)
-    return digest
 
 
 def picture_distribution(paths: Sequence[Path], source: str) -> PictureDistribution:

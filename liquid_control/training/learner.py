@@ -20,7 +20,7 @@ from liquid_control.files import atomic_write
 from liquid_control.training.curves import CurvePoint
 from liquid_control.training.dataset import Dataset
 from liquid_control.training.network import PolicyNetwork
-from liquid_control.training.training_settings import LearnerSettings
+from liquid_control.training.network_settings import LearnerSettings
 from liquid_control.training.windows import Batch, Windows, cut, draw_windows, split_flights
 
 _NOTE_EVERY = 10
@@ -63,10 +63,11 @@ class Learner:
 
     def _new_optimiser(self) -> torch.optim.AdamW:
         rates = self.settings.encoder_rate, self.settings.cell_rate
-        parts = self.network.encoder, self.network.cell
+        parts = self.network.encoder, self.network.core
         groups = [
-            {"params": list(part.parameters()), "lr": rate, "peak": rate}
+            {"params": trained, "lr": rate, "peak": rate}
             for part, rate in zip(parts, rates, strict=True)
+            if (trained := [p for p in part.parameters() if p.requires_grad])
         ]
         return torch.optim.AdamW(groups, weight_decay=self.settings.weight_decay)
 
@@ -114,10 +115,10 @@ class Learner:
         results = list(self._threads.map(partial(self._gradients, dataset), parts))
         counted = sum(result.counted for result in results)
         for parameter, *parts_of_sum in zip(
-            self.network.parameters(), *(result.gradients for result in results), strict=True
+            self._trained(), *(result.gradients for result in results), strict=True
         ):
             parameter.grad = sum(parts_of_sum[1:], start=parts_of_sum[0]) / counted
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        nn.utils.clip_grad_norm_(self._trained(), self.settings.clip)
         self._optimiser.step()
         self.step += 1
         self.total += 1
@@ -127,10 +128,13 @@ class Learner:
     def _gradients(self, dataset: Dataset, windows: Windows) -> "_Gradients":
         settings = self.settings
         batch = cut(dataset, windows, settings.window_steps, settings.burn_in_steps)
-        outputs, _ = self.network.sequence(batch, self.network.cell.init_state(len(batch.labels)))
+        outputs, _ = self.network.sequence(batch, self.network.core.init_state(len(batch.labels)))
         error = self._error(self.network, outputs, batch)
-        gradients = torch.autograd.grad(error, list(self.network.parameters()))
+        gradients = torch.autograd.grad(error, self._trained())
         return _Gradients(gradients, float(error.detach()), max(1, int(batch.counted.sum())))
+
+    def _trained(self) -> list[nn.Parameter]:
+        return [p for p in self.network.parameters() if p.requires_grad]
 
     def _update_average(self) -> None:
         """Update the average; its decay is smaller early on, to forget the initial weights."""
@@ -156,7 +160,7 @@ class Learner:
         flights = split_flights(dataset.origins, self.settings.held_out).validation
         total = frames = 0.0
         for flight in flights:
-            state = self.average.cell.init_state(1)
+            state = self.average.core.init_state(1)
             first, end = (int(dataset.starts[flight + shift]) for shift in (0, 1))
             for row in range(first, end, _MEASURE_STEPS):
                 steps = min(_MEASURE_STEPS, end - row)

@@ -1,10 +1,13 @@
 """The model card: description, training data, flight results, limits and provenance."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from liquid_control.config.overrides import Spread
+from liquid_control.liquid.weights import weight_count
+from liquid_control.policy import WIRED, Model
+from liquid_control.policy.model import CORE_PREFIX, INITIAL_STATE
 from liquid_control.provenance import git_revision, machine, package_versions
 from liquid_control.training.bags.job import BagSummary
 from liquid_control.training.bags.summary import bag_lines
@@ -13,11 +16,41 @@ from liquid_control.training.training_settings import TrainingSettings
 from liquid_control.training.validation import ConditionScore, Score
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSize:
+    """Kind and size of a model, for its card.
+
+    Attributes:
+        core: description of the core, as part of a sentence.
+        parameters: number of weights, without those that a wiring masks.
+        core_parameters: number of those in the core.
+    """
+
+    core: str
+    parameters: int
+    core_parameters: int
+
+    @classmethod
+    def of(cls, model: Model) -> "ModelSize":
+        """Return the size of a model."""
+        core = model.settings.core
+        if core.kind == WIRED:
+            text = f"a wired closed-form continuous-time cell of {core.circuit.neurons} neurons"
+            count = weight_count(core.circuit, core.masking)
+        else:
+            text = f"a core of kind `{core.kind}` with a state of {core.state_size} numbers"
+            names = [name for name in model.arrays if name.startswith(CORE_PREFIX)]
+            count = sum(model.arrays[name].size for name in names if name != INITIAL_STATE)
+        shapes = model.settings.perception.array_shapes()
+        encoder = sum(model.arrays[name].size for name in shapes)
+        return cls(text, encoder + count, count)
+
+
 def model_card(
     settings: TrainingSettings,
     made: Mapping[str, Any],
     score: Score | None,
-    parameters: int,
+    size: "ModelSize",
 ) -> str:
     """Return the card as Markdown.
 
@@ -26,11 +59,11 @@ def model_card(
         made: from `provenance`.
         score: of the final flights, on seeds that were not used to choose the model; None without
             final flights.
-        parameters: number of weights of encoder and cell.
+        size: of the model.
     """
     return "\n".join(
         [
-            *_what(settings, parameters),
+            *_what(settings, size),
             *_how_to_fly(settings),
             *_trained_on(settings, made),
             *_results(settings, score),
@@ -40,7 +73,7 @@ def model_card(
     )
 
 
-def _what(settings: TrainingSettings, parameters: int) -> list[str]:
+def _what(settings: TrainingSettings, size: "ModelSize") -> list[str]:
     scenario, network = settings.base_scenario(), settings.network
     camera = scenario.camera
     return [
@@ -50,9 +83,9 @@ def _what(settings: TrainingSettings, parameters: int) -> list[str]:
         "",
         f"In: camera {camera.width}×{camera.height} RGB ({camera.horizontal_fov_deg:g}° wide, "
         f"{camera.pitch_down_deg:g}° down) and IMU. Out: forward, left and up velocity, yaw rate. "
-        f"A CNN gives {network.features} features to a wired closed-form continuous-time cell of "
-        f"{network.neurons} neurons; elapsed time between frames is an input. "
-        f"{parameters:,} parameters.",
+        f"A CNN gives {network.features} features to {size.core}; elapsed time between frames "
+        f"is an input. {size.parameters:,} parameters, {size.core_parameters:,} of them in the "
+        "core.",
         "",
     ]
 

@@ -3,25 +3,17 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from liquid_control.liquid.weights import weight_count
-from liquid_control.policy import (
-    Model,
-    ModelCamera,
-    ModelFeatures,
-    ModelSettings,
-    load_model,
-    save_model,
-)
-from liquid_control.policy.model import Arrays
+from liquid_control.policy import ModelCamera, ModelFeatures, ModelSettings, load_model, save_model
+from liquid_control.policy.model import CONTROLLER, PERCEPTION, Arrays
 from liquid_control.training.bags.job import BagSummary
 from liquid_control.training.curves import read_curves, write_curves, write_picture
-from liquid_control.training.model_card import model_card, provenance
+from liquid_control.training.model_card import ModelSize, model_card, provenance
 from liquid_control.training.network import PolicyNetwork
 from liquid_control.training.run_folder import RunFolder, RunProgress
 from liquid_control.training.training_settings import TrainingSettings
 from liquid_control.training.validation import Score
 
-GraphMaker = Callable[[ModelSettings, Arrays], dict[str, bytes]]
+GraphMaker = Callable[[ModelSettings, Arrays, bytes | None], dict[str, bytes]]
 """Makes the serialised ONNX graphs of a model; `liquid_control.export.model_graphs` is one."""
 
 
@@ -30,26 +22,28 @@ def save_candidate(
 ) -> None:
     """Write a network as a model folder with a placeholder card."""
     described = _describe(network, settings)
-    arrays = {**network.encoder.arrays(), **network.cell.weights().arrays()}
+    arrays = {**network.encoder.arrays(), **network.core_arrays()}
     card = f"# {settings.name}\n\nA candidate of a training run, not yet chosen.\n"
-    save_model(path, described, arrays, graphs(described, arrays), card)
+    made = graphs(described, arrays, network.core_graph())
+    save_model(path, described, arrays, made, card)
 
 
 def _describe(network: PolicyNetwork, settings: TrainingSettings) -> ModelSettings:
     camera = settings.base_scenario().camera
+    fov_range, pitch_range = settings.camera_ranges
     return ModelSettings(
         name=settings.name,
         camera=ModelCamera(
-            width=camera.width,
-            height=camera.height,
+            width=network.encoder.spec.width,
+            height=network.encoder.spec.height,
             horizontal_fov_deg=camera.horizontal_fov_deg,
             pitch_down_deg=camera.pitch_down_deg,
+            fov_range_deg=fov_range if fov_range[0] < fov_range[1] else None,
+            pitch_range_deg=pitch_range if pitch_range[0] < pitch_range[1] else None,
         ),
         perception=network.encoder.spec,
-        features=ModelFeatures(image=network.encoder.spec.features),
-        wiring=network.cell.wiring.to_dict(),
-        masking=network.cell.masking,
-        time_unit_s=network.cell.time_unit_s,
+        features=ModelFeatures(image=network.encoder.spec.features, inputs=network.inputs),
+        core=network.described,
         nominal_dt_s=1.0 / camera.rate_hz,
         motors=network.motors,
     )
@@ -60,7 +54,6 @@ def publish(
     settings: TrainingSettings,
     progress: RunProgress,
     score: Score | None,
-    graphs: GraphMaker,
     bags: Sequence[BagSummary] = (),
 ) -> Path:
     """Write the best candidate as the run's model, with card, provenance and curves.
@@ -70,7 +63,6 @@ def publish(
         settings: of the run.
         progress: of the run.
         score: of the final flights; None without final flights.
-        graphs: makes the ONNX graphs of a model.
         bags: summary of each bag that was read.
 
     Returns:
@@ -79,17 +71,11 @@ def publish(
     best = load_model(folder.candidate(progress.best_round))
     made = provenance(settings, progress, bags)
     described = best.settings.model_copy(update={"provenance": made})
-    card = model_card(settings, made, score, parameter_count(best))
+    card = model_card(settings, made, score, ModelSize.of(best))
     path = folder.root / settings.name
-    save_model(path, described, best.arrays, graphs(described, best.arrays), card)
+    graphs = {PERCEPTION: best.perception, CONTROLLER: best.controller}
+    save_model(path, described, best.arrays, graphs, card)
     curve = read_curves(folder.root)
     write_curves(path, curve)
     write_picture(path, curve, progress.scores)
     return path
-
-
-def parameter_count(model: Model) -> int:
-    """Return the number of weights of a model, without those that the wiring masks."""
-    shapes = model.settings.perception.array_shapes()
-    encoder = sum(model.arrays[name].size for name in shapes)
-    return encoder + weight_count(model.settings.circuit, model.settings.masking)

@@ -11,12 +11,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.errors import ConfigError
+from liquid_control.perception import INPUTS, input_columns
 from liquid_control.progress import Reporter
 from liquid_control.training.bags.sources import BagData
 from liquid_control.training.bags.summary import bag_jobs, bag_pieces, bag_summaries, summary_lines
 from liquid_control.training.curves import write_curves
 from liquid_control.training.data_pilots import Actors, DataJob, round_plans
-from liquid_control.training.dataset import load_dataset, picture_distribution
+from liquid_control.training.dataset import Dataset, load_dataset, picture_distribution
+from liquid_control.training.encoder_files import load_encoder
+from liquid_control.training.frozen_features import FeatureCache
 from liquid_control.training.learner import Learner
 from liquid_control.training.network import PolicyNetwork
 from liquid_control.training.publish import GraphMaker, publish, save_candidate
@@ -124,8 +131,9 @@ class Training:
         settings = self.settings.learner
         nominal_s = 1.0 / self.settings.base_scenario().camera.rate_hz
         paths, origins = zip(*self._dataset(round_), strict=True)
-        dataset = load_dataset(paths, nominal_s, origins)
         learner = self._learner(round_)
+        dataset = load_dataset(paths, nominal_s, origins, self._encode())
+        self._check_inputs(dataset)
         steps = settings.dagger_steps if round_ else settings.cloning_steps
         with self.reporter.phase(f"round {round_}: learning", steps, learner.step) as bar:
             learner.learn(
@@ -141,6 +149,24 @@ class Training:
             f"loss {learner.curve[-1].loss:.4f}, validation loss "
             f"{learner.curve[-1].validation:.4f}"
         )
+
+    def _check_inputs(self, dataset: Dataset) -> None:
+        """Check that every frame has the optional inputs of the network."""
+        network = self.settings.network
+        mounted = ("mount",) if network.mount and not network.encoder else ()
+        for name in (*network.inputs, *mounted):
+            missing = int(np.isnan(dataset.inputs[:, input_columns((name,))]).any(axis=1).sum())
+            if missing:
+                raise ConfigError(
+                    f"network.inputs: {missing} of {dataset.frames} frames have no {name}, which "
+                    f"comes from {INPUTS[name].source}; leave it out, or use other flights"
+                )
+
+    def _encode(self) -> Callable[[Path], NDArray[np.float32]] | None:
+        network = self.settings.network
+        if not (network.encoder and network.frozen):
+            return None
+        return FeatureCache(load_encoder(network.encoder)).features
 
     def _learner(self, round_: int) -> Learner:
         settings = self.settings
@@ -184,7 +210,7 @@ class Training:
         if self.settings.validation.final_flights:
             score = self._score(f"final flights of round {best}", "final", best, final=True)
         summaries = bag_summaries(self.folder, self.data)
-        path = publish(self.folder, self.settings, self.progress, score, self.graphs, summaries)
+        path = publish(self.folder, self.settings, self.progress, score, summaries)
         facts = self.progress.datasets[best]
         source = f"all {facts.frames} pictures of its {facts.flights} flights"
         paths = [flight for flight, _ in self._dataset(best)]

@@ -5,7 +5,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liquid_control.errors import ConfigError
+from liquid_control.errors import ConfigError, ModelError
+from liquid_control.perception import CameraView
 from liquid_control.provenance import git_revision
 from liquid_control.training.bags.sources import BagData, load_data
 from liquid_control.training.data_pilots import Actors
@@ -58,6 +59,7 @@ def train(
         data = _same_bags(folder, data)
     settings.check_data(len(data.sources) if data else 0)
     settings.check_cameras()
+    _check_network(settings)
     if progress is None:
         folder.check_unused()
     flying = _flying_actors(settings, actors)
@@ -66,8 +68,33 @@ def train(
     from liquid_control.training.run import Training
 
     reporter = reporter or Reporter()
-    Training(settings, folder, flying, progress, graphs, data, reporter).run()
+    kind = Training
+    if settings.encoder is not None:
+        from liquid_control.training.encoder_run import EncoderTraining
+
+        kind = EncoderTraining
+    kind(settings, folder, flying, progress, graphs, data, reporter).run()
     return folder.root / settings.name
+
+
+def _check_network(settings: TrainingSettings) -> None:
+    """Check that the network can be built, and that the camera is large enough for its encoder.
+
+    Raises:
+        ConfigError: the core or an option is unknown, or the pictures are too small.
+        ModelError: the encoder's folder is not one.
+    """
+    from liquid_control.perception.camera_view import check_size
+    from liquid_control.training.network import PolicyNetwork
+
+    scenario, learning = settings.base_scenario(), settings.encoder
+    if learning is None:
+        spec = PolicyNetwork.fresh(settings.network, scenario, settings.seed).encoder.spec
+        width, height = spec.width, spec.height
+    else:
+        width, height = learning.width, learning.height
+    view = CameraView(width, height, scenario.camera.horizontal_fov_deg)
+    check_size(view, scenario.camera.width, scenario.camera.height, ModelError)
 
 
 def _flying_actors(

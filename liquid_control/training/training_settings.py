@@ -9,14 +9,27 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+import numpy as np
+from pydantic import Field, field_validator
 
-from liquid_control.command.motors import MotorScaling
 from liquid_control.config import Scenario, Settings, load_scenario, load_yaml, validate
-from liquid_control.config.overrides import Spread, check_keys
+from liquid_control.config.overrides import (
+    DisturbanceDraw,
+    Spread,
+    check_keys,
+    consistent_wind,
+    draw_overrides,
+)
 from liquid_control.errors import ConfigError, LiquidControlError
 from liquid_control.perception import CONTRAST_FLOOR, CameraView
 from liquid_control.seeding import MAX_SEED
+from liquid_control.training.network_settings import (
+    EncoderLearning,
+    LearnerSettings,
+    NetworkSettings,
+)
+
+GOLDEN_RATIO = 0.6180339887498949
 
 
 class BagLabel(str, Enum):
@@ -114,53 +127,6 @@ class FlightSettings(Settings):
         return values
 
 
-class NetworkSettings(Settings):
-    """Size of the policy."""
-
-    features: int = Field(28, ge=4, le=256, description="image features of the encoder")
-    neurons: int = Field(
-        19, ge=8, le=256, description="neurons of the cell, 4 motor neurons included"
-    )
-    sparsity: float = Field(0.5, ge=0.1, le=0.9, description="fraction of synapses left out")
-    motors: MotorScaling = MotorScaling()
-
-
-class LearnerSettings(Settings):
-    """Optimisation."""
-
-    cloning_steps: int = Field(1500, ge=1, description="optimiser steps on the expert's flights")
-    dagger_steps: int = Field(800, ge=1, description="optimiser steps of each DAgger round")
-    windows: int = Field(12, ge=1, le=256, description="windows in a batch")
-    window_steps: int = Field(40, ge=4, le=512, description="frames in a window")
-    burn_in_steps: int = Field(
-        6, ge=0, le=256, description="first frames of a window, which do not count"
-    )
-    encoder_rate: float = Field(1e-3, gt=0.0, le=0.1, description="peak learning rate of the CNN")
-    cell_rate: float = Field(4e-3, gt=0.0, le=0.1, description="peak learning rate of the cell")
-    weight_decay: float = Field(1e-4, ge=0.0, le=1.0, description="AdamW's decoupled decay")
-    clip: float = Field(1.0, gt=0.0, le=100.0, description="largest norm of the gradient")
-    average_decay: float = Field(
-        0.995, ge=0.0, lt=1.0, description="decay of the averaged weights, which fly"
-    )
-    huber_delta: float = Field(
-        0.3, gt=0.0, le=10.0, description="error above which the loss is linear, in motor ranges"
-    )
-    weights: tuple[float, float, float, float] = Field(
-        (1.0, 2.0, 1.0, 2.0), description="of forward, left, up and yaw rate in the loss"
-    )
-    held_out: int = Field(
-        20, ge=2, description="every held_out-th flight only measures the offline loss"
-    )
-    threads: int = Field(2, ge=1, le=64, description="torch threads of the learner")
-    save_every_s: float = Field(60.0, gt=0.0, description="time between two checkpoints, s")
-
-    @model_validator(mode="after")
-    def _burn_in_within_window(self) -> "LearnerSettings":
-        if self.burn_in_steps >= self.window_steps:
-            raise ValueError(f"burn_in_steps must be below window_steps ({self.window_steps})")
-        return self
-
-
 class ValidationSettings(Settings):
     """Closed-loop flights that rank the checkpoints."""
 
@@ -184,6 +150,15 @@ class ValidationSettings(Settings):
     )
 
 
+class TaskFlights(Settings):
+    """Data flights of one task, in addition to the keys of the run."""
+
+    scenario: str = Field(description="scenario to fly, by name or path")
+    share: float = Field(1.0, gt=0.0, description="weight of the task among all flights")
+    overrides: dict[str, Any] = Field({}, description="scenario keys set in every flight")
+    randomise: dict[str, Spread] = Field({}, description="scenario keys drawn for every flight")
+
+
 class TrainingSettings(Settings):
     """One training run."""
 
@@ -195,6 +170,13 @@ class TrainingSettings(Settings):
     scenario: str = Field("trail", description="scenario to fly, by name or path")
     overrides: dict[str, Any] = Field({}, description="scenario keys set in every flight")
     randomise: dict[str, Spread] = Field({}, description="scenario keys drawn for every flight")
+    disturb: DisturbanceDraw = DisturbanceDraw()
+    tasks: dict[str, TaskFlights] = Field(
+        {}, description="tasks of the data flights by name; empty for the run's scenario alone"
+    )
+    encoder: EncoderLearning | None = Field(
+        None, description="train an encoder alone, without a core; publishes an encoder folder"
+    )
     flights: FlightSettings = FlightSettings()
     bags: BagSettings = BagSettings()
     network: NetworkSettings = NetworkSettings()
@@ -241,21 +223,38 @@ class TrainingSettings(Settings):
             ConfigError: a condition or a drawn key changes its shape or view, or is invalid.
         """
         camera = self.base_scenario().camera
-        size = (camera.width, camera.height)
-        view = CameraView(*size, camera.horizontal_fov_deg, camera.pitch_down_deg)
+        view = CameraView(
+            camera.width,
+            camera.height,
+            camera.horizontal_fov_deg,
+            camera.pitch_down_deg,
+            *self.camera_ranges,
+        )
         for name, overrides in self._variations():
             camera = load_scenario(self.scenario, {**self.overrides, **overrides}).camera
             size, fov_deg = (camera.width, camera.height), camera.horizontal_fov_deg
             with _naming(f"{name}: the model could not fly it"):
                 view.check_camera(*size, fov_deg, pitch_down_deg=camera.pitch_down_deg)
 
+    @property
+    def camera_ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Smallest and largest field of view and pitch in the data flights, degrees."""
+        camera = self.base_scenario().camera
+        ranges = []
+        for key in ("horizontal_fov_deg", "pitch_down_deg"):
+            value, spread = getattr(camera, key), self.randomise.get(f"camera.{key}")
+            drawn = (value,) if spread is None else (value, spread.low, spread.high)
+            ranges.append((min(drawn), max(drawn)))
+        return ranges[0], ranges[1]
+
     def _variations(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield name and overrides of each condition and of the ends of each drawn key."""
         for name, overrides in self.validation.conditions.items():
             yield f"validation.conditions.{name}", overrides
         for key, spread in self.randomise.items():
-            for value in (spread.low, spread.high):
-                yield f"randomise.{key} = {value:g}", dict(_alone(key, value))
+            for value in spread.ends:
+                text = value if isinstance(value, str) else f"{value:g}"
+                yield f"randomise.{key} = {text}", dict(_alone(key, value))
 
     def check_flights(self, check: Callable[[Scenario, int], None]) -> None:
         """Check that a simulator can begin a flight of each scenario of the run.
@@ -272,6 +271,25 @@ class TrainingSettings(Settings):
         for name, scenario in flown.items():
             with _naming(f"{self.name}: {name}: cannot be flown"):
                 check(scenario, self.seed)
+
+    def flight_scenario(self, index: int, seed: int) -> Scenario:
+        """Return the scenario of a data flight: its task by index, its drawn keys by seed.
+
+        Tasks follow a low-discrepancy sequence, so every part of the flights has their shares.
+        """
+        drawn = {**self.overrides, **draw_overrides(self.randomise, seed)}
+        scenario = self.scenario
+        if self.tasks:
+            task = self._task(index)
+            scenario = task.scenario
+            drawn |= {**task.overrides, **draw_overrides(task.randomise, seed)}
+        return load_scenario(scenario, consistent_wind({**drawn, **self.disturb.draw(seed)}))
+
+    def _task(self, index: int) -> TaskFlights:
+        tasks = list(self.tasks.values())
+        bounds = np.cumsum([task.share for task in tasks])
+        place = (index + 0.5) * GOLDEN_RATIO % 1.0 * bounds[-1]
+        return tasks[min(int(np.searchsorted(bounds, place, side="right")), len(tasks) - 1)]
 
     def base_scenario(self) -> Scenario:
         """Return the scenario that all flights start from."""
@@ -303,7 +321,7 @@ def _naming(what: str) -> Iterator[None]:
         raise ConfigError(f"{what}: {error}") from error
 
 
-def _alone(key: str, value: float) -> dict[str, float]:
+def _alone(key: str, value: float | str) -> dict[str, Any]:
     """Return overrides for one key; a gust or mean of wind needs the other at zero."""
     calm = {"wind.mean_mps": 0.0} if key == "wind.gust_mps" else {}
     still = {"wind.gust_mps": 0.0} if key == "wind.mean_mps" else {}

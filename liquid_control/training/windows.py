@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_control.perception import MIRRORED_IMU, MIRRORED_INPUTS
 from liquid_control.seeding import stream
 from liquid_control.training.dataset import Dataset
-from liquid_control.training.training_settings import LearnerSettings
+from liquid_control.training.network_settings import LearnerSettings
 
 MIRRORED_LABELS = np.array([1.0, -1.0, 1.0, -1.0], np.float32)
 """Signs of (forward, left, up, yaw rate) in a mirrored picture."""
-
-MIRRORED_IMU = np.array([-1.0, 1.0, -1.0, 1.0, -1.0, 1.0], np.float32)
-"""Signs of the IMU features when mirrored: rates are axial vectors, accelerations are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +42,26 @@ class Batch:
     """The data of windows of L steps.
 
     Attributes:
-        images: uint8 [B, L, H, W, 3].
+        images: uint8 [B, L, H, W, 3]; [B, L, 0, 0, 3] where `features` replace them.
+        features: float32 [B, L, F], of a frozen encoder; [B, L, 0] without one.
         means: float32 [B, L], mean of each picture.
         scales: float32 [B, L], factor for each picture after its mean is subtracted.
         imu: float32 [B, L, F].
         elapsed_s: float32 [B, L].
         labels: float32 [B, L, 4].
+        inputs: float32 [B, L, K], all optional inputs.
         valid: bool [B, L], False after the end of the flight.
         counted: bool [B, L], steps that count in the loss.
     """
 
     images: NDArray[np.uint8]
+    features: NDArray[np.float32]
     means: NDArray[np.float32]
     scales: NDArray[np.float32]
     imu: NDArray[np.float32]
     elapsed_s: NDArray[np.float32]
     labels: NDArray[np.float32]
+    inputs: NDArray[np.float32]
     valid: NDArray[np.bool_]
     counted: NDArray[np.bool_]
 
@@ -125,17 +127,22 @@ def cut(dataset: Dataset, windows: Windows, steps: int, burn_in_steps: int) -> B
     at_start = np.isin(windows.first, dataset.starts[:-1])
     warm = at_start[:, None] | (np.arange(steps) >= burn_in_steps)
     images, imu, labels = dataset.images[rows], dataset.imu[rows], dataset.labels[rows]
+    inputs = dataset.inputs[rows]
+    sides = windows.mirrored.astype(np.int64)[:, None]
     for window in np.flatnonzero(windows.mirrored):
         images[window] = images[window, :, :, ::-1].copy()
         imu[window] *= MIRRORED_IMU
         labels[window] *= MIRRORED_LABELS
+        inputs[window] *= MIRRORED_INPUTS
     return Batch(
         images=images,
+        features=dataset.features[sides, rows],
         means=dataset.means[rows],
         scales=dataset.scales[rows],
         imu=imu,
         elapsed_s=dataset.elapsed_s[rows],
         labels=labels,
+        inputs=inputs,
         valid=valid,
         counted=valid & warm,
     )

@@ -156,7 +156,16 @@ class Flight:
             return None
         window, self._since_frame = ImuWindow.joined(self._since_frame), []
         image = self.world.take_picture(index)
-        return Observation(stamp_ns, image, window, self.world.take_range(truth))
+        camera = self.scenario.camera
+        return Observation(
+            stamp_ns,
+            image,
+            window,
+            self.world.take_range(truth),
+            self.world.take_orientation(truth),
+            self.scenario.cruise_mps,
+            (camera.horizontal_fov_deg, camera.pitch_down_deg),
+        )
 
     def record(self) -> FlightRecord:
         """Return the record of the flight so far, one row per control tick."""

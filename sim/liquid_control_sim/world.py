@@ -1,8 +1,10 @@
 """Seeded world of one flight: quadrotor, forest, wind, light and sensors in a PyBullet client."""
 
+import math
 from collections import deque
 
 import numpy as np
+from numpy.typing import NDArray
 
 from liquid_control.config import Scenario
 from liquid_control.config.scenario import Backend
@@ -18,6 +20,7 @@ from liquid_control_sim.quiet_bullet import pybullet
 from liquid_control_sim.render.scene import Scene
 from liquid_control_sim.render.window import show_forest
 from liquid_control_sim.schedule import PHYSICS_HZ, stamp_of
+from liquid_control_sim.sensors.attitude import AttitudeEstimate
 from liquid_control_sim.sensors.imu import Imu
 from liquid_control_sim.sensors.range_sensor import RangeSensor
 from liquid_control_sim.tasks.start import draw_start
@@ -52,6 +55,7 @@ class SimulatedWorld:
         self._camera = Camera(self._scene, scenario, seed)
         self._air = Air(scenario.wind, seed, scenario.altitude_m, self.forest, self.vehicle)
         self._imu = Imu(scenario.imu, seed)
+        self._attitude = AttitudeEstimate(scenario.imu.tilt_noise_deg, seed)
         self._range = RangeSensor(scenario.range, seed, self.ground)
         self._samples: list[tuple[int, Floats, Floats]] = []
         latency = round(scenario.camera.latency_s * PHYSICS_HZ)
@@ -97,6 +101,28 @@ class SimulatedWorld:
         """
         state, tick, wind = self._history[0]
         return self._camera.capture(state, index, tick / PHYSICS_HZ, wind)
+
+    @property
+    def picture_range_m(self) -> NDArray[np.float32] | None:
+        """Range of every pixel of the last picture, float32 [H, W], m; infinite for the sky."""
+        return self._camera.range_m
+
+    def project(
+        self, point: tuple[float, float, float], state: VehicleState
+    ) -> tuple[int, int] | None:
+        """Return row and column of a point of the map in a picture; None outside of it."""
+        local = self._camera.mount.pose(state).to_optical(np.array(point))
+        if local[2] <= 0.0:
+            return None
+        u, v = self._camera.intrinsics.project(local)
+        row, column = math.floor(v), math.floor(u)
+        settings = self.scenario.camera
+        inside = 0 <= row < settings.height and 0 <= column < settings.width
+        return (row, column) if inside else None
+
+    def take_orientation(self, truth: VehicleState) -> Floats:
+        """Return the IMU's estimate of the orientation, float64 [4], (x, y, z, w)."""
+        return self._attitude.measure(truth)
 
     def take_range(self, truth: VehicleState) -> float | None:
         """Return the reading of the range sensor, m; None without a sensor or a reading."""

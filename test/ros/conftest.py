@@ -61,8 +61,8 @@ def compiled() -> None:
 @pytest.fixture(scope="session")
 def model(tmp_path_factory) -> Path:
     """Return a small model with random weights; its commands are not zero."""
-    settings = ModelSettings(name="random", wiring=auto_ncp(34, 19, 4).to_dict())
-    weights = random_weights(settings.circuit, np.random.default_rng(0))
+    settings = ModelSettings(name="random", core={"wiring": auto_ncp(34, 19, 4)})
+    weights = random_weights(settings.core.circuit, np.random.default_rng(0))
     arrays = {**weights.arrays(), **PerceptionCNN(seed=1).arrays()}
     path = tmp_path_factory.mktemp("models") / "random"
     save_model(path, settings, arrays, model_graphs(settings, arrays), "# random\n")

@@ -22,7 +22,7 @@ def test_smoke_run_makes_a_model_that_loads_and_flies(tmp_path, capsys):
     assert progress.datasets[1].flights == 6
     assert progress.datasets[1].frames > 200
     model = load_model(path)
-    assert model.settings.circuit.neurons == 19
+    assert model.settings.core.circuit.neurons == 19
     assert sum(file.stat().st_size for file in path.iterdir()) < 2_000_000
     record = fly(load_scenario("trail", {"trail.length_m": 6.0}), 7, PolicyPilot(Policy(model)))
     assert record.result.duration_s > 0.5

@@ -37,7 +37,7 @@ RETIRED_MODULES = frozenset(_RETIRED_STEMS.split())
 IN_LOOPS = re.compile(r"dynamics/(velocity|attitude)_loop\.py$")
 """Where `share` once named the coefficient of a low-pass filter, now `derivative_alpha`."""
 
-FILE_KEYS = {"expert_share": "training_settings.py", "held_out": "training_settings.py"}
+FILE_KEYS = {"expert_share": "training_settings.py", "held_out": "network_settings.py"}
 """Keys of `config/train/*.yaml`; elsewhere they appear as attributes of the settings only."""
 
 pytestmark = pytest.mark.unit

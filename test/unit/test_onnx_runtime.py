@@ -34,13 +34,13 @@ STEP = """
 import sys, time
 import numpy as np
 from liquid_control.policy import Policy, load_model
-from liquid_control.policy.backends import BACKENDS
+from liquid_control.policy.controllers import BACKENDS
 from liquid_control.types import ImuWindow, Observation
 policy = Policy(load_model(sys.argv[1]))
 window = ImuWindow(np.arange(5, dtype=np.int64), np.zeros((5, 3)), np.zeros((5, 3)) + [0, 0, 9.8])
 observation = Observation(5, np.zeros((54, 96, 3), np.uint8), window)
 features = policy.features(observation)
-onnx = BACKENDS["onnx"](policy)
+onnx = BACKENDS["onnx"](policy.model)
 onnx.act(features, onnx.init_state(), 0.05)
 time.sleep(float(sys.argv[2]))
 """

@@ -191,15 +191,13 @@ def features_of(content: Any) -> NDArray[np.float32]:
 
 
 def neurons_of(content: Any) -> tuple[tuple[str, ...], Floats, Floats]:
-    """Return names, states and time gates of neurons, float64 [N]; missing gates are 0.
+    """Return names and states, float64 [N], of neurons, and their time gates: [N] or none, [0].
 
     Raises:
         ObservationError: the numbers of names, states and gates differ.
     """
     names, states, gates = tuple(content.name), content.position, content.velocity
-    if len(gates) == 0:
-        gates = np.zeros(len(names))
-    if not len(names) == len(states) == len(gates):
+    if len(names) != len(states) or len(gates) not in (0, len(names)):
         raise ObservationError(
             f"expected a state and a gate per neuron, got {len(states)} and {len(gates)} for "
             f"{len(names)}"

@@ -6,6 +6,7 @@ air. Without these, the picture depends only on vehicle state, frame number and 
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from liquid_control.config import Scenario
 from liquid_control.types import Floats, Pixels, VehicleState
@@ -24,6 +25,9 @@ class Camera:
         scenario: its `light`, weather, `camera` and `delta` are used.
         seed: seed of the flight.
         oversample: rendered pixels per picture pixel in each direction; 1 in flight.
+
+    Attributes:
+        range_m: range of every pixel of the last capture, float32 [H, W], m; None before it.
     """
 
     def __init__(self, scene: Scene, scenario: Scenario, seed: int, oversample: int = 1) -> None:
@@ -43,6 +47,7 @@ class Camera:
             scenario, scene.sun, scene.forest.palette, self._view, seed, oversample
         )
         self._memory = Memory()
+        self.range_m: NDArray[np.float32] | None = None
 
     def capture(
         self,
@@ -67,6 +72,7 @@ class Camera:
         memory = self._memory.at(time_s, wind)
         pose = self.mount.pose(state)
         rendered = self.render(pose, time_s)
+        self.range_m = rendered.range_m
         shot = Shot(
             range_m=rendered.range_m,
             is_sky=np.isinf(rendered.range_m),

@@ -5,10 +5,18 @@ import importlib.util
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import yaml
 
+from liquid_control.config import load_scenario
 from liquid_control.cores import CORES, CoreKind, make_core
+from liquid_control.export import model_graphs
+from liquid_control.policy import Policy, PolicyPilot, load_model
+from liquid_control.training.network import PolicyNetwork
+from liquid_control.training.publish import save_candidate
+from liquid_control.training.training_settings import TrainingSettings
 
 from . import test_contract
 from .conftest import make_case
@@ -52,6 +60,20 @@ def test_core_of_the_docs_fulfils_the_contract(leaky):
     test_contract.test_gradients(leaky, None)
     small = make_core(leaky, 34, 4)
     assert sum(parameter.numel() for parameter in small.parameters()) <= 2144
+
+
+def test_core_of_the_docs_flies(leaky, tmp_path):
+    """The model folder of the core flies in the simulator, through ONNX Runtime."""
+    simulator = pytest.importorskip("liquid_control_sim")
+    (text,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "add_a_core.md").read_text(), re.S)
+    settings = TrainingSettings(**yaml.safe_load(text))
+    network = PolicyNetwork.fresh(settings.network, settings.base_scenario(), settings.seed)
+    save_candidate(tmp_path / "model", network, settings, model_graphs)
+    pilot = PolicyPilot(Policy(load_model(tmp_path / "model")))
+    record = simulator.fly(load_scenario("trail", {"time_limit_s": 2.0}), 3, pilot)
+    assert record.framed.sum() > 20
+    assert pilot.decision.state.shape == (50,)
+    assert np.ptp(record.command[record.framed], axis=0).min() > 0.0
 
 
 def test_table_of_cores_is_up_to_date():

@@ -61,3 +61,20 @@ def test_rejects_graphs():
     weights = random_weights(auto_ncp(34, 19, 4), np.random.default_rng(0))
     with pytest.raises(ModelError, match="expected a graph from pictures"):
         Encoder(controller_graph(weights, MotorScaling()))
+
+
+def test_a_mounted_network_takes_the_mount():
+    spec = PerceptionSpec(hidden=20, mount=True, features=9)
+    network = PerceptionCNN(spec, seed=2)
+    encoder = Encoder(perception_graph(spec, network.arrays()))
+    low, high = (np.array(mount, np.float32) for mount in ((-0.5, 0.0), (1.0, 1.0)))
+    expected = network(torch.tensor(PICTURE)[None], torch.tensor(high)[None])[0].detach()
+    np.testing.assert_allclose(encoder.encode(PICTURE, high), expected, atol=1e-5)
+    assert np.abs(encoder.encode(PICTURE, low) - encoder.encode(PICTURE, high)).max() > 1e-3
+    with pytest.raises(ObservationError, match="expected the camera's mount, got none"):
+        encoder.encode(PICTURE)
+
+
+def test_a_mount_needs_a_hidden_layer():
+    with pytest.raises(ValueError, match="mount needs a hidden layer"):
+        PerceptionSpec(mount=True)

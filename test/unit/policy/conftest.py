@@ -13,13 +13,13 @@ from liquid_control.types import ImuWindow, Observation
 @pytest.fixture(scope="session")
 def settings() -> ModelSettings:
     return ModelSettings(
-        name="demo", wiring=auto_ncp(34, 19, 4).to_dict(), provenance={"command": "a test"}
+        name="demo", core={"wiring": auto_ncp(34, 19, 4)}, provenance={"command": "a test"}
     )
 
 
 @pytest.fixture(scope="session")
 def arrays(settings) -> dict[str, np.ndarray]:
-    weights = random_weights(settings.circuit, np.random.default_rng(0))
+    weights = random_weights(settings.core.circuit, np.random.default_rng(0))
     return {**weights.arrays(), **PerceptionCNN(seed=1).arrays()}
 
 

@@ -9,14 +9,17 @@ from liquid_control.config import project_file
 from liquid_control.errors import ModelError, OutputError
 from liquid_control.export import model_graphs
 from liquid_control.liquid import Masking
-from liquid_control.policy import ModelSettings, load_model, save_model
+from liquid_control.policy import ModelCore, load_model, save_model
 
 pytestmark = pytest.mark.unit
 
 
 def edit(folder, **change):
     path = folder / "model.yaml"
-    content = {**yaml.safe_load(path.read_text()), **change}
+    content = yaml.safe_load(path.read_text())
+    for key, value in change.items():
+        merge = isinstance(value, dict) and key == "core"
+        content[key] = {**content[key], **value} if merge else value
     path.write_text(yaml.safe_dump(content))
 
 
@@ -30,7 +33,7 @@ def test_a_saved_model_is_loaded_unchanged(folder, settings, arrays):
     model = load_model(folder)
     assert model.name == "demo"
     assert model.settings.model_copy(update={"sha256": {}}) == settings
-    assert model.weights.wiring == settings.circuit
+    assert model.weights.wiring == settings.core.circuit
     assert set(model.arrays) == set(arrays)
     for name, array in arrays.items():
         np.testing.assert_array_equal(model.arrays[name], array)
@@ -103,10 +106,10 @@ def test_file_without_a_checksum(folder):
         load_model(folder)
 
 
-@pytest.mark.parametrize("schema", [2, None, "1.0"])
+@pytest.mark.parametrize("schema", [1, None, "2.0"])
 def test_unknown_schema(folder, schema):
     edit(folder, schema=schema)
-    with pytest.raises(ModelError, match=r"model\.yaml: expected schema 1, got"):
+    with pytest.raises(ModelError, match=r"model\.yaml: expected schema 2, got"):
         load_model(folder)
 
 
@@ -115,9 +118,15 @@ def test_unknown_schema(folder, schema):
     [
         ({"neurons": 19}, "unknown key neurons"),
         ({"name": "../up"}, "name: string should match pattern"),
-        ({"time_unit_s": 0}, "time_unit_s: input should be greater than 0, got 0"),
-        ({"wiring": {"layers": []}}, "a wiring has the keys layers, recurrent and sensory"),
-        ({"masking": "thin"}, "masking: input should be 'synapses', 'layers' or 'ncps'"),
+        ({"core": {"time_unit_s": 0}}, "core.time_unit_s: input should be greater than 0, got 0"),
+        (
+            {"core": {"wiring": {"layers": []}}},
+            "a wiring has the keys layers, recurrent and sensory",
+        ),
+        (
+            {"core": {"masking": "thin"}},
+            "core.masking: input should be 'synapses', 'layers' or 'ncps'",
+        ),
         ({"features": {"image": 27}}, "features.image must equal perception.features, 28, got 27"),
         ({"camera": {"width": 128}}, "camera.width must equal perception.width, 96, got 128"),
     ],
@@ -158,7 +167,8 @@ def test_weights_that_are_not_an_archive(folder):
 
 
 def test_masking_and_times_survive(tmp_path, settings, arrays):
-    changed = settings.model_copy(update={"masking": Masking.LAYERS, "time_unit_s": 0.1})
+    core = settings.core.model_copy(update={"masking": Masking.LAYERS, "time_unit_s": 0.1})
+    changed = settings.model_copy(update={"core": core})
     save_model(tmp_path / "m", changed, arrays, model_graphs(changed, arrays), "")
     model = load_model(tmp_path / "m")
     assert model.weights.masking is Masking.LAYERS
@@ -171,7 +181,7 @@ def test_a_copied_folder_is_the_same_model(folder, tmp_path):
 
 
 def test_settings_take_a_wiring_as_it_is(settings):
-    assert ModelSettings(name="demo", wiring=settings.circuit).wiring == settings.wiring
+    assert ModelCore(wiring=settings.core.circuit) == settings.core
 
 
 def test_swapped_files_name_each_other(folder):

@@ -143,8 +143,8 @@ def test_checks_the_camera(policy):
 
 
 def test_names_neurons(policy):
-    assert len(policy.neuron_names) == 19
-    assert policy.neuron_names[-4:] == ("motor_0", "motor_1", "motor_2", "motor_3")
+    assert len(policy.state_names) == 19
+    assert policy.state_names[-4:] == ("motor_0", "motor_1", "motor_2", "motor_3")
 
 
 def test_rejects_a_graph_of_another_size(tmp_path, settings, arrays):
@@ -167,7 +167,7 @@ def test_a_fitted_picture_has_the_features_of_the_observation_bit_for_bit(policy
         observation = observe(7, size=size)
         picture = fit(observation.image, model.settings.camera.view)
         np.testing.assert_array_equal(
-            policy.features_of_fitted(picture, observation.imu), policy.features(observation)
+            policy.features_of_fitted(picture, observation), policy.features(observation)
         )
 
 
@@ -176,4 +176,4 @@ def test_rejects_a_picture_that_is_not_fitted(policy, picture):
     with pytest.raises(
         ObservationError, match=r"expected a fitted picture uint8 \(54, 96, 3\), got"
     ):
-        policy.features_of_fitted(picture, ImuWindow.empty())
+        policy.features_of_fitted(picture, Observation(0, picture, ImuWindow.empty()))

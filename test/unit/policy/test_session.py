@@ -170,7 +170,7 @@ def answer_or_none(session, features, stamp_ns):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_backends_are_controllers_of_a_session(policy, backend):
-    session, flight = PolicySession(policy, BACKENDS[backend](policy)), PolicySession(policy)
+    session, flight = PolicySession(policy, BACKENDS[backend](policy.model)), PolicySession(policy)
     for number, stamp_ns in enumerate([0, 50 * MS, 50 * MS, 180 * MS, 5_000 * MS]):
         one, other = (answer_or_none(s, features_at(number), stamp_ns) for s in (session, flight))
         assert (one is None) == (other is None)

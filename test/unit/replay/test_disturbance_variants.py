@@ -131,8 +131,8 @@ except DependencyError as error:
 @pytest.fixture
 def make_model(tmp_path):
     def make(name: str, folder: str) -> Path:
-        settings = ModelSettings(name=name, wiring=auto_ncp(34, 19, 4).to_dict())
-        weights = random_weights(settings.circuit, np.random.default_rng(len(folder)))
+        settings = ModelSettings(name=name, core={"wiring": auto_ncp(34, 19, 4)})
+        weights = random_weights(settings.core.circuit, np.random.default_rng(len(folder)))
         arrays = {**weights.arrays(), **PerceptionCNN(seed=1).arrays()}
         save_model(tmp_path / folder, settings, arrays, model_graphs(settings, arrays), "# demo\n")
         return tmp_path / folder

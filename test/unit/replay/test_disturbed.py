@@ -28,8 +28,8 @@ FRAME_NS = 50_000_000
 
 def made_policy(folder, seed: int, motors: MotorScaling | None = None) -> Policy:
     motors = motors or MotorScaling()
-    settings = ModelSettings(name="demo", wiring=auto_ncp(34, 19, 4).to_dict(), motors=motors)
-    weights = random_weights(settings.circuit, np.random.default_rng(seed))
+    settings = ModelSettings(name="demo", core={"wiring": auto_ncp(34, 19, 4)}, motors=motors)
+    weights = random_weights(settings.core.circuit, np.random.default_rng(seed))
     arrays = {**weights.arrays(), **PerceptionCNN(seed=seed).arrays()}
     save_model(folder, settings, arrays, model_graphs(settings, arrays), "# demo\n")
     return Policy(load_model(folder))

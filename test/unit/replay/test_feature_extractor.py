@@ -1,5 +1,7 @@
 """Features of recorded frames: each frame is fitted and encoded once a replay."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,9 +28,9 @@ def calls(monkeypatch):
         numbers["fit"] += 1
         return fit(image, view)
 
-    def counting_encode(self, picture):
+    def counting_encode(self, picture, mount=None):
         numbers["encode"] += 1
-        return encode(self, picture)
+        return encode(self, picture, mount)
 
     monkeypatch.setattr(feature_extractor, "fit", counting_fit)
     monkeypatch.setattr(policy_module, "fit", counting_fit)
@@ -39,7 +41,7 @@ def calls(monkeypatch):
 @pytest.mark.parametrize("size", [(54, 96), (480, 640)])
 def test_a_frame_is_fitted_once_for_all_consumers(policy, frames, calls, size):
     extractor = FeatureExtractor(policy)
-    players = [Player(extractor, BACKENDS[name](policy)) for name in BACKENDS]
+    players = [Player(extractor, BACKENDS[name](policy.model)) for name in BACKENDS]
     variants = [
         Variant("darker", severity, {}, lambda view: lambda image, stamp_ns, index: image // 2)
         for severity in (1, 2)
@@ -91,5 +93,6 @@ def test_imu_samples_of_undelivered_frames_are_in_the_next_window(policy, frames
     extractor = FeatureExtractor(policy, lambda image, stamp, index: image if index else None)
     assert extractor.extract(first) is None
     joined = ImuWindow.joined([first.observation.imu, second.observation.imu])
-    expected = policy.features_of_fitted(second.observation.image, joined)
+    whole = replace(second.observation, imu=joined)
+    expected = policy.features_of_fitted(whole.image, whole)
     np.testing.assert_array_equal(extractor.extract(second).features, expected)

@@ -16,7 +16,7 @@ TRUTH = VehicleState(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(3), n
 
 
 def play(policy, events, backend="flight", change=None):
-    player = Player(FeatureExtractor(policy, change), BACKENDS[backend](policy))
+    player = Player(FeatureExtractor(policy, change), BACKENDS[backend](policy.model))
     replay(events, [player])
     return player.replayed()
 
@@ -140,7 +140,7 @@ def test_players_of_one_model_share_the_features_of_a_frame(policy, frames):
     extractor = FeatureExtractor(
         policy, lambda image, stamp, index: changed.append(index) or image
     )
-    players = [Player(extractor, BACKENDS[name](policy)) for name in BACKENDS]
+    players = [Player(extractor, BACKENDS[name](policy.model)) for name in BACKENDS]
     replay(frames(7), players)
     assert changed == list(range(7))
 

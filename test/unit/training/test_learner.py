@@ -7,10 +7,11 @@ import torch
 from toy_run import toy_settings
 
 from liquid_control.errors import OutputError
+from liquid_control.training.auxiliary import AUXILIARY_SIZE
 from liquid_control.training.dataset import Dataset
 from liquid_control.training.learner import Learner, lr_scale
 from liquid_control.training.network import PolicyNetwork
-from liquid_control.training.training_settings import LearnerSettings
+from liquid_control.training.network_settings import LearnerSettings
 from liquid_control.training.windows import Windows
 
 pytestmark = pytest.mark.unit
@@ -27,6 +28,9 @@ def bars(frames=240):
     labels[:, 0], labels[:, 1] = 1.5, (16 - places) / 12.0
     flat = images.reshape(frames, -1).astype(np.float64)
     return Dataset(
+        inputs=np.zeros((frames, 6), np.float32),
+        auxiliary=np.zeros((frames, AUXILIARY_SIZE), np.float32),
+        features=np.zeros((2, frames, 0), np.float32),
         images=images,
         means=flat.mean(axis=1).astype(np.float32),
         scales=(1.0 / flat.std(axis=1)).astype(np.float32),
@@ -97,18 +101,18 @@ def test_number_of_threads_changes_rounding_only(tmp_path):
 def test_a_new_round_starts_from_the_weights(tmp_path):
     one = learner()
     learn(one, 10, tmp_path)
-    before = weights(one)["cell.weight.0"].clone()
+    before = weights(one)["core.weight.0"].clone()
     one.begin(1)
     assert (one.round, one.step, one.total) == (1, 0, 10)
-    assert torch.equal(weights(one)["cell.weight.0"], before)
+    assert torch.equal(weights(one)["core.weight.0"], before)
 
 
 def test_average_follows_slowly(tmp_path):
     one = learner(average_decay=0.99)
-    start = one.average.cell.weight[0].clone()
+    start = one.average.core.weight[0].clone()
     learn(one, 3, tmp_path)
-    live = (one.network.cell.weight[0] - start).abs().max()
-    assert 0 < (one.average.cell.weight[0] - start).abs().max() < live + 1e-6
+    live = (one.network.core.weight[0] - start).abs().max()
+    assert 0 < (one.average.core.weight[0] - start).abs().max() < live + 1e-6
     assert not any(parameter.requires_grad for parameter in one.average.parameters())
 
 

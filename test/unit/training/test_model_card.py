@@ -1,7 +1,7 @@
 import pytest
 from toy_run import toy_settings
 
-from liquid_control.training.model_card import model_card, provenance
+from liquid_control.training.model_card import ModelSize, model_card, provenance
 from liquid_control.training.run_folder import DatasetFacts, RunProgress
 from liquid_control.training.validation import score_flights
 from liquid_control.types import FlightResult
@@ -24,7 +24,9 @@ def made(revision="ab12"):
 
 def card(**changes):
     score = score_flights({"calm": [FLOWN, LOST, LOST], "slow": [FLOWN]})
-    return model_card(toy_settings(), {**made(), **changes}, score, 95696)
+    return model_card(
+        toy_settings(), {**made(), **changes}, score, ModelSize("a core", 95696, 1704)
+    )
 
 
 def test_provenance_holds_the_origin_of_the_model():
@@ -40,7 +42,8 @@ def test_card_states_data_results_and_origin():
     text = card(git_revision_at_end="ab12")
     assert text.startswith("# toy\n")
     assert "1,234 frames of 4 simulated flights" in text
-    assert "95,696 parameters" in text
+    assert "features to a core; elapsed time between frames" in text
+    assert "95,696 parameters, 1,704 of them in the core" in text
     assert "| calm | nothing | 1/3 | 0.13 | left_trail 2 |" in text
     assert "| slow | `camera.rate_hz=10.0` | 1/1 | 0.13 | none |" in text
     assert "Command: `liquid-control train toy.yaml`, begun 2026-01-01T00:00:00Z, seed 3" in text

@@ -6,15 +6,16 @@ import torch
 from toy_flight import ToyExpert, ToyWorld, fly
 from toy_run import toy_settings
 
-from liquid_control.errors import ModelError
+from liquid_control.errors import ConfigError, ModelError
 from liquid_control.export import model_graphs
 from liquid_control.perception import CONTRAST_FLOOR, moments
 from liquid_control.perception import standardise as standardise_in_flight
 from liquid_control.policy import Policy, PolicyPilot, load_model
 from liquid_control.training.data_pilots import DataPilot, flight_data, round_plans
 from liquid_control.training.dataset import load_dataset, write_flight
+from liquid_control.training.model_card import ModelSize
 from liquid_control.training.network import PolicyNetwork, standardise
-from liquid_control.training.publish import parameter_count, save_candidate
+from liquid_control.training.publish import save_candidate
 from liquid_control.training.windows import Windows, cut
 from liquid_control.types import Command
 
@@ -62,7 +63,7 @@ def test_what_is_trained_is_what_flies(settings, network, candidate, tmp_path):
     data = load_dataset([tmp_path / "0.npz"], 1.0 / settings.base_scenario().camera.rate_hz)
     whole = Windows(np.array([0]), np.array([data.frames]), np.array([False]))
     with torch.no_grad():
-        outputs, _ = network.sequence(cut(data, whole, data.frames, 0), network.cell.init_state(1))
+        outputs, _ = network.sequence(cut(data, whole, data.frames, 0), network.core.init_state(1))
     commands = network.motors.commands(outputs[0].numpy())
     assert data.frames > 30
     assert len({round(float(dt), 3) for dt in data.elapsed_s}) > 2
@@ -95,7 +96,7 @@ def test_same_seed_makes_the_same_network(settings, network):
     for name, value in network.state_dict().items():
         assert torch.equal(again.state_dict()[name], value)
     assert not torch.equal(
-        other.state_dict()["cell.weight.0"], network.state_dict()["cell.weight.0"]
+        other.state_dict()["core.weight.0"], network.state_dict()["core.weight.0"]
     )
 
 
@@ -103,10 +104,10 @@ def test_candidate_is_described_by_the_scenario(settings, candidate):
     model = load_model(candidate)
     assert (model.settings.camera.width, model.settings.camera.height) == (32, 18)
     assert model.settings.nominal_dt_s == pytest.approx(0.05)
-    assert model.settings.time_unit_s == pytest.approx(0.05)
+    assert model.settings.core.time_unit_s == pytest.approx(0.05)
     arrays = sum(array.size for array in model.arrays.values())
     absent = sum(int((model.arrays[f"cfc.{i}.weight"] == 0).sum()) for i in range(3))
-    assert parameter_count(model) == arrays - absent
+    assert ModelSize.of(model).parameters == arrays - absent
 
 
 def test_camera_of_another_shape_is_refused(candidate):
@@ -125,3 +126,16 @@ def test_camera_of_another_shape_is_refused(candidate):
                 )
             )
         )
+
+
+def test_an_unknown_core_and_an_unknown_option_are_named(settings):
+    for core, message in (
+        ({"kind": "gruu"}, "network.core: unknown core 'gruu'; .*gru"),
+        (
+            {"kind": "gru", "options": {"units": 3}},
+            "network.core: gru: .*unexpected keyword.*units",
+        ),
+    ):
+        changed = toy_settings(network={"core": core})
+        with pytest.raises(ConfigError, match=message):
+            PolicyNetwork.fresh(changed.network, changed.base_scenario(), 0)

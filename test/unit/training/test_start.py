@@ -10,7 +10,7 @@ from toy_bags import MS, write_bag
 from toy_flight import ToyExpert, fly
 from toy_run import toy_settings
 
-from liquid_control.errors import ConfigError, OutputError
+from liquid_control.errors import ConfigError, LiquidControlError, OutputError
 from liquid_control.export import model_graphs
 from liquid_control.policy import load_model
 from liquid_control.progress import Reporter
@@ -80,3 +80,20 @@ def test_importing_training_does_not_import_torch():
     script = "import sys, liquid_control.training; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({"core": {"kind": "lstmm"}}, "unknown core 'lstmm'"),
+        ({"encoder": "nowhere"}, "nowhere: expected an encoder or a model"),
+        ({"encoder": "trail_cfc19"}, "at least 96x54 of that shape, got a smaller image, 32x18"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_refused_before_the_first_flight(
+    tmp_path, network, message
+):
+    settings = toy_settings(network=network)
+    with pytest.raises(LiquidControlError, match=message):
+        train(settings, tmp_path / "run", model_graphs, lambda: pytest.fail("not needed yet"))
+    assert not (tmp_path / "run").exists()

@@ -18,7 +18,7 @@ def written(tmp_path, **content):
 def test_shipped_settings_load(name):
     settings = load_training(project_file(f"config/train/{name}.yaml"))
     assert settings.name == name
-    assert settings.network.neurons == 19
+    assert settings.network.core.kind == "cfc_wired"
 
 
 def test_shipped_settings_for_bags_fly_only_for_validation():
@@ -82,8 +82,18 @@ def test_errors_are_one_line(tmp_path, content, message):
             "validation.conditions.narrow: the model could not fly it: .* got 60",
         ),
         (
-            {"randomise": {"camera.pitch_down_deg": {"low": 15.0, "high": 25.0}}},
-            "randomise.camera.pitch_down_deg = 25: the model could not fly it: .* got 25",
+            {
+                "randomise": {"camera.pitch_down_deg": {"low": 15.0, "high": 25.0}},
+                "validation": {"conditions": {"steep": {"camera.pitch_down_deg": 29.0}}},
+            },
+            r"conditions.steep: the model could not fly it: .* 15 to 25 \+- 3 degrees, got 29",
+        ),
+        (
+            {
+                "randomise": {"camera.width": {"low": 96.0, "high": 120.0}},
+                "overrides": {"camera.height": 20},
+            },
+            "randomise.camera.width = 120: the model could not fly it",
         ),
     ],
 )

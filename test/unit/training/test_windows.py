@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from liquid_control.training.auxiliary import AUXILIARY_SIZE
 from liquid_control.training.dataset import Dataset
-from liquid_control.training.training_settings import LearnerSettings
+from liquid_control.training.network_settings import LearnerSettings
 from liquid_control.training.windows import Windows, cut, draw_windows, split_flights
 
 pytestmark = pytest.mark.unit
@@ -15,6 +16,9 @@ def dataset(lengths=(30, 4, 50), dts=(0.05, 0.05, 0.05)):
     frames = int(starts[-1])
     rng = np.random.default_rng(0)
     return Dataset(
+        inputs=np.zeros((frames, 6), np.float32),
+        auxiliary=np.zeros((frames, AUXILIARY_SIZE), np.float32),
+        features=np.zeros((2, frames, 0), np.float32),
         images=rng.integers(0, 255, (frames, 2, 4, 3), dtype=np.uint8),
         means=np.arange(frames, dtype=np.float32),
         scales=np.ones(frames, np.float32),

@@ -34,11 +34,29 @@ class StraightTrail:
         return x, y
 
 
+class NoObstacles:
+    trunks = np.empty((0, 3))
+    capsules = np.empty((0, 7))
+
+
+class FlatGround:
+    def height_at(self, x, y):
+        return 0.0
+
+
 class ToyWorld:
+    targets = ()
+    picture_range_m = None
+
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.trail = StraightTrail()
         self.trunks = np.empty((0, 3))
+        self.obstacles = NoObstacles()
+        self.ground = FlatGround()
+
+    def project(self, point, state):
+        return None
 
 
 class ToyExpert:

@@ -1,0 +1,123 @@
+"""Optional inputs of the controller besides picture and IMU: declared in `model.yaml`, in order.
+
+Every input is scaled to about one. A model that declares an input refuses observations without it.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.errors import ObservationError
+from liquid_control.types import Observation
+
+SPEED_UNIT_MPS = 3.0
+RANGE_CENTRE_M = 1.5
+RANGE_UNIT_M = 1.0
+TILT_UNIT_RAD = 0.3
+PITCH_CENTRE_DEG, PITCH_UNIT_DEG = 15.0, 15.0
+FOV_CENTRE_DEG, FOV_UNIT_DEG = 90.0, 20.0
+INPUT_LIMIT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One optional input.
+
+    Attributes:
+        size: number of values.
+        source: what delivers it, for messages.
+        values: from an observation; None where the observation has no such reading.
+    """
+
+    size: int
+    source: str
+    values: Callable[[Observation], tuple[float, ...] | None]
+
+
+def _cruise_speed(observation: Observation) -> tuple[float, ...] | None:
+    if observation.cruise_mps is None:
+        return None
+    return (observation.cruise_mps / SPEED_UNIT_MPS,)
+
+
+def _range(observation: Observation) -> tuple[float, ...] | None:
+    if observation.range_m is None:
+        return None
+    return ((observation.range_m - RANGE_CENTRE_M) / RANGE_UNIT_M,)
+
+
+def _attitude(observation: Observation) -> tuple[float, ...] | None:
+    if observation.orientation is None:
+        return None
+    x, y, z, w = (float(value) for value in observation.orientation)
+    roll = math.atan2(2.0 * (w * x + y * z), 1.0 - 2.0 * (x * x + y * y))
+    pitch = math.asin(max(-1.0, min(1.0, 2.0 * (w * y - z * x))))
+    return roll / TILT_UNIT_RAD, pitch / TILT_UNIT_RAD
+
+
+def _mount(observation: Observation) -> tuple[float, ...] | None:
+    if observation.mount is None:
+        return None
+    fov_deg, pitch_deg = observation.mount
+    return (pitch_deg - PITCH_CENTRE_DEG) / PITCH_UNIT_DEG, (
+        fov_deg - FOV_CENTRE_DEG
+    ) / FOV_UNIT_DEG
+
+
+INPUTS: Mapping[str, Input] = {
+    "cruise_speed": Input(
+        1, "the scenario's speed or the parameter `cruise_speed_mps`", _cruise_speed
+    ),
+    "range": Input(1, "a sensor_msgs/Range of the distance to the ground", _range),
+    "attitude": Input(2, "the orientation in sensor_msgs/Imu", _attitude),
+    "mount": Input(2, "camera_info and the parameter `camera_pitch_down_deg`", _mount),
+}
+"""Optional inputs by name."""
+
+MIRRORED_INPUTS = np.array([1.0, 1.0, -1.0, 1.0, 1.0, 1.0], np.float32)
+"""Signs of all inputs in a mirrored picture: the roll changes."""
+
+
+def known_inputs(observation: Observation) -> NDArray[np.float32]:
+    """Return all inputs in the order of `INPUTS`, float32 [6]; NaN where there is no reading."""
+    values: list[float] = []
+    for source in INPUTS.values():
+        values += source.values(observation) or (math.nan,) * source.size
+    return np.clip(values, -INPUT_LIMIT, INPUT_LIMIT).astype(np.float32)
+
+
+def input_columns(names: Sequence[str]) -> list[int]:
+    """Return the columns of `known_inputs` that some inputs have, in their order."""
+    columns, start = {}, 0
+    for name, source in INPUTS.items():
+        columns[name] = range(start, start + source.size)
+        start += source.size
+    return [column for name in names for column in columns[name]]
+
+
+def input_size(names: Sequence[str]) -> int:
+    """Return the number of values of some inputs."""
+    return sum(INPUTS[name].size for name in names)
+
+
+def input_values(names: Sequence[str], observation: Observation) -> NDArray[np.float32]:
+    """Return the values of some inputs in their order, float32 [K], clipped to +-3.
+
+    Raises:
+        ObservationError: the observation lacks an input, or a value is not finite.
+    """
+    values: list[float] = []
+    for name in names:
+        part = INPUTS[name].values(observation)
+        if part is None:
+            raise ObservationError(
+                f"the model needs the input {name}, from {INPUTS[name].source}; got none"
+            )
+        if not all(math.isfinite(value) for value in part):
+            raise ObservationError(f"expected a finite input {name}, got {part}")
+        values += part
+    clipped: NDArray[np.float32] = np.clip(values, -INPUT_LIMIT, INPUT_LIMIT).astype(np.float32)
+    return clipped

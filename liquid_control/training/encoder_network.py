@@ -1,0 +1,108 @@
+"""The encoder with the heads that train it: commands of the expert and auxiliary targets."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from liquid_control.command.motors import MotorScaling
+from liquid_control.perception import IMU_FEATURES, INPUTS, MOUNT_SIZE, input_columns, input_size
+from liquid_control.perception.cnn import PerceptionCNN
+from liquid_control.training.auxiliary import AUXILIARY_SIZE, SCALARS
+from liquid_control.training.network import TARGET_LIMIT, standardise
+
+TASKS = ("trail", "visit")
+"""Tasks with a head of commands each: a trail to follow, targets to visit."""
+HEAD_WIDTH = 128
+HUBER_DELTA = 0.3
+COMMAND_WEIGHTS = (1.0, 2.0, 1.0, 2.0)
+DEPTH_WEIGHT = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class FrameBatch:
+    """Single frames, B of them.
+
+    Attributes:
+        images: uint8 [B, H, W, 3].
+        means: float32 [B].
+        scales: float32 [B].
+        imu: float32 [B, 6].
+        inputs: float32 [B, K], all optional inputs.
+        labels: float32 [B, 4], commands of the expert.
+        auxiliary: float32 [B, A]; NaN where unknown.
+        gains: float32 [B, 3], factors of the colour channels.
+    """
+
+    images: NDArray[np.uint8]
+    means: NDArray[np.float32]
+    scales: NDArray[np.float32]
+    imu: NDArray[np.float32]
+    inputs: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    auxiliary: NDArray[np.float32]
+    gains: NDArray[np.float32]
+
+
+class EncoderNetwork(nn.Module):
+    """Encoder and heads.
+
+    Attributes:
+        encoder: pictures to features; the part that is kept.
+        motors: range of the commands.
+    """
+
+    def __init__(self, encoder: PerceptionCNN, motors: MotorScaling, seed: int) -> None:
+        super().__init__()
+        self.encoder, self.motors = encoder, motors
+        features = encoder.spec.features
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.truth = _head(features + MOUNT_SIZE, AUXILIARY_SIZE)
+            width = features + IMU_FEATURES + input_size(tuple(INPUTS))
+            self.command = _head(width, len(TASKS) * len(COMMAND_WEIGHTS))
+
+    def predict(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
+        """Return motor values [B, tasks, 4] in (-1, 1), and auxiliary values [B, A]."""
+        pictures = standardise(
+            torch.from_numpy(batch.images),
+            torch.from_numpy(batch.means),
+            torch.from_numpy(batch.scales),
+        )
+        pictures = pictures * torch.from_numpy(batch.gains)[:, :, None, None]
+        inputs = torch.nan_to_num(torch.from_numpy(batch.inputs))
+        mount = inputs[:, input_columns(("mount",))]
+        features = self.encoder(pictures, mount if self.encoder.spec.mount else None)
+        imu = torch.from_numpy(batch.imu)
+        commands = torch.tanh(self.command(torch.cat([features, imu, inputs], dim=1)))
+        truth = self.truth(torch.cat([features, mount], dim=1))
+        return commands.view(len(commands), len(TASKS), -1), truth
+
+    def loss(self, batch: FrameBatch) -> Tensor:
+        """Return the loss summed over the frames."""
+        commands, truth = self.predict(batch)
+        auxiliary = torch.from_numpy(batch.auxiliary)
+        on_trail = torch.isfinite(auxiliary[:, 0])
+        flown = torch.where(on_trail[:, None], commands[:, 0], commands[:, 1])
+        wanted = torch.from_numpy(self.motors.motors(batch.labels, TARGET_LIMIT))
+        errors = functional.huber_loss(flown, wanted, reduction="none", delta=HUBER_DELTA)
+        command = (errors * torch.tensor(COMMAND_WEIGHTS)).sum(1)
+        known = torch.isfinite(auxiliary)
+        auxiliary = torch.where(known, auxiliary, 0.0)
+        errors = functional.huber_loss(truth, auxiliary, reduction="none", delta=HUBER_DELTA)
+        errors = errors * known
+        count = len(SCALARS)
+        return (command + errors[:, :count].sum(1) + DEPTH_WEIGHT * errors[:, count:].sum(1)).sum()
+
+
+def _head(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(inputs, HEAD_WIDTH),
+        nn.SiLU(),
+        nn.Linear(HEAD_WIDTH, HEAD_WIDTH),
+        nn.SiLU(),
+        nn.Linear(HEAD_WIDTH, outputs),
+    )

@@ -1,0 +1,181 @@
+"""Training of an encoder alone, and of cores on its frozen features, in the toy world."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from toy_flight import ToyExpert, fly
+from toy_run import toy_settings
+
+from liquid_control.errors import ConfigError, ModelError, OutputError
+from liquid_control.export import model_graphs
+from liquid_control.policy import load_model
+from liquid_control.progress import Reporter
+from liquid_control.training import Actors, train
+from liquid_control.training.dataset import load_dataset, read_flight
+from liquid_control.training.encoder_files import load_encoder
+from liquid_control.training.frame_store import pack_frames
+from liquid_control.training.frozen_features import FeatureCache
+from liquid_control.training.network import PolicyNetwork
+from liquid_control.training.windows import Windows, cut
+
+pytestmark = [pytest.mark.unit, pytest.mark.timeout(300)]
+
+STEPS = 300
+NETWORK = {"features": 6, "hidden": 12, "mount": False, "channels": [4, 6, 8, 8]}
+ENCODER = {
+    "encoder": {"steps": STEPS, "batch": 32, "width": 32, "height": 18, "average_decay": 0.9},
+    "network": NETWORK,
+    "flights": {"cloning": 6, "rounds": 0},
+    "validation": {"flights": 0, "final_flights": 0},
+}
+
+
+@pytest.fixture
+def reporter():
+    return Reporter(Console(file=io.StringIO()))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Return the folder of a finished encoder run."""
+    out = tmp_path_factory.mktemp("encoder") / "run"
+    quiet = Reporter(Console(file=io.StringIO()))
+    actors = Actors(fly, ToyExpert)
+    assert train(toy_settings(**ENCODER), out, model_graphs, actors, reporter=quiet) == out / "toy"
+    return out
+
+
+def flights(run):
+    return sorted(run.glob("**/flight_*.npz"))
+
+
+def test_the_encoder_explains_what_the_picture_shows(run):
+    """The bar of the toy world shows the lateral offset, and the features are linear in it."""
+    explained = json.loads((run / "explained.json").read_text())
+    assert explained["left"] > 0.1
+    assert "target_visible" not in explained, "the toy world has no targets"
+    encoder = load_encoder(run / "toy")
+    cache = FeatureCache(encoder)
+    features = np.concatenate([cache.features(path)[0] for path in flights(run)])
+    offsets = np.concatenate([read_flight(path)[0].auxiliary[:, 0] for path in flights(run)])
+    known = np.column_stack([features, np.ones(len(features))])
+    weights, *_ = np.linalg.lstsq(known, offsets, rcond=None)
+    assert np.corrcoef(known @ weights, offsets)[0, 1] > 0.9
+    assert encoder.spec.features == 6
+    assert encoder.spec.map_shape[0] == 8
+
+
+def test_a_repeated_run_has_the_same_weights(run, tmp_path, reporter):
+    settings, actors = toy_settings(**ENCODER), Actors(fly, ToyExpert)
+    again = train(settings, tmp_path / "run", model_graphs, actors, reporter=reporter)
+    assert load_encoder(again).sha256 == load_encoder(run / "toy").sha256
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(run, tmp_path, monkeypatch):
+    class Interrupting(Reporter):
+        def phase(self, title, total, done=0):
+            if title == "learning":
+                monkeypatch.setattr("liquid_control.training.encoder_learner._SAVE_EVERY_S", 0.0)
+                monkeypatch.setattr("liquid_control.training.encoder_learner._NOTE_EVERY", 10)
+            return super().phase(title, total, done)
+
+    class StoppedError(Exception):
+        pass
+
+    settings, actors, out = toy_settings(**ENCODER), Actors(fly, ToyExpert), tmp_path / "run"
+    from liquid_control.training.encoder_learner import EncoderLearner
+
+    advance = EncoderLearner._advance
+
+    def stop_at_35(self, store, rows):
+        if self.step == 35:
+            raise StoppedError
+        return advance(self, store, rows)
+
+    monkeypatch.setattr(EncoderLearner, "_advance", stop_at_35)
+    silent = Interrupting(Console(file=io.StringIO()))
+    with pytest.raises(StoppedError):
+        train(settings, out, model_graphs, actors, reporter=silent)
+    monkeypatch.setattr(EncoderLearner, "_advance", advance)
+    quiet = Reporter(Console(file=io.StringIO()))
+    path = train(settings, out, model_graphs, actors, resume=True, reporter=quiet)
+    assert load_encoder(path).sha256 == load_encoder(run / "toy").sha256
+
+
+def test_cached_features_are_those_of_the_network(run):
+    encoder = load_encoder(run / "toy")
+    path = flights(run)[0]
+    cached = FeatureCache(encoder).features(path)
+    flight, _ = read_flight(path)
+    assert cached.shape == (2, len(flight.labels), 6)
+    settings = toy_settings(network={"encoder": str(run / "toy"), "frozen": False})
+    network = PolicyNetwork.fresh(settings.network, settings.base_scenario(), 0)
+    data = load_dataset([path], 0.05)
+    whole = Windows(np.array([0]), np.array([data.frames]), np.array([False]))
+    with torch.no_grad():
+        expected = network._encode(cut(data, whole, data.frames, 0))[0].numpy()
+    np.testing.assert_allclose(cached[0], expected, atol=1e-5)
+    assert np.abs(cached[1] - cached[0]).max() > 0.01
+    stored = path.with_suffix(f".{encoder.sha256[:12]}.features.npy")
+    np.testing.assert_array_equal(np.load(stored), cached)
+    np.save(stored, cached + 1.0)
+    np.testing.assert_array_equal(FeatureCache(encoder).features(path), cached + 1.0)
+    stored.unlink()
+
+
+@pytest.mark.parametrize("kind", ["cfc_wired", "gru", "mlp", "tcn"])
+def test_a_core_learns_on_frozen_features(run, tmp_path, reporter, kind):
+    network = {"encoder": str(run / "toy"), "core": {"kind": kind}}
+    keep = {"flights": 1, "final_flights": 1}
+    settings = toy_settings(network=network, validation={**keep, "conditions": {"calm": {}}})
+    path = train(
+        settings, tmp_path / "run", model_graphs, Actors(fly, ToyExpert), reporter=reporter
+    )
+    model = load_model(path)
+    encoder = load_encoder(run / "toy")
+    assert model.settings.core.kind == kind
+    assert model.settings.perception == encoder.spec
+    for name in encoder.spec.array_shapes():
+        np.testing.assert_array_equal(model.arrays[name], encoder.arrays[name])
+    assert load_encoder(path).sha256 == encoder.sha256, "a model folder is an encoder folder"
+
+
+def test_frames_without_a_declared_input_are_refused(tmp_path, reporter):
+    settings = toy_settings(network={"inputs": ["cruise_speed"]})
+    with pytest.raises(ConfigError, match="frames have no cruise_speed, which comes from"):
+        train(settings, tmp_path / "run", model_graphs, Actors(fly, ToyExpert), reporter=reporter)
+
+
+def test_a_store_is_packed_once(run, tmp_path):
+    counted = []
+    first = pack_frames(tmp_path / "s", flights(run), 9, 16, 0.05, lambda: counted.append(1))
+    assert first.images.shape[1:] == (9, 16, 3)
+    assert len(counted) == len(flights(run)) == len(first.starts) - 1
+    again = pack_frames(tmp_path / "s", flights(run), 9, 16, 0.05, lambda: counted.append(1))
+    assert len(counted) == len(flights(run))
+    np.testing.assert_array_equal(again.labels, first.labels)
+    other = pack_frames(tmp_path / "s", flights(run)[:2], 9, 16, 0.05)
+    assert len(other.starts) == 3
+    rows, validation = first.split(3)
+    assert set(first.flights_of(validation)) == {2, 5}
+    assert len(rows) + len(validation) == first.frames
+
+
+def test_what_is_no_encoder_is_refused(run, tmp_path):
+    with pytest.raises(ModelError, match="expected an encoder or a model, got a folder without"):
+        load_encoder(tmp_path)
+    with pytest.raises(OutputError, match="expected at least one flight, got none"):
+        pack_frames(tmp_path / "s", [], 9, 16, 0.05)
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for name in ("encoder.yaml", "weights.npz"):
+        (folder / name).write_bytes((run / "toy" / name).read_bytes())
+    damaged = bytearray((folder / "weights.npz").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (folder / "weights.npz").write_bytes(bytes(damaged))
+    with pytest.raises(ModelError, match="encoder"):
+        load_encoder(folder)
