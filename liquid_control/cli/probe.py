@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from liquid_control.cli.completion import complete_model
-from liquid_control.evaluation.probe import Cut
 
 
 def probe(
@@ -19,8 +18,9 @@ def probe(
         Path | None, typer.Option(help="CSV file with the columns file and direction (L, C, R).")
     ] = None,
     cut: Annotated[
-        Cut, typer.Option(help="Part that is kept of a picture of another shape.")
-    ] = Cut.MIDDLE,
+        Literal["middle", "below"],
+        typer.Option(help="Part that is kept of a picture of another shape."),
+    ] = "middle",
     out: Annotated[
         Path | None, typer.Option(help="Output folder.", show_default="runs/<UTC time>-probe")
     ] = None,
@@ -42,12 +42,12 @@ def probe(
 
     paths = probing.picture_paths(pictures)
     known = probing.load_labels(labels) if labels else None
-    policy = Policy(load_model(model))
+    policy, kept = Policy(load_model(model)), probing.Cut(cut)
     with output_folder(out, "probe", ("probe.json",)) as folder:
-        result = probing.probe(policy, paths, known, cut)
+        result = probing.probe(policy, paths, known, kept)
         for answer in (*result.answers, result.grey):
             fits = {None: "", True: "  right", False: "  wrong"}[answer.agrees]
             print(f"{answer.name:30s} yaw rate {answer.command.yaw_rate_radps:+.2f} rad/s{fits}")
-        shown = [probing.cut_to_view(probing.read_picture(path), policy, cut) for path in paths]
+        shown = [probing.cut_to_view(probing.read_picture(path), policy, kept) for path in paths]
         print(atomic_write(folder / "probe.json", json.dumps(result.to_dict(), indent=1)))
         print(write_sheet(folder / "sheet.png", result, shown))

@@ -12,6 +12,7 @@ import pytest
 from mcap.reader import make_reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+from liquid_control import topics
 from liquid_control.bags import BagWriter
 from liquid_control.bags.writing.messages import FLIGHT_TOPICS, clock_cdr
 from liquid_control.config import project_file
@@ -35,7 +36,7 @@ def schemas(tmp_path_factory) -> dict[str, tuple[str, Any]]:
     """Return the type and a type store of each topic of a bag, from the schemas in the bag."""
     path = tmp_path_factory.mktemp("bag") / "flight.mcap"
     with BagWriter(path, RECORDED) as bag:
-        bag.write("/clock", clock_cdr(0), 0)
+        bag.write(topics.CLOCK, clock_cdr(0), 0)
     found = {}
     with path.open("rb") as file:
         summary = make_reader(file).get_summary()
