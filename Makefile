@@ -48,7 +48,7 @@ develop: $(DONE)/package $(DONE)/test $(DONE)/torch
 
 test: develop lint
 	@echo "tests"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(if $(PYTEST_ARGS),$(BIN)/python -m pytest $(PYTEST_ARGS),$(BIN)/python test/run_all.py)
 
 # Strict: a broken link or reference fails. mkdocs counts no warnings with --quiet, hence grep.
 # Nothing is downloaded while the site is built or read.
