@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from liquid_control.errors import LiquidControlError
 from liquid_control.files import full_disk_error
+from liquid_control.interrupts import check_interrupt
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -66,6 +67,7 @@ def run_tasks(
     active: list[_Worker[Task, Result]] = []
     try:
         while waiting or active:
+            check_interrupt()
             while waiting and len(active) < workers:
                 with signals_deferred():
                     active.append(_Worker(prepare, tasks_per_worker))

@@ -137,6 +137,7 @@ def fly(
         "compression": compression.value,
     }
     with output_folder(out, "fly", ("results.json",)) as folder:
+        from liquid_control.interrupts import check_interrupt
         from liquid_control_sim.preflight import check_flight
 
         check_scenes(jobs, check_flight)
@@ -144,6 +145,7 @@ def fly(
         flown: list[tuple[FlightData, GraphFlight]] = []
         try:
             for job in jobs:
+                check_interrupt()
                 flown.append(_fly_one(job, folder, options, gif))
                 _write_results(folder, jobs, flown, options)
         finally:

@@ -21,6 +21,7 @@ from liquid_control.cli.train import train
 from liquid_control.cli.worlds import worlds
 from liquid_control.errors import LiquidControlError
 from liquid_control.files import full_disk_error
+from liquid_control.interrupts import interrupts_remembered
 
 INTERRUPTED = 130
 
@@ -51,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     line = list(sys.argv[1:] if arguments is None else arguments)
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        status = typer.main.get_command(app).main(
-            line, prog_name="liquid-control", standalone_mode=False
-        )
+        with interrupts_remembered():
+            status = typer.main.get_command(app).main(
+                line, prog_name="liquid-control", standalone_mode=False
+            )
     except LiquidControlError as error:
         return _fail(str(error))
     except (KeyboardInterrupt, typer.Abort):

@@ -22,6 +22,7 @@ from liquid_control.graph.processes import (
     node_environment,
     start_process,
 )
+from liquid_control.interrupts import check_interrupt
 
 GUARDS = frozenset({topics.GUARD, topics.GUARD_STANDBY})
 """Nodes of which one may die while another one lives."""
@@ -126,6 +127,7 @@ class NodeGraph:
         rest = b""
         while True:
             readable, _, _ = select.select([descriptor], [], [], CHECK_PERIOD_S)
+            check_interrupt()
             self._check_alive(last)
             if not readable:
                 continue
