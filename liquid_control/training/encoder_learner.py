@@ -20,7 +20,14 @@ from liquid_control.training.auxiliary import SCALARS, mirrored
 from liquid_control.training.curves import CurvePoint
 from liquid_control.training.encoder_network import EncoderNetwork, FrameBatch
 from liquid_control.training.frame_store import FrameStore
-from liquid_control.training.learner import load_checkpoint, lr_scale, save_checkpoint
+from liquid_control.training.learner import (
+    load_checkpoint,
+    load_weights_state,
+    lr_scale,
+    move_average,
+    save_checkpoint,
+    weights_state,
+)
 from liquid_control.training.network_settings import EncoderLearning
 from liquid_control.training.windows import MIRRORED_LABELS
 
@@ -102,10 +109,7 @@ class EncoderLearner:
         self._optimiser.step()
         self.step += 1
         decay = min(self.settings.average_decay, self.step / (self.step + 10.0))
-        with torch.no_grad():
-            pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
-            for average, live in pairs:
-                average.lerp_(live, 1.0 - decay)
+        move_average(self.average, self.network, decay)
         return sum(error for _, error in results) / len(drawn)
 
     def _gradients(
@@ -144,9 +148,7 @@ class EncoderLearner:
         """Write a checkpoint."""
         state: dict[str, Any] = {
             "step": self.step,
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
+            **weights_state(self.network, self.average, self._optimiser),
         }
         save_checkpoint(folder, state, self.curve)
 
@@ -157,9 +159,7 @@ class EncoderLearner:
             return False
         state, self.curve = loaded
         self.step = state["step"]
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        load_weights_state(state, self.network, self.average, self._optimiser)
         return True
 
 

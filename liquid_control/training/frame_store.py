@@ -1,7 +1,7 @@
 """Frames of many flights in one memory-mapped folder, fitted to the size of an encoder.
 
 Pictures are the bulk of the data: a memory map keeps them out of the process's own memory and lets
-several processes share them. The folder is written once and checked by the hash of its flights.
+several processes share them. The folder is written once for a list of flights, its index last.
 """
 
 import hashlib

@@ -139,10 +139,7 @@ class Learner:
     def _update_average(self) -> None:
         """Update the average; its decay is smaller early on, to forget the initial weights."""
         decay = min(self.settings.average_decay, self.total / (self.total + 10.0))
-        with torch.no_grad():
-            pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
-            for average, live in pairs:
-                average.lerp_(live, 1.0 - decay)
+        move_average(self.average, self.network, decay)
 
     def _error(self, network: PolicyNetwork, outputs: Tensor, batch: Batch) -> Tensor:
         """Return the weighted Huber loss of motor values, summed over the counted steps."""
@@ -177,9 +174,7 @@ class Learner:
             "round": self.round,
             "step": self.step,
             "total": self.total,
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
+            **weights_state(self.network, self.average, self._optimiser),
         }
         save_checkpoint(folder, state, self.curve)
 
@@ -190,9 +185,7 @@ class Learner:
             return False
         state, self.curve = loaded
         self.round, self.step, self.total = state["round"], state["step"], state["total"]
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        load_weights_state(state, self.network, self.average, self._optimiser)
         return True
 
 
@@ -212,6 +205,36 @@ def lr_scale(step: int, steps: int) -> float:
         return (step + 1) / rise
     fallen = (step - rise) / max(1, steps - rise)
     return _LAST_RATE + (1.0 - _LAST_RATE) * 0.5 * (1.0 + math.cos(math.pi * fallen))
+
+
+@torch.no_grad()
+def move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the averaged weights towards those of a network by the fraction 1 - decay."""
+    for slow, live in zip(average.parameters(), network.parameters(), strict=True):
+        slow.lerp_(live, 1.0 - decay)
+
+
+def weights_state(
+    network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer
+) -> dict[str, Any]:
+    """Return the part of a checkpoint that holds weights and optimiser."""
+    return {
+        "network": network.state_dict(),
+        "average": average.state_dict(),
+        "optimiser": optimiser.state_dict(),
+    }
+
+
+def load_weights_state(
+    state: dict[str, Any],
+    network: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+) -> None:
+    """Load what `weights_state` returned."""
+    network.load_state_dict(state["network"])
+    average.load_state_dict(state["average"])
+    optimiser.load_state_dict(state["optimiser"])
 
 
 CHECKPOINT_FILE = "learner.pt"
