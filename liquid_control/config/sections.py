@@ -322,6 +322,12 @@ class ForestSettings(Settings):
         description="spring, summer, late summer, autumn, winter or snow; one of the first four "
         "is drawn if null",
     )
+    colour_spread: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="share of random colour in ground, litter, bark and leaves, for training",
+    )
 
 
 class TerrainSettings(Settings):

@@ -24,7 +24,7 @@ from liquid_control_sim.place.clearing import (
 from liquid_control_sim.place.corridor import CorridorObstacles, draw_corridor, draw_obstacles
 from liquid_control_sim.place.forks import SideTrail, blaze_forks, draw_forks
 from liquid_control_sim.place.objects import Board, ForestObject, Obstacles, Post
-from liquid_control_sim.place.palette import Palette, draw_palette
+from liquid_control_sim.place.palette import Palette, draw_palette, spread_colours
 from liquid_control_sim.place.terrain import FLAT, Terrain, draw_terrain
 from liquid_control_sim.place.trail import (
     TrailCurve,
@@ -163,12 +163,18 @@ def _trail_forest(graded: Scenario, seed: int) -> Forest:
         trunks=trunks,
         trees=trees,
         half_width_m=draw_half_widths(trail, colours),
-        palette=draw_palette(trail, forest.season, colours),
+        palette=_palette(graded, colours, seed),
         seed=seed,
         terrain=terrain,
         side_trails=forks,
         posts=blaze_forks(curve, forks, forest.clear_m - _POST_INSIDE_M, terrain),
     )
+
+
+def _palette(graded: Scenario, rng: np.random.Generator, seed: int) -> Palette:
+    """Draw the colours of a forest, with their random part if the scenario asks for one."""
+    plain = draw_palette(graded.trail, graded.forest.season, rng)
+    return spread_colours(plain, graded.forest.colour_spread, stream(seed, "forest.colour_spread"))
 
 
 def _corridor_obstacles(plain: Forest, graded: Scenario) -> CorridorObstacles:
@@ -207,7 +213,7 @@ def _clearing(graded: Scenario, seed: int) -> Forest:
         trunks=trunks,
         trees=draw_trees(trunks, stream(seed, "forest.trees.looks")),
         half_width_m=draw_half_widths(graded.trail, colours),
-        palette=draw_palette(graded.trail, forest.season, colours),
+        palette=_palette(graded, colours, seed),
         seed=seed,
         painted=False,
         terrain=terrain,

@@ -3,7 +3,7 @@
 Colours are sRGB in [0, 1]: albedo under white light of full strength.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,6 +69,7 @@ class Palette:
         litter_fraction: fraction of the floor that litter covers, 1.
         leaves: factor on the texture of the foliage.
         season: a key of `SEASONS`.
+        bark: factor on the texture of the bark.
     """
 
     trail: Colour
@@ -80,6 +81,7 @@ class Palette:
     litter_fraction: float
     leaves: Colour
     season: str
+    bark: Colour = (1.0, 1.0, 1.0)
 
 
 def draw_palette(settings: TrailSettings, season: str | None, rng: np.random.Generator) -> Palette:
@@ -120,11 +122,78 @@ def draw_palette(settings: TrailSettings, season: str | None, rng: np.random.Gen
     )
 
 
+_TRIES = 20
+_KEPT_CONTRAST = 0.5
+
+
+def spread_colours(palette: Palette, spread: float, rng: np.random.Generator) -> Palette:
+    """Mix random colours into a palette, to train on more than the colours of one forest.
+
+    The trail keeps at least half of its colour difference to the floor, where `_TRIES` draws give
+    it; it may become the darker of the two.
+
+    Args:
+        palette: colours to start from; returned unchanged if `spread` is zero.
+        spread: largest share of a random colour, [0, 1].
+        rng: generator of the stream "forest.colour_spread".
+    """
+    if spread == 0.0:
+        return palette
+    needed = _KEPT_CONTRAST * _distance(palette.trail, palette.floor)
+    for _ in range(_TRIES):
+        floor = _recoloured((palette.floor, palette.floor_dark, palette.floor_light), spread, rng)
+        trail = _recoloured((palette.trail, palette.trail_dark), spread, rng)
+        if _distance(trail[0], floor[0]) >= needed:
+            break
+    amount = spread * float(rng.uniform())
+    return replace(
+        palette,
+        trail=trail[0],
+        trail_dark=trail[1],
+        floor=floor[0],
+        floor_dark=floor[1],
+        floor_light=floor[2],
+        litter=_recoloured((palette.litter,), spread, rng)[0],
+        litter_fraction=palette.litter_fraction
+        + amount * (float(rng.uniform(0.0, 0.9)) - palette.litter_fraction),
+        leaves=_tint(palette.leaves, _random_factors(spread, rng)),
+        bark=_tint(palette.bark, _random_factors(spread, rng)),
+    )
+
+
+def _recoloured(
+    shades: tuple[Colour, ...], spread: float, rng: np.random.Generator
+) -> list[Colour]:
+    """Mix one random colour into all shades of a surface; keep their ratios of brightness."""
+    grey = float(rng.uniform(0.08, 0.9))
+    drawn = np.clip(grey * (1.0 + 0.2 * rng.standard_normal(3)), 0.02, 1.0)
+    part = spread * float(rng.uniform())
+    middle = max(sum(shades[0]), 1e-3)
+    return [
+        _mix(shade, _tint(_colour(drawn), np.full(3, sum(shade) / middle)), part)
+        for shade in shades
+    ]
+
+
+def _random_factors(spread: float, rng: np.random.Generator) -> np.typing.NDArray[np.float64]:
+    """Draw a factor of brightness and one a channel, float64 [3]."""
+    common, channels = rng.normal(0.0, 0.4 * spread), rng.normal(0.0, 0.15 * spread, 3)
+    return np.asarray(np.exp(common + channels), dtype=np.float64)
+
+
+def _distance(a: Colour, b: Colour) -> float:
+    return float(np.linalg.norm(np.subtract(a, b)))
+
+
+def _colour(values: np.typing.NDArray[np.float64]) -> Colour:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
+
+
 def _mix(a: Colour, b: Colour, part: float) -> Colour:
     red, green, blue = (x + part * (y - x) for x, y in zip(a, b, strict=True))
     return red, green, blue
 
 
 def _tint(colour: Colour, tone: np.typing.NDArray[np.float64]) -> Colour:
-    red, green, blue = (float(c * t) for c, t in zip(colour, tone, strict=True))
-    return red, green, blue
+    return _colour(np.asarray(colour) * tone)

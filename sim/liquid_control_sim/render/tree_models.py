@@ -55,6 +55,7 @@ def paint_trees(palette: Palette) -> list[Pixels]:
         _birch(bark, rng) if kind == TreeKind.BIRCH else _bark(bark, rng)
         for kind, bark in _BARKS.items()
     ]
+    tiles = [tile * np.array(palette.bark) for tile in tiles]
     turned = _TURNED if palette.season == "autumn" else {}
     for dark, light in (_LEAVES | turned).values():
         for part in np.linspace(0.0, 1.0, SHADES):
