@@ -1,6 +1,5 @@
 """A lost Ctrl-C is raised again."""
 
-import os
 import signal
 import time
 import weakref
@@ -24,7 +23,7 @@ def lose_an_interrupt():
     """Receive SIGINT in a callback of a weak reference, where Python ignores it."""
 
     def callback(_):
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         time.sleep(0.05)
 
     thing = Thing()
@@ -44,7 +43,7 @@ def test_python_loses_an_interrupt_in_a_callback_and_it_is_raised_again():
 def test_an_interrupt_that_was_not_lost_ends_the_block_at_once():
     def interrupted():
         with interrupts_remembered():
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             time.sleep(1.0)
             pytest.fail("not interrupted")
 
@@ -58,7 +57,7 @@ def test_an_ignored_signal_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with interrupts_remembered():
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             check_interrupt()
     finally:
         signal.signal(signal.SIGINT, before)

@@ -118,7 +118,7 @@ if __name__ == "__main__":
     ("action", "status"),
     [
         ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
-        ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT),
+        ("signal.raise_signal(signal.SIGINT)", -signal.SIGINT),
         ("raise SystemExit(3)", 3),
     ],
 )
@@ -150,10 +150,10 @@ def test_a_signal_waits_until_the_block_is_done(number):
     before = signal.signal(number, lambda *_: steps.append("signal"))
     try:
         with signals_deferred():
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
             steps.append("block")
         assert steps == ["block", "signal"]
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert steps == ["block", "signal", "signal"]
     finally:
         signal.signal(number, before)

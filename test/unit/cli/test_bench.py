@@ -66,7 +66,7 @@ class Row:
 def measure(name, end):
     print("measured", name, file=sys.stderr)
     if end == name:
-        os.kill(os.getpid(), signal.SIGKILL if name == "b" else signal.SIGINT)
+        signal.raise_signal(signal.SIGKILL if name == "b" else signal.SIGINT)
     return Row(name, 0.1)
 
 def benchmark(end, request, folder):

@@ -149,7 +149,7 @@ def test_interrupted_command_is_reported_in_one_line(tmp_path):
         "import os, signal, sys\n"
         "from benchmarks import suite\n"
         "from liquid_control.cli import main\n"
-        "suite.BENCHMARKS['core'] = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "suite.BENCHMARKS['core'] = lambda *_: signal.raise_signal(signal.SIGINT)\n"
         "sys.exit(main.main(['bench', 'core', '--out', sys.argv[1]]))\n"
     )
     ended = subprocess.run(
