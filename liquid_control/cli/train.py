@@ -32,6 +32,10 @@ def train(
     ] = None,
     topics: Topics = None,
     topic: Topic = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Key of the file; may be repeated."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option(help="Continue an interrupted run: the newest, or the one in --out.")
     ] = False,
@@ -57,13 +61,13 @@ def train(
     """
     from liquid_control.cli.next_steps import command_of, suggest
     from liquid_control.cli.output import RUNS, command_line, output_folder
-    from liquid_control.config import shipped
+    from liquid_control.config import parse_settings, shipped
     from liquid_control.dependencies import require
     from liquid_control.export import model_graphs
     from liquid_control.training import load_training, newest_run
     from liquid_control.training import train as run_training
 
-    settings = load_training(shipped(config))
+    settings = load_training(shipped(config), parse_settings(changes or []))
     require("torch", "train", "train a policy")
     if resume and out is None:
         out = newest_run(RUNS, settings.name).root

@@ -109,8 +109,12 @@ def frame_count(path: Path) -> int:
         raise _damaged(path, error) from error
 
 
-def read_flight(path: Path) -> tuple[TrainingFlight, str]:
+def read_flight(path: Path, pictures: bool = True) -> tuple[TrainingFlight, str]:
     """Read a flight and its SHA-256.
+
+    Args:
+        path: of the file.
+        pictures: whether to read the pictures; without them `images` is uint8 [T, 0, 0, 3].
 
     Raises:
         OutputError: the file is damaged.
@@ -119,8 +123,11 @@ def read_flight(path: Path) -> tuple[TrainingFlight, str]:
         with np.load(path, allow_pickle=False) as archive:
             head: dict[str, Any] = json.loads(str(archive["head"]))
             ended = head["result"]
+            arrays = {name: archive[name] for name in ARRAYS if pictures or name != "images"}
+            if not pictures:
+                arrays["images"] = np.empty((len(arrays["stamps_ns"]), 0, 0, 3), np.uint8)
             flight = TrainingFlight(
-                **{name: archive[name] for name in ARRAYS},
+                **arrays,
                 result=None if ended is None else FlightResult(**ended),
             )
             return flight, str(head["sha256"])
@@ -207,7 +214,7 @@ def load_dataset(
         OutputError: a file is damaged, or its images differ in shape from the others.
     """
     starts = np.cumsum([0, *(frame_count(path) for path in paths)]).astype(np.int64)
-    first, _ = read_flight(paths[0])
+    first, _ = read_flight(paths[0], pictures=encode is None)
     total = int(starts[-1])
     width = 0 if encode is None else encode(paths[0]).shape[2]
     shape = first.images.shape[1:] if encode is None else (0, 0, 3)
@@ -238,7 +245,7 @@ def _fill(
     encode: Callable[[Path], NDArray[np.float32]] | None,
 ) -> str:
     """Copy one flight into its rows; return its hash."""
-    flight, digest = read_flight(path)
+    flight, digest = read_flight(path, pictures=encode is None)
     rows = slice(int(dataset.starts[index]), int(dataset.starts[index + 1]))
     if encode is None:
         _fill_pictures(dataset, rows, flight, path)
@@ -265,8 +272,13 @@ def _fill_pictures(dataset: Dataset, rows: slice, flight: TrainingFlight, path: 
         dataset.scales[row] = 1.0 / max(deviation, CONTRAST_FLOOR)
 
 
+MEASURED_FLIGHTS = 120
+
+
 def picture_distribution(paths: Sequence[Path], source: str) -> PictureDistribution:
     """Return the distribution over the pictures of some flights.
+
+    Of more than `MEASURED_FLIGHTS` flights, that many are measured, evenly spaced.
 
     Args:
         paths: of the flights' files, at least one.
@@ -275,6 +287,8 @@ def picture_distribution(paths: Sequence[Path], source: str) -> PictureDistribut
     Raises:
         OutputError: a file is damaged.
     """
+    count = min(len(paths), MEASURED_FLIGHTS)
+    paths = [paths[index * len(paths) // count] for index in range(count)]
     values = [
         np.stack([picture_statistics(image) for image in read_flight(path)[0].images])
         for path in paths

@@ -5,9 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from liquid_control.config.overrides import Spread
-from liquid_control.liquid.weights import weight_count
 from liquid_control.policy import WIRED, Model
-from liquid_control.policy.model import CORE_PREFIX, INITIAL_STATE
 from liquid_control.provenance import git_revision, machine, package_versions
 from liquid_control.training.bags.job import BagSummary
 from liquid_control.training.bags.summary import bag_lines
@@ -36,11 +34,9 @@ class ModelSize:
         core = model.settings.core
         if core.kind == WIRED:
             text = f"a wired closed-form continuous-time cell of {core.circuit.neurons} neurons"
-            count = weight_count(core.circuit, core.masking)
         else:
             text = f"a core of kind `{core.kind}` with a state of {core.state_size} numbers"
-            names = [name for name in model.arrays if name.startswith(CORE_PREFIX)]
-            count = sum(model.arrays[name].size for name in names if name != INITIAL_STATE)
+        count = model.core_parameters
         shapes = model.settings.perception.array_shapes()
         encoder = sum(model.arrays[name].size for name in shapes)
         return cls(text, encoder + count, count)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from liquid_control.config import validate
 from liquid_control.errors import ConfigError, OutputError
 from liquid_control.files import atomic_write
 from liquid_control.training.training_settings import TrainingSettings
@@ -178,6 +179,19 @@ class RunFolder:
                     f"{before.get(key)}, the file now says {now.get(key)}; "
                     "put it back or begin a new run"
                 )
+
+
+def read_settings(root: Path) -> TrainingSettings:
+    """Read the settings that a run was begun with.
+
+    Raises:
+        OutputError: they are missing or damaged.
+    """
+    path = root / SETTINGS_FILE
+    try:
+        return validate(TrainingSettings, json.loads(path.read_text()), str(path))
+    except (OSError, ValueError, ConfigError) as error:
+        raise OutputError(f"{path}: is not what training wrote ({error})") from error
 
 
 def newest_run(runs: Path, name: str) -> RunFolder:

@@ -10,6 +10,7 @@ from liquid_control.perception import CameraView
 from liquid_control.provenance import git_revision
 from liquid_control.training.bags.sources import BagData, load_data
 from liquid_control.training.data_pilots import Actors
+from liquid_control.training.expert_run import expert_paths
 from liquid_control.training.run_folder import RunFolder, RunProgress, load_progress
 from liquid_control.training.training_settings import TrainingSettings
 
@@ -60,6 +61,7 @@ def train(
     settings.check_data(len(data.sources) if data else 0)
     settings.check_cameras()
     _check_network(settings)
+    expert_paths(settings.flights)
     if progress is None:
         folder.check_unused()
     flying = _flying_actors(settings, actors)

@@ -3,7 +3,7 @@
 A run depends on these settings and the code revision only.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from pydantic import Field, field_validator
 
-from liquid_control.config import Scenario, Settings, load_scenario, load_yaml, validate
+from liquid_control.config import Scenario, Settings, load_scenario, validate
+from liquid_control.config.loading import apply_overrides
 from liquid_control.config.overrides import (
     DisturbanceDraw,
     Spread,
@@ -20,6 +21,8 @@ from liquid_control.config.overrides import (
     consistent_wind,
     draw_overrides,
 )
+from liquid_control.config.suggestions import suggestion
+from liquid_control.config.yaml_files import load_extended
 from liquid_control.errors import ConfigError, LiquidControlError
 from liquid_control.perception import CONTRAST_FLOOR, CameraView
 from liquid_control.seeding import MAX_SEED
@@ -118,6 +121,14 @@ class FlightSettings(Settings):
         1.5, gt=0.0, le=30.0, description="time between two draws of the pilot, s"
     )
     disturbance: DisturbanceSettings = DisturbanceSettings()
+    expert_run: str | None = Field(
+        None,
+        description="folder of a run whose expert flights are learned from too, such as the run "
+        "of the encoder; they are not flown again",
+    )
+    tasks: tuple[str, ...] = Field(
+        (), description="names of `tasks` to fly and to learn from; empty for all"
+    )
 
     @field_validator("expert_share")
     @classmethod
@@ -146,7 +157,8 @@ class ValidationSettings(Settings):
     conditions: dict[str, dict[str, Any]] = Field(
         {"calm": {}},
         min_length=1,
-        description="names of conditions and the scenario keys that each sets",
+        description="names of conditions and the scenario keys that each sets; `scenario` names "
+        "another scenario",
     )
 
 
@@ -210,11 +222,24 @@ class TrainingSettings(Settings):
         Raises:
             ConfigError: there is neither a bag nor a flight of the expert.
         """
-        if not bags and not self.flights.cloning:
+        if not bags and not self.flights.cloning and not self.flights.expert_run:
             raise ConfigError(
                 f"{self.name}: flights.cloning is 0, so expected bags to learn from: pass "
-                "--data flights/*.mcap"
+                "--data flights/*.mcap, or name a run in flights.expert_run"
             )
+
+    def check_tasks(self) -> None:
+        """Check that the tasks to fly are tasks of the run.
+
+        Raises:
+            ConfigError: one is not.
+        """
+        for name in self.flights.tasks:
+            if name not in self.tasks:
+                raise ConfigError(
+                    f"{self.name}: flights.tasks: unknown task {name!r}; "
+                    f"{suggestion(name, self.tasks)}"
+                )
 
     def check_cameras(self) -> None:
         """Check that every flight has the camera that the model is made for.
@@ -230,8 +255,8 @@ class TrainingSettings(Settings):
             camera.pitch_down_deg,
             *self.camera_ranges,
         )
-        for name, overrides in self._variations():
-            camera = load_scenario(self.scenario, {**self.overrides, **overrides}).camera
+        for name, scenario in self._variations():
+            camera = scenario.camera
             size, fov_deg = (camera.width, camera.height), camera.horizontal_fov_deg
             with _naming(f"{name}: the model could not fly it"):
                 view.check_camera(*size, fov_deg, pitch_down_deg=camera.pitch_down_deg)
@@ -247,14 +272,15 @@ class TrainingSettings(Settings):
             ranges.append((min(drawn), max(drawn)))
         return ranges[0], ranges[1]
 
-    def _variations(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield name and overrides of each condition and of the ends of each drawn key."""
-        for name, overrides in self.validation.conditions.items():
-            yield f"validation.conditions.{name}", overrides
+    def _variations(self) -> Iterator[tuple[str, Scenario]]:
+        """Yield name and scenario of each condition and of the ends of each drawn key."""
+        for name in self.validation.conditions:
+            yield f"validation.conditions.{name}", self.condition(name)
         for key, spread in self.randomise.items():
             for value in spread.ends:
                 text = value if isinstance(value, str) else f"{value:g}"
-                yield f"randomise.{key} = {text}", dict(_alone(key, value))
+                drawn = {**self.overrides, **_alone(key, value)}
+                yield f"randomise.{key} = {text}", load_scenario(self.scenario, drawn)
 
     def check_flights(self, check: Callable[[Scenario, int], None]) -> None:
         """Check that a simulator can begin a flight of each scenario of the run.
@@ -279,17 +305,21 @@ class TrainingSettings(Settings):
         """
         drawn = {**self.overrides, **draw_overrides(self.randomise, seed)}
         scenario = self.scenario
-        if self.tasks:
-            task = self._task(index)
+        name = self.task_of(index)
+        if name is not None:
+            task = self.tasks[name]
             scenario = task.scenario
             drawn |= {**task.overrides, **draw_overrides(task.randomise, seed)}
         return load_scenario(scenario, consistent_wind({**drawn, **self.disturb.draw(seed)}))
 
-    def _task(self, index: int) -> TaskFlights:
-        tasks = list(self.tasks.values())
-        bounds = np.cumsum([task.share for task in tasks])
+    def task_of(self, index: int) -> str | None:
+        """Return the task of a data flight; None where the run has no tasks."""
+        names = [name for name in self.tasks if name in (self.flights.tasks or self.tasks)]
+        if not names:
+            return None
+        bounds = np.cumsum([self.tasks[name].share for name in names])
         place = (index + 0.5) * GOLDEN_RATIO % 1.0 * bounds[-1]
-        return tasks[min(int(np.searchsorted(bounds, place, side="right")), len(tasks) - 1)]
+        return names[min(int(np.searchsorted(bounds, place, side="right")), len(names) - 1)]
 
     def base_scenario(self) -> Scenario:
         """Return the scenario that all flights start from."""
@@ -297,17 +327,27 @@ class TrainingSettings(Settings):
 
     def condition(self, name: str) -> Scenario:
         """Return the scenario of one validation condition."""
-        return load_scenario(self.scenario, {**self.overrides, **self.validation.conditions[name]})
+        keys = dict(self.validation.conditions[name])
+        scenario = str(keys.pop("scenario", self.scenario))
+        return load_scenario(scenario, {**self.overrides, **keys})
 
 
-def load_training(path: Path | str) -> TrainingSettings:
-    """Read a training file and check it against the scenario that it randomises.
+def load_training(
+    path: Path | str, overrides: Mapping[str, Any] | None = None
+) -> TrainingSettings:
+    """Read a training file with what it extends, and check it against its scenario.
+
+    Args:
+        path: YAML file; `extends` names another file next to it, or a path.
+        overrides: dotted keys of the file and their values, such as {"network.core.kind": "gru"}.
 
     Raises:
         ConfigError: a key is unknown, or a value is of the wrong type or out of range.
     """
-    settings = validate(TrainingSettings, load_yaml(Path(path)), str(path))
+    content = apply_overrides(load_extended(Path(path), Path(path).parent), overrides or {})
+    settings = validate(TrainingSettings, content, str(path))
     check_keys(settings.randomise, str(path))
+    settings.check_tasks()
     settings.check_cameras()
     return settings
 

@@ -10,10 +10,9 @@ from liquid_control_sim.place.palette import DRAWN_SEASONS, SEASONS
 pytestmark = pytest.mark.sim
 
 
-def palette(seed=1, season=None, **trail):
-    scenario = Scenario(
-        trail=TrailSettings(**trail), forest=ForestSettings(trees=0, season=season)
-    )
+def palette(seed=1, season=None, colour_spread=0.0, **trail):
+    forest = ForestSettings(trees=0, season=season, colour_spread=colour_spread)
+    scenario = Scenario(trail=TrailSettings(**trail), forest=forest)
     return generate_forest(scenario, seed).palette
 
 
@@ -50,3 +49,41 @@ def test_hard_trails_have_leaf_litter_on_soil():
         assert hard.litter_fraction > 0.4
         red, green, blue = hard.floor
         assert red > green > blue
+
+
+def floors(spread, seeds=range(40)):
+    return np.array([palette(seed, "summer", colour_spread=spread).floor for seed in seeds])
+
+
+def test_spread_colours_reach_grounds_as_bright_as_snow_and_as_dark_as_soil():
+    plain, spread = floors(0.0).mean(axis=1), floors(1.0).mean(axis=1)
+    assert np.ptp(plain) < 0.15
+    assert spread.min() < 0.75 * plain.min()
+    assert spread.max() > 0.6
+    half = floors(0.5).mean(axis=1)
+    assert np.ptp(plain) < np.ptp(half) < np.ptp(spread)
+
+
+def test_a_spread_keeps_half_of_the_contrast_and_may_turn_it_round():
+    kept = [
+        difference(palette(seed, "summer", colour_spread=1.0))
+        / difference(palette(seed, "summer"))
+        for seed in range(40)
+    ]
+    assert min(kept) >= 0.5
+    brighter = [
+        sum(p.trail) > sum(p.floor)
+        for p in (palette(seed, "summer", colour_spread=1.0) for seed in range(40))
+    ]
+    assert 5 < sum(brighter) < 40
+
+
+def test_a_spread_changes_colours_only_and_repeats():
+    plain = Scenario(forest=ForestSettings(colour_spread=0.0))
+    spread = Scenario(forest=ForestSettings(colour_spread=0.8))
+    first, again, before = (generate_forest(s, 4) for s in (spread, spread, plain))
+    assert first.palette == again.palette
+    assert first.palette != before.palette
+    assert first.palette.bark != (1.0, 1.0, 1.0)
+    np.testing.assert_array_equal(first.trunks, before.trunks)
+    np.testing.assert_array_equal(first.half_width_m, before.half_width_m)

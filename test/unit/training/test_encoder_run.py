@@ -20,6 +20,7 @@ from liquid_control.training.encoder_files import load_encoder
 from liquid_control.training.frame_store import pack_frames
 from liquid_control.training.frozen_features import FeatureCache
 from liquid_control.training.network import PolicyNetwork
+from liquid_control.training.run_folder import load_progress
 from liquid_control.training.windows import Windows, cut
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(300)]
@@ -125,6 +126,43 @@ def test_cached_features_are_those_of_the_network(run):
     np.save(stored, cached + 1.0)
     np.testing.assert_array_equal(FeatureCache(encoder).features(path), cached + 1.0)
     stored.unlink()
+
+
+def test_a_core_learns_from_the_expert_flights_of_another_run(run, tmp_path, reporter):
+    settings = toy_settings(
+        network={"encoder": str(run / "toy"), "core": {"kind": "gru"}},
+        flights={"cloning": 0, "dagger": 2, "rounds": 1, "expert_run": str(run)},
+        validation={"flights": 1, "final_flights": 0, "conditions": {"calm": {}}},
+    )
+    out, actors = tmp_path / "run", Actors(fly, ToyExpert)
+    path = train(settings, out, model_graphs, actors, reporter=reporter)
+    assert load_model(path).settings.core.kind == "gru"
+    assert [f.parent.name for f in flights(out)] == ["round_01"] * 2
+    progress = load_progress(out)
+    assert [progress.datasets[round_].flights for round_ in (0, 1)] == [6, 8]
+    total = sum(len(read_flight(flight)[0].labels) for flight in flights(run))
+    assert progress.datasets[0].frames == total
+
+
+def test_expert_flights_that_cannot_be_used_are_refused(run, tmp_path, reporter):
+    def refused(match, **flown):
+        settings = toy_settings(
+            network={"encoder": str(run / "toy")}, flights={"cloning": 0, **flown}
+        )
+        with pytest.raises(ConfigError, match=match):
+            train(settings, tmp_path / "run", model_graphs, Actors(fly, ToyExpert))
+        assert not (tmp_path / "run").exists()
+
+    refused(r"flights\.expert_run: .*nowhere.*cannot be read|is not what", expert_run="nowhere")
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    (unfinished / "settings.json").write_bytes((run / "settings.json").read_bytes())
+    content = json.loads((run / "progress.json").read_text()) | {"done": {}}
+    (unfinished / "progress.json").write_text(json.dumps(content))
+    refused("are not finished; continue it with --resume", expert_run=str(unfinished))
+    refused(
+        "has no flight of the tasks hike; it has no tasks", expert_run=str(run), tasks=["hike"]
+    )
 
 
 @pytest.mark.parametrize("kind", ["cfc_wired", "gru", "mlp", "tcn"])

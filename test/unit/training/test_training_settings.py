@@ -2,6 +2,7 @@ import pytest
 import yaml
 
 from liquid_control.config import project_file
+from liquid_control.config.disturbances import disturbances
 from liquid_control.errors import ConfigError
 from liquid_control.training.training_settings import TrainingSettings, load_training
 
@@ -32,13 +33,66 @@ def test_shipped_settings_for_bags_fly_only_for_validation():
     assert not settings.model_copy(update={"validation": alone}).flies
 
 
-def test_training_ranges_lie_inside_the_evaluated_ranges():
-    randomise = load_training(project_file("config/train/trail_cfc19.yaml")).randomise
-    assert randomise["light.gain"].low > 0.3
-    assert randomise["light.gain"].high < 1.6
-    assert randomise["fog.extinction_per_m"].high < 0.10
-    assert randomise["camera.noise_sigma"].high < 0.05
-    assert (randomise["camera.rate_hz"].low, randomise["camera.rate_hz"].high) == (10.0, 40.0)
+@pytest.mark.parametrize(
+    "name", ["encoder", "trail_core", "trail_cfc19", "target_cfc19", "hike_cfc19"]
+)
+def test_no_training_flight_shows_what_is_held_out_for_evaluation(name):
+    settings = load_training(project_file(f"config/train/{name}.yaml"))
+    assert settings.randomise["forest.season"].choices == ("summer", "late summer", "autumn")
+    assert max(settings.disturb.severities) < 5
+    published = {name for name in disturbances() if name.startswith("delta_")}
+    held_out = {"snowfall", "season", *published}
+    assert not held_out & set(settings.disturb.names)
+    assert settings.camera_ranges == ((70.0, 110.0), (5.0, 30.0))
+
+
+def test_keys_of_a_training_file_can_be_replaced():
+    path = project_file("config/train/trail_core.yaml")
+    settings = load_training(path, {"network.core.kind": "gru", "seed": 7})
+    assert (settings.network.core.kind, settings.seed) == ("gru", 7)
+    with pytest.raises(ConfigError, match=r"unknown key network\.cell; "):
+        load_training(path, {"network.cell": "gru"})
+
+
+def test_shipped_core_trainings_share_their_data_and_updates():
+    names = ("trail_core", "trail_cfc19", "target_cfc19", "hike_cfc19")
+    runs = [load_training(project_file(f"config/train/{name}.yaml")) for name in names]
+    assert len({(run.learner, run.flights.expert_run, run.network.encoder) for run in runs}) == 1
+    assert [run.flights.tasks for run in runs] == [
+        ("trail",),
+        ("trail",),
+        ("target", "occlusion", "rotation"),
+        ("hike", "occlusion", "rotation"),
+    ]
+
+
+def test_tasks_are_flown_by_their_shares():
+    settings = load_training(project_file("config/train/encoder.yaml"))
+    names = [settings.task_of(index) for index in range(1000)]
+    assert abs(names.count("trail") - 700) <= 3
+    assert abs(names.count("target") - 150) <= 3
+    chosen = settings.model_copy(
+        update={"flights": settings.flights.model_copy(update={"tasks": ("hike", "rotation")})}
+    )
+    names = [chosen.task_of(index) for index in range(110)]
+    assert abs(names.count("hike") - 70) <= 2
+    assert set(names) == {"hike", "rotation"}
+    assert chosen.flight_scenario(names.index("hike"), 5).task.kind == "hike"
+
+
+def test_an_unknown_task_is_refused():
+    with pytest.raises(ConfigError, match=r"flights\.tasks: unknown task 'hyke'; .*hike"):
+        load_training(project_file("config/train/hike_cfc19.yaml"), {"flights.tasks": ["hyke"]})
+
+
+def test_a_condition_may_name_another_scenario():
+    settings = load_training(project_file("config/train/target_cfc19.yaml"))
+    assert settings.condition("occlusion").target.hidden_s == 2.0
+    assert settings.condition("near").target.range_m == 10.0
+    with pytest.raises(ConfigError, match="unknown scenario 'sea'"):
+        TrainingSettings(
+            name="toy", validation={"conditions": {"wet": {"scenario": "sea"}}}
+        ).check_cameras()
 
 
 def test_missing_file_is_named(tmp_path):
