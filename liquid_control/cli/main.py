@@ -15,6 +15,7 @@ from liquid_control.cli.doctor import doctor
 from liquid_control.cli.evaluate import evaluate
 from liquid_control.cli.export import export
 from liquid_control.cli.fly import fly
+from liquid_control.cli.models import models
 from liquid_control.cli.probe import probe
 from liquid_control.cli.replay import replay
 from liquid_control.cli.train import train
@@ -34,7 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (fly, evaluate, compare, replay, probe, worlds, train, export, bench, doctor):
+COMMANDS = (fly, evaluate, compare, replay, probe, worlds, models, train, export, bench, doctor)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(bag)
 

@@ -1,7 +1,7 @@
 """The policy: model folders, the step from observation to command, and sessions over frames."""
 
 from liquid_control.policy.controllers import BACKENDS, Controller, Decision
-from liquid_control.policy.model import Model, load_model, save_model
+from liquid_control.policy.model import Model, find_models, load_model, save_model
 from liquid_control.policy.model_settings import (
     WIRED,
     ModelCamera,
@@ -28,6 +28,7 @@ __all__ = [
     "Policy",
     "PolicyPilot",
     "PolicySession",
+    "find_models",
     "load_model",
     "save_model",
 ]

@@ -8,7 +8,7 @@ card).
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from liquid_control.config import Scenario, load_yaml, project_file, shipped, validate
 from liquid_control.errors import CellError, ConfigError, ModelError, OutputError
 from liquid_control.files import atomic_folder, read_limited
-from liquid_control.liquid.weights import CfCWeights
+from liquid_control.liquid.weights import CfCWeights, weight_count
 from liquid_control.policy.model_settings import SCHEMA, WIRED, ModelCore, ModelSettings
 
 MODEL_YAML = "model.yaml"
@@ -78,12 +78,33 @@ class Model:
         core = self.settings.core
         return self.arrays.get(INITIAL_STATE, np.zeros(len(core.state_names), np.float32))
 
+    @property
+    def core_parameters(self) -> int:
+        """Number of weights of the core, without those that a wiring masks."""
+        core = self.settings.core
+        if core.kind == WIRED:
+            return weight_count(core.circuit, core.masking)
+        names = [name for name in self.arrays if name.startswith(CORE_PREFIX)]
+        return sum(self.arrays[name].size for name in names if name != INITIAL_STATE)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights of encoder and core, without those that a wiring masks."""
+        encoder = self.settings.perception.array_shapes()
+        return self.core_parameters + sum(self.arrays[name].size for name in encoder)
+
     def check_scenario(self, scenario: Scenario) -> None:
-        """Check that the model can fly a scenario: that the camera is the model's.
+        """Check that the model can fly a scenario: its camera is the model's, inputs are there.
 
         Raises:
-            ModelError: the camera's size, field of view or pitch is not the model's.
+            ModelError: the camera's size, field of view or pitch is not the model's, or the model
+                needs a range and the vehicle has no range sensor.
         """
+        if "range" in self.settings.features.inputs and not scenario.range.enabled:
+            raise ModelError(
+                "the model needs the input range, and the scenario has no range sensor; "
+                "add --set range.enabled=true"
+            )
         camera = scenario.camera
         self.settings.camera.view.check_camera(
             camera.width,
@@ -115,6 +136,24 @@ def load_model(path: Path | str) -> Model:
     _check_graph(folder / PERCEPTION, content[PERCEPTION], perception)
     _check_controller(folder, content[CONTROLLER], settings, arrays)
     return Model(folder, settings, arrays, content[PERCEPTION], content[CONTROLLER])
+
+
+def find_models(paths: Sequence[Path]) -> list[Model]:
+    """Load model folders, and those one level below other folders.
+
+    Raises:
+        ModelError: there is no model, or one is damaged.
+    """
+    folders = []
+    for path in map(shipped, paths):
+        within = sorted(path.iterdir()) if path.is_dir() else []
+        candidates = [path] if (path / MODEL_YAML).is_file() else within
+        folders += [folder for folder in candidates if (folder / MODEL_YAML).is_file()]
+    if not folders:
+        raise ModelError(
+            f"{', '.join(map(str, paths))}: expected a folder with models, found none"
+        )
+    return [load_model(folder) for folder in folders]
 
 
 def _check_controller(folder: Path, graph: bytes, settings: ModelSettings, arrays: Arrays) -> None:

@@ -52,6 +52,13 @@ class Policy:
         """Number of features that `features` returns and `act` takes."""
         return self._settings.features.total
 
+    @property
+    def needed_inputs(self) -> tuple[str, ...]:
+        """Optional inputs that an observation must have, keys of `perception.INPUTS`."""
+        declared = self._settings.features.inputs
+        mounted = self._encoder.mounted and "mount" not in declared
+        return (*declared, "mount") if mounted else declared
+
     def check_camera(
         self,
         width: int,

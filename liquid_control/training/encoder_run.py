@@ -10,7 +10,6 @@ from liquid_control.files import atomic_write
 from liquid_control.perception.cnn import PerceptionCNN
 from liquid_control.provenance import git_revision, machine, package_versions
 from liquid_control.training.curves import write_curves
-from liquid_control.training.data_pilots import round_plans
 from liquid_control.training.encoder_files import save_encoder
 from liquid_control.training.encoder_learner import EncoderLearner
 from liquid_control.training.encoder_network import EncoderNetwork
@@ -41,7 +40,7 @@ class EncoderTraining(Training):
 
     def _store(self) -> FrameStore:
         learning = self._learning
-        paths = [self.folder.flight(plan.name) for plan in round_plans(self.settings, 0)]
+        paths = [path for path, _ in self._dataset(0)]
         nominal_s = 1.0 / self.settings.base_scenario().camera.rate_hz
         with self.reporter.phase("packing frames", len(paths)) as bar:
             return pack_frames(

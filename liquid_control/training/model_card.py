@@ -37,9 +37,7 @@ class ModelSize:
         else:
             text = f"a core of kind `{core.kind}` with a state of {core.state_size} numbers"
         count = model.core_parameters
-        shapes = model.settings.perception.array_shapes()
-        encoder = sum(model.arrays[name].size for name in shapes)
-        return cls(text, encoder + count, count)
+        return cls(text, model.parameters, count)
 
 
 def model_card(

@@ -144,6 +144,16 @@ def test_a_core_learns_from_the_expert_flights_of_another_run(run, tmp_path, rep
     assert progress.datasets[0].frames == total
 
 
+def test_an_encoder_learns_from_the_expert_flights_of_another_run(run, tmp_path, reporter):
+    flown = {"cloning": 0, "rounds": 0, "expert_run": str(run)}
+    settings = toy_settings(**ENCODER | {"flights": flown})
+    again = train(
+        settings, tmp_path / "run", model_graphs, Actors(fly, ToyExpert), reporter=reporter
+    )
+    assert load_encoder(again).sha256 == load_encoder(run / "toy").sha256
+    assert flights(tmp_path / "run") == []
+
+
 def test_expert_flights_that_cannot_be_used_are_refused(run, tmp_path, reporter):
     def refused(match, **flown):
         settings = toy_settings(
