@@ -10,7 +10,7 @@ from liquid_control.files import atomic_write
 from liquid_control.perception.cnn import PerceptionCNN
 from liquid_control.provenance import git_revision, machine, package_versions
 from liquid_control.training.curves import write_curves
-from liquid_control.training.encoder_files import save_encoder
+from liquid_control.training.encoder_files import load_encoder, save_encoder
 from liquid_control.training.encoder_learner import EncoderLearner
 from liquid_control.training.encoder_network import EncoderNetwork
 from liquid_control.training.frame_store import FrameStore, pack_frames
@@ -54,8 +54,13 @@ class EncoderTraining(Training):
 
     def _encoder_learner(self) -> EncoderLearner:
         settings, learning = self.settings, self._learning
-        spec = encoder_spec(settings.network, learning.height, learning.width)
-        encoder = PerceptionCNN(spec, seed=settings.seed)
+        if settings.network.encoder:
+            known = load_encoder(settings.network.encoder)
+            encoder = PerceptionCNN(known.spec)
+            encoder.load_arrays(dict(known.arrays))
+        else:
+            spec = encoder_spec(settings.network, learning.height, learning.width)
+            encoder = PerceptionCNN(spec, seed=settings.seed)
         network = EncoderNetwork(encoder, settings.network.motors, settings.seed)
         learner = EncoderLearner(network, learning, settings.seed, settings.learner.threads)
         learner.restore(self.folder.root)

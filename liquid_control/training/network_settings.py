@@ -27,7 +27,8 @@ class NetworkSettings(Settings):
     encoder: str | None = Field(
         None,
         description="folder of a trained encoder or of a model; its layers and weights are used, "
-        "and the keys features, hidden, mount and channels are not",
+        "and the keys features, hidden, mount and channels are not; a run that trains an encoder "
+        "continues from it",
     )
     frozen: bool = Field(
         True, description="keep a trained encoder as it is; its features are computed once"

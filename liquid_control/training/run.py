@@ -21,9 +21,9 @@ from liquid_control.training.bags.sources import BagData
 from liquid_control.training.bags.summary import bag_jobs, bag_pieces, bag_summaries, summary_lines
 from liquid_control.training.curves import write_curves
 from liquid_control.training.data_pilots import Actors, DataJob, round_plans
+from liquid_control.training.data_runs import data_paths
 from liquid_control.training.dataset import Dataset, load_dataset, picture_distribution
 from liquid_control.training.encoder_files import load_encoder
-from liquid_control.training.expert_run import expert_paths
 from liquid_control.training.frozen_features import FeatureCache
 from liquid_control.training.learner import Learner
 from liquid_control.training.network import PolicyNetwork
@@ -125,7 +125,7 @@ class Training:
         """Return the files that a round learns from, each with the index of its flight."""
         pieces = bag_pieces(self.folder, self.data)
         plans = [plan for r in range(round_ + 1) for plan in round_plans(self.settings, r)]
-        flown = [*expert_paths(self.settings.flights)]
+        flown = [*data_paths(self.settings.flights)]
         flown += [self.folder.flight(plan.name) for plan in plans]
         bags = len(self.data.sources) if self.data else 0
         return pieces + [(path, bags + number) for number, path in enumerate(flown)]

@@ -10,7 +10,7 @@ from liquid_control.perception import CameraView
 from liquid_control.provenance import git_revision
 from liquid_control.training.bags.sources import BagData, load_data
 from liquid_control.training.data_pilots import Actors
-from liquid_control.training.expert_run import expert_paths
+from liquid_control.training.data_runs import data_paths
 from liquid_control.training.run_folder import RunFolder, RunProgress, load_progress
 from liquid_control.training.training_settings import TrainingSettings
 
@@ -61,7 +61,7 @@ def train(
     settings.check_data(len(data.sources) if data else 0)
     settings.check_cameras()
     _check_network(settings)
-    expert_paths(settings.flights)
+    data_paths(settings.flights)
     if progress is None:
         folder.check_unused()
     flying = _flying_actors(settings, actors)
@@ -95,8 +95,23 @@ def _check_network(settings: TrainingSettings) -> None:
         width, height = spec.width, spec.height
     else:
         width, height = learning.width, learning.height
+        _check_continued(settings.network.encoder, width, height)
     view = CameraView(width, height, scenario.camera.horizontal_fov_deg)
     check_size(view, scenario.camera.width, scenario.camera.height, ModelError)
+
+
+def _check_continued(encoder: str | None, width: int, height: int) -> None:
+    """Check that an encoder that is trained further has the size of the run's pictures."""
+    from liquid_control.training.encoder_files import load_encoder
+
+    if encoder is None:
+        return
+    spec = load_encoder(encoder).spec
+    if (spec.width, spec.height) != (width, height):
+        raise ConfigError(
+            f"encoder.width, encoder.height: expected {spec.width} and {spec.height}, the size of "
+            f"{encoder}, got {width} and {height}"
+        )
 
 
 def _flying_actors(

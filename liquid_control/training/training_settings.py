@@ -121,10 +121,10 @@ class FlightSettings(Settings):
         1.5, gt=0.0, le=30.0, description="time between two draws of the pilot, s"
     )
     disturbance: DisturbanceSettings = DisturbanceSettings()
-    expert_run: str | None = Field(
-        None,
-        description="folder of a run whose expert flights are learned from too, such as the run "
-        "of the encoder; they are not flown again",
+    data_runs: tuple[str, ...] = Field(
+        (),
+        description="folders of runs whose data flights are learned from too, such as that of the "
+        "encoder; they are not flown again",
     )
     tasks: tuple[str, ...] = Field(
         (), description="names of `tasks` to fly and to learn from; empty for all"
@@ -222,10 +222,10 @@ class TrainingSettings(Settings):
         Raises:
             ConfigError: there is neither a bag nor a flight of the expert.
         """
-        if not bags and not self.flights.cloning and not self.flights.expert_run:
+        if not bags and not self.flights.cloning and not self.flights.data_runs:
             raise ConfigError(
                 f"{self.name}: flights.cloning is 0, so expected bags to learn from: pass "
-                "--data flights/*.mcap, or name a run in flights.expert_run"
+                "--data flights/*.mcap, or name runs in flights.data_runs"
             )
 
     def check_tasks(self) -> None:

@@ -131,7 +131,7 @@ def test_cached_features_are_those_of_the_network(run):
 def test_a_core_learns_from_the_expert_flights_of_another_run(run, tmp_path, reporter):
     settings = toy_settings(
         network={"encoder": str(run / "toy"), "core": {"kind": "gru"}},
-        flights={"cloning": 0, "dagger": 2, "rounds": 1, "expert_run": str(run)},
+        flights={"cloning": 0, "dagger": 2, "rounds": 1, "data_runs": [str(run)]},
         validation={"flights": 1, "final_flights": 0, "conditions": {"calm": {}}},
     )
     out, actors = tmp_path / "run", Actors(fly, ToyExpert)
@@ -145,13 +145,38 @@ def test_a_core_learns_from_the_expert_flights_of_another_run(run, tmp_path, rep
 
 
 def test_an_encoder_learns_from_the_expert_flights_of_another_run(run, tmp_path, reporter):
-    flown = {"cloning": 0, "rounds": 0, "expert_run": str(run)}
+    flown = {"cloning": 0, "rounds": 0, "data_runs": [str(run)]}
     settings = toy_settings(**ENCODER | {"flights": flown})
     again = train(
         settings, tmp_path / "run", model_graphs, Actors(fly, ToyExpert), reporter=reporter
     )
     assert load_encoder(again).sha256 == load_encoder(run / "toy").sha256
     assert flights(tmp_path / "run") == []
+
+
+def test_an_encoder_is_trained_further_on_the_flights_of_two_runs(run, tmp_path, reporter):
+    core = toy_settings(
+        network={"encoder": str(run / "toy"), "core": {"kind": "gru"}},
+        flights={"cloning": 0, "dagger": 2, "rounds": 1, "data_runs": [str(run)]},
+        validation={"flights": 0, "final_flights": 0},
+    )
+    actors = Actors(fly, ToyExpert)
+    train(core, tmp_path / "core", model_graphs, actors, reporter=reporter)
+    changes = {
+        "encoder": ENCODER["encoder"] | {"steps": 1},
+        "network": NETWORK | {"encoder": str(run / "toy")},
+        "flights": {"cloning": 0, "rounds": 0, "data_runs": [str(run), str(tmp_path / "core")]},
+    }
+    settings = toy_settings(**ENCODER | changes)
+    path = train(settings, tmp_path / "more", model_graphs, actors, reporter=reporter)
+    before, after = load_encoder(run / "toy"), load_encoder(path)
+    assert after.spec == before.spec
+    distance = max(np.abs(after.arrays[n] - before.arrays[n]).max() for n in before.arrays)
+    assert 0.0 < distance < 0.01
+    assert load_progress(tmp_path / "more").datasets[0].flights == 8
+    wide = toy_settings(**ENCODER | changes | {"encoder": {"width": 40, "height": 20}})
+    with pytest.raises(ConfigError, match="expected 32 and 18, the size of"):
+        train(wide, tmp_path / "wide", model_graphs, actors)
 
 
 def test_expert_flights_that_cannot_be_used_are_refused(run, tmp_path, reporter):
@@ -163,15 +188,15 @@ def test_expert_flights_that_cannot_be_used_are_refused(run, tmp_path, reporter)
             train(settings, tmp_path / "run", model_graphs, Actors(fly, ToyExpert))
         assert not (tmp_path / "run").exists()
 
-    refused(r"flights\.expert_run: .*nowhere.*cannot be read|is not what", expert_run="nowhere")
+    refused(r"flights\.data_runs: .*nowhere.*cannot be read|is not what", data_runs=["nowhere"])
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
     (unfinished / "settings.json").write_bytes((run / "settings.json").read_bytes())
     content = json.loads((run / "progress.json").read_text()) | {"done": {}}
     (unfinished / "progress.json").write_text(json.dumps(content))
-    refused("are not finished; continue it with --resume", expert_run=str(unfinished))
+    refused("are not finished; continue it with --resume", data_runs=[str(unfinished)])
     refused(
-        "has no flight of the tasks hike; it has no tasks", expert_run=str(run), tasks=["hike"]
+        "has no flight of the tasks hike; it has no tasks", data_runs=[str(run)], tasks=["hike"]
     )
 
 
