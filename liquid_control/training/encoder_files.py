@@ -7,7 +7,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,13 @@ class TrainedEncoder:
         spec: layers and sizes.
         arrays: weights by name.
         sha256: of layers and weights; features of two encoders with one value are equal.
+        provenance: of an encoder folder: command, data, what it explains; empty for a model's.
     """
 
     spec: PerceptionSpec
     arrays: Arrays
     sha256: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 def save_encoder(
@@ -96,7 +98,7 @@ def load_encoder(path: Path | str) -> TrainedEncoder:
         raise ModelError(f"{folder}: is not an encoder ({error})") from error
     if hashlib.sha256(content).hexdigest() != settings.sha256:
         raise ModelError(f"{folder / WEIGHTS}: expected the checksum of {ENCODER_YAML}")
-    return _checked(folder, settings.perception, arrays)
+    return replace(_checked(folder, settings.perception, arrays), provenance=settings.provenance)
 
 
 def _checked(folder: Path, spec: PerceptionSpec, arrays: Arrays) -> TrainedEncoder:

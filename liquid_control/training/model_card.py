@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from liquid_control.config.overrides import Spread
-from liquid_control.policy import WIRED, Model
+from liquid_control.config.overrides import DisturbanceDraw, Spread
+from liquid_control.policy import WIRED, Model, ModelCamera
 from liquid_control.provenance import git_revision, machine, package_versions
 from liquid_control.training.bags.job import BagSummary
 from liquid_control.training.bags.summary import bag_lines
+from liquid_control.training.encoder_files import load_encoder
 from liquid_control.training.run_folder import RunProgress
 from liquid_control.training.training_settings import TrainingSettings
 from liquid_control.training.validation import ConditionScore, Score
@@ -22,11 +23,17 @@ class ModelSize:
         core: description of the core, as part of a sentence.
         parameters: number of weights, without those that a wiring masks.
         core_parameters: number of those in the core.
+        features: number of features of the encoder.
+        camera: size and view, as part of a sentence.
+        inputs: names of the optional inputs.
     """
 
     core: str
     parameters: int
     core_parameters: int
+    features: int = 28
+    camera: str = "96×54 RGB"
+    inputs: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, model: Model) -> "ModelSize":
@@ -36,8 +43,26 @@ class ModelSize:
             text = f"a wired closed-form continuous-time cell of {core.circuit.neurons} neurons"
         else:
             text = f"a core of kind `{core.kind}` with a state of {core.state_size} numbers"
-        count = model.core_parameters
-        return cls(text, model.parameters, count)
+        settings = model.settings
+        return cls(
+            core=text,
+            parameters=model.parameters,
+            core_parameters=model.core_parameters,
+            features=settings.features.image,
+            camera=_camera_text(settings.camera),
+            inputs=settings.features.inputs,
+        )
+
+
+def _camera_text(camera: ModelCamera) -> str:
+    fov, pitch = (
+        f"{value:g}" if limits is None else f"{limits[0]:g} to {limits[1]:g}"
+        for value, limits in (
+            (camera.horizontal_fov_deg, camera.fov_range_deg),
+            (camera.pitch_down_deg, camera.pitch_range_deg),
+        )
+    )
+    return f"{camera.width}×{camera.height} RGB ({fov}° wide, {pitch}° down)"
 
 
 def model_card(
@@ -68,16 +93,14 @@ def model_card(
 
 
 def _what(settings: TrainingSettings, size: "ModelSize") -> list[str]:
-    scenario, network = settings.base_scenario(), settings.network
-    camera = scenario.camera
+    inputs = "".join(f", {name.replace('_', ' ')}" for name in size.inputs)
     return [
         f"# {settings.name}",
         "",
         settings.description or "A learned pilot.",
         "",
-        f"In: camera {camera.width}×{camera.height} RGB ({camera.horizontal_fov_deg:g}° wide, "
-        f"{camera.pitch_down_deg:g}° down) and IMU. Out: forward, left and up velocity, yaw rate. "
-        f"A CNN gives {network.features} features to {size.core}; elapsed time between frames "
+        f"In: camera {size.camera}, IMU{inputs}. Out: forward, left and up velocity, yaw rate. "
+        f"A CNN gives {size.features} features to {size.core}; elapsed time between frames "
         f"is an input. {size.parameters:,} parameters, {size.core_parameters:,} of them in the "
         "core.",
         "",
@@ -110,7 +133,7 @@ def _trained_on(settings: TrainingSettings, made: Mapping[str, Any]) -> list[str
 
 def _has_simulated(settings: TrainingSettings, made: Mapping[str, Any]) -> bool:
     """Return whether the data set holds simulated flights."""
-    return bool(settings.flights.cloning or made["round"])
+    return bool(settings.flights.cloning or settings.flights.data_runs or made["round"])
 
 
 def _bag_lines(
@@ -120,20 +143,41 @@ def _bag_lines(
 
 
 def _flown(settings: TrainingSettings, made: Mapping[str, Any], what: str) -> list[str]:
+    flights = settings.flights
+    tasks = {n: t for n, t in settings.tasks.items() if n in (flights.tasks or settings.tasks)}
+    where = f"tasks {', '.join(tasks)}" if tasks else f"scenario `{settings.scenario}`"
+    first = f"{flights.cloning} flown by the disturbed expert"
+    if flights.data_runs:
+        first = f"those of the run{'s' * (len(flights.data_runs) > 1)} " + ", ".join(
+            f"`{run}`" for run in flights.data_runs
+        )
+    spreads = {**settings.randomise}
+    for name, task in tasks.items():
+        spreads |= {f"{name}: {key}": spread for key, spread in task.randomise.items()}
     return [
-        f"{what}, scenario `{settings.scenario}`: "
-        f"{settings.flights.cloning} flown by the disturbed expert, then {made['round']} DAgger "
-        f"round(s) of {settings.flights.dagger}; labels are the privileged expert's commands. "
-        "Drawn for every flight:",
+        f"{what}, {where}: {first}, then {made['round']} DAgger round(s) of {flights.dagger}; "
+        "labels are the privileged expert's commands. Drawn for every flight:",
         "",
-        "| key | from | to | share of flights |",
-        "|---|---|---|---|",
-        *(_spread_row(key, spread) for key, spread in settings.randomise.items()),
+        "| key | drawn | share of flights |",
+        "|---|---|---|",
+        *(_spread_row(key, spread) for key, spread in spreads.items()),
+        *_disturbed(settings.disturb),
     ]
 
 
 def _spread_row(key: str, spread: Spread) -> str:
-    return f"| `{key}` | {spread.low:g} | {spread.high:g} | {spread.share:.0%} |"
+    drawn = ", ".join(spread.choices) or f"{spread.low:g} to {spread.high:g}"
+    return f"| `{key}` | {drawn} | {spread.share:.0%} |"
+
+
+def _disturbed(draw: DisturbanceDraw) -> list[str]:
+    if not draw.names:
+        return []
+    return [
+        "",
+        f"{draw.share:.0%} of the flights have one to {draw.most} disturbances, of severity "
+        f"{min(draw.severities)} to {max(draw.severities)}: {', '.join(draw.names)}.",
+    ]
 
 
 def _results(settings: TrainingSettings, score: Score | None) -> list[str]:
@@ -165,9 +209,15 @@ def _result_row(settings: TrainingSettings, row: ConditionScore) -> str:
 def _limits(settings: TrainingSettings, made: Mapping[str, Any], score: Score | None) -> list[str]:
     scenario = settings.base_scenario()
     origin = "Simulation only. It was trained on no real picture and has flown no real vehicle."
+    speed = (
+        ""
+        if "cruise_speed" in settings.network.inputs
+        else f" and the speed, {scenario.cruise_mps:g} m/s"
+    )
+    flown = ", ".join(settings.flights.tasks or settings.tasks) or settings.scenario
     task = (
-        f"It keeps the altitude and speed of its training flights, {scenario.altitude_m:g} m and "
-        f"{scenario.cruise_mps:g} m/s, and follows trails only."
+        f"It keeps the altitude of its training flights, {scenario.altitude_m:g} m{speed}, and "
+        f"was trained for no other task than: {flown}."
     )
     if made.get("bags"):
         pictures, sources = "those of its bags", "its bags"
@@ -187,6 +237,7 @@ def _provenance(made: Mapping[str, Any]) -> list[str]:
         "## Provenance",
         "",
         f"- Command: `{made['command']}`, begun {made['began_utc']}, seed {made['seed']}",
+        *_encoder_lines(made.get("encoder", {})),
         f"- Revision: {_revision(made)}",
         f"- Dataset SHA-256: {made['dataset']['sha256']}",
         f"- Time: {sum(made['seconds'].values()) / 60:.1f} min on {made['machine']['cores']} "
@@ -195,6 +246,16 @@ def _provenance(made: Mapping[str, Any]) -> list[str]:
         "- `model.yaml` holds all settings; `curves.csv` and `curves.png` the losses; "
         "`pictures.json` the statistics of the training pictures.",
         "",
+    ]
+
+
+def _encoder_lines(encoder: Mapping[str, Any]) -> list[str]:
+    if "command" not in encoder:
+        return []
+    data = encoder["dataset"]
+    return [
+        f"- Encoder: `{encoder['command']}`, {data['frames']:,} frames of {data['flights']} "
+        f"flights, SHA-256 {encoder['sha256'][:16]}"
     ]
 
 
@@ -221,7 +282,18 @@ def provenance(
         "round": best,
         "rounds_flown": len(progress.datasets) - 1,
         "seconds": dict(progress.done),
+        **({"encoder": _encoder_facts(encoder)} if (encoder := settings.network.encoder) else {}),
         "settings": settings.model_dump(mode="json"),
+    }
+
+
+def _encoder_facts(folder: str) -> dict[str, Any]:
+    """Return what is known about a trained encoder: checksum, command and data of its run."""
+    encoder = load_encoder(folder)
+    kept = ("command", "git_revision", "machine", "dataset")
+    return {
+        "sha256": encoder.sha256,
+        **{name: encoder.provenance[name] for name in kept if name in encoder.provenance},
     }
 
 

@@ -58,10 +58,7 @@ def train(
     progress = _resumed(folder, settings) if resume else None
     if progress is not None:
         data = _same_bags(folder, data)
-    settings.check_data(len(data.sources) if data else 0)
-    settings.check_cameras()
-    _check_network(settings)
-    data_paths(settings.flights)
+    check_run(settings, len(data.sources) if data else 0)
     if progress is None:
         folder.check_unused()
     flying = _flying_actors(settings, actors)
@@ -79,7 +76,24 @@ def train(
     return folder.root / settings.name
 
 
-def _check_network(settings: TrainingSettings) -> None:
+def check_run(settings: TrainingSettings, bags: int = 0) -> None:
+    """Check what follows from the settings of a run before it begins.
+
+    Args:
+        settings: of the run.
+        bags: number of bags to learn from.
+
+    Raises:
+        ConfigError: there is nothing to learn from, a camera differs, or a core is unknown.
+        ModelError: the encoder's folder is not one.
+    """
+    settings.check_data(bags)
+    settings.check_cameras()
+    check_network(settings)
+    data_paths(settings.flights)
+
+
+def check_network(settings: TrainingSettings) -> None:
     """Check that the network can be built, and that the camera is large enough for its encoder.
 
     Raises:

@@ -1,6 +1,9 @@
+import numpy as np
 import pytest
 from toy_run import toy_settings
 
+from liquid_control.perception import PerceptionSpec
+from liquid_control.training.encoder_files import load_encoder, save_encoder
 from liquid_control.training.model_card import ModelSize, model_card, provenance
 from liquid_control.training.run_folder import DatasetFacts, RunProgress
 from liquid_control.training.validation import score_flights
@@ -62,3 +65,39 @@ def test_the_commands_of_a_card_work_in_its_own_folder():
     assert "In the folder of this card:\n\n    liquid-control fly --scenario" in text
     assert text.count(" --model .\n") == 2
     assert "models/" not in text
+
+
+def test_the_card_of_a_core_names_the_tasks_and_the_runs_that_it_learned_from():
+    settings = toy_settings(
+        tasks={"hike": {"scenario": "hike"}, "trail": {"scenario": "trail"}},
+        randomise={"forest.season": {"choices": ["summer", "autumn"], "share": 0.5}},
+        disturb={"share": 0.6, "most": 2, "severities": [1, 4], "names": ["rain", "lee"]},
+        flights={"cloning": 0, "data_runs": ["runs/encoder"], "tasks": ["hike"], "dagger": 7},
+        network={"inputs": ["cruise_speed"]},
+    )
+    size = ModelSize(
+        "a core", 95696, 1704, 32, "96×54 RGB (70 to 110° wide, 15° down)", ("range",)
+    )
+    text = model_card(settings, made(), None, size)
+    assert "In: camera 96×54 RGB (70 to 110° wide, 15° down), IMU, range. Out:" in text
+    assert "tasks hike: those of the run `runs/encoder`, then 0 DAgger round(s) of 7" in text
+    assert "| `forest.season` | summer, autumn | 50% |" in text
+    assert "60% of the flights have one to 2 disturbances, of severity 1 to 4: rain, lee." in text
+    assert (
+        "keeps the altitude of its training flights, 1.5 m, and was trained for no other" in text
+    )
+
+
+def test_the_origin_of_the_encoder_is_part_of_the_card(tmp_path):
+    spec = PerceptionSpec(height=18, width=32, features=6)
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in spec.array_shapes().items()}
+    facts = {"command": "train e.yaml", "dataset": {"frames": 4321, "flights": 9, "sha256": "1"}}
+    save_encoder(tmp_path / "e", "e", spec, arrays, facts)
+    settings = toy_settings(network={"encoder": str(tmp_path / "e")})
+    progress = RunProgress("train c.yaml", "2026-01-01T00:00:00Z").learned(
+        0, DatasetFacts("f00d", 4, 1234)
+    )
+    known = provenance(settings, progress)
+    assert known["encoder"]["sha256"] == load_encoder(tmp_path / "e").sha256
+    text = model_card(settings, known, None, ModelSize("a core", 2, 1))
+    assert "- Encoder: `train e.yaml`, 4,321 frames of 9 flights, SHA-256 " in text

@@ -82,7 +82,7 @@ def test_card_holds_data_and_results(uninterrupted):
     assert f"{facts.frames:,} frames of {facts.flights} simulated flights" in card
     assert f"| calm | nothing | {int(result['success'])}/1 |" in card
     assert "| slow | `camera.rate_hz=10.0` |" in card
-    assert "| `camera.rate_hz` | 10 | 20 | 100% |" in card
+    assert "| `camera.rate_hz` | 10 to 20 | 100% |" in card
 
 
 def test_resuming_a_finished_run_changes_nothing(uninterrupted):
