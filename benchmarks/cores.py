@@ -91,11 +91,13 @@ def measure_cores(
     torch = require("torch", "train", "measure cores")
     measured = measured or Measured()
     rows = []
-    with _one_thread(torch), comparisons() as pairs, _status() as status:
+    with one_thread(torch), comparisons() as pairs, _status() as status:
         for comparison in pairs:
             status.update(f"{comparison.what}: {comparison.ours} and {comparison.peer}")
             key = f"{comparison.what}: {comparison.ours}, {comparison.peer}"
-            rows.append(measured.once(key, CoreRow, partial(_measure, comparison, turns)))
+            rows.append(
+                measured.once(key, CoreRow, partial(measure_comparison, comparison, turns))
+            )
     return rows, {**SETTINGS, "turns": turns}
 
 
@@ -104,7 +106,8 @@ def _status() -> Status:
 
 
 @contextmanager
-def _one_thread(torch: Any) -> Iterator[None]:
+def one_thread(torch: Any) -> Iterator[None]:
+    """Let torch use one thread."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -113,7 +116,8 @@ def _one_thread(torch: Any) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _measure(comparison: CoreComparison, turns: int) -> CoreRow:
+def measure_comparison(comparison: CoreComparison, turns: int) -> CoreRow:
+    """Run both sides in turn `turns` times after a warm-up; return medians and ranges."""
     timed = [(comparison.time_ours(), comparison.time_peer()) for _ in range(turns + 1)][1:]
     ours, peer = ([1e6 * seconds for seconds in side] for side in zip(*timed, strict=True))
     ratios = [slow / fast for fast, slow in zip(ours, peer, strict=True)]

@@ -57,6 +57,13 @@ def _cores(request: BenchmarkRequest, folder: Path) -> Measurement:
     return core_table(rows), rows, config
 
 
+def _training(request: BenchmarkRequest, folder: Path) -> Measurement:
+    from benchmarks.training import measure_training, training_table
+
+    rows, config = measure_training(request.repeats, request.measured)
+    return training_table(rows), rows, config
+
+
 def _simulation(request: BenchmarkRequest, folder: Path) -> Measurement:
     from benchmarks.simulation import measure_simulation, simulation_table
 
@@ -96,6 +103,7 @@ def _replaying(request: BenchmarkRequest, folder: Path) -> Measurement:
 BENCHMARKS: dict[str, Callable[[BenchmarkRequest, Path], Measurement]] = {
     "core": _cores,
     "sim": _simulation,
+    "train": _training,
     "graph": _graph,
     "record": _recording,
     "replay": _replaying,

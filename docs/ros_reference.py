@@ -37,7 +37,16 @@ TOPICS: dict[str, tuple[str, str, str]] = {
         "its compressed pictures, with `transport: compressed`",
     ),
     topics.CAMERA_INFO: (topics.TYPES[topics.CAMERA_INFO], SENSORS, "intrinsics of the camera"),
-    topics.IMU: (topics.TYPES[topics.IMU], SENSORS, "angular velocity and specific force"),
+    topics.IMU: (
+        topics.TYPES[topics.IMU],
+        SENSORS,
+        "angular velocity and specific force; orientation where it is estimated",
+    ),
+    topics.RANGE: (
+        topics.TYPES[topics.RANGE],
+        SENSORS,
+        "distance to the ground along -z of `base_link`; read only by models that need it",
+    ),
     topics.ODOM: (topics.TYPES[topics.ODOM], SENSORS, "pose in `map`, twist in `base_link`"),
     topics.FEATURES: (
         topics.TYPES[topics.FEATURES],
@@ -53,6 +62,12 @@ TOPICS: dict[str, tuple[str, str, str]] = {
         topics.TYPES[topics.NEURONS],
         f"`{topics.CONTROLLER}`",
         "state of each neuron (position) and its time gate (velocity)",
+    ),
+    topics.INPUTS: (
+        topics.TYPES[topics.INPUTS],
+        f"`{topics.PERCEPTION}`",
+        "readings (position) that a model was given besides picture and IMU samples, by name, "
+        "with the frame's stamp; NaN for none",
     ),
     topics.COMMAND: (
         topics.TYPES[topics.COMMAND],
@@ -87,7 +102,8 @@ TOPICS: dict[str, tuple[str, str, str]] = {
     topics.TF_STATIC: (
         "tf2_msgs/msg/TFMessage",
         f"`{topics.SIMULATOR}`, `{topics.REPLAY}`",
-        "`map` to `odom`, `base_link` to `camera_optical_frame`; where tf2_msgs is installed",
+        "`map` to `odom`, `base_link` to `camera_optical_frame` and `range_frame`; where tf2_msgs "
+        "is installed",
     ),
 }
 RECORDED = "recorded/…"
@@ -116,7 +132,9 @@ KEYS: dict[str, dict[str, str]] = {
         "image_refused": "pictures that cannot be decoded",
         "imu_late": "frames used without all their IMU samples, after `imu_timeout_s`",
         "imu_stamp_backwards": "IMU samples not later than the one before",
-        "observation_refused": "frames that the model or the plausible ranges refuse",
+        "observation_refused": "frames that the model or the plausible ranges refuse, or that "
+        "lack an input of the model",
+        "range_stamp_backwards": "ranges not later than the one before",
         **BOUND_KEYS,
     },
     topics.CONTROLLER: {
@@ -213,6 +231,7 @@ def _kind(field: FieldInfo) -> str:
     if get_origin(field.annotation) is Literal:
         return ", ".join(map(str, get_args(field.annotation)))
     kinds = {bool: "bool", int: "integer", float: "double", str: "string"}
+    kinds[float | None] = "double"
     text = kinds.get(field.annotation, "string array")
     bounds = []
     for constraint in field.metadata:
@@ -225,6 +244,8 @@ def _kind(field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.default
+    if value is None:
+        return "not set"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):

@@ -43,6 +43,7 @@ CONFIGURATION = (
     "config/campaigns",
     "config/topics",
     "config/train",
+    "config/search",
     "config/nodes",
 )
 """Shown in full on the page `configuration.md`."""

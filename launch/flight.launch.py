@@ -42,6 +42,8 @@ from liquid_control.nodes.launching import (
     argument,
     common_arguments,
     end_if_refused,
+    input_arguments,
+    input_parameters,
     middleware,
     model_argument,
     number,
@@ -52,6 +54,7 @@ REMAPPED = {
     "camera": "camera/image_raw",
     "camera_info": "camera/camera_info",
     "imu": "imu/data",
+    "range": "range",
     "odom": "odom",
     "cmd_vel": "cmd_vel",
     "clock": "clock",
@@ -85,6 +88,7 @@ def arguments() -> list[DeclareLaunchArgument]:
             ["raw", "compressed"],
         ),
         argument("camera_fov_deg", "0.0", "horizontal field of view; 0: from camera_info"),
+        *input_arguments("not set, which is refused by a model that needs it"),
         argument("record", "false", "write a bag", YES_OR_NO),
         argument("bag", "", "bag to write (.mcap); empty: bags/<UTC time>.mcap"),
         argument(
@@ -134,7 +138,7 @@ def _perception(values: dict[str, str]) -> dict[str, object]:
     changed: dict[str, object] = {"horizontal_fov_deg": fov_deg} if fov_deg else {}
     if values["transport"] != "raw":
         changed["transport"] = values["transport"]
-    return changed
+    return changed | input_parameters(values)
 
 
 def _guards(make: NodeMaker, standby: bool) -> list[Node]:

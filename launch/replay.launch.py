@@ -16,19 +16,23 @@ from pathlib import Path
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from launch import Action, LaunchContext, LaunchDescription
+from liquid_control.bags import open_bag
 from liquid_control.bags.topics.topic_rules import preset_names
-from liquid_control.errors import ConfigError
+from liquid_control.errors import BagError, ConfigError
 from liquid_control.nodes.launching import (
     YES_OR_NO,
     NodeMaker,
     argument,
     common_arguments,
     end_together,
+    input_arguments,
+    input_parameters,
     middleware,
     model_argument,
     number,
     values_of,
 )
+from liquid_control.replay.given_inputs import given_inputs
 
 
 def arguments() -> list[DeclareLaunchArgument]:
@@ -50,6 +54,7 @@ def arguments() -> list[DeclareLaunchArgument]:
             "topics", "", f"topic presets, several with spaces: {presets}, or files of that kind"
         ),
         argument("topic", "", "topics by role, as 'camera=/cam imu=/imu,frd'"),
+        *input_arguments("as in the bag"),
         argument("record", "", "bag to write of the replay (.mcap); empty: none"),
         *common_arguments(),
     ]
@@ -76,7 +81,12 @@ def nodes(context: LaunchContext) -> list[Action]:
     replay |= {"rate": rate} if rate else {}
     replay |= {name: values[name].split() for name in ("topics", "topic") if values[name].split()}
     respawned = [
-        make.policy("perception_node", {"autostart": True}, "perception.yaml", defaults),
+        make.policy(
+            "perception_node",
+            {"autostart": True} | input_parameters(values),
+            "perception.yaml",
+            defaults | _inputs(Path(values["bag"])),
+        ),
         make.policy("controller_node", {"autostart": True}, defaults=defaults),
         make.policy("guard_node", file="guard.yaml"),
     ]
@@ -86,6 +96,17 @@ def nodes(context: LaunchContext) -> list[Action]:
         all_nodes.append(make.recorder({"path": path, "model": values["model"]}))
     ends = end_together(all_nodes, "the bag has ended", respawned if make.respawns else ())
     return [*all_nodes, *ends]
+
+
+def _inputs(bag: Path) -> dict[str, object]:
+    """Return the inputs of the recorded policy as parameters of perception_node.
+
+    None for a bag that cannot be read: replay_node reports why.
+    """
+    try:
+        return dict(given_inputs((), open_bag(bag).metadata).parameters)
+    except BagError:
+        return {}
 
 
 def generate_launch_description() -> LaunchDescription:

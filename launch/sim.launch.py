@@ -3,6 +3,7 @@
     ros2 launch liquid_control sim.launch.py scenario:=trail seed:=3 wind:=gusty lighting:=dusk
     ros2 launch liquid_control sim.launch.py set:='camera.rate_hz=30 speed_mps=3' disturb:=fog=3
     ros2 launch liquid_control sim.launch.py namespace:=drone1 seed:=1
+    ros2 launch liquid_control sim.launch.py set:='range.enabled=true' cruise_speed_mps:=3.0
     ros2 launch liquid_control sim.launch.py --show-args
 
 With `autostart:=false` the flight begins once the policy is active, which `lifecycle_manager`
@@ -17,6 +18,7 @@ from pathlib import Path
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from launch import Action, LaunchContext, LaunchDescription
+from liquid_control.config import validate
 from liquid_control.config.overrides import preset_names
 from liquid_control.errors import ConfigError
 from liquid_control.nodes.launching import (
@@ -25,11 +27,14 @@ from liquid_control.nodes.launching import (
     argument,
     common_arguments,
     end_together,
+    input_arguments,
+    input_parameters,
     middleware,
     model_argument,
     number,
     values_of,
 )
+from liquid_control.nodes.node_settings import SimulatorSettings
 
 NONE = "none"
 """Value of a preset argument that does not change the scenario."""
@@ -58,6 +63,7 @@ def arguments() -> list[DeclareLaunchArgument]:
         preset("lighting"),
         preset("fog"),
         model_argument(),
+        *input_arguments("as in the scenario"),
         argument(
             "autostart",
             "true",
@@ -81,8 +87,14 @@ def nodes(context: LaunchContext) -> list[Action]:
         raise ConfigError("use_respawn: expected rate above 0; in lockstep no answer may be lost")
     starts = values["autostart"] == "true"
     defaults = {"model": values["model"]}
+    simulator = _simulator(values, rate)
     respawned = [
-        make.policy("perception_node", {"autostart": starts}, "perception.yaml", defaults),
+        make.policy(
+            "perception_node",
+            {"autostart": starts} | input_parameters(values),
+            "perception.yaml",
+            defaults | _inputs(simulator),
+        ),
         make.policy("controller_node", {"autostart": starts}, defaults=defaults),
         make.policy("guard_node", file="guard.yaml"),
     ]
@@ -90,7 +102,7 @@ def nodes(context: LaunchContext) -> list[Action]:
     if values["record"]:
         path = str(Path(values["record"]).resolve())
         others.append(make.recorder({"path": path, "model": values["model"]}))
-    flight = make.node("simulator_node", _simulator(values, rate), "simulator.yaml")
+    flight = make.node("simulator_node", simulator, "simulator.yaml")
     all_nodes = [*respawned, *others, flight]
     return [
         *all_nodes,
@@ -117,6 +129,19 @@ def _simulator(values: dict[str, str], rate: float) -> dict[str, object]:
     if rate:
         parameters["rate"] = rate
     return parameters
+
+
+def _inputs(simulator: dict[str, object]) -> dict[str, object]:
+    """Return the inputs of a policy that the scenario has, as parameters of perception_node.
+
+    None for a scenario that does not load: simulator_node reports why.
+    """
+    try:
+        scenario = validate(SimulatorSettings, simulator, "simulator_node").load_scenario()
+    except ConfigError:
+        return {}
+    pitch_deg = scenario.camera.pitch_down_deg
+    return {"cruise_speed_mps": scenario.cruise_mps, "camera_pitch_down_deg": pitch_deg}
 
 
 def generate_launch_description() -> LaunchDescription:

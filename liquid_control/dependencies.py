@@ -60,3 +60,25 @@ def require_report() -> None:
     """
     for module in ("matplotlib", "jinja2", "av"):
         require(module, "report", "write reports and videos")
+
+
+def require_benchmark() -> None:
+    """Check the packages for tables and figures of a benchmark before the work begins.
+
+    Raises:
+        DependencyError: a package is not installed.
+    """
+    require_report()
+    require("scipy", "benchmark", "compute the intervals of a benchmark")
+
+
+def require_search() -> None:
+    """Check the packages of an architecture search before the work begins.
+
+    Raises:
+        DependencyError: a package is not installed.
+    """
+    require_report()
+    for module in ("optuna", "moocore"):
+        require(module, "search", "search architectures")
+    require("torch", "train", "train a policy")

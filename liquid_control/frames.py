@@ -16,6 +16,8 @@ ODOM = "odom"
 """Frame of odometry; the same as `map` in simulation and in a replay."""
 BASE_LINK = "base_link"
 CAMERA_OPTICAL = "camera_optical_frame"
+RANGE_BEAM = "range_frame"
+"""Frame of the range sensor: x along its beam, which points down in `base_link`."""
 
 OPTICAL_TO_FLU: NDArray[np.float64] = np.array(
     [[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]
@@ -59,8 +61,8 @@ def quaternion_product(
     left: NDArray[np.float64], right: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the Hamilton product of quaternions (x, y, z, w): `right` is applied first."""
-    x1, y1, z1, w1 = left
-    x2, y2, z2, w2 = right
+    x1, y1, z1, w1 = map(float, left)
+    x2, y2, z2, w2 = map(float, right)
     return np.array(
         [
             w1 * x2 + x1 * w2 + y1 * z2 - z1 * y2,

@@ -23,15 +23,16 @@ class WorkerError(LiquidControlError):
 
     Attributes:
         index: of the task.
-        status: exit status of the process; negative for a signal.
+        status: exit status of the process; negative for a signal; None on another machine.
+        how: how the worker ended, in words that follow "a worker".
     """
 
-    def __init__(self, index: int, status: int | None) -> None:
-        super().__init__(
-            f"a worker ended with status {status} while it ran task {index}; "
-            "its own message, if any, stands above"
-        )
+    def __init__(self, index: int, status: int | None, how: str = "") -> None:
         self.index, self.status = index, status
+        self.how = how or f"ended with status {status}"
+        super().__init__(
+            f"a worker {self.how} while it ran task {index}; its own message, if any, stands above"
+        )
 
 
 def run_tasks(
@@ -40,6 +41,7 @@ def run_tasks(
     workers: int,
     on_result: Callable[[int, Result], None] | None = None,
     tasks_per_worker: int | None = None,
+    nested: bool = False,
 ) -> list[Result]:
     """Run tasks in worker processes with one numerical thread each.
 
@@ -53,6 +55,7 @@ def run_tasks(
         workers: number of processes at a time.
         on_result: receives the index and the result of each task as it comes, in any order.
         tasks_per_worker: tasks after which a worker is replaced; None for no limit.
+        nested: whether a task may start worker processes of its own.
 
     Returns:
         The results in the order of the tasks.
@@ -70,7 +73,7 @@ def run_tasks(
             check_interrupt()
             while waiting and len(active) < workers:
                 with signals_deferred():
-                    active.append(_Worker(prepare, tasks_per_worker))
+                    active.append(_Worker(prepare, tasks_per_worker, nested))
                 active[-1].give(waiting)
             for worker in _ready(active):
                 answer = worker.receive()
@@ -89,10 +92,15 @@ def run_tasks(
 class _Worker(Generic[Task, Result]):
     """A worker process, its pipe, and the index of its task."""
 
-    def __init__(self, prepare: Callable[[], Callable[[Task], Result]], limit: int | None) -> None:
+    def __init__(
+        self,
+        prepare: Callable[[], Callable[[Task], Result]],
+        limit: int | None,
+        nested: bool = False,
+    ) -> None:
         context = get_context("spawn")
         self.pipe, remote = context.Pipe()
-        self.process = context.Process(target=_work, args=(remote,), daemon=True)
+        self.process = context.Process(target=_work, args=(remote,), daemon=not nested)
         self._index, self._left = -1, limit
         with one_thread_each():
             self.process.start()

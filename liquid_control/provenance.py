@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import liquid_control
@@ -35,6 +36,24 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def source_versions() -> dict[str, str]:
+    """Return `package_versions` and, as `liquid_control source`, the checksum of the source.
+
+    The checksum tells apart checkouts that have the same version, and needs no git.
+    """
+    root = Path(liquid_control.__file__).parent
+    simulator = find_spec("liquid_control_sim")
+    roots = [
+        root,
+        *(Path(place) for place in (simulator and simulator.submodule_search_locations) or ()),
+    ]
+    total = hashlib.sha256()
+    for folder in roots:
+        for path in sorted(folder.rglob("*.py")):
+            total.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return package_versions() | {"liquid_control source": total.hexdigest()[:12]}
 
 
 def git_revision() -> str | None:

@@ -5,10 +5,12 @@ from liquid_control import message_types
 IMAGE = "camera/image_raw"
 CAMERA_INFO = "camera/camera_info"
 IMU = "imu/data"
+RANGE = "range"
 ODOM = "odom"
 FEATURES = "perception/features"
 POLICY_COMMAND = "policy/cmd_vel"
 NEURONS = "policy/neurons"
+INPUTS = "policy/inputs"
 COMMAND = "cmd_vel"
 DIAGNOSTICS = "diagnostics"
 CLOCK = "clock"
@@ -24,10 +26,12 @@ TYPES: dict[str, str] = {
     IMAGE: message_types.IMAGE,
     CAMERA_INFO: message_types.CAMERA_INFO,
     IMU: message_types.IMU,
+    RANGE: message_types.RANGE,
     ODOM: message_types.ODOMETRY,
     FEATURES: message_types.IMAGE,
     POLICY_COMMAND: message_types.TWIST_STAMPED,
     NEURONS: message_types.JOINT_STATE,
+    INPUTS: message_types.JOINT_STATE,
     COMMAND: message_types.TWIST_STAMPED,
     DIAGNOSTICS: message_types.DIAGNOSTICS,
     CLOCK: message_types.CLOCK,

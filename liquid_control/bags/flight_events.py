@@ -1,7 +1,8 @@
 """Convert the messages of a recorded flight into events.
 
-Events are in the order of log time, with two exceptions: a frame waits for its IMU window, and a
-command waits for the attitude that its frame conversion needs. Match them by stamp.
+Events are in the order of log time, with two exceptions: a frame waits for its IMU window and its
+other readings, and a command waits for the attitude that its frame conversion needs. Match them by
+stamp.
 """
 
 from collections import defaultdict
@@ -19,11 +20,12 @@ from liquid_control.bags.decoding.frame_imu_sync import FrameImuSync
 from liquid_control.bags.decoding.headers import StatedSource, StatedWorlds
 from liquid_control.bags.decoding.imu import ImuReader, Sample
 from liquid_control.bags.decoding.pictures import PictureReader
+from liquid_control.bags.decoding.recorded_inputs import RecordedInputs
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.part import RawMessage
-from liquid_control.bags.topics import Role, Source, TopicMap
+from liquid_control.bags.topics import Axes, Role, Source, TopicMap
 from liquid_control.errors import BagError, ObservationError
-from liquid_control.message_types import ODOMETRY, TWIST_STAMPED
+from liquid_control.message_types import IMU, ODOMETRY, TWIST_STAMPED
 from liquid_control.perception.camera_model import FISHEYE
 
 COMMAND_SOURCES = {
@@ -72,7 +74,8 @@ class _Flight:
         self._clocks = stamps.Clocks(prefix, topics.topic(Role.CAMERA), sources, losses)
         self._imu = ImuReader(sources.get(Role.IMU), prefix, losses)
         self._worlds = StatedWorlds(losses)
-        self._frames = FrameImuSync(Role.IMU in topics, losses)
+        self._frames = FrameImuSync(Role.IMU in topics, losses, Role.RANGE in topics)
+        self._inputs = RecordedInputs(_has_messages(bag, topics.topic(Role.INPUTS), prefix))
         self._commands = commands.HeadingFrameTransform(Role.ODOMETRY in topics, losses)
         self._roles: dict[str, list[tuple[Role, Source, StatedSource]]] = defaultdict(list)
         for role, source in sources.items():
@@ -89,11 +92,13 @@ class _Flight:
             Role.CAMERA: self._on_picture,
             Role.CAMERA_INFO: self._on_camera_info,
             Role.IMU: self._on_imu,
+            Role.RANGE: self._on_range,
             Role.ODOMETRY: self._on_odometry,
             Role.POLICY_COMMAND: lambda m, s: self._on_command(m, s, events.CommandSource.POLICY),
             Role.COMMAND: lambda m, s: self._on_command(m, s, events.CommandSource.GUARD),
             Role.FEATURES: self._on_features,
             Role.NEURONS: self._on_neurons,
+            Role.INPUTS: self._on_inputs,
             Role.CLOCK: self._on_clock,
         }
 
@@ -120,6 +125,13 @@ class _Flight:
             complete += self._frames.advance(message.log_ns)
         if self._commands.is_waiting:
             complete += self._commands.advance(message.log_ns)
+        if not self._inputs.waits:
+            return [*complete, *self._read(message)]
+        complete = self._inputs.join(complete, message.log_ns)
+        return [*complete, *self._inputs.join(self._read(message), message.log_ns)]
+
+    def _read(self, message: RawMessage) -> list[events.Event]:
+        complete: list[events.Event] = []
         for role, source, stated in self._roles[message.topic]:
             if message.type != source.type:
                 self._losses.count(
@@ -141,7 +153,8 @@ class _Flight:
     def finish(self) -> list[events.Event]:
         """Return the events that still wait."""
         complete = self._add(self._imu.finish(), self._log_ns)
-        return [*complete, *self._frames.finish(), *self._commands.finish()]
+        complete += self._frames.finish()
+        return [*self._inputs.join(complete, None), *self._commands.finish()]
 
     def _on_picture(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
         stamp_ns = self._clocks.stamp(message)
@@ -196,9 +209,22 @@ class _Flight:
             self._losses.count(Loss.NOT_MEASURED, f"{message.topic}: {error}")
             if source.force_topic is not None:
                 return ()
+        if message.type == IMU and source.axes is Axes.FLU:
+            orientation = sensors.orientation_of(message.data)
+            if orientation is not None:
+                self._frames.add_orientation(stamp_ns, orientation)
         if reading is None:
             return self._frames.reach(stamp_ns, message.log_ns)
         return self._frames.add_sample(stamp_ns, *reading, message.log_ns)
+
+    def _on_range(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
+        range_m = sensors.range_of(self._bag.decode(message))
+        return self._frames.add_range(self._clocks.stamp(message), range_m, message.log_ns)
+
+    def _on_inputs(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
+        readings = sensors.readings_of(self._bag.decode(message))
+        self._inputs.add(self._clocks.stamp(message), readings)
+        return ()
 
     def _add(self, samples: Sequence[Sample], log_ns: int) -> list[events.Event]:
         return [e for sample in samples for e in self._frames.add_sample(*sample, log_ns)]
@@ -239,6 +265,14 @@ class _Flight:
     def _on_clock(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
         stamp_ns = stamps.own_stamp(message.type, message.data)
         return () if stamp_ns is None else (events.ClockEvent(stamp_ns),)
+
+
+def _has_messages(bag: MessageSource, topic: str | None, prefix: Sequence[RawMessage]) -> bool:
+    """Return whether a topic has messages; where their number is unknown, in the prefix."""
+    if topic is None:
+        return False
+    count = bag.topics[topic].count if topic in bag.topics else None
+    return bool(count) or any(message.topic == topic for message in prefix)
 
 
 def _before_or_next(bag: MessageSource, topic: str, start_ns: int | None) -> Iterator[RawMessage]:

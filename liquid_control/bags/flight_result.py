@@ -7,6 +7,8 @@ from dataclasses import asdict
 from liquid_control.types import FlightResult
 
 RESULT = "result"
+GUARD_PARAMETERS = "parameters/guard_node"
+"""Metadata record with the parameters of the guard that flew."""
 """Name of the metadata record."""
 
 

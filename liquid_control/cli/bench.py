@@ -23,6 +23,7 @@ class Benchmark(str, Enum):
 
     CORE = "core"
     SIM = "sim"
+    TRAIN = "train"
     GRAPH = "graph"
     RECORD = "record"
     REPLAY = "replay"

@@ -10,7 +10,7 @@ import typer
 
 from liquid_control.cli.completion import complete_campaign, complete_model, complete_scenario
 from liquid_control.cli.next_steps import Open
-from liquid_control.cli.options import Disturb, Settings, whole_number
+from liquid_control.cli.options import Address, Disturb, ExecutorKind, Settings, whole_number
 
 if TYPE_CHECKING:
     from liquid_control.evaluation import (
@@ -41,14 +41,15 @@ class ImageCodec(str, Enum):
 
 def evaluate(
     model: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
-            help="Model folder, or `expert`, or `expert:pushed`: the expert with smooth random "
-            "pushes on its commands, whose bags show recoveries and hold its clean commands as "
-            "the policy's. May be given several times.",
+            help="Model folder, or `expert`, or `hover` (does nothing), or `expert:pushed`: the "
+            "expert with smooth random pushes on its commands, whose bags show recoveries and "
+            "hold its clean commands as the policy's. May be given several times. TASK=FOLDER is "
+            "the model of one task or scenario. Without it the campaign's own arms fly.",
             autocompletion=complete_model,
         ),
-    ],
+    ] = None,
     campaign: Annotated[
         Path | None,
         typer.Option(
@@ -73,6 +74,8 @@ def evaluate(
     jobs: Annotated[
         int, typer.Option(parser=whole_number(1), metavar="INT", help="Flights at a time.")
     ] = 2,
+    executor: ExecutorKind = "local",
+    address: Address = None,
     settings: Settings = None,
     disturb: Disturb = None,
     report: Annotated[
@@ -102,6 +105,31 @@ def evaluate(
             "--out. Flights that it has flown are not flown again.",
         ),
     ] = False,
+    skip_missing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-missing",
+            help="Fly the arms whose models exist, and state the others in the results. The same "
+            "command with --resume flies them once they are trained.",
+        ),
+    ] = False,
+    estimate: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number(2),
+            metavar="INT",
+            help="Only measure the CPU time of so many of the campaign's flights, and print what "
+            "all of them cost in core-hours.",
+        ),
+    ] = None,
+    rescore: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Fly nothing: make the tables of benchmark.md, the figures and the CSV file of "
+            "all cells from the results.json in FOLDER, in --out or FOLDER.",
+        ),
+    ] = None,
     show: Open = False,
     out: Annotated[
         Path | None,
@@ -113,47 +141,96 @@ def evaluate(
     Example: liquid-control evaluate --model models/trail_cfc19 --model expert
     --campaign config/campaigns/trail.yaml
 
+    Example: liquid-control evaluate --campaign config/campaigns/benchmark.yaml --estimate 40
+
     Writes results.json, with --report also report.html, and with --record bags/*.mcap, each named
     in its flight's row. The status is 0 when every flight was flown, whether or not it succeeded.
 
     Each row is also written to rows.jsonl when it is flown. An interrupted run writes results.json
     with `complete: false`; the same command with --resume flies the rest.
+
+    A campaign with arms or claims is a benchmark: every arm flies the same forests, and tables,
+    paired tests and figures are written too.
     """
-    from liquid_control.cli.output import RESULTS, RUNS, output_folder
-    from liquid_control.cli.pilots import pilots_of
+    from liquid_control.cli.output import RESULTS, RUNS, note, output_folder
+    from liquid_control.cli.pilots import PilotOf, simulator
     from liquid_control.config import parse_settings
     from liquid_control.config.disturbances import parse_disturbances
-    from liquid_control.dependencies import require_report
+    from liquid_control.dependencies import require_benchmark, require_report
     from liquid_control.errors import ConfigError
-    from liquid_control.evaluation import plan_flights
+    from liquid_control.evaluation import Arms, Evaluation, fly_missing, summarise
+    from liquid_control.executors import Executor
     from liquid_control.journal import JOURNAL_FILE, newest_journal
 
+    if rescore is not None:
+        if campaign or scenario or model:
+            raise ConfigError("--rescore: flies nothing; expected no --campaign and no --model")
+        _rescore(rescore, out or rescore)
+        return
     if report:
         require_report()
     elif show:
         raise ConfigError("--open: expected --report COUNT too, which writes the report")
+    where = Executor(jobs, executor, address)
+    where.check()
     overrides = parse_settings(settings or [])
     disturbed = parse_disturbances(disturb or [])
     chosen = _campaign(campaign, scenario, seeds, {} if disturbed else overrides)
-    pilots = pilots_of(model)
-    flights = plan_flights(chosen.entries, list(pilots), overrides, disturbed)
-    config: dict[str, Any] = {"title": chosen.name, "entries": chosen.entries}
-    config |= {"disturb": disturbed, "set": overrides}
+    arms = Arms.choose(chosen, model or [], skip_missing)
+    pilots = {key: PilotOf(folder) for key, folder in arms.folders.items()}
+    flights = arms.flights(overrides, disturbed)
+    for key, missing in arms.missing.items():
+        note(f"--skip-missing: {key} does not fly, {missing} does not exist")
+    if estimate is not None:
+        _estimate(flights, pilots, jobs, estimate)
+        return
+    config = arms.config() | {"disturb": disturbed, "set": overrides}
+    benchmark = bool(chosen.arms or chosen.claims)
+    if benchmark:
+        require_benchmark()
     recording = _recording(Path(), record, image)
     if resume and out is None:
-        plan = _plan(flights, pilots, recording)
+        plan, _ = arms.plan(flights, pilots, recording)
         out = newest_journal(RUNS.glob("*-evaluate"), plan)
     with output_folder(out, "evaluate", (RESULTS, JOURNAL_FILE), resume=resume) as folder:
         recording = _recording(folder, record, image)
-        plan = _plan(flights, pilots, recording)
-        with _open_log(folder, flights, plan, config, resume) as log:
+        plan, marks = arms.plan(flights, pilots, recording)
+        with _open_log(folder, flights, plan, config, resume, marks) as log:
             _check_simulation(flights, compile_it=report > 0 or not log.complete)
             with _partial_results(folder, log, config):
-                rows = _fly(flights, pilots, jobs, recording, log)
-                document = _conclude(folder, rows, log, config)
+                options: dict[str, Any] = {"recording": recording, "log": log}
+                rows = fly_missing(flights, simulator(), pilots, where, **options)
+                flights = [flights[index] for index in sorted(log.rows)]
+                document = _conclude(folder, flights, rows, pilots, log, config, benchmark)
         if report:
-            _report(folder, chosen, flights, rows, pilots, document, report)
+            from liquid_control.evaluation.flight_report import fly_and_report
+
+            result = Evaluation(chosen, flights, rows, summarise(rows))
+            page = folder / "report.html"
+            print(fly_and_report(page, result, simulator(), pilots, document, report))
     _offer(folder, flights, rows, pilots, report > 0, show)
+
+
+def _rescore(folder: Path, out: Path) -> None:
+    """Make tables and figures of a benchmark from its results.json; print their paths."""
+    from liquid_control.dependencies import require_benchmark
+    from liquid_control.evaluation.benchmark import load_document
+    from liquid_control.evaluation.benchmark_page import write_benchmark
+
+    require_benchmark()
+    print(*write_benchmark(out, load_document(folder)), sep="\n")
+
+
+def _estimate(
+    flights: "Sequence[FlightJob]", pilots: "Mapping[str, PilotFactory]", jobs: int, count: int
+) -> None:
+    """Print what the flights cost, measured on some of them."""
+    from liquid_control.cli.pilots import simulator
+    from liquid_control.evaluation.runner import measure_cost
+
+    _check_simulation(flights, compile_it=True)
+    cost = measure_cost(flights, simulator(), pilots, count)
+    print(f"{cost}; {cost.core_hours / jobs:.1f} hours with --jobs {jobs}")
 
 
 def _offer(
@@ -182,24 +259,11 @@ def _offer(
     flown = [
         (row.success, model, job)
         for job, row in zip(flights, rows, strict=True)
-        if (model := model_of(pilots[row.model])) is not None
+        if (model := model_of(pilots[job.pilot_key])) is not None
     ]
     if flown:
         _, model, job = min(flown, key=lambda flight: flight[0])
         suggest(flight_again(model, job.scenario_name, job.seed, job.overrides))
-
-
-def _plan(
-    flights: "Sequence[FlightJob]",
-    pilots: "Mapping[str, PilotFactory]",
-    recording: "RecordingOptions | None",
-) -> dict[str, Any]:
-    """Check that the pilots can fly the flights; return what the rows depend on."""
-    from liquid_control.evaluation import campaign_plan, check_pilots
-
-    if recording is not None:
-        recording.check_names(flights)
-    return campaign_plan(flights, check_pilots(flights, pilots), recording)
 
 
 def _open_log(
@@ -208,6 +272,7 @@ def _open_log(
     plan: dict[str, Any],
     config: dict[str, Any],
     resume: bool,
+    marks: dict[str, dict[str, str]],
 ) -> "FlightLog":
     """Begin rows.jsonl, or go on with it; report what it holds."""
     from liquid_control.cli.output import command_line, note
@@ -215,7 +280,8 @@ def _open_log(
     from liquid_control.journal import JOURNAL_FILE
 
     path = folder / JOURNAL_FILE
-    log = FlightLog.open(path, flights, plan, config=config, command=command_line(), resume=resume)
+    opened: dict[str, Any] = {"config": config, "command": command_line(), "marks": marks}
+    log = FlightLog.open(path, flights, plan, resume=resume, **opened)
     if resume:
         note(f"--resume: {len(log.rows)} of {len(flights)} flights are in {path}")
     for key, value in log.journal.begun_with.items():
@@ -235,19 +301,6 @@ def _check_simulation(flights: "Sequence[FlightJob]", compile_it: bool) -> None:
 
     check_scenes(flights, check_flight)
     prepare_simulator()
-
-
-def _fly(
-    flights: "Sequence[FlightJob]",
-    pilots: "Mapping[str, PilotFactory]",
-    workers: int,
-    recording: "RecordingOptions | None",
-    log: "FlightLog",
-) -> "list[FlightRow]":
-    from liquid_control.cli.pilots import simulator
-    from liquid_control.evaluation import fly_missing
-
-    return fly_missing(flights, simulator(), pilots, workers, recording=recording, log=log)
 
 
 @contextmanager
@@ -278,35 +331,32 @@ def _write_results(
 
 
 def _conclude(
-    folder: Path, rows: "Sequence[FlightRow]", log: "FlightLog", config: dict[str, Any]
-) -> dict[str, Any]:
-    """Print the table; write results.json and print its path."""
-    from liquid_control.cli.output import RESULTS, console
-    from liquid_control.evaluation import summarise
-    from liquid_control.evaluation.result_tables import summary_table
-
-    console().print(summary_table(summarise(rows), config["title"]))
-    document = _write_results(folder, rows, log, config)
-    print(folder / RESULTS)
-    return document
-
-
-def _report(
     folder: Path,
-    campaign: "Campaign",
     flights: "Sequence[FlightJob]",
     rows: "Sequence[FlightRow]",
     pilots: "Mapping[str, PilotFactory]",
-    document: dict[str, Any],
-    count: int,
-) -> None:
+    log: "FlightLog",
+    config: dict[str, Any],
+    benchmark: bool,
+) -> dict[str, Any]:
+    """Write results.json and print its path; print its table, or write those of a benchmark."""
+    from liquid_control.cli.output import RESULTS, console
     from liquid_control.cli.pilots import simulator
-    from liquid_control.evaluation import Evaluation, summarise
-    from liquid_control.evaluation.flight_report import fly_and_report
+    from liquid_control.evaluation import summarise
+    from liquid_control.evaluation.result_tables import summary_table
 
-    result = Evaluation(campaign, list(flights), list(rows), summarise(rows))
-    path = folder / "report.html"
-    print(fly_and_report(path, result, simulator(), pilots, document, count))
+    if benchmark:
+        from liquid_control.evaluation.worst_flights import photograph_worst
+
+        arms = {arm["label"]: arm["arm"] for arm in config["arms"]}
+        config["worst_flights"] = photograph_worst(flights, rows, arms, simulator(), pilots)
+    else:
+        console().print(summary_table(summarise(rows), config["title"]))
+    document = _write_results(folder, rows, log, config)
+    print(folder / RESULTS)
+    if benchmark:
+        _rescore(folder, folder)
+    return document
 
 
 def _recording(

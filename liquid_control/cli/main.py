@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import typer
 
+from liquid_control.cli.adapt import adapt
 from liquid_control.cli.bag import bag
 from liquid_control.cli.bench import bench
 from liquid_control.cli.compare import compare
@@ -18,6 +19,7 @@ from liquid_control.cli.fly import fly
 from liquid_control.cli.models import models
 from liquid_control.cli.probe import probe
 from liquid_control.cli.replay import replay
+from liquid_control.cli.search import search
 from liquid_control.cli.train import train
 from liquid_control.cli.worlds import worlds
 from liquid_control.errors import LiquidControlError
@@ -35,7 +37,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS = (fly, evaluate, compare, replay, probe, worlds, models, train, export, bench, doctor)
+COMMANDS = (
+    fly,
+    evaluate,
+    compare,
+    replay,
+    probe,
+    adapt,
+    worlds,
+    models,
+    train,
+    search,
+    export,
+    bench,
+    doctor,
+)
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(bag)

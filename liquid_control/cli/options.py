@@ -28,6 +28,26 @@ Disturb = Annotated[
 ]
 """`--disturb`, repeatable."""
 
+ExecutorKind = Annotated[
+    str,
+    typer.Option(
+        "--executor",
+        metavar="local|ray",
+        help="Fly in processes of this machine, or on a Ray cluster (extra `ray`).",
+    ),
+]
+"""`--executor`."""
+
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Ray cluster that this machine is a node of. Without it: RAY_ADDRESS, the cluster "
+        "of `ray start`, or a new one on this machine.",
+    ),
+]
+"""`--address`."""
+
 Topics = Annotated[
     list[str] | None,
     typer.Option(
@@ -45,11 +65,11 @@ Topic = Annotated[
     typer.Option(
         "--topic",
         metavar="ROLE=/NAME",
-        help="Topic of a role: camera, camera_info, imu, odometry, policy_command, command, "
-        "features, neurons or clock. ROLE=none leaves the role empty. Append the frame of a "
-        "command (heading, body, frd, map, ned), the axes of an IMU (flu, frd, optical) or the "
-        "horizontal field of view of a camera in degrees and the encoding of its pictures after a "
-        "comma: command=/cmd_vel,map, camera=/image_raw,69.4 or camera=/image_raw,bgr8. "
+        help="Topic of a role: camera, camera_info, imu, range, odometry, policy_command, "
+        "command, features, neurons, inputs or clock. ROLE=none leaves the role empty. Append "
+        "the frame of a command (heading, body, frd, map, ned), the axes of an IMU (flu, frd, "
+        "optical) or the horizontal field of view of a camera in degrees and the encoding of its "
+        "pictures after a comma: command=/cmd_vel,map, camera=/image_raw,69.4 or camera=/image_raw,bgr8. "
         "shift=S after a comma adds S seconds to the stamps: command=/cmd_vel,shift=-5. An IMU "
         "can be two topics: imu=/gyro+/accel. Repeatable.",
         show_default=False,

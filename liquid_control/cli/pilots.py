@@ -1,15 +1,13 @@
 """Factories for pilots and simulators, picklable for worker processes."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from liquid_control.config import shipped
-from liquid_control.errors import ConfigError
 from liquid_control.interfaces import Flyer, Pilot
 
-EXPERT = "expert"
+EXPERT, HOVER = "expert", "hover"
 PUSHED = "expert:pushed"
 
 
@@ -38,9 +36,14 @@ def prepare_simulator() -> None:
 
 @dataclass(frozen=True, slots=True)
 class PilotOf:
-    """Makes the pilot of a model folder, or an expert."""
+    """Makes the pilot of a model folder, an expert, or the pilot that hovers."""
 
     model: str
+    folder: Path | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        is_pilot = self.model in (EXPERT, PUSHED, HOVER)
+        object.__setattr__(self, "folder", None if is_pilot else shipped(Path(self.model)))
 
     def __call__(self) -> Pilot:
         """Load the model; raises ModelError where it is missing or damaged."""
@@ -48,6 +51,10 @@ class PilotOf:
             from liquid_control_sim import Expert
 
             return Expert()
+        if self.model == HOVER:
+            from liquid_control.evaluation.arms import HoverPilot
+
+            return HoverPilot()
         if self.model == PUSHED:
             from liquid_control.training.data_pilots import PushedPilot
             from liquid_control.training.training_settings import DisturbanceSettings
@@ -56,28 +63,9 @@ class PilotOf:
             return PushedPilot(Expert(), DisturbanceSettings())
         from liquid_control.policy import Policy, PolicyPilot, load_model
 
-        return PolicyPilot(Policy(load_model(shipped(Path(self.model)))))
+        return PolicyPilot(Policy(load_model(self.folder or self.model)))
 
 
 def model_of(pilot: object) -> str | None:
-    """Return the model folder of a factory; None for an expert."""
-    if not isinstance(pilot, PilotOf) or pilot.model in (EXPERT, PUSHED):
-        return None
-    return pilot.model
-
-
-def pilots_of(models: Sequence[str]) -> dict[str, PilotOf]:
-    """Return factories by label: the folder's name, which must differ between models.
-
-    Raises:
-        ConfigError: two models have one name.
-    """
-    pilots: dict[str, PilotOf] = {}
-    for model in models:
-        label = model if model in (EXPERT, PUSHED) else Path(model).resolve().name
-        if label in pilots:
-            raise ConfigError(
-                f"--model: expected folders with different names, {label!r} comes twice"
-            )
-        pilots[label] = PilotOf(model)
-    return pilots
+    """Return the model folder of a factory; None for an expert or `hover`."""
+    return pilot.model if isinstance(pilot, PilotOf) and pilot.folder is not None else None

@@ -55,6 +55,16 @@ def replay(
     ] = "flight",
     topics: Topics = None,
     topic: Topic = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="NAME=NUMBER",
+            help="An input of the model that the bag lacks, or another value of it: "
+            "cruise_speed_mps or camera_pitch_down_deg. Repeatable.",
+            show_default="as recorded",
+        ),
+    ] = None,
     max_rmse: Annotated[
         str | None,
         typer.Option(
@@ -135,11 +145,16 @@ def replay(
     from liquid_control.process_pool import limit_threads
 
     limit_threads()
-    from liquid_control.cli.live_replay import check_live, live_lines, replay_live
     from liquid_control.cli.next_steps import offer_report
     from liquid_control.cli.options import rules_of
     from liquid_control.cli.output import RUNS, note, output_folder
     from liquid_control.dependencies import require_report
+    from liquid_control.graph.live_replay import (
+        check_constant_inputs,
+        check_live,
+        live_lines,
+        replay_live,
+    )
     from liquid_control.replay import (
         ReplayRequest,
         evaluate_replay,
@@ -167,7 +182,10 @@ def replay(
         disturb=disturb or (),
         further_models=(model or [])[1:],
         min_coverage=min_coverage,
+        inputs=given or (),
     )
+    if live:
+        check_constant_inputs(request)
     if limits and request.against == "none":
         raise ConfigError("--max-rmse: there is nothing to compare with")
     if resume and not disturb:

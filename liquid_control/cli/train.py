@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from liquid_control.cli.options import Topic, Topics
+from liquid_control.cli.options import Address, ExecutorKind, Topic, Topics
 
 if TYPE_CHECKING:
     from liquid_control.training import Actors, BagData
@@ -39,6 +39,8 @@ def train(
     resume: Annotated[
         bool, typer.Option(help="Continue an interrupted run: the newest, or the one in --out.")
     ] = False,
+    executor: ExecutorKind = "local",
+    address: Address = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the run.", show_default="runs/<UTC time>-train"),
@@ -63,19 +65,28 @@ def train(
     from liquid_control.cli.output import RUNS, command_line, output_folder
     from liquid_control.config import parse_settings, shipped
     from liquid_control.dependencies import require
+    from liquid_control.executors import Executor
     from liquid_control.export import model_graphs
     from liquid_control.training import load_training, newest_run
     from liquid_control.training import train as run_training
 
     settings = load_training(shipped(config), parse_settings(changes or []))
     require("torch", "train", "train a policy")
+    from liquid_control.training.ranks import follow_rank_0
+
+    if follow_rank_0():
+        return
+    where = Executor(settings.jobs, executor, address)
+    where.check()
     if resume and out is None:
         out = newest_run(RUNS, settings.name).root
     with output_folder(out, "train", resume=resume) as root, _resumable(root):
         bags = _bags(data, more, topics, topic)
-        actors = partial(_actors, settings)
+        actors = partial(training_actors, settings)
         options = {"resume": True} if resume else {"command": command_line()}
-        model = run_training(settings, root, model_graphs, actors, data=bags, **options)
+        model = run_training(
+            settings, root, model_graphs, actors, data=bags, executor=where, **options
+        )
         print(model)
     if settings.encoder is not None:
         return
@@ -103,7 +114,7 @@ def _resumable(root: Path) -> Iterator[None]:
         raise
 
 
-def _actors(settings: "TrainingSettings") -> "Actors":
+def training_actors(settings: "TrainingSettings") -> "Actors":
     """Return simulator and expert, after a check that they can fly the run's scenarios."""
     from liquid_control.cli.pilots import prepare_simulator, simulator
     from liquid_control.training import Actors

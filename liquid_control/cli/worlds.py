@@ -41,7 +41,7 @@ def worlds(
     """
     from liquid_control.cli.next_steps import after_worlds, command_of, opening_command, suggest
     from liquid_control.cli.output import console
-    from liquid_control.cli.tables import disturbance_table, scenario_table, select_names
+    from liquid_control.pages.world_tables import disturbance_table, scenario_table, select_names
 
     scenarios, disturbances = select_names(names or [])
     if scenarios:

@@ -28,6 +28,9 @@ class GuardEvent(str, Enum):
     LATE = "late"
 
 
+_FRAMES_UNTIL_HOVER = 1.5
+
+
 class Envelope(Settings):
     """Limits of every command."""
 
@@ -60,6 +63,19 @@ class Envelope(Settings):
         description="a yaw rate beyond this is refused, not clamped, rad/s; motors give 100 at "
         "most",
     )
+
+    @classmethod
+    def for_camera(cls, rate_hz: float) -> "Envelope":
+        """Return the default envelope, with a timeout of at least 1.5 periods of a camera.
+
+        Below 10 Hz the default timeout would end before the next frame, and the vehicle would
+        stop at every frame.
+
+        Args:
+            rate_hz: frame rate of the camera, Hz.
+        """
+        default = cls()
+        return cls(timeout_s=max(default.timeout_s, _FRAMES_UNTIL_HOVER / rate_hz))
 
     @property
     def limits(self) -> tuple[float, float, float, float]:

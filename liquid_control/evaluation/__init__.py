@@ -12,6 +12,7 @@
 and PyAV.
 """
 
+from liquid_control.evaluation.arms import Arms
 from liquid_control.evaluation.bag_recorder import RecordingOptions
 from liquid_control.evaluation.campaign import (
     Campaign,
@@ -42,6 +43,7 @@ from liquid_control.evaluation.results import (
 from liquid_control.evaluation.runner import Evaluation, evaluate, fly_missing, run_flights
 
 __all__ = [
+    "Arms",
     "Campaign",
     "CampaignEntry",
     "Evaluation",

@@ -18,13 +18,15 @@ import numpy as np
 
 from liquid_control import __version__, message_types
 from liquid_control.bags import BagWriter
-from liquid_control.bags.flight_result import RESULT, result_values
+from liquid_control.bags.flight_result import GUARD_PARAMETERS, RESULT, result_values
 from liquid_control.bags.writing import messages
 from liquid_control.bags.writing.partial_bag import partial_names
+from liquid_control.command import Envelope
 from liquid_control.errors import ConfigError, OutputError
 from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.files import unwritable
 from liquid_control.interfaces import Demonstrator, FlightProgress, Flyer, Pilot, World
+from liquid_control.perception import readings_of
 from liquid_control.policy import PolicyPilot
 from liquid_control.provenance import git_revision, model_fingerprint
 from liquid_control.types import Command, FlightRecord, Observation, Pixels, VehicleState
@@ -68,34 +70,37 @@ def picture_message(image: Pixels, codec: str, stamp_ns: int) -> tuple[str, byte
 
 
 CAMERA_INFO, IMU, ODOM, CLOCK = "camera/camera_info", "imu/data", "odom", "clock"
-FEATURES, NEURONS = "perception/features", "policy/neurons"
-POLICY_COMMAND, COMMAND = "policy/cmd_vel", "cmd_vel"
-_OF_POLICIES = (FEATURES, NEURONS)
+FEATURES, NEURONS, INPUTS = "perception/features", "policy/neurons", "policy/inputs"
+POLICY_COMMAND, COMMAND, RANGE = "policy/cmd_vel", "cmd_vel", "range"
+_OF_POLICIES = (FEATURES, NEURONS, INPUTS)
 
 WRITER, FLIGHT, MODEL = "liquid_control", "flight", "model"
 """Metadata records: software, flight and pilot."""
 
 
 class RecordingPilot:
-    """Wraps a pilot and keeps its last command.
+    """Wraps a pilot and keeps its last frame and command.
 
     Attributes:
         inner: the wrapped pilot.
         answer: the command for the last frame; of a `Demonstrator`, the command it shows.
+        observation: the last frame; None before the first.
     """
 
     def __init__(self, inner: Pilot) -> None:
         self.name = inner.name
         self.inner = inner
         self.answer: Command | None = None
+        self.observation: Observation | None = None
 
     def start(self, world: World) -> None:
         """Start the wrapped pilot."""
-        self.answer = None
+        self.answer = self.observation = None
         self.inner.start(world)
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
         """Return the wrapped pilot's command."""
+        self.observation = observation
         flown = self.inner.command(observation, truth)
         self.answer = self.inner.shown if isinstance(self.inner, Demonstrator) else flown
         return flown
@@ -131,6 +136,7 @@ class BagRecorder:
 
     def _samples(self, progress: FlightProgress) -> None:
         window, stamp_ns = progress.imu, progress.stamp_ns
+        frame = self.pilot.observation if progress.image is not None else None
         samples = zip(
             window.stamps_ns.tolist(),
             window.angular_velocity,
@@ -138,15 +144,24 @@ class BagRecorder:
             strict=True,
         )
         for sample_ns, rate, force in samples:
-            self.bag.write(IMU, messages.imu_cdr(rate, force, sample_ns), sample_ns)
+            measured = frame is not None and sample_ns == frame.stamp_ns
+            orientation = frame.orientation if frame is not None and measured else None
+            sample = messages.imu_cdr(rate, force, sample_ns, orientation)
+            self.bag.write(IMU, sample, sample_ns)
+        if frame is not None and self.job.scenario.range.enabled:
+            self.bag.write(RANGE, messages.range_cdr(frame.range_m, stamp_ns), stamp_ns)
         self.bag.write(ODOM, messages.odometry_cdr(progress.truth, stamp_ns), stamp_ns)
 
     def _answer(self, stamp_ns: int) -> None:
-        """Write the pilot's command for a frame, and a policy's features and neurons."""
+        """Write the pilot's command for a frame, and a policy's inputs, features and neurons."""
         inner, answer = self.pilot.inner, self.pilot.answer
         decision = inner.decision if isinstance(inner, PolicyPilot) else None
         if isinstance(inner, PolicyPilot) and inner.features is not None:
             self.bag.write(FEATURES, messages.features_cdr(inner.features, stamp_ns), stamp_ns)
+        frame = self.pilot.observation
+        if isinstance(inner, PolicyPilot) and inner.policy.needed_inputs and frame is not None:
+            readings = readings_of(inner.policy.needed_inputs, frame)
+            self.bag.write(INPUTS, messages.inputs_cdr(readings, stamp_ns), stamp_ns)
         if answer is not None:
             self.bag.write(POLICY_COMMAND, messages.command_cdr(answer, stamp_ns), stamp_ns)
         if isinstance(inner, PolicyPilot) and decision is not None:
@@ -176,7 +191,7 @@ def fly_and_record(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
-    topics, metadata = _topics(pilot, image), _metadata(job, pilot)
+    topics, metadata = _topics(job, pilot, image), _metadata(job, pilot)
     with BagWriter(path, topics, metadata=metadata, flush_s=None) as bag:
         record = flyer(job.scenario, job.seed, recorded, BagRecorder(bag, job, recorded, image))
         bag.add_metadata(RESULT, result_values(record.result))
@@ -188,14 +203,18 @@ def _revision() -> str:
     return git_revision() or ""
 
 
-def _topics(pilot: Pilot, image: str) -> dict[str, str]:
-    left_out = () if isinstance(pilot, PolicyPilot) else _OF_POLICIES
+def _topics(job: FlightJob, pilot: Pilot, image: str) -> dict[str, str]:
+    left_out: tuple[str, ...] = () if isinstance(pilot, PolicyPilot) else _OF_POLICIES
+    if isinstance(pilot, PolicyPilot) and not pilot.policy.needed_inputs:
+        left_out = (INPUTS,)
+    left_out += () if job.scenario.range.enabled else (RANGE,)
     topics = messages.FLIGHT_TOPICS.items()
     others = {name: kind for name, kind in topics if name not in left_out and name != IMAGE}
     return picture_topics(image) | others
 
 
 def _metadata(job: FlightJob, pilot: Pilot) -> Mapping[str, Mapping[str, str]]:
+    envelope = Envelope.for_camera(job.scenario.camera.rate_hz)
     return {
         WRITER: {"version": __version__, "revision": _revision(), "mode": "lockstep"},
         FLIGHT: {
@@ -204,6 +223,7 @@ def _metadata(job: FlightJob, pilot: Pilot) -> Mapping[str, Mapping[str, str]]:
             "overrides": json.dumps(job.overrides, sort_keys=True),
             "settings": job.scenario.model_dump_json(),
         },
+        GUARD_PARAMETERS: {name: str(value) for name, value in envelope.model_dump().items()},
         MODEL: model_fingerprint(pilot.policy.model.path)
         if isinstance(pilot, PolicyPilot)
         else {"name": job.model},

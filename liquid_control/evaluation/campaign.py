@@ -1,12 +1,13 @@
-"""A campaign is data: which scenarios, disturbed how, over which seeds."""
+"""A campaign is data: which scenarios, disturbed how, over which seeds, flown by which arms."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from liquid_control.config import (
     Scenario,
@@ -22,6 +23,7 @@ from liquid_control.config.disturbances import (
     joined_overrides,
 )
 from liquid_control.config.overrides import Spread, check_keys, draw_overrides
+from liquid_control.config.suggestions import suggestion
 from liquid_control.errors import ConfigError
 from liquid_control.seeding import MAX_SEED
 
@@ -67,6 +69,11 @@ class CampaignEntry(Settings):
 
     name: str = Field(min_length=1, description="name of the row, unique in its campaign")
     scenario: str = Field("trail", description="a scenario's name or a path to its YAML")
+    of: str | None = Field(
+        None,
+        description="the undisturbed entry that this one stands beside: scenario, seeds and keys "
+        "of `set` that are left out here are taken from it",
+    )
     perturbation: str = Field(
         UNDISTURBED,
         description="what is disturbed, for instance wind or fog; from `disturb` if left out",
@@ -79,13 +86,31 @@ class CampaignEntry(Settings):
     randomise: dict[str, Spread] = Field(
         {}, description="scenario keys drawn for every flight, a function of its seed"
     )
-    seeds: str = Field(description="one flight each, for instance 10000:10100")
+    seeds: str = Field("", description="one flight each, for instance 10000:10100")
+
+    @model_validator(mode="after")
+    def _check_seeds(self) -> "CampaignEntry":
+        if not self.seeds and self.of is None:
+            raise ValueError("seeds: expected seeds such as 10000:10100, or `of` with an entry")
+        return self
+
+    def beside(self, base: "CampaignEntry") -> "CampaignEntry":
+        """Return the entry with what it takes from the undisturbed entry that `of` names."""
+        update: dict[str, Any] = {"set": base.set | self.set, "seeds": self.seeds or base.seeds}
+        if "scenario" not in self.model_fields_set:
+            update["scenario"] = base.scenario
+        return self.model_copy(update=update)
 
 
 class Ladder(Settings):
     """Short form of many rows: each disturbance at each severity."""
 
     scenario: str = Field("trail", description="a scenario's name or a path to its YAML")
+    of: str | None = Field(
+        None,
+        description="the undisturbed entry that the rows stand beside; they have its scenario, "
+        "keys and seeds, and its name before theirs",
+    )
     disturbances: list[str] | None = Field(
         None, min_length=1, description="names of config/disturbances.yaml; all if left out"
     )
@@ -93,21 +118,52 @@ class Ladder(Settings):
         list(range(1, HIGHEST_SEVERITY + 1)), min_length=1, description="severities, 0 to 5"
     )
     set: dict[str, Any] = Field({}, description="dotted keys of the scenario and their values")
-    seeds: str = Field(description="one flight each, for instance 10000:10100")
+    seeds: str = Field("", description="one flight each, for instance 10000:10100")
 
     def entries(self) -> list[CampaignEntry]:
-        """Return the rows, disturbance by disturbance, named as in `fog 3`."""
+        """Return the rows, disturbance by disturbance, named `fog 3`, or `trail 1, fog 3`."""
+        own = self.model_dump(include={"of", "set", "seeds"})
+        own |= {} if self.of else {"scenario": self.scenario}
         return [
             CampaignEntry(
-                name=f"{name} {severity}",
-                scenario=self.scenario,
+                name=f"{self.of}, {name} {severity}" if self.of else f"{name} {severity}",
                 disturb={name: severity},
-                set=self.set,
-                seeds=self.seeds,
+                **own,
             )
             for name in self.disturbances or disturbance_names()
             for severity in self.severities
         ]
+
+
+class Arm(Settings):
+    """Who flies a campaign: the pilots `expert` or `hover`, a model, or the models of a core."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9_+.]+$", description="in tables; expert and hover are pilots"
+    )
+    core: str | None = Field(None, description="kind of the models' core; any if left out")
+    size: Literal["small", "base"] = Field("small", description="size of the core in training")
+    training_seeds: list[int] = Field(
+        [], description="one model each; their flights count as one core's"
+    )
+    model: str | dict[str, str] | None = Field(
+        None,
+        description="model folder, or one for each task or scenario; {name} and {training_seed} "
+        "are replaced. The campaign's `model` if left out",
+    )
+    entries: list[str] = Field(["*"], min_length=1, description="patterns of the entries it flies")
+
+
+class Claim(Settings):
+    """A figure that the campaign is to show."""
+
+    claim: str = Field(min_length=1, description="in words")
+    entries: list[str] = Field(min_length=1, description="patterns of entries; each must meet it")
+    at_least: float = Field(ge=0.0, le=1.0, description="success rate, or fraction of `relative`")
+    relative: str | None = Field(
+        None,
+        description="`expert`, `best` of the entries, or the entry whose success rate counts as 1",
+    )
 
 
 class Campaign(Settings):
@@ -116,11 +172,28 @@ class Campaign(Settings):
     name: str = Field(min_length=1, description="name of the campaign")
     entries: list[CampaignEntry] = Field(min_length=1, description="its rows, in order")
     ladders: list[Ladder] = Field([], description="further rows, after the entries")
+    arms: list[Arm] = Field([], description="who flies it if no --model is given")
+    model: str | None = Field(
+        None, description="model folder of an arm; {name} and {training_seed} are replaced"
+    )
+    train: str | None = Field(
+        None,
+        description="command that trains an arm's model; {name}, {core}, {size} and "
+        "{training_seed} are replaced",
+    )
+    reference: str | None = Field(None, description="arm that the others are compared with")
+    claims: list[Claim] = Field([], description="figures that the campaign is to show")
 
     def unrolled(self) -> "Campaign":
-        """Return the campaign with the rows of its ladders among its entries."""
+        """Return the campaign with the rows of its ladders among its entries.
+
+        Raises:
+            ConfigError: `of` names no entry, or one with `of`; or the seeds are not among its.
+        """
         more = [entry for ladder in self.ladders for entry in ladder.entries()]
-        return self.model_copy(update={"entries": [*self.entries, *more], "ladders": []})
+        bases = {entry.name: entry for entry in self.entries if entry.of is None}
+        entries = [_beside(entry, bases) for entry in (*self.entries, *more)]
+        return self.model_copy(update={"entries": entries, "ladders": []})
 
     def with_seeds(self, seeds: str) -> "Campaign":
         """Return the campaign with other seeds in every entry.
@@ -133,12 +206,27 @@ class Campaign(Settings):
         return self.model_copy(update={"entries": changed})
 
 
+def _beside(entry: CampaignEntry, bases: Mapping[str, CampaignEntry]) -> CampaignEntry:
+    if entry.of is None:
+        return entry
+    if entry.of not in bases:
+        hint = suggestion(entry.of, bases)
+        raise ConfigError(f"entry {entry.name!r}: of: no undisturbed entry {entry.of!r}; {hint}")
+    base, merged = bases[entry.of], entry.beside(bases[entry.of])
+    alone = sorted(set(parse_seeds(merged.seeds)) - set(parse_seeds(base.seeds)))
+    if alone:
+        raise ConfigError(
+            f"entry {entry.name!r}: expected seeds of {entry.of!r}, {base.seeds}, got {alone[0]}"
+        )
+    return merged
+
+
 @dataclass(frozen=True, slots=True)
 class FlightJob:
     """One flight of a campaign.
 
     Attributes:
-        model: label of the pilot, a key of the pilots that the runner receives.
+        model: label of the pilot in the rows.
         entry: name of the campaign's entry.
         scenario_name: name or path that the scenario was loaded from.
         perturbation: what is disturbed; several names are joined by commas.
@@ -146,6 +234,7 @@ class FlightJob:
         seed: of the flight.
         overrides: dotted keys that were replaced in the scenario.
         scenario: settings, overrides applied.
+        pilot: key of the pilots that the runner receives; the label if empty.
     """
 
     model: str
@@ -156,23 +245,59 @@ class FlightJob:
     seed: int
     overrides: dict[str, Any]
     scenario: Scenario
+    pilot: str = ""
+
+    @property
+    def pilot_key(self) -> str:
+        """Key of the pilots that the runner receives."""
+        return self.pilot or self.model
 
 
 def load_campaign(path: Path) -> Campaign:
     """Load and check a campaign's YAML file, its scenarios, overrides and seeds included.
 
     Raises:
-        ConfigError: the file, a key, a scenario, an override or a seed range does not fit.
+        ConfigError: the file, a key, a scenario, an override, a seed range, an arm or a claim
+            does not fit.
     """
     content = load_extended(path, project_file("config/campaigns"))
-    campaign = validate(Campaign, content, str(path)).unrolled()
+    try:
+        campaign = validate(Campaign, content, str(path)).unrolled()
+    except ConfigError as error:
+        known = str(error).startswith(str(path))
+        raise error if known else ConfigError(f"{path}: {error}") from error
     names = [entry.name for entry in campaign.entries]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(f"{path}: entries must have different names, {twice[0]!r} comes twice")
+    _check_different(path, "entries", names)
     for entry in campaign.entries:
         _check_entry(path, entry)
+    arms = [arm.name for arm in campaign.arms]
+    _check_different(path, "arms", arms)
+    if campaign.reference is not None and campaign.reference not in arms:
+        hint = suggestion(campaign.reference, arms)
+        raise ConfigError(f"{path}: reference: no arm {campaign.reference!r}; {hint}")
+    for what, patterns in (
+        *((f"arm {arm.name!r}", arm.entries) for arm in campaign.arms),
+        *((f"claim {claim.claim!r}", claim.entries) for claim in campaign.claims),
+    ):
+        for pattern in patterns:
+            if not matching(names, [pattern]):
+                raise ConfigError(f"{path}: {what}: no entry matches {pattern!r}")
+    for claim in campaign.claims:
+        if claim.relative not in (None, "expert", "best", *names):
+            hint = suggestion(str(claim.relative), ["expert", "best", *names])
+            raise ConfigError(f"{path}: claim {claim.claim!r}: relative: {hint}")
     return campaign
+
+
+def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Return the names that match one of the shell patterns, in their order."""
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def _check_different(path: Path, what: str, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"{path}: {what} must have different names, {twice[0]!r} comes twice")
 
 
 DEFAULT_SEEDS = "10000:10020"

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from liquid_control.errors import OutputError
+from liquid_control.errors import ConfigError, OutputError
 from liquid_control.evaluation.bag_recorder import RecordingOptions
 from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.evaluation.results import FlightRow
@@ -18,6 +18,8 @@ from liquid_control.journal import Journal, Plan, restored
 _FLIGHT = "flight"
 """Key of a journal's row: index of the flight in the plan."""
 _SAME = ("model", "entry", "seed")
+_PILOT = "pilot"
+"""Key of a journal's line with the model of a pilot whose flights follow."""
 
 
 def campaign_plan(
@@ -41,15 +43,15 @@ def campaign_plan(
     return {
         "models": ", ".join(models),
         **{f"model {label}": dict(marks) for label, marks in models.items()},
-        **{name: _entry_plan(flights, next(iter(models))) for name, flights in entries.items()},
+        **{name: _entry_plan(flights) for name, flights in entries.items()},
         "order of the flights": _hash([(job.model, job.entry, job.seed) for job in jobs]),
         "--record": bags,
     }
 
 
-def _entry_plan(flights: Sequence[FlightJob], model: str) -> dict[str, Any]:
+def _entry_plan(flights: Sequence[FlightJob]) -> dict[str, Any]:
     """Return the plan of an entry; its flights are the same for every model."""
-    own = [job for job in flights if job.model == model]
+    own = [job for job in flights if job.model == flights[0].model]
     return {
         "scenario": own[0].scenario_name,
         "perturbation": own[0].perturbation,
@@ -93,6 +95,8 @@ class FlightLog:
         journal: of the campaign.
         jobs: all flights of the campaign.
         resumed: whether an earlier process began the journal.
+        marks: name and checksums of models that are not part of the plan, by key of the pilot;
+            each is written before the first flight of its pilot.
 
     Attributes:
         journal: of the campaign.
@@ -100,16 +104,27 @@ class FlightLog:
         rows: rows by index of the flight.
 
     Raises:
+        ConfigError: the model of a pilot has changed since its flights.
         OutputError: a row of the journal is not one of these flights.
     """
 
     def __init__(
-        self, journal: Journal, jobs: Sequence[FlightJob], *, resumed: bool = False
+        self,
+        journal: Journal,
+        jobs: Sequence[FlightJob],
+        *,
+        resumed: bool = False,
+        marks: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.journal, self.resumed, self._jobs = journal, resumed, jobs
         self.rows: dict[int, FlightRow] = {}
+        self._marks = {key: dict(mark) for key, mark in (marks or {}).items()}
+        self._marked: set[str] = set()
         for line, content in enumerate(journal.rows, 2):
-            self._restore(line, content)
+            if _PILOT in content:
+                self._check_mark(content)
+            else:
+                self._restore(line, content)
 
     @classmethod
     def open(
@@ -121,6 +136,7 @@ class FlightLog:
         config: Mapping[str, Any],
         command: str,
         resume: bool,
+        marks: Mapping[str, Mapping[str, str]] | None = None,
     ) -> "FlightLog":
         """Begin a journal, or go on with the one at `path`.
 
@@ -131,15 +147,17 @@ class FlightLog:
             config: what a reader of the rows wants to know.
             command: the command line.
             resume: whether to go on with a journal where there is one.
+            marks: name and checksums of models that are not part of the plan.
 
         Raises:
-            ConfigError: the journal is of another plan; the message names the difference.
+            ConfigError: the journal is of another plan, or a model has changed since its flights;
+                the message names the difference.
             OutputError: the file exists and `resume` is false, or it is damaged or cannot be
                 written.
         """
         if resume and path.exists():
-            return cls(Journal.resume(path, plan), jobs, resumed=True)
-        return cls(Journal.begin(path, plan, config, command), jobs)
+            return cls(Journal.resume(path, plan), jobs, resumed=True, marks=marks)
+        return cls(Journal.begin(path, plan, config, command), jobs, marks=marks)
 
     @property
     def flights(self) -> int:
@@ -157,12 +175,25 @@ class FlightLog:
         Raises:
             OutputError: the disk is full, or the file disappeared.
         """
+        key = self._jobs[index].pilot_key
+        if key in self._marks and key not in self._marked:
+            self.journal.append({_PILOT: key, "model": self._marks[key]})
+            self._marked.add(key)
         self.journal.append({_FLIGHT: index, **asdict(row)})
         self.rows[index] = row
 
     def in_order(self) -> list[FlightRow]:
         """Return the rows so far in the order of the flights."""
         return [self.rows[index] for index in sorted(self.rows)]
+
+    def _check_mark(self, content: Mapping[str, Any]) -> None:
+        key, mark = content[_PILOT], content.get("model")
+        self._marked.add(key)
+        if key in self._marks and self._marks[key] != mark:
+            raise ConfigError(
+                f"{self.journal.path}: pilot {key!r}: its model has changed since its flights "
+                "were flown; give another --out"
+            )
 
     def _restore(self, line: int, content: dict[str, Any]) -> None:
         try:

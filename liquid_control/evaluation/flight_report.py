@@ -148,7 +148,7 @@ def fly_and_report(
     """
     flights = [
         fly_and_capture(
-            flyer, job.scenario, job.seed, pilots[job.model](), f"{job.entry}, {job.seed}"
+            flyer, job.scenario, job.seed, pilots[job.pilot_key](), f"{job.entry}, {job.seed}"
         )
         for job in worth_showing(evaluation.jobs, evaluation.rows, count)
     ]

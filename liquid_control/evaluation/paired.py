@@ -83,7 +83,7 @@ def load_flights(path: Path, model: str | None = None) -> Flights:
             twice.
     """
     path = path / "results.json" if path.is_dir() else path
-    document = _document(path)
+    document = read_results(path)
     found = [row for row in document["rows"] if isinstance(row, dict) and _is_flight(row)]
     models = list(dict.fromkeys(str(row["model"]) for row in found))
     if not models:
@@ -104,7 +104,12 @@ def load_flights(path: Path, model: str | None = None) -> Flights:
     return Flights(path, chosen, rows, document.get("config") or {})
 
 
-def _document(path: Path) -> dict[str, Any]:
+def read_results(path: Path) -> dict[str, Any]:
+    """Return the content of a `results.json`.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not a `results.json` of this schema.
+    """
     try:
         document = json.loads(read_limited(path, MAX_BYTES))
     except OSError as error:

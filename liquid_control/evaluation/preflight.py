@@ -26,10 +26,10 @@ def check_pilots(
 
     Args:
         jobs: the flights.
-        pilots: makes the pilots, by the jobs' model label.
+        pilots: makes the pilots, by the jobs' pilot key.
 
     Returns:
-        By label, name and checksums of a policy's model, or the pilot's name.
+        By key, name and checksums of a policy's model, or the pilot's name.
 
     Raises:
         ModelError: a model is damaged, or cannot fly an entry, which the message names.
@@ -39,7 +39,7 @@ def check_pilots(
         pilot = make()
         if isinstance(pilot, PolicyPilot):
             model = pilot.policy.model
-            check_cameras(model, [job for job in jobs if job.model == label])
+            check_cameras(model, [job for job in jobs if job.pilot_key == label])
             marks[label] = model_fingerprint(model.path)
         else:
             marks[label] = {"pilot": pilot.name}
@@ -54,7 +54,7 @@ def check_cameras(model: Model, jobs: Sequence[FlightJob]) -> None:
     """
     passed: set[str] = set()
     for job in jobs:
-        camera = job.scenario.camera.model_dump_json()
+        camera = f"{job.scenario.camera.model_dump_json()} {job.scenario.range.enabled}"
         if camera in passed:
             continue
         try:

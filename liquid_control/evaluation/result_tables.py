@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from math import isfinite
+from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from liquid_control.config import shipped
 from liquid_control.evaluation.paired import PairedRow
 from liquid_control.evaluation.results import FlightRow, SummaryRow
+from liquid_control.policy import Model
 
 
 def summary_table(rows: Sequence[SummaryRow], title: str) -> Table:
@@ -108,6 +111,30 @@ def _table(title: str, entries: Sequence[str]) -> Table:
     """Return an empty table; it has no title that only repeats the name of each row."""
     shown = None if set(entries) == {title} else title
     return Table(title=shown, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+
+
+def model_table(models: Sequence[Model]) -> Table:
+    """Return a table of models; those that ship with the package have their bare names."""
+    table = Table(box=SIMPLE_HEAD)
+    for name in ("model", "core", "camera", "inputs", "purpose"):
+        table.add_column(name, overflow="fold")
+    for name in ("weights", "in the core", "MB"):
+        table.add_column(name, justify="right")
+    for model in models:
+        settings = model.settings
+        here = shipped(Path(model.name)).resolve() == model.path.resolve()
+        size = sum(file.stat().st_size for file in model.path.iterdir() if file.is_file())
+        table.add_row(
+            model.name if here else str(model.path),
+            settings.core.kind,
+            settings.camera.text,
+            ", ".join(settings.features.inputs) or "none",
+            str(settings.provenance.get("settings", {}).get("description", "")),
+            f"{model.parameters:,}",
+            f"{model.core_parameters:,}",
+            f"{size / 1e6:.1f}",
+        )
+    return table
 
 
 def percent(fraction: float) -> str:

@@ -60,7 +60,9 @@ def write_results(path: Path, document: Mapping[str, Any]) -> Path:
     return atomic_write(path, text, parents=True)
 
 
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(
+    successes: float, trials: float, confidence: float = 0.95
+) -> tuple[float, float]:
     """Return Wilson's score interval of a proportion (E. B. Wilson, JASA 22, 1927).
 
     With z the normal quantile and p = successes/trials, its bounds are
@@ -68,8 +70,8 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
     has width at 0 and at 1.
 
     Args:
-        successes: how many of the trials succeeded.
-        trials: how many there were, at least one.
+        successes: how many of the trials succeeded; effective numbers need not be whole.
+        trials: how many there were, above 0.
         confidence: two-sided coverage, between 0 and 1.
 
     Raises:

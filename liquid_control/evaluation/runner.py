@@ -1,21 +1,25 @@
 """Campaigns in parallel processes, with rows in the order of the flights."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import sqrt
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
-from liquid_control.errors import ConfigError, LiquidControlError
+from liquid_control.errors import LiquidControlError
 from liquid_control.evaluation.bag_recorder import RecordingOptions, fly_and_record
 from liquid_control.evaluation.campaign import Campaign, FlightJob, plan_flights, scenario_campaign
 from liquid_control.evaluation.flight_log import FlightLog, campaign_plan
 from liquid_control.evaluation.preflight import PilotFactory, check_pilots
 from liquid_control.evaluation.results import FlightRow, SummaryRow, summarise
+from liquid_control.executors import Executor, executor_of, run_tasks
 from liquid_control.interfaces import Flyer, Pilot
-from liquid_control.process_pool import WorkerError, run_tasks
-from liquid_control.progress import progress_bar
+from liquid_control.process_pool import WorkerError
+from liquid_control.progress import progress_bar, stderr_console
 
 FLIGHTS_PER_WORKER = 25
 """Flights after which a worker process is replaced, since PyBullet leaks memory."""
@@ -47,7 +51,7 @@ def evaluate(
     campaign: Campaign | str,
     *,
     seeds: str | None = None,
-    workers: int = 2,
+    workers: int | Executor = 2,
     overrides: dict[str, Any] | None = None,
     disturb: Mapping[str, int] | None = None,
     recording: RecordingOptions | None = None,
@@ -63,7 +67,7 @@ def evaluate(
         pilots: makes the pilots, by the label that names them in the rows.
         campaign: from `load_campaign`, or the name or YAML file of one scenario.
         seeds: such as `7`, `0:100` or `1,5,20:25`; replaces the campaign's own.
-        workers: flights at a time.
+        workers: flights at a time, or an `Executor`, which may be a Ray cluster.
         overrides: dotted scenario keys that win over everything else.
         disturb: names of `config/disturbances.yaml` and severities, 0 to 5.
         recording: which flights become bags; none by default.
@@ -101,18 +105,21 @@ def fly_missing(
     jobs: Sequence[FlightJob],
     flyer: Flyer,
     pilots: Mapping[str, PilotFactory],
-    workers: int,
+    workers: int | Executor,
     *,
     recording: RecordingOptions | None = None,
     log: FlightLog | None = None,
 ) -> list[FlightRow]:
     """Fly the jobs that a log lacks; show the progress on stderr; return the rows of all jobs.
 
+    Flights are flown in the order of `flight_order`; those whose pilot is not in `pilots` are not
+    flown and have no row.
+
     Args:
         jobs: all flights.
         flyer: flies a scenario; picklable.
-        pilots: makes the pilots inside each worker, by the jobs' model label.
-        workers: how many processes fly at a time.
+        pilots: makes the pilots inside each worker, by the jobs' pilot key.
+        workers: how many processes fly at a time, or an `Executor`.
         recording: which flights become bags; None for no bags.
         log: receives each row as it comes; None without one.
 
@@ -122,12 +129,13 @@ def fly_missing(
         LiquidControlError: a worker process died, or a flight raised an error.
     """
     known = {} if log is None else dict(log.rows)
-    missing = [index for index in range(len(jobs)) if index not in known]
+    wanted = [index for index in flight_order(jobs) if jobs[index].pilot_key in pilots]
+    missing = [index for index in wanted if index not in known]
     if recording is not None:
         recording.check_names(jobs)
         if log is not None and log.resumed:
             recording.discard([jobs[index] for index in missing])
-    with flight_progress(len(jobs), list(known.values())) as show:
+    with flight_progress(len(wanted), list(known.values())) as show:
 
         def on_result(position: int, row: FlightRow) -> None:
             known[missing[position]] = row
@@ -137,14 +145,32 @@ def fly_missing(
 
         waiting = [jobs[index] for index in missing]
         _fly_all(waiting, flyer, pilots, workers, on_result, recording=recording)
-    return [known[index] for index in range(len(jobs))]
+    return [known[index] for index in sorted(known)]
+
+
+def flight_order(jobs: Sequence[FlightJob]) -> list[int]:
+    """Return the order in which flights are flown: indices of the jobs.
+
+    Every entry advances through its seeds at the same pace, and all models fly a seed one after
+    the other. So a campaign that ends early has the same forests for every model.
+    """
+    groups: dict[tuple[str, str], list[int]] = {}
+    for index, job in enumerate(jobs):
+        groups.setdefault((job.model, job.entry), []).append(index)
+    entries = {entry: rank for rank, entry in enumerate(dict.fromkeys(job.entry for job in jobs))}
+    keys = {
+        index: ((place + 0.5) / len(group), entries[entry], index)
+        for (_, entry), group in groups.items()
+        for place, index in enumerate(group)
+    }
+    return sorted(keys, key=keys.__getitem__)
 
 
 def run_flights(
     jobs: Sequence[FlightJob],
     flyer: Flyer,
     pilots: Mapping[str, PilotFactory],
-    workers: int = 1,
+    workers: int | Executor = 1,
     on_row: Callable[[FlightRow], None] | None = None,
     flights_per_worker: int = FLIGHTS_PER_WORKER,
     recording: RecordingOptions | None = None,
@@ -154,8 +180,8 @@ def run_flights(
     Args:
         jobs: flights to fly.
         flyer: flies a scenario; picklable.
-        pilots: makes the pilots inside each worker, by the jobs' model label.
-        workers: how many processes fly at a time.
+        pilots: makes the pilots inside each worker, by the jobs' pilot key.
+        workers: how many processes fly at a time, or an `Executor`.
         on_row: receives each row as it comes, in any order.
         flights_per_worker: flights after which a worker is replaced.
         recording: which flights become bags; None for no bags.
@@ -173,22 +199,22 @@ def _fly_all(
     jobs: Sequence[FlightJob],
     flyer: Flyer,
     pilots: Mapping[str, PilotFactory],
-    workers: int,
+    workers: int | Executor,
     on_result: Callable[[int, FlightRow], None] | None,
     flights_per_worker: int = FLIGHTS_PER_WORKER,
     recording: RecordingOptions | None = None,
 ) -> list[FlightRow]:
-    if workers < 1:
-        raise ConfigError(f"jobs: expected at least 1 worker, got {workers}")
+    executor = executor_of(workers)
     if recording is not None:
         recording.check(jobs)
     prepare = partial(_flight_function, flyer, pilots, recording)
     try:
-        return run_tasks(jobs, prepare, workers, on_result, flights_per_worker)
+        folder = None if recording is None else recording.folder
+        return run_tasks(jobs, prepare, executor, on_result, flights_per_worker, writes=folder)
     except WorkerError as error:
         job = jobs[error.index]
         raise LiquidControlError(
-            f"a worker ended with status {error.status} while flying {job.model} "
+            f"a worker {error.how} while flying {job.model} "
             f"through {job.entry!r}, seed {job.seed}; its own message, if any, stands above"
         ) from error
 
@@ -201,9 +227,9 @@ def _flight_function(
 
     def fly(job: FlightJob) -> FlightRow:
         try:
-            if job.model not in made:
-                made[job.model] = pilots[job.model]()
-            return _fly_job(flyer, job, made[job.model], recording)
+            if job.pilot_key not in made:
+                made[job.pilot_key] = pilots[job.pilot_key]()
+            return _fly_job(flyer, job, made[job.pilot_key], recording)
         except LiquidControlError as error:
             where = f"{job.model} through {job.entry!r}, seed {job.seed}"
             raise type(error)(f"{where}: {error}") from error
@@ -234,12 +260,81 @@ def flight_progress(
         flown: rows of an earlier run of the campaign.
     """
     succeeded, done = sum(row.success for row in flown), len(flown)
+    begun_s, in_log = time.monotonic(), not stderr_console().is_terminal
     with progress_bar("flying", total, done=done, log_step=FLIGHTS_PER_LOG_LINE) as bar:
 
         def on_row(row: FlightRow) -> None:
             nonlocal succeeded
             succeeded += row.success
-            rate = f"{succeeded}/{bar.completed + 1:.0f} succeed"
-            bar.advance(f"{rate} ({row.model}, {row.entry})")
+            number = bar.completed + 1
+            rate = f"{succeeded}/{number:.0f} succeed"
+            each_s = (time.monotonic() - begun_s) / (number - done)
+            left = (
+                f", {_minutes(each_s * (total - number))} left"
+                if in_log and number < total
+                else ""
+            )
+            bar.advance(f"{rate} ({row.model}, {row.entry}){left}")
 
         yield on_row
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds < 2 * 3600 else f"{seconds / 3600:.1f} h"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Measured cost of a campaign.
+
+    Attributes:
+        flights: of the campaign.
+        measured: how many of them were flown to measure it.
+        mean_s: CPU time of a flight, s.
+        error_s: standard error of `mean_s`, s.
+    """
+
+    flights: int
+    measured: int
+    mean_s: float
+    error_s: float
+
+    @property
+    def core_hours(self) -> float:
+        """CPU time of all flights, hours of one core."""
+        return self.flights * self.mean_s / 3600
+
+    def __str__(self) -> str:
+        error = self.flights * self.error_s / 3600
+        return (
+            f"{self.flights} flights of {self.mean_s:.2f} s of CPU time (standard error "
+            f"{self.error_s:.2f} s over {self.measured} flights of it): {self.core_hours:.1f} "
+            f"core-hours (standard error {error:.1f})"
+        )
+
+
+def measure_cost(
+    jobs: Sequence[FlightJob], flyer: Flyer, pilots: Mapping[str, PilotFactory], count: int
+) -> Cost:
+    """Measure the CPU time of flights that are spread evenly over a campaign.
+
+    Args:
+        jobs: all flights.
+        flyer: flies a scenario.
+        pilots: makes the pilots, by the jobs' pilot key; other flights are not measured.
+        count: flights to measure, at least two. One more is flown before, which loads libraries.
+    """
+    flown = [job for job in jobs if job.pilot_key in pilots]
+    number = min(max(count, 2), len(flown))
+    chosen = [flown[(2 * place + 1) * len(flown) // (2 * number)] for place in range(number)]
+    made = {key: pilots[key]() for key in dict.fromkeys(job.pilot_key for job in chosen)}
+    flyer(chosen[0].scenario, chosen[0].seed, made[chosen[0].pilot_key])
+    seconds = []
+    with progress_bar("measuring", number) as bar:
+        for job in chosen:
+            begun_s = time.process_time()
+            flyer(job.scenario, job.seed, made[job.pilot_key])
+            seconds.append(time.process_time() - begun_s)
+            bar.advance(job.entry)
+    error_s = stdev(seconds) / sqrt(number) if number > 1 else 0.0
+    return Cost(len(jobs), number, fmean(seconds), error_s)

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liquid_control.bags import FlightBag, read_bag
-from liquid_control.config import load_scenario, parse_settings
+from liquid_control.command import Envelope
+from liquid_control.config import Scenario, load_scenario, parse_settings
 from liquid_control.graph.node_graph import ProgressCallback, run_graph
 from liquid_control.policy import Policy, load_model
 from liquid_control.topics import GUARD, GUARD_STANDBY
@@ -68,16 +70,31 @@ class GraphPlan:
     @property
     def _guards(self) -> dict[str, dict[str, object]]:
         standby = self.mode == "realtime" if self.standby is None else self.standby
+        envelope = Envelope.for_camera(self.loaded_scenario.camera.rate_hz)
+        limits: dict[str, object] = {"timeout_s": envelope.timeout_s}
         if not standby:
-            return {GUARD: {}}
-        return {GUARD: {"pair": "first"}, GUARD_STANDBY: {"pair": "standby"}}
+            return {GUARD: limits}
+        return {GUARD: limits | {"pair": "first"}, GUARD_STANDBY: limits | {"pair": "standby"}}
+
+    @cached_property
+    def loaded_scenario(self) -> Scenario:
+        """The scenario with the overrides.
+
+        Raises:
+            ConfigError: it is unknown, or an override does not fit.
+        """
+        return load_scenario(self.scenario, parse_settings(self.overrides))
 
     @property
     def nodes(self) -> dict[str, dict[str, object]]:
         """Parameters of each node."""
         policy: dict[str, object] = {"model": str(self.model.resolve()), "autostart": True}
-        pilots = ("policy_node",) if self.composed else ("perception_node", "controller_node")
-        nodes = self._guards | dict.fromkeys(pilots, policy)
+        perception = policy | {
+            "cruise_speed_mps": self.loaded_scenario.cruise_mps,
+            "camera_pitch_down_deg": self.loaded_scenario.camera.pitch_down_deg,
+        }
+        pilots = {"perception_node": perception, "controller_node": policy}
+        nodes = self._guards | ({"policy_node": perception} if self.composed else pilots)
         if self.record:
             nodes["recorder_node"] = {
                 "path": str(self.bag_path.resolve()),
@@ -140,16 +157,12 @@ def fly_through_graph(plan: GraphPlan, on_progress: ProgressCallback | None = No
 
     Raises:
         ConfigError: the scenario is unknown, or an override does not fit.
-        ModelError: the model does not load, or its camera is not the scenario's.
+        ModelError: the model does not load, its camera is not the scenario's, or the scenario
+            lacks an input that it needs.
         GraphError: a process did not start, died, or stopped answering.
     """
-    camera = load_scenario(plan.scenario, parse_settings(plan.overrides)).camera
-    Policy(load_model(plan.model)).check_camera(
-        camera.width,
-        camera.height,
-        camera.horizontal_fov_deg,
-        pitch_down_deg=camera.pitch_down_deg,
-    )
+    scenario = plan.loaded_scenario
+    Policy(load_model(plan.model)).model.check_scenario(scenario)
     done = _run(plan, on_progress)
     return GraphFlight(
         FlightResult(**done["result"]),

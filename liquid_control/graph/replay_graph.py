@@ -32,6 +32,7 @@ class ReplayPlan:
         presets: topic presets, by name or path.
         flags: topic by role.
         envelope: parameters of the guard.
+        perception: further parameters of perception_node.
     """
 
     bag: Path
@@ -45,6 +46,7 @@ class ReplayPlan:
     presets: Sequence[str] = ()
     flags: Mapping[str, str] = field(default_factory=dict)
     envelope: Mapping[str, float] = field(default_factory=dict)
+    perception: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def bag_path(self) -> Path:
@@ -57,7 +59,7 @@ class ReplayPlan:
         policy: dict[str, object] = {"model": str(self.model.resolve()), "autostart": True}
         nodes: dict[str, dict[str, object]] = {
             "guard_node": dict(self.envelope),
-            "perception_node": policy,
+            "perception_node": policy | dict(self.perception),
             "controller_node": policy,
         }
         if self.record:

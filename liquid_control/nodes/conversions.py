@@ -5,7 +5,8 @@ once, but checks a list or a NumPy array element by element (milliseconds per pi
 """
 
 from array import array
-from math import radians, tan
+from collections.abc import Mapping
+from math import inf, radians, tan
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,16 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState, Range
 
 from liquid_control import frames
+from liquid_control.bags.writing.messages import SIMULATED_REACH_M
 from liquid_control.config import CameraSettings
 from liquid_control.errors import ObservationError
 from liquid_control.perception import CameraModel, decode_picture
+from liquid_control.plausibility import NOT_MEASURED, measured_orientation, measured_range
 from liquid_control.types import NANOSECONDS, TRUTH_VARIANCE, Command, Floats, Pixels, VehicleState
 
-NOT_MEASURED = -1.0
 _ZEROS = np.zeros(3)
 
 
@@ -163,12 +165,18 @@ def camera_model_message(model: CameraModel, stamp_ns: int) -> CameraInfo:
     return message
 
 
-def imu_message(rate: Floats, force: Floats, stamp_ns: int) -> Imu:
-    """Return one IMU sample, with the orientation marked as not measured (REP 145)."""
+def imu_message(
+    rate: Floats, force: Floats, stamp_ns: int, orientation: Floats | None = None
+) -> Imu:
+    """Return one IMU sample; without an orientation it is marked as not measured (REP 145)."""
     message = Imu()
     message.header.stamp = time_message(stamp_ns)
     message.header.frame_id = frames.BASE_LINK
-    message.orientation_covariance[0] = NOT_MEASURED
+    if orientation is None:
+        message.orientation_covariance[0] = NOT_MEASURED
+    else:
+        q = message.orientation
+        q.x, q.y, q.z, q.w = map(float, orientation)
     w, a = message.angular_velocity, message.linear_acceleration
     w.x, w.y, w.z = map(float, rate)
     a.x, a.y, a.z = map(float, force)
@@ -181,12 +189,18 @@ def imu_from(message: Imu) -> tuple[int, tuple[float, float, float], tuple[float
     return stamp_of(message.header.stamp), (w.x, w.y, w.z), (a.x, a.y, a.z)
 
 
-def imu_mark(stamp_ns: int) -> Imu:
-    """Return a message without a measurement: all samples up to its stamp have been published.
+def orientation_from(message: Imu) -> Floats | None:
+    """Return the orientation of an IMU, float64 [4], (x, y, z, w); None if it is not measured."""
+    q = message.orientation
+    return measured_orientation((q.x, q.y, q.z, q.w), message.orientation_covariance[0])
+
+
+def imu_mark(stamp_ns: int, orientation: Floats | None = None) -> Imu:
+    """Return a message without rates and forces: all samples up to its stamp have been published.
 
     `sensor_msgs/Imu` marks a quantity as not measured by -1 as the first covariance element.
     """
-    message = imu_message(_ZEROS, _ZEROS, stamp_ns)
+    message = imu_message(_ZEROS, _ZEROS, stamp_ns, orientation)
     message.angular_velocity_covariance[0] = NOT_MEASURED
     message.linear_acceleration_covariance[0] = NOT_MEASURED
     return message
@@ -196,6 +210,29 @@ def is_imu_mark(message: Imu) -> bool:
     """Return whether a message has neither angular velocity nor specific force."""
     rate, force = message.angular_velocity_covariance, message.linear_acceleration_covariance
     return bool(rate[0] == NOT_MEASURED and force[0] == NOT_MEASURED)
+
+
+def range_message(range_m: float | None, stamp_ns: int) -> Range:
+    """Return a height above ground; None as infinite, which is no detection (REP 117)."""
+    message = Range(radiation_type=Range.INFRARED, max_range=SIMULATED_REACH_M)
+    message.header.stamp = time_message(stamp_ns)
+    message.header.frame_id = frames.RANGE_BEAM
+    message.range = inf if range_m is None else float(range_m)
+    return message
+
+
+def range_from(message: Range) -> tuple[int, float | None]:
+    """Return (stamp in ns, distance in m); None outside of the limits that the sensor states."""
+    range_m = measured_range(message.range, message.min_range, message.max_range)
+    return stamp_of(message.header.stamp), range_m
+
+
+def inputs_message(readings: Mapping[str, float], stamp_ns: int) -> JointState:
+    """Return the readings that a policy was given for a frame, by name, with its stamp."""
+    message = JointState(name=list(readings))
+    message.header.stamp = time_message(stamp_ns)
+    message.position = list(readings.values())
+    return message
 
 
 def odometry_message(

@@ -1,6 +1,7 @@
 """Transforms and robot description of a simulated or replayed vehicle."""
 
 from importlib import import_module
+from math import pi
 from typing import Any
 
 from geometry_msgs.msg import TransformStamped
@@ -40,9 +41,12 @@ class FrameOutput:
     Args:
         node: the publisher.
         camera: of a simulated vehicle, for its mount; None where it is not known.
+        ranged: whether the vehicle has a range sensor.
     """
 
-    def __init__(self, node: Node, camera: CameraSettings | None = None) -> None:
+    def __init__(
+        self, node: Node, camera: CameraSettings | None = None, ranged: bool = False
+    ) -> None:
         if camera is not None:
             self._description = node.create_publisher(String, topics.DESCRIPTION, KEPT)
             self._description.publish(String(data=robot_description(camera)))
@@ -52,7 +56,7 @@ class FrameOutput:
             return
         self._dynamic: Publisher | None = node.create_publisher(self._kind, topics.TF, TF_DEPTH)
         self._static = node.create_publisher(self._kind, topics.TF_STATIC, KEPT)
-        self._static.publish(self._kind(transforms=static_transforms(camera)))
+        self._static.publish(self._kind(transforms=static_transforms(camera, ranged)))
 
     def publish(self, state: VehicleState, stamp_ns: int) -> None:
         """Publish the vehicle's pose."""
@@ -63,12 +67,18 @@ class FrameOutput:
             self._dynamic.publish(self._kind(transforms=[pose]))
 
 
-def static_transforms(camera: CameraSettings | None) -> list[TransformStamped]:
-    """Return the map's frame, which is that of odometry, and the camera's mount if known."""
+def static_transforms(
+    camera: CameraSettings | None, ranged: bool = False
+) -> list[TransformStamped]:
+    """Return the map's frame, which is that of odometry, and the mounts of known sensors."""
     fixed = [transform(frames.MAP, frames.ODOM, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), 0)]
     if camera is not None:
         mount = camera_pose(camera)
         fixed.append(transform(frames.BASE_LINK, frames.CAMERA_OPTICAL, *mount, 0))
+    if ranged:
+        down = frames.quaternion_from_euler(0.0, 0.5 * pi, 0.0)
+        beam = transform(frames.BASE_LINK, frames.RANGE_BEAM, (0.0, 0.0, 0.0), down, 0)
+        fixed.append(beam)
     return fixed
 
 

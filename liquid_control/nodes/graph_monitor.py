@@ -79,7 +79,7 @@ class GraphMonitor:
     @staticmethod
     def _expected_subscribers(topic: str, recorder: bool) -> Sequence[str]:
         subscribers = [topics.RECORDER] if recorder else []
-        if topic in (topics.IMAGE, topics.IMU):
+        if topic in (topics.IMAGE, topics.IMU, topics.CAMERA_INFO):
             subscribers.append(topics.PERCEPTION)
         if topic == topics.CLOCK:
             subscribers.append(topics.GUARD)

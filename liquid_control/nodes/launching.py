@@ -51,6 +51,27 @@ def model_argument() -> DeclareLaunchArgument:
     return argument("model", str(project_file("models") / "trail_cfc19"), "model folder")
 
 
+INPUTS = {
+    "cruise_speed_mps": "speed that the policy is asked to hold, m/s",
+    "camera_pitch_down_deg": "optical axis of the camera below the body's x axis, degrees",
+}
+"""Parameters of perception_node that are arguments: inputs of some models."""
+
+
+def input_arguments(otherwise: str) -> list[DeclareLaunchArgument]:
+    """Return the arguments for inputs of a policy.
+
+    Args:
+        otherwise: what an empty value means.
+    """
+    return [argument(name, "", f"{text}; empty: {otherwise}") for name, text in INPUTS.items()]
+
+
+def input_parameters(values: Mapping[str, str]) -> dict[str, object]:
+    """Return the parameters of perception_node for the values that are not empty."""
+    return {name: number(name, values[name]) for name in INPUTS if values[name]}
+
+
 def common_arguments() -> list[DeclareLaunchArgument]:
     """Return the arguments that every launch file has."""
     return [

@@ -79,12 +79,20 @@ class ModelNode(LifecycleNode, Generic[S]):
         """Begin a flight with a fresh state."""
         raise NotImplementedError
 
+    def check(self) -> None:
+        """Check the settings against the model; the default accepts all.
+
+        Raises:
+            LiquidControlError: they do not fit.
+        """
+
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the model; fail with one line in the log if it does not load."""
+        """Load and check the model; fail with one line in the log if it cannot be used."""
         try:
             if not self.settings.model:
                 raise ModelError("expected a model folder in the parameter model, got nothing")
             self.policy = Policy(load_model(self.settings.model))
+            self.check()
         except LiquidControlError as error:
             self.get_logger().error(" ".join(str(error).split()))
             return TransitionCallbackReturn.FAILURE

@@ -6,7 +6,9 @@ from pydantic import Field, field_validator
 
 from liquid_control import topics as names
 from liquid_control.command.guard import Envelope
-from liquid_control.config import Settings
+from liquid_control.config import Scenario, Settings, load_scenario, parse_settings
+from liquid_control.config.disturbances import joined_overrides, parse_disturbances
+from liquid_control.config.overrides import preset_overrides
 from liquid_control.perception.encodings import PICTURE_ENCODINGS
 from liquid_control.publishers import SecondPublisher
 from liquid_control.seeding import MAX_SEED
@@ -47,11 +49,28 @@ class ModelNodeSettings(BoundSettings):
 class PerceptionSettings(ModelNodeSettings):
     """Parameters of perception_node."""
 
+    changeable = frozenset({"cruise_speed_mps"})
+
+    cruise_speed_mps: float | None = Field(
+        None,
+        gt=0.0,
+        le=15.0,
+        description="speed that the policy is asked to hold, m/s; needed by models with the input "
+        "cruise_speed",
+    )
+    camera_pitch_down_deg: float | None = Field(
+        None,
+        ge=-45.0,
+        le=90.0,
+        description="optical axis of the camera below the body's x axis, degrees; needed by "
+        "models with the input mount",
+    )
     imu_timeout_s: float = Field(
         0.02,
         ge=0.0,
         le=1.0,
-        description="a frame waits this long for the IMU to reach its stamp, s; real time only",
+        description="a frame waits this long for the IMU to reach its stamp, and for a range "
+        "where the model needs it, s; real time only",
     )
     camera_timeout_s: float = Field(
         0.5,
@@ -205,6 +224,18 @@ class SimulatorSettings(SourceSettings):
     )
     gui: bool = Field(False, description="show PyBullet's window")
     record_path: str = Field("", description=".npz for the flight's record; empty: none")
+
+    def load_scenario(self) -> Scenario:
+        """Return the scenario with presets, disturbances, vehicle and keys replaced.
+
+        Raises:
+            ConfigError: a name, a key or a value is not known.
+        """
+        presets = preset_overrides(self.wind, self.lighting, self.fog)
+        disturbed = joined_overrides(parse_disturbances(self.disturb))
+        vehicle = {"vehicle": self.vehicle} if self.vehicle else {}
+        replaced = presets | disturbed | vehicle | parse_settings(self.set)
+        return load_scenario(self.scenario, replaced)
 
 
 class ReplaySettings(SourceSettings):

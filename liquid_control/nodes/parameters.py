@@ -24,6 +24,7 @@ _TYPES: dict[object, Parameter.Type] = {
     bool: Parameter.Type.BOOL,
     int: Parameter.Type.INTEGER,
     float: Parameter.Type.DOUBLE,
+    float | None: Parameter.Type.DOUBLE,
     str: Parameter.Type.STRING,
     list[str]: Parameter.Type.STRING_ARRAY,
 }
@@ -62,7 +63,7 @@ def _declare_one(node: Node, name: str, field: FieldInfo, changeable: bool) -> N
     kind = _TYPES[str if get_origin(field.annotation) is Literal else field.annotation]
     descriptor = _descriptor(field, kind)
     descriptor.read_only = not changeable
-    default = Parameter.Type.STRING_ARRAY if field.default == [] else field.default
+    default = kind if field.default in ([], None) else field.default
     try:
         node.declare_parameter(name, default, descriptor)
     except Exception as error:  # rclpy has a class per cause and no common base

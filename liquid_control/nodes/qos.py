@@ -48,10 +48,12 @@ _LOCKSTEP: dict[str, QoSProfile] = {
     topics.POLICY_COMMAND: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.COMMAND: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.NEURONS: _reliable(LOCKSTEP_DEPTH, kept=True),
+    topics.INPUTS: _reliable(LOCKSTEP_DEPTH, kept=True),
 }
 _REALTIME: dict[str, QoSProfile] = {
     topics.IMAGE: qos_profile_sensor_data,
     topics.CAMERA_INFO: qos_profile_sensor_data,
+    topics.RANGE: qos_profile_sensor_data,
     topics.IMU: _best_effort(IMU_DEPTH),
 }
 KEPT = _reliable(1, kept=True)

@@ -39,7 +39,13 @@ PARAMETERS_TIMEOUT_S = 5.0
 PIPELINE = frozenset({topics.PERCEPTION, topics.CONTROLLER, topics.GUARD})
 SOURCES = frozenset({topics.SIMULATOR, topics.REPLAY})
 """Nodes that wait for their recorder before they begin."""
-ANSWERS = (topics.FEATURES, topics.POLICY_COMMAND, topics.NEURONS, topics.COMMAND)
+ANSWERS = (
+    topics.FEATURES,
+    topics.INPUTS,
+    topics.POLICY_COMMAND,
+    topics.NEURONS,
+    topics.COMMAND,
+)
 """Topics whose publishers do not wait for the recorder's subscription."""
 
 

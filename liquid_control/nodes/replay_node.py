@@ -46,7 +46,7 @@ class ReplayNode(Node):
         self._lines = ProgressLines(settings.progress)
         self._bag = ReplaySource(settings)
         self._diagnostics = Diagnostics(self, settings.mode, self._losses)
-        self._output = ReplayOutput(self, settings.mode)
+        self._output = ReplayOutput(self, settings.mode, self._bag.has_range)
         self._source: TickSource[BagTick] = TickSource(
             self._advance, self._output, self._end, jumped=lambda tick: tick.jumped
         )

@@ -1,4 +1,4 @@
-"""Publishers of a simulated vehicle's drivers: IMU, odometry, camera and simulated time."""
+"""Publishers of a simulated vehicle's drivers: IMU, range, odometry, camera and time."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from liquid_control.config import Scenario
 from liquid_control.nodes import conversions
 from liquid_control.nodes.frame_output import FrameOutput
 from liquid_control.nodes.qos import CLASSES, profile
-from liquid_control.types import ImuWindow
+from liquid_control.types import Floats, ImuWindow
 
 if TYPE_CHECKING:
     from liquid_control_sim.flight import Tick
@@ -19,23 +19,36 @@ PUBLISHED = (topics.IMAGE, topics.CAMERA_INFO, topics.IMU, topics.ODOM, topics.C
 """Topics of the drivers, of a simulated vehicle and of a replay."""
 
 
-def driver_publishers(node: Node, mode: str) -> dict[str, Publisher]:
-    """Return the publishers of a vehicle's drivers and of ROS time, by topic."""
+def driver_publishers(node: Node, mode: str, ranged: bool) -> dict[str, Publisher]:
+    """Return the publishers of a vehicle's drivers and of ROS time, by topic.
+
+    The range comes first: a subscriber of pictures then knows whether it is published.
+
+    Args:
+        node: the publisher.
+        mode: `lockstep` or `realtime`.
+        ranged: whether the vehicle has a range sensor.
+    """
+    names = (topics.RANGE, *PUBLISHED) if ranged else PUBLISHED
     return {
         topic: node.create_publisher(CLASSES[topic], topic, profile(topic, mode))
-        for topic in PUBLISHED
+        for topic in names
     }
 
 
-def publish_imu(publisher: Publisher, window: ImuWindow) -> None:
-    """Publish the samples of a window, one message each."""
+def publish_imu(
+    publisher: Publisher, window: ImuWindow, orientation: Floats | None = None
+) -> None:
+    """Publish the samples of a window, one message each; the last one has the orientation."""
+    stamps_ns = window.stamps_ns.tolist()
     for stamp_ns, rate, force in zip(
-        window.stamps_ns.tolist(),
+        stamps_ns,
         window.angular_velocity.tolist(),
         window.linear_acceleration.tolist(),
         strict=True,
     ):
-        publisher.publish(conversions.imu_message(rate, force, stamp_ns))
+        turned = orientation if stamp_ns == stamps_ns[-1] else None
+        publisher.publish(conversions.imu_message(rate, force, stamp_ns, turned))
 
 
 class SensorOutput:
@@ -47,12 +60,20 @@ class SensorOutput:
 
     def __init__(self, node: Node, scenario: Scenario, mode: str) -> None:
         self._info = conversions.camera_info_message(scenario.camera, 0)
-        self.publishers = driver_publishers(node, mode)
-        self._frames = FrameOutput(node, scenario.camera)
+        self.publishers = driver_publishers(node, mode, scenario.range.enabled)
+        self._frames = FrameOutput(node, scenario.camera, scenario.range.enabled)
 
     def publish_samples(self, tick: "Tick") -> None:
-        """Publish everything that precedes the picture: IMU, odometry, the camera's intrinsics."""
-        publish_imu(self.publishers[topics.IMU], tick.imu)
+        """Publish everything that precedes the picture.
+
+        The attitude and the range are measured at a frame.
+        """
+        frame = tick.observation
+        orientation = None if frame is None else frame.orientation
+        publish_imu(self.publishers[topics.IMU], tick.imu, orientation)
+        if frame is not None and topics.RANGE in self.publishers:
+            reading = conversions.range_message(frame.range_m, tick.stamp_ns)
+            self.publishers[topics.RANGE].publish(reading)
         odometry = conversions.odometry_message(tick.truth, tick.stamp_ns)
         self.publishers[topics.ODOM].publish(odometry)
         self._frames.publish(tick.truth, tick.stamp_ns)

@@ -12,9 +12,6 @@ from rclpy.node import Node
 
 from liquid_control import topics
 from liquid_control.bags.flight_result import result_sentence, result_values
-from liquid_control.config import Scenario, load_scenario, parse_settings
-from liquid_control.config.disturbances import joined_overrides, parse_disturbances
-from liquid_control.config.overrides import preset_overrides
 from liquid_control.evaluation.records import save_record
 from liquid_control.files import atomic_write
 from liquid_control.nodes import conversions
@@ -52,7 +49,7 @@ class SimulatorNode(Node):
         self._shutdown = shutdown
         self._settings = settings = declare(self, SimulatorSettings)
         self._lines = ProgressLines(settings.progress)
-        self._scenario = _scenario(settings)
+        self._scenario = settings.load_scenario()
         self._flight = Flight(self._scenario, settings.seed, gui=settings.gui)
         self._diagnostics = Diagnostics(self, settings.mode)
         self._output = SensorOutput(self, self._scenario, settings.mode)
@@ -141,14 +138,6 @@ class SimulatorNode(Node):
     def close(self) -> None:
         """Release the physics client."""
         self._flight.close()
-
-
-def _scenario(settings: SimulatorSettings) -> Scenario:
-    presets = preset_overrides(settings.wind, settings.lighting, settings.fog)
-    disturbed = joined_overrides(parse_disturbances(settings.disturb))
-    vehicle = {"vehicle": settings.vehicle} if settings.vehicle else {}
-    replaced = presets | disturbed | vehicle | parse_settings(settings.set)
-    return load_scenario(settings.scenario, replaced)
 
 
 def main() -> None:

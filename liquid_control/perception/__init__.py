@@ -23,6 +23,8 @@ from liquid_control.perception.inputs import (
     input_size,
     input_values,
     known_inputs,
+    readings_of,
+    with_readings,
 )
 from liquid_control.perception.network_spec import (
     DEFAULT_CONVOLUTIONS,
@@ -31,7 +33,7 @@ from liquid_control.perception.network_spec import (
     PerceptionSpec,
 )
 from liquid_control.perception.picture_distribution import PictureDistribution, picture_statistics
-from liquid_control.perception.sensor_sync import RESTART_NS, SensorSync
+from liquid_control.perception.sensor_sync import READING_AGE_NS, RESTART_NS, SensorSync
 from liquid_control.perception.viewfinder import Framing, Viewfinder
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "MIRRORED_IMU",
     "MIRRORED_INPUTS",
     "MOUNT_SIZE",
+    "READING_AGE_NS",
     "RESTART_NS",
     "CameraModel",
     "CameraModelError",
@@ -63,5 +66,7 @@ __all__ = [
     "known_inputs",
     "moments",
     "picture_statistics",
+    "readings_of",
     "standardise",
+    "with_readings",
 ]

@@ -71,10 +71,17 @@ class CameraView:
                 f"the model expects a horizontal field of view of {_text(fov_range)} "
                 f"+- {FOV_TOLERANCE_DEG:g} degrees, got {horizontal_fov_deg:g}"
             )
+        if pitch_down_deg is not None:
+            self.check_pitch(pitch_down_deg)
+
+    def check_pitch(self, pitch_down_deg: float) -> None:
+        """Check the pitch of a camera, degrees.
+
+        Raises:
+            ModelError: it is outside of the range of this view.
+        """
         pitch_range = self.pitch_range_deg or (self.pitch_down_deg,) * 2
-        if pitch_down_deg is not None and not _within(
-            pitch_down_deg, pitch_range, PITCH_TOLERANCE_DEG
-        ):
+        if not _within(pitch_down_deg, pitch_range, PITCH_TOLERANCE_DEG):
             raise ModelError(
                 f"the model expects a camera pitched down by {_text(pitch_range)} "
                 f"+- {PITCH_TOLERANCE_DEG:g} degrees, got {pitch_down_deg:g}"

@@ -5,7 +5,8 @@ Every input is scaled to about one. A model that declares an input refuses obser
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ RANGE_UNIT_M = 1.0
 TILT_UNIT_RAD = 0.3
 PITCH_CENTRE_DEG, PITCH_UNIT_DEG = 15.0, 15.0
 FOV_CENTRE_DEG, FOV_UNIT_DEG = 90.0, 20.0
+FOV_DIGITS = 6
+"""Decimals of a field of view, degrees: that of a focal length has the bits of the scenario's."""
 INPUT_LIMIT = 3.0
 
 
@@ -30,11 +33,15 @@ class Input:
         size: number of values.
         source: what delivers it, for messages.
         values: from an observation; None where the observation has no such reading.
+        field: name of the reading in an `Observation`.
+        readings: names of the numbers of the reading, as in `policy/inputs`.
     """
 
     size: int
     source: str
     values: Callable[[Observation], tuple[float, ...] | None]
+    field: str
+    readings: tuple[str, ...]
 
 
 def _cruise_speed(observation: Observation) -> tuple[float, ...] | None:
@@ -46,7 +53,9 @@ def _cruise_speed(observation: Observation) -> tuple[float, ...] | None:
 def _range(observation: Observation) -> tuple[float, ...] | None:
     if observation.range_m is None:
         return None
-    return ((observation.range_m - RANGE_CENTRE_M) / RANGE_UNIT_M,)
+    # A sensor_msgs/Range holds a float32.
+    range_m = float(np.float32(observation.range_m))
+    return ((range_m - RANGE_CENTRE_M) / RANGE_UNIT_M,)
 
 
 def _attitude(observation: Observation) -> tuple[float, ...] | None:
@@ -62,6 +71,7 @@ def _mount(observation: Observation) -> tuple[float, ...] | None:
     if observation.mount is None:
         return None
     fov_deg, pitch_deg = observation.mount
+    fov_deg = round(fov_deg, FOV_DIGITS)
     return (pitch_deg - PITCH_CENTRE_DEG) / PITCH_UNIT_DEG, (
         fov_deg - FOV_CENTRE_DEG
     ) / FOV_UNIT_DEG
@@ -69,11 +79,33 @@ def _mount(observation: Observation) -> tuple[float, ...] | None:
 
 INPUTS: Mapping[str, Input] = {
     "cruise_speed": Input(
-        1, "the scenario's speed or the parameter `cruise_speed_mps`", _cruise_speed
+        1,
+        "the scenario's speed or the parameter `cruise_speed_mps`",
+        _cruise_speed,
+        "cruise_mps",
+        ("cruise_mps",),
     ),
-    "range": Input(1, "a sensor_msgs/Range of the distance to the ground", _range),
-    "attitude": Input(2, "the orientation in sensor_msgs/Imu", _attitude),
-    "mount": Input(2, "camera_info and the parameter `camera_pitch_down_deg`", _mount),
+    "range": Input(
+        1,
+        "the topic `range`, a sensor_msgs/Range of the distance to the ground",
+        _range,
+        "range_m",
+        ("range_m",),
+    ),
+    "attitude": Input(
+        2,
+        "the orientation in the sensor_msgs/Imu of `imu/data`",
+        _attitude,
+        "orientation",
+        ("orientation.x", "orientation.y", "orientation.z", "orientation.w"),
+    ),
+    "mount": Input(
+        2,
+        "`camera/camera_info` and the parameter `camera_pitch_down_deg`",
+        _mount,
+        "mount",
+        ("horizontal_fov_deg", "pitch_down_deg"),
+    ),
 }
 """Optional inputs by name."""
 
@@ -121,3 +153,34 @@ def input_values(names: Sequence[str], observation: Observation) -> NDArray[np.f
         values += part
     clipped: NDArray[np.float32] = np.clip(values, -INPUT_LIMIT, INPUT_LIMIT).astype(np.float32)
     return clipped
+
+
+def readings_of(names: Sequence[str], observation: Observation) -> dict[str, float]:
+    """Return the readings of some inputs, unscaled, by name; NaN where there is none.
+
+    Args:
+        names: of inputs, keys of `INPUTS`.
+        observation: input of the policy.
+    """
+    readings: dict[str, float] = {}
+    for name in names:
+        source = INPUTS[name]
+        value = getattr(observation, source.field)
+        numbers = [math.nan] * len(source.readings) if value is None else np.ravel(value).tolist()
+        readings.update(zip(source.readings, numbers, strict=True))
+    return readings
+
+
+def with_readings(observation: Observation, readings: Mapping[str, float]) -> Observation:
+    """Return an observation with readings that `readings_of` returned; others stay unchanged.
+
+    A reading of NaN stays NaN, so that a policy refuses it: there was none.
+    """
+    changes: dict[str, Any] = {}
+    for source in INPUTS.values():
+        if all(name in readings for name in source.readings):
+            numbers = [float(readings[name]) for name in source.readings]
+            changes[source.field] = numbers[0] if len(numbers) == 1 else tuple(numbers)
+    if "orientation" in changes:
+        changes["orientation"] = np.array(changes["orientation"], np.float64)
+    return replace(observation, **changes)

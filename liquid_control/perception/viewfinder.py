@@ -26,6 +26,7 @@ class Framing:
         top: first row of the part.
         part_width: number of columns of the part.
         part_height: number of rows of the part.
+        fov_deg: horizontal field of view of the part, degrees; None if unknown.
     """
 
     width: int
@@ -34,6 +35,7 @@ class Framing:
     top: int
     part_width: int
     part_height: int
+    fov_deg: float | None = None
 
     @classmethod
     def of(
@@ -46,6 +48,8 @@ class Framing:
     ) -> "Framing":
         """Find the part of a camera's picture that shows the model's view.
 
+        For a model with a range of fields of view, it is the whole picture of a camera in this
+        range, and the widest view of the range in the picture of a wider camera.
         A pinhole camera maps the half angle a to f tan(a) pixels from the centre, so the part is
         `width * tan(model / 2) / tan(camera / 2)` columns wide; its height follows from the
         model's aspect ratio. An unknown field of view is assumed to be the model's: the part is
@@ -63,19 +67,14 @@ class Framing:
 
         Raises:
             ObservationError: the picture has fewer pixels than the model needs, or no pixels.
-            ModelError: the field of view of the camera is smaller than the model's, also on one
-                side of the optical axis.
+            ModelError: the field of view of the camera is smaller than the model's smallest, also
+                on one side of the optical axis.
         """
         if width < 1 or height < 1:
             raise ObservationError(f"expected a picture with pixels, got {width}x{height}")
         if model is not None:
             model = model.resized(width, height)
-        part_width = _part_width(view, width, horizontal_fov_deg, model)
-        part_height = round(part_width * view.height / view.width)
-        if part_height > height and horizontal_fov_deg is None:
-            part_width, part_height = round(height * view.width / view.height), height
-        elif part_height > height:
-            part_height = _all_rows(view, width, height, part_width)
+        part_width, part_height, fov_deg = _part(view, width, height, horizontal_fov_deg, model)
         if part_width < view.width or part_height < view.height:
             raise ObservationError(
                 f"the model expects at least {view.width}x{view.height} pixels of its view, got "
@@ -83,8 +82,9 @@ class Framing:
             )
         left, top = (width - part_width) // 2, (height - part_height) // 2
         if model is not None:
-            left, top = _around_axis(view, model, part_width, part_height)
-        return cls(width, height, left, top, part_width, part_height)
+            shown_deg = view.horizontal_fov_deg if fov_deg is None else fov_deg
+            left, top = _around_axis(shown_deg, model, part_width, part_height)
+        return cls(width, height, left, top, part_width, part_height, fov_deg)
 
     def crop(self, image: Pixels) -> Pixels:
         """Return the part as a view into the picture, uint8 [part_height, part_width, 3].
@@ -99,28 +99,70 @@ class Framing:
         return image[rows, self.left : self.left + self.part_width]
 
 
-def _part_width(
-    view: CameraView, width: int, fov_deg: float | None, model: CameraModel | None
-) -> int:
-    if fov_deg is None or abs(fov_deg - view.horizontal_fov_deg) <= FOV_TOLERANCE_DEG:
-        return width
+def _part(
+    view: CameraView, width: int, height: int, camera_deg: float | None, model: CameraModel | None
+) -> tuple[int, int, float | None]:
+    """Return width and height of the part, pixels, and its field of view; None if unknown.
+
+    A camera in the model's range that has too few rows is cropped to a narrower view in the range.
+    """
+    low_height = round(width * view.height / view.width)
+    narrow = round(height * view.width / view.height)
+    if camera_deg is None:
+        fits = low_height <= height
+        return (width, low_height, None) if fits else (narrow, height, None)
+    fov_deg = _part_fov_deg(view, camera_deg, model)
+    part_width = width
+    if fov_deg != camera_deg:
+        part_width = _columns(width, fov_deg, camera_deg, model)
+    part_height = round(part_width * view.height / view.width)
+    if part_height <= height:
+        return part_width, part_height, fov_deg
+    if view.fov_range_deg is not None:
+        narrow_deg = _covered_deg(narrow, width, camera_deg, model)
+        if narrow_deg >= view.fov_range_deg[0] - FOV_TOLERANCE_DEG:
+            return narrow, height, narrow_deg
+    return part_width, _all_rows(view, width, height, part_width, fov_deg), fov_deg
+
+
+def _part_fov_deg(view: CameraView, fov_deg: float, model: CameraModel | None) -> float:
+    """Return the field of view of the part: the camera's, or the model's largest if smaller.
+
+    Raises:
+        ObservationError: the camera's is not between 0 and 180 degrees.
+        ModelError: it is smaller than the model's smallest.
+    """
     if not (isfinite(fov_deg) and 0.0 < fov_deg < (180.0 if model is None else 361.0)):
         raise ObservationError(
             f"expected a horizontal field of view between 0 and 180 degrees, got {fov_deg:g}"
         )
-    if fov_deg < view.horizontal_fov_deg:
+    low_deg, high_deg = view.fov_range_deg or (view.horizontal_fov_deg,) * 2
+    if fov_deg < low_deg - FOV_TOLERANCE_DEG:
         raise ModelError(
-            f"the model expects a horizontal field of view of {view.horizontal_fov_deg:g} +- "
+            f"the model expects a horizontal field of view of {low_deg:g} +- "
             f"{FOV_TOLERANCE_DEG:g} degrees or more, got {fov_deg:g}"
         )
-    half_deg = view.horizontal_fov_deg / 2
+    return fov_deg if fov_deg <= high_deg + FOV_TOLERANCE_DEG else high_deg
+
+
+def _columns(width: int, part_deg: float, fov_deg: float, model: CameraModel | None) -> int:
+    """Return the number of columns of a part of a camera's picture."""
+    half_deg = part_deg / 2
     if model is not None:
         return min(width, round(model.column(half_deg) - model.column(-half_deg)))
     return round(width * tan(radians(half_deg)) / tan(radians(fov_deg / 2)))
 
 
+def _covered_deg(part_width: int, width: int, fov_deg: float, model: CameraModel | None) -> float:
+    """Return the field of view of the middle columns of a camera's picture, degrees."""
+    if model is not None:
+        middle = model.cx + 0.5
+        return model.angle_deg(middle + part_width / 2) - model.angle_deg(middle - part_width / 2)
+    return degrees(2.0 * atan(part_width / width * tan(radians(fov_deg / 2))))
+
+
 def _around_axis(
-    view: CameraView, model: CameraModel, part_width: int, part_height: int
+    fov_deg: float, model: CameraModel, part_width: int, part_height: int
 ) -> tuple[int, int]:
     """Return first column and row of the part, inside the picture and closest to the axis.
 
@@ -128,7 +170,7 @@ def _around_axis(
         ModelError: the picture ends so near the axis that the part is off it by more than the
             tolerance of a camera's pitch.
     """
-    half_deg = view.horizontal_fov_deg / 2
+    half_deg = fov_deg / 2
     middle = model.cx + 0.5
     if part_width < model.width:
         middle = 0.5 * (model.column(half_deg) + model.column(-half_deg))
@@ -143,14 +185,14 @@ def _around_axis(
         off_deg = degrees(atan(off_px / focal_px))
         if abs(off_deg) > PITCH_TOLERANCE_DEG:
             raise ModelError(
-                f"the model expects {view.horizontal_fov_deg:g} degrees around the optical axis, "
+                f"the model expects {fov_deg:g} degrees around the optical axis, "
                 f"+- {PITCH_TOLERANCE_DEG:g} degrees, got a camera whose picture ends "
                 f"{abs(off_deg):.1f} degrees too early at the {sides[off_px > 0]}"
             )
     return kept_left, kept_top
 
 
-def _all_rows(view: CameraView, width: int, height: int, part_width: int) -> int:
+def _all_rows(view: CameraView, width: int, height: int, part_width: int, fov_deg: float) -> int:
     """Return all rows if they suffice within the tolerance.
 
     Raises:
@@ -159,11 +201,11 @@ def _all_rows(view: CameraView, width: int, height: int, part_width: int) -> int
     needed = part_width * view.height / view.width
     if needed <= height * (1.0 + ASPECT_TOLERANCE):
         return height
-    covered = degrees(2.0 * atan(tan(radians(view.horizontal_fov_deg / 2)) * height / needed))
+    covered = degrees(2.0 * atan(tan(radians(fov_deg / 2)) * height / needed))
     raise ModelError(
         f"the model expects {needed:.0f} rows in the shape of its {view.width}x{view.height}, got "
         f"a {width}x{height} camera: its rows cover a field of view of {covered:.0f} degrees, "
-        f"the model has {view.horizontal_fov_deg:g}"
+        f"the model has {(view.fov_range_deg or (view.horizontal_fov_deg,))[0]:g}"
     )
 
 
@@ -211,6 +253,11 @@ class Viewfinder:
         if (*camera, problem) != (*(self._camera or ()), self._problem):
             self._camera, self._problem, self._framing = camera, problem, None
 
+    @property
+    def fov_deg(self) -> float | None:
+        """Horizontal field of view of the last framed part, degrees; None if unknown."""
+        return None if self._framing is None else self._framing.fov_deg
+
     def frame(self, image: Pixels) -> Pixels:
         """Return the part of a picture that shows the model's view, possibly the whole picture.
 
@@ -238,7 +285,7 @@ class Viewfinder:
         if not self._crop:
             known_deg = self._view.horizontal_fov_deg if fov_deg is None else fov_deg
             self._view.check_camera(width, height, known_deg)
-            return Framing(width, height, 0, 0, width, height)
+            return Framing(width, height, 0, 0, width, height, fov_deg)
         shape = self._view.width, self._view.height
         if fov_deg is None and not _is_like((width, height), shape):
             raise ObservationError(

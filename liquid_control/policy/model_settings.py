@@ -44,6 +44,18 @@ class ModelCamera(Settings):
             self.pitch_range_deg,
         )
 
+    @property
+    def text(self) -> str:
+        """Size, field of view and pitch with their ranges, as part of a sentence."""
+        fov, pitch = (
+            f"{value:g}" if limits is None else f"{limits[0]:g} to {limits[1]:g}"
+            for value, limits in (
+                (self.horizontal_fov_deg, self.fov_range_deg),
+                (self.pitch_down_deg, self.pitch_range_deg),
+            )
+        )
+        return f"{self.width}×{self.height} RGB ({fov}° wide, {pitch}° down)"
+
 
 class ModelFeatures(Settings):
     """Numbers of the controller's inputs by source, in this order."""

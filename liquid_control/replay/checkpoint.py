@@ -47,6 +47,7 @@ def replay_plan(request: ReplayRequest) -> dict[str, Any]:
         "models": ", ".join(model.name for model in models),
         **{f"model {model.name}": weights_hash(model) for model in models},
         "--disturb": " ".join(disturbances.words if disturbances else ()),
+        "--input": " ".join(request.given.words),
         "--start": request.span.start_s,
         "--duration": request.span.duration_s,
         "versions": {name: versions.get(name) for name in VERSIONS},

@@ -269,6 +269,7 @@ class _Model:
         decision = answer(self._session, frame_features, observation.stamp_ns)
         if decision is None:
             return
+        observation = self._extractor.completed(observation)
         stamp_ns, previous_ns = observation.stamp_ns, self._stamp_ns
         dt_s = 0.0 if previous_ns is None else max(stamp_ns - previous_ns, 0) / NANOSECONDS
         self._stamp_ns = stamp_ns

@@ -16,6 +16,7 @@ from liquid_control.errors import LiquidControlError
 from liquid_control.interfaces import PictureChange, StatefulChange
 from liquid_control.perception import Viewfinder, fit
 from liquid_control.policy import Policy
+from liquid_control.replay.given_inputs import GivenInputs
 from liquid_control.replay.tracks import Series
 from liquid_control.types import NANOSECONDS, ImuWindow, Observation, Pixels
 
@@ -45,10 +46,18 @@ class FeatureExtractor:
         policy: the model's policy.
         change: applied to every picture at the model's size; None for unchanged pictures. Each
             replay needs a new one.
+        given: inputs that the recording may lack.
     """
 
-    def __init__(self, policy: Policy, change: PictureChange | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        change: PictureChange | None = None,
+        given: GivenInputs | None = None,
+    ) -> None:
         self.policy = policy
+        self._given = GivenInputs() if given is None else given
+        self._has_inputs = bool(policy.needed_inputs)
         self._change = change
         self._view = policy.model.settings.camera.view
         self._viewfinder = Viewfinder(self._view)
@@ -75,6 +84,12 @@ class FeatureExtractor:
         """
         return self._viewfinder.frame(image)
 
+    def completed(self, observation: Observation) -> Observation:
+        """Return the observation of the last cropped picture with the inputs of the model."""
+        if not self._has_inputs:
+            return observation
+        return self._given.completed(observation, self._viewfinder.fov_deg)
+
     def extract(self, frame: FrameEvent) -> FrameFeatures | None:
         """Return a frame's features; None where the change of pictures does not deliver it."""
         if self._last is None or self._last[0] is not frame:
@@ -86,7 +101,7 @@ class FeatureExtractor:
 
         Args:
             picture: uint8 [H, W, 3] RGB of the model's size.
-            observation: stamp and IMU samples of the frame.
+            observation: the other readings of the frame, completed by that extractor.
         """
         index, changed = self._count, picture
         self._count += 1
@@ -125,7 +140,7 @@ class FeatureExtractor:
         except LiquidControlError as error:
             self._count += 1
             return FrameFeatures(None, None, error)
-        return self.extract_fitted(picture, observation)
+        return self.extract_fitted(picture, self.completed(observation))
 
     def _window(self, imu: ImuWindow) -> ImuWindow:
         """Return a frame's samples after those of the undelivered frames before it."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from liquid_control.bags import Bag, Event, Excerpt, FrameEvent, Losses, read_flight
+from liquid_control.bags.flight_result import GUARD_PARAMETERS
 from liquid_control.command import Envelope, Guard
 from liquid_control.config import shipped
 from liquid_control.errors import BagError
@@ -17,13 +18,13 @@ from liquid_control.replay.coverage import CoverageError
 from liquid_control.replay.distribution_shift import PictureStatisticsCollector, picture_shift
 from liquid_control.replay.disturbed import DisturbedReplay
 from liquid_control.replay.feature_extractor import FeatureExtractor
+from liquid_control.replay.given_inputs import check_inputs
 from liquid_control.replay.player import EventConsumer, Player, replay
 from liquid_control.replay.request import NONE, RECORDED, ReplayRequest
 from liquid_control.replay.result import ReplayResult, compare_tracks
 from liquid_control.replay.tracks import RecordingCollector
 from liquid_control.stopwatch import Stopwatch
 
-GUARD_PARAMETERS = "parameters/guard_node"
 """Metadata record with the recorded guard's parameters."""
 _FRAMES_A_STEP = 30
 """Frames between two updates of the progress bar."""
@@ -54,7 +55,7 @@ def evaluate_replay(
     stopwatch, losses = Stopwatch(), Losses()
     model = request.choice.model
     policy = Policy(model)
-    extractor = FeatureExtractor(policy)
+    extractor = FeatureExtractor(policy, given=request.given)
     options: _GuardOptions = {
         "guard": recorded_guard(request.bag.metadata),
         "lockstep": recorded_lockstep(request.bag.metadata),
@@ -132,12 +133,15 @@ def _other_player(
     if request.against in BACKENDS:
         controller = BACKENDS[request.against](extractor.policy.model)
         return Player(extractor, controller, **options, label=request.against)
-    policy = Policy(load_model(shipped(Path(request.against))))
+    against = load_model(shipped(Path(request.against)))
+    check_inputs(against, request.bag, request.topics, request.given)
+    policy = Policy(against)
     label = policy.model.name
     if label == request.choice.model.name:
         label = f"{label} in {Path(request.against).resolve().name}"
     controller = BACKENDS[request.backend](policy.model)
-    return Player(FeatureExtractor(policy), controller, **options, label=label)
+    extractor = FeatureExtractor(policy, given=request.given)
+    return Player(extractor, controller, **options, label=label)
 
 
 def _disturbed_replay(
@@ -148,7 +152,7 @@ def _disturbed_replay(
         return None
     extractors = {request.choice.model.name: extractor}
     for model in disturbances.further_models:
-        extractors[model.name] = FeatureExtractor(Policy(model))
+        extractors[model.name] = FeatureExtractor(Policy(model), given=request.given)
     return DisturbedReplay(extractors, disturbances.variants, disturbances.left_out)
 
 

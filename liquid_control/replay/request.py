@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from liquid_control.policy.model import WEIGHTS
 from liquid_control.provenance import package_versions
 from liquid_control.replay.coverage import MIN_COVERAGE, OPTION
 from liquid_control.replay.disturbance_variants import DisturbanceRequest, disturbance_request
+from liquid_control.replay.given_inputs import OPTION as INPUT_OPTION
+from liquid_control.replay.given_inputs import GivenInputs, check_inputs, given_inputs
 from liquid_control.types import NANOSECONDS
 
 DEFAULT_MODEL = Path("models/trail_cfc19")
@@ -89,6 +91,7 @@ class ReplayRequest:
         span: the replayed part.
         disturbances: the disturbed part; None without one.
         min_coverage: smallest fraction of the frames that supports a verdict.
+        given: inputs of the models that the recording may lack.
     """
 
     bag: Bag
@@ -99,6 +102,7 @@ class ReplayRequest:
     span: TimeSpan = TimeSpan()
     disturbances: DisturbanceRequest | None = None
     min_coverage: float = MIN_COVERAGE
+    given: GivenInputs = field(default_factory=GivenInputs)
 
     @classmethod
     def for_bag(
@@ -114,6 +118,7 @@ class ReplayRequest:
         disturb: Sequence[str] = (),
         further_models: Iterable[Path | str] = (),
         min_coverage: float = MIN_COVERAGE,
+        inputs: Sequence[str] = (),
     ) -> "ReplayRequest":
         """Open a bag and choose topics, model and comparison as `liquid-control replay` does.
 
@@ -130,10 +135,12 @@ class ReplayRequest:
             disturb: disturbances: a name, `name=severity`, or a group.
             further_models: folders of models to disturb in addition.
             min_coverage: smallest fraction of the frames that supports a verdict, 0 to 1.
+            inputs: values of `cruise_speed_mps` and `camera_pitch_down_deg`, each as name=number;
+                they replace the recorded ones.
 
         Raises:
             BagError: the bag cannot be read, or has no topic for a role.
-            ConfigError: a value is not accepted.
+            ConfigError: a value is not accepted, or a model needs an input that is not recorded.
             ModelError: a model is missing or damaged.
             DependencyError: a disturbance needs the simulator, which is not installed.
         """
@@ -147,8 +154,13 @@ class ReplayRequest:
         against = check_against(against, topics.has_commands)
         span = TimeSpan(start_s, duration_s)
         further = [load_model(shipped(Path(folder))) for folder in further_models]
+        given = given_inputs(inputs, opened.metadata)
+        for one in (choice.model, *further):
+            check_inputs(one, opened, topics, given)
         disturbances = disturbance_request(disturb, choice.model, further, span.length_s(opened))
-        return cls(opened, topics, choice, backend, against, span, disturbances, min_coverage)
+        return cls(
+            opened, topics, choice, backend, against, span, disturbances, min_coverage, given
+        )
 
     def command_line(self, max_rmse: str | None = None) -> str:
         """Return an equal command line: names instead of paths, defaults written out.
@@ -167,6 +179,8 @@ class ReplayRequest:
             ("--duration", self.span.duration_s),
         ):
             words += [] if value is None else [name, f"{value}"]
+        for word in self.given.words:
+            words += [INPUT_OPTION, word]
         if self.disturbances is not None:
             for model in self.disturbances.further_models:
                 words += ["--model", model.path.name]

@@ -9,7 +9,8 @@
     settings = load_training("config/train/smoke.yaml")
     model = train(settings, "runs/smoke", model_graphs, Actors(fly, Expert))
 
-Only `network`, `learner`, `publish` and `run` import torch; worker processes never do.
+Only `network`, `learner`, `publish`, `run` and the modules of architecture searches import torch;
+worker processes that fly never do.
 """
 
 from liquid_control.training.bags.sources import BagData, bag_data

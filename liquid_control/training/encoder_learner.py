@@ -29,6 +29,7 @@ from liquid_control.training.learner import (
     weights_state,
 )
 from liquid_control.training.network_settings import EncoderLearning
+from liquid_control.training.ranks import Ranks
 from liquid_control.training.windows import MIRRORED_LABELS
 
 _NOTE_EVERY = 20
@@ -48,6 +49,7 @@ class EncoderLearner:
         threads: of one core each.
         step: optimiser steps so far.
         curve: losses so far.
+        ranks: processes that learn together; only rank 0 writes.
     """
 
     network: EncoderNetwork
@@ -56,9 +58,13 @@ class EncoderLearner:
     threads: int = 2
     step: int = 0
     curve: list[CurvePoint] = field(default_factory=list)
+    ranks: Ranks = field(default_factory=Ranks)
 
     def __post_init__(self) -> None:
         self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self._start()
+
+    def _start(self) -> None:
         self._optimiser = torch.optim.AdamW(
             self.network.parameters(),
             lr=self.settings.rate,
@@ -67,6 +73,16 @@ class EncoderLearner:
         self._pool = ThreadPoolExecutor(
             self.threads, initializer=torch.set_num_threads, initargs=(1,)
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**self.__dict__, "_optimiser": self._optimiser.state_dict()}
+        del state["_pool"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+        self._optimiser.load_state_dict(state["_optimiser"])
 
     def learn(
         self,
@@ -98,19 +114,20 @@ class EncoderLearner:
         drawn = np.sort(rows[generator.integers(len(rows), size=self.settings.batch)])
         flips = generator.uniform(size=len(drawn)) < 0.5
         gains = np.exp(self.settings.colour * generator.standard_normal((len(drawn), 3)))
-        parts = np.array_split(np.arange(len(drawn)), self.threads)
+        parts = np.array_split(self.ranks.part(np.arange(len(drawn))), self.threads)
         work = partial(self._gradients, store, drawn, flips, gains.astype(np.float32))
         results = list(self._pool.map(work, parts))
-        for parameter, *summed in zip(
-            self.network.parameters(), *(gradients for gradients, _ in results), strict=True
-        ):
-            parameter.grad = sum(summed[1:], start=summed[0]) / len(drawn)
+        parts_of_sum = [gradients for gradients, _ in results]
+        total = sum(error for _, error in results)
+        gradients, (error,) = self.ranks.add(parts_of_sum, total)
+        for parameter, gradient in zip(self.network.parameters(), gradients, strict=True):
+            parameter.grad = gradient / len(drawn)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self._optimiser.step()
         self.step += 1
         decay = min(self.settings.average_decay, self.step / (self.step + 10.0))
         move_average(self.average, self.network, decay)
-        return sum(error for _, error in results) / len(drawn)
+        return error / len(drawn)
 
     def _gradients(
         self,
@@ -145,7 +162,9 @@ class EncoderLearner:
         return _explained(np.concatenate(found), np.concatenate(truth))
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, on rank 0."""
+        if self.ranks.rank:
+            return
         state: dict[str, Any] = {
             "step": self.step,
             **weights_state(self.network, self.average, self._optimiser),

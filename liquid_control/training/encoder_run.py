@@ -20,6 +20,7 @@ from liquid_control.training.run import Training
 from liquid_control.training.run_folder import DatasetFacts
 
 EXPLAINED = "explained.json"
+FRAMES = "frames"
 
 
 @dataclass
@@ -44,7 +45,7 @@ class EncoderTraining(Training):
         nominal_s = 1.0 / self.settings.base_scenario().camera.rate_hz
         with self.reporter.phase("packing frames", len(paths)) as bar:
             return pack_frames(
-                self.folder.root / "frames",
+                self.folder.root / FRAMES,
                 paths,
                 learning.height,
                 learning.width,
@@ -62,13 +63,15 @@ class EncoderTraining(Training):
             spec = encoder_spec(settings.network, learning.height, learning.width)
             encoder = PerceptionCNN(spec, seed=settings.seed)
         network = EncoderNetwork(encoder, settings.network.motors, settings.seed)
-        learner = EncoderLearner(network, learning, settings.seed, settings.learner.threads)
+        threads = settings.learner.threads
+        learner = EncoderLearner(network, learning, settings.seed, threads, ranks=self.ranks)
         learner.restore(self.folder.root)
         return learner
 
     def _learn_encoder(self) -> None:
         store, learner = self._store(), self._encoder_learner()
         rows, validation = store.split(self.settings.learner.held_out)
+        self.ranks.lead(learner, store, rows, folder=self.folder.root / FRAMES)
         with self.reporter.phase("learning", self._learning.steps, learner.step) as bar:
             learner.learn(
                 store, rows, self.folder.root, lambda loss: bar.advance(f"loss {loss:.3f}")

@@ -144,6 +144,12 @@ def _create(
     }
 
 
+def open_frames(folder: Path, sha256: str) -> FrameStore | None:
+    """Return the store in a folder; None if there is none of these flights."""
+    index = _read_index(folder)
+    return _open(folder, index) if index is not None and index["sha256"] == sha256 else None
+
+
 def _read_index(folder: Path) -> dict[str, Any] | None:
     try:
         content: dict[str, Any] = json.loads((folder / INDEX).read_text())

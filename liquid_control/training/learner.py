@@ -21,6 +21,7 @@ from liquid_control.training.curves import CurvePoint
 from liquid_control.training.dataset import Dataset
 from liquid_control.training.network import PolicyNetwork
 from liquid_control.training.network_settings import LearnerSettings
+from liquid_control.training.ranks import Ranks
 from liquid_control.training.windows import Batch, Windows, cut, draw_windows, split_flights
 
 _NOTE_EVERY = 10
@@ -42,6 +43,7 @@ class Learner:
         step: optimiser steps in that round.
         total: optimiser steps in all rounds.
         curve: losses so far.
+        ranks: processes that learn together; only rank 0 writes.
     """
 
     network: PolicyNetwork
@@ -51,15 +53,30 @@ class Learner:
     step: int = 0
     total: int = 0
     curve: list[CurvePoint] = field(default_factory=list)
+    ranks: Ranks = field(default_factory=Ranks)
 
     def __post_init__(self) -> None:
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self._optimiser = self._new_optimiser()
+        self._start_threads()
+
+    def _start_threads(self) -> None:
         # Each thread runs a part of the windows: torch's own threads synchronise in every small
         # operation and stall as soon as another process uses a core.
         self._threads = ThreadPoolExecutor(
             self.settings.threads, initializer=torch.set_num_threads, initargs=(1,)
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**self.__dict__, "_optimiser": self._optimiser.state_dict()}
+        del state["_threads"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._optimiser = self._new_optimiser()
+        self._optimiser.load_state_dict(state["_optimiser"])
+        self._start_threads()
 
     def _new_optimiser(self) -> torch.optim.AdamW:
         rates = self.settings.encoder_rate, self.settings.cell_rate
@@ -98,7 +115,8 @@ class Learner:
             losses.append(self._advance(dataset, windows, lr_scale(self.step, steps)))
             on_step(losses[-1])
             if self.step % _NOTE_EVERY == 0 or self.step == steps:
-                validation = self.validation_loss(dataset) if self.step == steps else None
+                last = self.step == steps and self.ranks.rank == 0
+                validation = self.validation_loss(dataset) if last else None
                 point = CurvePoint(self.round, self.total, float(np.mean(losses)), validation)
                 self.curve.append(point)
                 losses.clear()
@@ -108,22 +126,26 @@ class Learner:
         self.save(folder)
 
     def _advance(self, dataset: Dataset, windows: Windows, scale: float) -> float:
-        """Make one optimiser step; the windows are split over threads of one core each."""
+        """Make one optimiser step; the windows are split over ranks and threads of one core."""
         for group in self._optimiser.param_groups:
             group["lr"] = group["peak"] * scale
-        parts = windows.parts(self.settings.threads)
+        own = windows.parts(self.ranks.size)[self.ranks.rank]
+        parts = own.parts(self.settings.threads)
         results = list(self._threads.map(partial(self._gradients, dataset), parts))
-        counted = sum(result.counted for result in results)
-        for parameter, *parts_of_sum in zip(
-            self._trained(), *(result.gradients for result in results), strict=True
-        ):
-            parameter.grad = sum(parts_of_sum[1:], start=parts_of_sum[0]) / counted
+        gradients, (error, counted) = self.ranks.add(
+            [result.gradients for result in results],
+            sum(result.error for result in results),
+            sum(result.counted for result in results),
+        )
+        counted = max(1, counted)
+        for parameter, gradient in zip(self._trained(), gradients, strict=True):
+            parameter.grad = gradient / counted
         nn.utils.clip_grad_norm_(self._trained(), self.settings.clip)
         self._optimiser.step()
         self.step += 1
         self.total += 1
         self._update_average()
-        return sum(result.error for result in results) / counted
+        return error / counted
 
     def _gradients(self, dataset: Dataset, windows: Windows) -> "_Gradients":
         settings = self.settings
@@ -131,7 +153,7 @@ class Learner:
         outputs, _ = self.network.sequence(batch, self.network.core.init_state(len(batch.labels)))
         error = self._error(self.network, outputs, batch)
         gradients = torch.autograd.grad(error, self._trained())
-        return _Gradients(gradients, float(error.detach()), max(1, int(batch.counted.sum())))
+        return _Gradients(gradients, float(error.detach()), int(batch.counted.sum()))
 
     def _trained(self) -> list[nn.Parameter]:
         return [p for p in self.network.parameters() if p.requires_grad]
@@ -169,7 +191,9 @@ class Learner:
         return total / frames
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, on rank 0."""
+        if self.ranks.rank:
+            return
         state: dict[str, Any] = {
             "round": self.round,
             "step": self.step,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from liquid_control.config.overrides import DisturbanceDraw, Spread
-from liquid_control.policy import WIRED, Model, ModelCamera
+from liquid_control.policy import WIRED, Model
 from liquid_control.provenance import git_revision, machine, package_versions
 from liquid_control.training.bags.job import BagSummary
 from liquid_control.training.bags.summary import bag_lines
@@ -49,20 +49,9 @@ class ModelSize:
             parameters=model.parameters,
             core_parameters=model.core_parameters,
             features=settings.features.image,
-            camera=_camera_text(settings.camera),
+            camera=settings.camera.text,
             inputs=settings.features.inputs,
         )
-
-
-def _camera_text(camera: ModelCamera) -> str:
-    fov, pitch = (
-        f"{value:g}" if limits is None else f"{limits[0]:g} to {limits[1]:g}"
-        for value, limits in (
-            (camera.horizontal_fov_deg, camera.fov_range_deg),
-            (camera.pitch_down_deg, camera.pitch_range_deg),
-        )
-    )
-    return f"{camera.width}×{camera.height} RGB ({fov}° wide, {pitch}° down)"
 
 
 def model_card(

@@ -7,7 +7,7 @@ and results that have a file are kept, and the learner continues from its checkp
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.errors import ConfigError
+from liquid_control.executors import Executor
 from liquid_control.perception import INPUTS, input_columns
 from liquid_control.progress import Reporter
 from liquid_control.training.bags.sources import BagData
@@ -28,6 +29,7 @@ from liquid_control.training.frozen_features import FeatureCache
 from liquid_control.training.learner import Learner
 from liquid_control.training.network import PolicyNetwork
 from liquid_control.training.publish import GraphMaker, publish, save_candidate
+from liquid_control.training.ranks import Ranks
 from liquid_control.training.run_folder import DatasetFacts, RunFolder, RunProgress
 from liquid_control.training.training_settings import TrainingSettings
 from liquid_control.training.validation import Score, read_score, validation_jobs
@@ -46,6 +48,8 @@ class Training:
         graphs: makes the ONNX graphs of a model.
         data: bags to learn from; None without bags.
         reporter: shows the progress.
+        executor: where flights are flown, `settings.jobs` at a time.
+        ranks: processes that learn together; this is rank 0.
     """
 
     settings: TrainingSettings
@@ -55,6 +59,8 @@ class Training:
     graphs: GraphMaker
     data: BagData | None = None
     reporter: Reporter = field(default_factory=Reporter)
+    executor: Executor = field(default_factory=Executor)
+    ranks: Ranks = field(default_factory=Ranks)
 
     def run(self) -> None:
         """Run all steps that are not finished."""
@@ -96,7 +102,8 @@ class Training:
         return False
 
     def _read(self, data: BagData) -> None:
-        self._run_jobs("reading bags", bag_jobs(self.settings, self.folder, data))
+        jobs = bag_jobs(self.settings, self.folder, data)
+        self._run_jobs("reading bags", jobs, Executor())
         for line in summary_lines(bag_summaries(self.folder, data)):
             self.reporter.log(line)
 
@@ -138,6 +145,7 @@ class Training:
         dataset = load_dataset(paths, nominal_s, origins, self._encode())
         self._check_inputs(dataset)
         steps = settings.dagger_steps if round_ else settings.cloning_steps
+        self.ranks.lead(learner, dataset, steps)
         with self.reporter.phase(f"round {round_}: learning", steps, learner.step) as bar:
             learner.learn(
                 dataset, steps, self.folder.root, lambda loss: bar.advance(f"loss {loss:.4f}")
@@ -174,7 +182,7 @@ class Training:
     def _learner(self, round_: int) -> Learner:
         settings = self.settings
         network = PolicyNetwork.fresh(settings.network, settings.base_scenario(), settings.seed)
-        learner = Learner(network, settings.learner, settings.seed)
+        learner = Learner(network, settings.learner, settings.seed, ranks=self.ranks)
         learner.restore(self.folder.root)
         learner.begin(round_)
         return learner
@@ -199,11 +207,11 @@ class Training:
         self.reporter.log(f"{title}: {describe(score)}")
         return score
 
-    def _run_jobs(self, title: str, jobs: Sequence[Job]) -> None:
+    def _run_jobs(self, title: str, jobs: Sequence[Job], executor: Executor | None = None) -> None:
         with self.reporter.phase(title, len(jobs)) as bar:
             run_jobs(
                 jobs,
-                self.settings.jobs,
+                replace(executor or self.executor, workers=self.settings.jobs),
                 self.settings.restart_every,
                 lambda job: bar.advance(job.path.stem),
             )

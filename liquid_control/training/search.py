@@ -6,61 +6,48 @@ equal. Equal parameters are trained once.
 """
 
 import json
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from liquid_control.errors import OutputError
-from liquid_control.files import atomic_write, unwritable
+from liquid_control.files import atomic_write
 from liquid_control.journal import check_same_plan, plain
 from liquid_control.process_pool import WorkerError, run_tasks
 from liquid_control.progress import Reporter
-from liquid_control.seeding import stream
 from liquid_control.training.data_pilots import Actors
 from liquid_control.training.encoder_files import load_encoder
 from liquid_control.training.publish import GraphMaker
 from liquid_control.training.search_report import Finding, write_report
-from liquid_control.training.search_settings import Point, SearchParameter, SearchSettings
-from liquid_control.training.search_trial import SearchTrial, TrialResult, read_result
+from liquid_control.training.search_settings import Point, SearchSettings, load_search
+from liquid_control.training.search_studies import NSGA2, RANDOM, Proposals, open_storage
+from liquid_control.training.search_trial import SearchTrial, TrialResult, describe, read_result
 
-NSGA2, RANDOM = "nsga2", "random"
+__all__ = ["PLAN_FILE", "ArchitectureSearch", "load_search", "run_search"]
+
 STUDIES_FILE = "studies.log"
 """Both studies in Optuna's journal format; `optuna-dashboard` opens it."""
 PLAN_FILE = "plan.json"
-_SLOT = "slot"
-"""Attribute of a trial that is proposed completely: its number among those of its search."""
+_REPORT_EVERY_S = 60.0
 
 OnResult = Callable[[int, TrialResult], None]
 Evaluate = Callable[[Sequence[SearchTrial], OnResult], None]
 """Runs trials, and calls back with the index and the result of each as it ends."""
 
 
-def search(
+def run_search(
     settings: SearchSettings,
     out: Path | str,
     graphs: GraphMaker,
     actors: Actors | Callable[[], Actors],
-    *,
     jobs: int = 1,
     resume: bool = False,
     command: str = "liquid_control.training.search",
+    *,
     reporter: Reporter | None = None,
     evaluate: Evaluate | None = None,
 ) -> Path:
@@ -177,10 +164,11 @@ class ArchitectureSearch:
     command: str
     reporter: Reporter
     _known: dict[str, tuple[str, TrialResult]] = field(default_factory=dict)
+    _reported_s: float = field(default_factory=time.monotonic)
 
     def run(self, evaluate: Evaluate) -> Path:
         """Propose, train and report until both searches have their trials."""
-        storage = _open_storage(self.folder / STUDIES_FILE)
+        storage = open_storage(self.folder / STUDIES_FILE)
         studies = [Proposals(name, self.settings, storage) for name in (NSGA2, RANDOM)]
         for proposals in studies:
             for trial in proposals.finished():
@@ -197,17 +185,18 @@ class ArchitectureSearch:
                 line = f"{name}: {describe(point, result)}; about {duration(left_s)} left"
                 self.reporter.log(line)
                 bar.advance(name)
+                if time.monotonic() - self._reported_s >= _REPORT_EVERY_S:
+                    self.report(studies)
 
             while open_trials := [
                 (proposals, trial) for proposals in studies for trial in proposals.next()
             ]:
                 self._run_batch(open_trials, evaluate, advance)
-                self.report(studies)
         return self.report(studies)
 
     def _run_batch(
         self,
-        open_trials: Sequence[tuple["Proposals", FrozenTrial]],
+        open_trials: Sequence[tuple[Proposals, FrozenTrial]],
         evaluate: Evaluate,
         advance: Callable[[str, Point, TrialResult], None],
     ) -> None:
@@ -244,13 +233,13 @@ class ArchitectureSearch:
             return replace(result, same_as=name)
         return read_result(self.trial_folder(names[0]))
 
-    def _training(self, proposals: "Proposals", trial: FrozenTrial) -> SearchTrial:
+    def _training(self, proposals: Proposals, trial: FrozenTrial) -> SearchTrial:
         name = proposals.name_of(trial)
         settings = self.settings.trial(trial.params, f"{self.settings.name}_{name}")
         folder = self.trial_folder(name)
         return SearchTrial(settings, folder, self.actors, self.graphs, self.command)
 
-    def _remember(self, proposals: "Proposals", trial: FrozenTrial) -> None:
+    def _remember(self, proposals: Proposals, trial: FrozenTrial) -> None:
         name = proposals.name_of(trial)
         result = read_result(self.trial_folder(name))
         if result is None:
@@ -264,7 +253,7 @@ class ArchitectureSearch:
         """Return the folder of a trial."""
         return self.folder / "trials" / name
 
-    def report(self, studies: Sequence["Proposals"]) -> Path:
+    def report(self, studies: Sequence[Proposals]) -> Path:
         """Write the report of all trials so far; return its path."""
         findings = {
             proposals.name: [
@@ -277,112 +266,9 @@ class ArchitectureSearch:
             ]
             for proposals in studies
         }
-        return write_report(self.folder, self.settings, findings, self.command)
-
-
-class Proposals:
-    """One search: an Optuna study whose trials are proposed a generation at a time.
-
-    Every proposal has a sampler of its own, whose seed follows from its slot. A resumed search
-    therefore proposes what an uninterrupted one does.
-
-    Attributes:
-        name: of the search, `NSGA2` or `RANDOM`.
-    """
-
-    def __init__(self, name: str, settings: SearchSettings, storage: JournalStorage) -> None:
-        self.name, self._settings = name, settings
-        directions = [
-            StudyDirection.MAXIMIZE if name == "success" else StudyDirection.MINIMIZE
-            for name in settings.objectives
-        ]
-        self._study = optuna.create_study(
-            storage=storage, study_name=name, directions=directions, load_if_exists=True
-        )
-        self._space = {key: distribution(found) for key, found in settings.space.items()}
-        for trial in self._study.get_trials(deepcopy=False):
-            if _SLOT not in trial.user_attrs and not trial.state.is_finished():
-                self._study.tell(trial.number, state=TrialState.FAIL)
-
-    def trials(self) -> list[FrozenTrial]:
-        """Return all trials that were proposed completely, by slot."""
-        found = [t for t in self._study.get_trials(deepcopy=False) if _SLOT in t.user_attrs]
-        return sorted(found, key=lambda trial: int(trial.user_attrs[_SLOT]))
-
-    def finished(self) -> list[FrozenTrial]:
-        """Return the trials that have a result, or failed."""
-        return [trial for trial in self.trials() if trial.state.is_finished()]
-
-    def name_of(self, trial: FrozenTrial) -> str:
-        """Return the name of a trial and of its folder."""
-        return f"{self.name}-{trial.user_attrs[_SLOT]:04d}"
-
-    def next(self) -> list[FrozenTrial]:
-        """Return the trials without a result; propose those that fill the generation first."""
-        trials = self.trials()
-        complete = sum(trial.state is TrialState.COMPLETE for trial in trials)
-        running = sum(not trial.state.is_finished() for trial in trials)
-        room = self._settings.population - complete % self._settings.population - running
-        for slot in range(len(trials), min(len(trials) + room, self._settings.trials)):
-            self._propose(slot)
-        return [trial for trial in self.trials() if not trial.state.is_finished()]
-
-    def _propose(self, slot: int) -> None:
-        self._study.sampler = self._sampler(slot)
-        trial = self._study.ask(self._space)
-        trial.set_user_attr(_SLOT, slot)
-
-    def _sampler(self, slot: int) -> BaseSampler:
-        seed = int(stream(self._settings.seed, f"search.{slot}").integers(2**32))
-        if self.name == RANDOM:
-            return RandomSampler(seed=seed)
-        return NSGAIISampler(population_size=self._settings.population, seed=seed)
-
-    def close(self, trial: FrozenTrial, result: TrialResult) -> None:
-        """Record the result of a trial."""
-        if result.failure:
-            self._study.tell(trial.number, state=TrialState.FAIL)
-            return
-        values = [float(getattr(result, name)) for name in self._settings.objectives]
-        self._study.tell(trial.number, values)
-
-
-def distribution(parameter: SearchParameter) -> BaseDistribution:
-    """Return a parameter of the space as Optuna's distribution."""
-    if parameter.low is None or parameter.high is None:
-        return CategoricalDistribution(tuple(parameter.choices))
-    if parameter.whole:
-        low, high = int(parameter.low), int(parameter.high)
-        return IntDistribution(low, high, log=parameter.logarithmic)
-    return FloatDistribution(parameter.low, parameter.high, log=parameter.logarithmic)
-
-
-def _open_storage(path: Path) -> JournalStorage:
-    """Open the file of the studies after a kill: without a torn last line and without a lock.
-
-    The lock of the folder keeps other processes out.
-    """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        with suppress(FileNotFoundError):
-            whole = path.read_bytes().rfind(b"\n") + 1
-            os.truncate(path, whole)
-        for lock in path.parent.glob(f"{path.name}.lock*"):
-            lock.unlink(missing_ok=True)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    return JournalStorage(JournalFileBackend(str(path)))
-
-
-def describe(point: Mapping[str, Any], result: TrialResult) -> str:
-    """Return parameters and result of a trial as one line."""
-    shown = ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in point.items())
-    if result.failure:
-        return f"{shown}: failed ({result.failure})"
-    return (
-        f"{shown}: success {100 * result.success:.0f} %, {result.latency_ms:.2f} ms, "
-        f"{result.parameters:,} weights" + (f", as {result.same_as}" if result.same_as else "")
-    )
+        path = write_report(self.folder, self.settings, findings, self.command)
+        self._reported_s = time.monotonic()
+        return path
 
 
 def duration(seconds: float) -> str:

@@ -11,7 +11,7 @@ import moocore
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from liquid_control.files import atomic_write
 from liquid_control.pages import style
@@ -23,12 +23,14 @@ from liquid_control.types import Floats
 SEARCH_JSON, SEARCH_MD, FRONT_PNG = "search.json", "search.md", "front.png"
 MARGIN = 0.1
 """Distance of the reference point beyond the worst values, fraction of their range."""
+_LOGARITHMIC_FROM = 5.0
+"""Ratio of largest to smallest value from which an axis is logarithmic."""
 TITLES = {"nsga2": "NSGA-II", "random": "random search"}
 COLOURS = {"nsga2": style.BLUE, "random": style.ORANGE}
 LABELS = {
     "success": "success",
     "latency_ms": "one policy step, ms of CPU",
-    "parameters": "weights of encoder and core",
+    "weights": "weights of encoder and core",
 }
 
 
@@ -210,7 +212,7 @@ them afresh on seeds that the search has not used.
 ## Hypervolume
 
 The share that a front dominates of the box between the best value of each objective and a corner
-{margin:.0f} % of the range beyond the worst value. The box is the same for both searches, and their
+{margin:.0f} % of the range beyond the worst value. The box is the same for both, and their
 first {population} trials are equal. One run of each does not show which search is better.
 
 {volumes}
@@ -264,8 +266,8 @@ def _front_table(settings: SearchSettings, result: SearchOutcome) -> str:
                 f"[{finding.trial}](trials/{finding.trial})",
                 f"{100 * measured.success:.0f} %",
                 f"{measured.latency_ms:.3f}",
-                f"{measured.parameters:,}",
-                f"{measured.core_parameters:,}",
+                f"{measured.weights:,}",
+                f"{measured.core_weights:,}",
                 ", ".join(TITLES[name] for name in result.found_by[finding.trial]),
                 *(str(finding.parameters.get(name, "")) for name in names),
             ]
@@ -289,13 +291,14 @@ def _volume_table(result: SearchOutcome) -> str:
 def draw_front(findings: Findings, result: SearchOutcome) -> bytes:
     """Return the picture of the front as PNG: success over latency and weights, hypervolumes."""
     with style.drawing():
-        figure = Figure(figsize=(style.WIDTH_IN, 3.9), layout="constrained")
+        figure = Figure(figsize=(style.WIDTH_IN, 3.9))
         panels = figure.subplots(1, 3, width_ratios=(1.0, 1.0, 0.85))
-        for axes, objective in zip(panels[:2], ("latency_ms", "parameters"), strict=True):
+        figure.subplots_adjust(left=0.04, right=0.985, bottom=0.13, top=0.82, wspace=0.14)
+        for axes, objective in zip(panels[:2], ("latency_ms", "weights"), strict=True):
             _scatter(axes, findings, result, objective)
         _volumes(panels[2], result)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))
+        figure.legend(handles, labels, loc="upper left", ncols=len(labels))
         buffer = io.BytesIO()
         figure.savefig(
             buffer, format="png", dpi=130, facecolor="white", metadata={"Software": None}
@@ -325,8 +328,14 @@ def _scatter(axes: Axes, findings: Findings, result: SearchOutcome, objective: s
         axes.annotate(
             str(number), place, (4.5, 4.5), textcoords="offset points", fontsize=8, color=style.INK
         )
-    axes.set_xscale("log")
-    axes.xaxis.set_minor_formatter(lambda value, _: "")
+    low, high = axes.dataLim.intervalx
+    if high > _LOGARITHMIC_FROM * low > 0.0:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     axes.set(xlabel=LABELS[objective], title="success, per cent")
     axes.set_ylim(-4.0, 106.0)
     axes.grid(axis="both")
@@ -343,6 +352,6 @@ def _volumes(axes: Axes, result: SearchOutcome) -> None:
             linewidth=1.8,
         )
     axes.set(xlabel="trials of each search", title="hypervolume of the front, per cent of the box")
-    axes.set_ylim(bottom=0.0)
+    axes.set_ylim(0.0, 102.0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     style.quiet_axes(axes)

@@ -21,7 +21,7 @@ from liquid_control.seeding import MAX_SEED
 from liquid_control.training.start import check_network, check_run
 from liquid_control.training.training_settings import TrainingSettings
 
-Objective = Literal["success", "latency_ms", "parameters"]
+Objective = Literal["success", "latency_ms", "weights"]
 Value = bool | int | float | str
 Point = dict[str, Value]
 """A value for every parameter of a space, by name."""
@@ -97,7 +97,7 @@ class SearchSettings(Settings):
     trials: int = Field(40, ge=1, le=10_000, description="of each of the two searches")
     population: int = Field(10, ge=2, le=1000, description="networks of a generation of NSGA-II")
     objectives: tuple[Objective, ...] = Field(
-        ("success", "latency_ms", "parameters"),
+        ("success", "latency_ms", "weights"),
         min_length=2,
         description="what is optimised; all three are measured",
     )

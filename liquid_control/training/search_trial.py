@@ -3,8 +3,10 @@
 import json
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -34,8 +36,8 @@ class TrialResult:
     Attributes:
         success: fraction of the validation flights of the best round that succeeded.
         latency_ms: median CPU time of one policy step, ms.
-        parameters: number of weights of encoder and core.
-        core_parameters: number of weights of the core.
+        weights: number of weights of encoder and core.
+        core_weights: number of weights of the core.
         flights: number of validation flights.
         training_s: duration of the training, s.
         failure: why the training failed; empty if it did not, and then the numbers count.
@@ -44,8 +46,8 @@ class TrialResult:
 
     success: float = 0.0
     latency_ms: float = 0.0
-    parameters: int = 0
-    core_parameters: int = 0
+    weights: int = 0
+    core_weights: int = 0
     flights: int = 0
     training_s: float = 0.0
     failure: str = ""
@@ -120,11 +122,22 @@ class SearchTrial:
         return TrialResult(
             success=score.success_rate,
             latency_ms=policy_latency_ms(model),
-            parameters=model.parameters,
-            core_parameters=model.core_parameters,
+            weights=model.parameters,
+            core_weights=model.core_parameters,
             flights=sum(row.flights for row in score.rows),
             training_s=progress.elapsed_s,
         )
+
+
+def describe(point: Mapping[str, Any], result: TrialResult) -> str:
+    """Return parameters and result of a trial as one line."""
+    shown = ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in point.items())
+    if result.failure:
+        return f"{shown}: failed ({result.failure})"
+    return (
+        f"{shown}: success {100 * result.success:.0f} %, {result.latency_ms:.2f} ms, "
+        f"{result.weights:,} weights" + (f", as {result.same_as}" if result.same_as else "")
+    )
 
 
 def policy_latency_ms(model: Model, steps: int = _STEPS, seed: int = 0) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from liquid_control.errors import ConfigError, ModelError
+from liquid_control.executors import Executor
 from liquid_control.perception import CameraView
 from liquid_control.provenance import git_revision
 from liquid_control.training.bags.sources import BagData, load_data
@@ -29,11 +30,13 @@ def train(
     resume: bool = False,
     command: str = "liquid_control.training.train",
     reporter: "Reporter | None" = None,
+    executor: Executor | None = None,
 ) -> Path:
     """Train a policy and write its model folder; needs torch.
 
     Flights are flown in worker processes, which import the modules of `actors`: call this
-    function from a notebook, or in a script below `if __name__ == "__main__":`.
+    function from a notebook, or in a script below `if __name__ == "__main__":`. Under torchrun,
+    rank 0 runs the training, and the other ranks only learn with it.
 
     Args:
         settings: from `load_training`, or made in Python.
@@ -45,6 +48,7 @@ def train(
         resume: continue the run in `out` instead of beginning one there.
         command: recorded as provenance.
         reporter: shows the progress; on stderr by default.
+        executor: where flights are flown, `settings.jobs` at a time; on this machine by default.
 
     Returns:
         The model folder, `out` / `settings.name`.
@@ -54,16 +58,23 @@ def train(
         OutputError: `out` holds a run already, or none to resume, or cannot be written.
         LiquidControlError: a flight or a bag could not be used.
     """
+    from liquid_control.training.ranks import follow_rank_0
+
     folder = RunFolder(Path(out))
+    if follow_rank_0():
+        return folder.root / settings.name
     progress = _resumed(folder, settings) if resume else None
     if progress is not None:
         data = _same_bags(folder, data)
     check_run(settings, len(data.sources) if data else 0)
     if progress is None:
         folder.check_unused()
+    executor = executor or Executor()
+    executor.check()
     flying = _flying_actors(settings, actors)
     progress = progress or _begun(folder, settings, data, command)
     from liquid_control.progress import Reporter
+    from liquid_control.training.ranks import leading
     from liquid_control.training.run import Training
 
     reporter = reporter or Reporter()
@@ -72,7 +83,8 @@ def train(
         from liquid_control.training.encoder_run import EncoderTraining
 
         kind = EncoderTraining
-    kind(settings, folder, flying, progress, graphs, data, reporter).run()
+    with leading(settings.learner.windows) as ranks:
+        kind(settings, folder, flying, progress, graphs, data, reporter, executor, ranks).run()
     return folder.root / settings.name
 
 

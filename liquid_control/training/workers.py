@@ -3,12 +3,14 @@
 Workers never import torch.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from liquid_control.errors import OutputError
-from liquid_control.process_pool import WorkerError, run_tasks
+from liquid_control.executors import Executor, run_tasks
+from liquid_control.process_pool import WorkerError
 
 
 class Job(Protocol):
@@ -25,13 +27,16 @@ class Job(Protocol):
 
 
 def run_jobs(
-    jobs: Sequence[Job], workers: int, restart_every: int, on_done: Callable[[Job], None]
+    jobs: Sequence[Job],
+    workers: int | Executor,
+    restart_every: int,
+    on_done: Callable[[Job], None],
 ) -> None:
     """Run the jobs whose file does not exist yet, in parallel.
 
     Args:
         jobs: all jobs; those whose file exists count as done at once.
-        workers: processes at a time.
+        workers: processes at a time, or an `Executor`; all jobs then write below one folder.
         restart_every: jobs after which a process is replaced.
         on_done: receives each job whose file exists, in any order.
 
@@ -44,12 +49,18 @@ def run_jobs(
             on_done(job)
         else:
             waiting.append(job)
+    folders = [job.path.parent.absolute() for job in waiting]
+    writes = Path(os.path.commonpath(folders)) if folders else None
+
+    def report(index: int, _: None) -> None:
+        on_done(waiting[index])
+
     try:
-        run_tasks(waiting, _runner, workers, lambda i, _: on_done(waiting[i]), restart_every)
+        run_tasks(waiting, _runner, workers, report, restart_every, writes=writes)
     except WorkerError as error:
         raise OutputError(
-            f"a worker died while flying {waiting[error.index].path.stem} (status "
-            f"{error.status}); its own message, if any, stands above; --resume goes on"
+            f"a worker died while flying {waiting[error.index].path.stem} (it {error.how}); "
+            f"its own message, if any, stands above; --resume goes on"
         ) from error
 
 

@@ -73,6 +73,9 @@ class Tick:
         return self.status.clearance_m
 
 
+_NO_SAMPLES = ImuWindow.empty()
+
+
 @dataclass
 class Flight:
     """A flight in progress: call `advance`, then `apply_command`, until `advance` returns None.
@@ -82,18 +85,24 @@ class Flight:
         seed: seed of all random streams.
         guard_period_s: time between control ticks without a frame.
         gui: whether to show PyBullet's window.
+
+    Attributes:
+        cruise_mps: cruise speed in the next observations, m/s; at first that of the scenario. It
+            may be changed in flight.
     """
 
     scenario: Scenario
     seed: int
     guard_period_s: float = Envelope().period_s
     gui: bool = False
+    cruise_mps: float = field(init=False)
     _ticks: list[Tick] = field(default_factory=list)
     _status: TaskStatus = field(default_factory=TaskStatus)
     _command: Command = HOVER
     _next_frame: int = 0
 
     def __post_init__(self) -> None:
+        self.cruise_mps = self.scenario.cruise_mps
         self.world = SimulatedWorld(self.scenario, self.seed, gui=self.gui)
         self._schedule = Schedule(self.scenario.camera.rate_hz, self.guard_period_s)
         self._losses = stream(self.seed, "camera.drops")
@@ -126,9 +135,9 @@ class Flight:
     def apply_command(self, command: Command) -> Tick:
         """Apply a command until the next control tick; return the tick with it."""
         self._command = command
-        self._ticks[-1] = applied = replace(self._ticks[-1], command=command)
+        applied = replace(self._ticks[-1], command=command)
         # Images are dropped here, since those of a whole flight would not fit in memory.
-        self._ticks[-1] = replace(applied, observation=None, imu=ImuWindow.empty())
+        self._ticks[-1] = replace(applied, observation=None, imu=_NO_SAMPLES)
         return applied
 
     def _observe(self) -> Tick:
@@ -163,7 +172,7 @@ class Flight:
             window,
             self.world.take_range(truth),
             self.world.take_orientation(truth),
-            self.scenario.cruise_mps,
+            self.cruise_mps,
             (camera.horizontal_fov_deg, camera.pitch_down_deg),
         )
 
@@ -211,12 +220,13 @@ def fly(
         seed: seed of all random streams; the same seed gives the same flight.
         pilot: pilot that answers every delivered frame.
         watch: callback after each control tick.
-        guard: guard between pilot and autopilot; one with the default envelope if None.
+        guard: guard between pilot and autopilot; one with the default envelope for the
+            scenario's camera if None.
 
     Returns:
         The record, one row per control tick.
     """
-    guard = guard or Guard()
+    guard = guard or Guard(Envelope.for_camera(scenario.camera.rate_hz))
     state = GuardState()
     with Flight(scenario, seed, guard.envelope.period_s) as flight:
         pilot.start(flight.world)

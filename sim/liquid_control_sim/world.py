@@ -8,18 +8,20 @@ from numpy.typing import NDArray
 
 from liquid_control.config import Scenario
 from liquid_control.config.scenario import Backend
-from liquid_control.types import Command, Floats, ImuWindow, Pixels, VehicleState
+from liquid_control.types import NANOSECONDS, Command, Floats, ImuWindow, Pixels, VehicleState
 from liquid_control_sim.air.wind import Air
 from liquid_control_sim.dynamics.aviary import Aviary
 from liquid_control_sim.dynamics.faults import draw_faults
 from liquid_control_sim.dynamics.quadrotor import Quadrotor, VehicleBase
+from liquid_control_sim.dynamics.vectors import Vector
 from liquid_control_sim.dynamics.vehicle import load_vehicle
+from liquid_control_sim.dynamics.velocity_loop import Estimate
 from liquid_control_sim.picture.forward_camera import Camera
 from liquid_control_sim.place.forest import generate_forest
 from liquid_control_sim.quiet_bullet import pybullet
 from liquid_control_sim.render.scene import Scene
 from liquid_control_sim.render.window import show_forest
-from liquid_control_sim.schedule import PHYSICS_HZ, stamp_of
+from liquid_control_sim.schedule import PHYSICS_HZ
 from liquid_control_sim.sensors.attitude import AttitudeEstimate
 from liquid_control_sim.sensors.imu import Imu
 from liquid_control_sim.sensors.range_sensor import RangeSensor
@@ -57,9 +59,10 @@ class SimulatedWorld:
         self._imu = Imu(scenario.imu, seed)
         self._attitude = AttitudeEstimate(scenario.imu.tilt_noise_deg, seed)
         self._range = RangeSensor(scenario.range, seed, self.ground)
-        self._samples: list[tuple[int, Floats, Floats]] = []
+        self._samples: list[tuple[int, Vector, Vector]] = []
         latency = round(scenario.camera.latency_s * PHYSICS_HZ)
-        self._history: deque[tuple[VehicleState, int, Floats]] = deque(maxlen=latency + 1)
+        self._history: deque[tuple[Estimate, int, Vector]] = deque(maxlen=latency + 1)
+        self._truth: VehicleState | None = None
         self._sample_state()
 
     def _build(self, start: tuple[Floats, float], seed: int) -> VehicleBase:
@@ -77,19 +80,19 @@ class SimulatedWorld:
 
     def step(self, command: Command) -> None:
         """Advance by one physics tick under a command."""
-        self._quadrotor.step(command, self.wind, self._air.thrust_gain(self.truth.position))
+        position = self._quadrotor.estimate.position
+        self._quadrotor.step(command, self._wind, self._air.thrust_gain(position))
         self.tick += 1
         self._sample_state()
 
     def take_imu(self) -> ImuWindow:
         """Return the IMU samples since the last call; the first call returns one sample."""
-        stamps, rates, forces = zip(*self._samples, strict=True) if self._samples else ((), (), ())
+        if not self._samples:
+            return ImuWindow.empty()
+        ticks, rates, forces = zip(*self._samples, strict=True)
         self._samples = []
-        return ImuWindow(
-            np.array(stamps, np.int64),
-            np.array(rates, np.float64).reshape(-1, 3),
-            np.array(forces, np.float64).reshape(-1, 3),
-        )
+        stamps = np.array(ticks, np.int64) * NANOSECONDS // PHYSICS_HZ
+        return ImuWindow(stamps, *self._imu.samples(np.array(rates), np.array(forces)))
 
     def take_picture(self, index: int) -> Pixels:
         """Return a frame, uint8 [H, W, 3] RGB, of `camera.latency_s` before now.
@@ -99,8 +102,10 @@ class SimulatedWorld:
         Args:
             index: number of the frame in the flight, which determines its noise.
         """
-        state, tick, wind = self._history[0]
-        return self._camera.capture(state, index, tick / PHYSICS_HZ, wind)
+        estimate, tick, wind = self._history[0]
+        late = estimate is not self._quadrotor.estimate
+        state = VehicleState(*map(np.array, estimate)) if late else self.truth
+        return self._camera.capture(state, index, tick / PHYSICS_HZ, np.array(wind))
 
     @property
     def picture_range_m(self) -> NDArray[np.float32] | None:
@@ -128,10 +133,26 @@ class SimulatedWorld:
         """Return the reading of the range sensor, m; None without a sensor or a reading."""
         return self._range.measure(truth)
 
+    @property
+    def truth(self) -> VehicleState:
+        """True state of the vehicle."""
+        if self._truth is None:
+            self._truth = self._quadrotor.state
+        return self._truth
+
+    @property
+    def wind(self) -> Floats:
+        """Wind at the vehicle, float64 [3], m/s, map."""
+        return np.array(self._wind)
+
     def _sample_state(self) -> None:
-        """Sample state, wind and IMU after a physics tick."""
-        self.truth: VehicleState = self._quadrotor.state
-        self.wind: Floats = self._air.wind(self.tick, self.truth.position)
-        self._history.append((self.truth, self.tick, self.wind))
-        reading = self._imu.sample(self.truth.angular_velocity, self._quadrotor.specific_force)
-        self._samples.append((stamp_of(self.tick), *reading))
+        """Sample state, wind and IMU after a physics tick.
+
+        These are tuples here: arrays of three values would take most of the time of a tick.
+        """
+        estimate = self._quadrotor.estimate
+        self._truth = None
+        self._wind: Vector = self._air.velocity(self.tick, estimate.position)
+        self._history.append((estimate, self.tick, self._wind))
+        force = self._quadrotor.forces.specific_force
+        self._samples.append((self.tick, estimate.angular_velocity, force))

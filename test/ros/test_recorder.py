@@ -371,6 +371,21 @@ def cdr_and_messages():
         conversions.camera_info_message(camera, STAMP_NS),
     )
     yield messages.imu_cdr(rate, force, STAMP_NS), conversions.imu_message(rate, force, STAMP_NS)
+    turned = state.quaternion
+    yield (
+        messages.imu_cdr(rate, force, STAMP_NS, turned),
+        conversions.imu_message(rate, force, STAMP_NS, turned),
+    )
+    for range_m in (1.375, None):
+        yield (
+            messages.range_cdr(range_m, STAMP_NS),
+            conversions.range_message(range_m, STAMP_NS),
+        )
+    readings = {"cruise_mps": 2.3, "range_m": 1.0 / 3.0}
+    yield (
+        messages.inputs_cdr(readings, STAMP_NS),
+        conversions.inputs_message(readings, STAMP_NS),
+    )
     yield messages.odometry_cdr(state, STAMP_NS), conversions.odometry_message(state, STAMP_NS)
     yield (
         messages.features_cdr(features, STAMP_NS),

@@ -173,3 +173,16 @@ def test_a_missing_backend_is_refused():
 def test_the_aviary_backend_accepts_cf2x_only():
     with pytest.raises(ConfigError, match="gym_pybullet_drones flies cf2x, got 'outdoor'"):
         short(**{"world.backend": "gym_pybullet_drones"})
+
+
+def test_a_changed_cruise_speed_is_in_the_observations_from_then_on():
+    scenario = load_scenario("trail", {"speed_mps": 2.5, "camera.rate_hz": 40.0})
+    speeds = []
+    with Flight(scenario, seed=1) as flight:
+        for index in range(6):
+            tick = flight.advance()
+            if tick.observation is not None:
+                speeds.append(tick.observation.cruise_mps)
+            flight.cruise_mps = 2.5 if index < 2 else 4.0
+            flight.apply_command(Command())
+    assert speeds == [2.5] * 3 + [4.0] * 3

@@ -151,6 +151,7 @@ def test_locks_hold_what_setup_states(stated: dict[str, Any]) -> None:
     assert wanted(extras["docs"]) <= names("docs.txt")
     assert wanted(pybullet) == names("pybullet.txt")
     assert wanted(extras["gym"]) <= names("test.txt")
+    assert wanted(extras["search"]) <= names("test.txt")
     assert wanted(extras["train"]) <= names("test.txt") | names("torch.txt")
 
 

@@ -1,8 +1,15 @@
+import math
+
 import numpy as np
 import pytest
 
 from liquid_control.errors import ObservationError
-from liquid_control.plausibility import ImuRange, check_features
+from liquid_control.plausibility import (
+    ImuRange,
+    check_features,
+    measured_orientation,
+    measured_range,
+)
 from liquid_control.types import ImuWindow
 
 pytestmark = pytest.mark.unit
@@ -53,3 +60,35 @@ def test_features_out_of_range_are_named(name, limit, value):
     bad = features(**{name.lower(): value})
     with pytest.raises(ObservationError, match=f"{name} of at most {limit}, got {value:g}"):
         check_features(bad, 2, 1.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("quaternion", "covariance", "known"),
+    [
+        ((0.0, 0.0, 0.0, 1.0), 0.0, True),
+        ((0.1, -0.2, 0.3, 0.95), 0.01, True),
+        ((0.0, 0.0, 0.0, 1.0), -1.0, False),
+        ((0.0, 0.0, 0.0, 0.0), 0.0, False),
+        ((0.0, 0.0, math.nan, 1.0), 0.0, False),
+    ],
+)
+def test_an_orientation_is_a_unit_quaternion_with_a_covariance(quaternion, covariance, known):
+    found = measured_orientation(quaternion, covariance)
+    assert (found is not None) == known
+    if found is not None:
+        assert tuple(found) == quaternion
+
+
+@pytest.mark.parametrize(
+    ("reading", "limits", "expected"),
+    [
+        (1.5, (0.1, 8.0), 1.5),
+        (0.05, (0.1, 8.0), None),
+        (9.0, (0.1, 8.0), None),
+        (9.0, (0.0, 0.0), 9.0),
+        (math.inf, (0.1, 8.0), None),
+        (math.nan, (0.0, 0.0), None),
+    ],
+)
+def test_a_range_is_finite_and_within_the_limits_of_its_sensor(reading, limits, expected):
+    assert measured_range(reading, *limits) == expected

@@ -4,8 +4,9 @@ from hashlib import sha256
 
 import pytest
 
+import liquid_control
 from liquid_control.errors import OutputError
-from liquid_control.provenance import model_fingerprint
+from liquid_control.provenance import model_fingerprint, package_versions, source_versions
 
 pytestmark = pytest.mark.unit
 
@@ -21,3 +22,13 @@ def test_model_fingerprint_holds_the_hashes_of_its_files(tmp_path):
     assert fingerprint["sha256 model.yaml"] == sha256(b"name: trail\n").hexdigest()
     with pytest.raises(OutputError, match="expected a model folder"):
         model_fingerprint(tmp_path / "none")
+
+
+def test_source_versions_differ_where_the_source_does(tmp_path, monkeypatch):
+    before = source_versions()
+    assert before == source_versions()
+    assert before.items() >= package_versions().items()
+    (tmp_path / "__init__.py").write_text("")
+    monkeypatch.setattr(liquid_control, "__file__", str(tmp_path / "__init__.py"))
+    changed = source_versions()
+    assert {name for name in before if before[name] != changed[name]} == {"liquid_control source"}

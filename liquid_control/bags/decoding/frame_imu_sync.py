@@ -1,4 +1,4 @@
-"""Match recorded frames with their IMU windows, as in flight but without its real-time limits."""
+"""Match recorded frames with their readings, as in flight but without its real-time limits."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from liquid_control.bags.events import FrameEvent
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.perception.sensor_sync import RESTART_NS, SensorSync, Vector
-from liquid_control.types import Observation, Pixels
+from liquid_control.types import Floats, Observation, Pixels
 
 SILENCE_NS = 500_000_000
-"""Log time without an IMU sample after which a frame stops waiting."""
+"""Log time without a reading after which a frame stops waiting for it."""
 HELD_BYTES = 64 << 20
 """Limit for waiting pictures; an IMU whose clock lags would make them wait indefinitely."""
 
@@ -19,21 +19,29 @@ class FrameImuSync:
     """Matches frames and IMU samples through `SensorSync`, one frame at a time.
 
     In flight, `SensorSync` drops a waiting frame if too many frames follow. Here a frame waits
-    until the IMU stream reaches its stamp, is silent for `SILENCE_NS`, or restarts.
+    until the IMU stream reaches its stamp, is silent for `SILENCE_NS`, or restarts; and the range
+    in the same way.
 
     Attributes:
         has_imu: whether there is an IMU to wait for.
         losses: counts dropped frames and samples.
+        has_range: whether there is a range sensor to wait for.
     """
 
     has_imu: bool
     losses: Losses
+    has_range: bool = False
     _sync: SensorSync = field(default_factory=SensorSync)
     _waiting: deque[tuple[int, Pixels, int]] = field(default_factory=deque)
     _held_bytes: int = 0
     _frame_log_ns: int = 0
     _imu_log_ns: int | None = None
+    _range_log_ns: int | None = None
     _matched_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        self._sync.imu = self.has_imu
+        self._sync.range_age_ns = 0 if self.has_range else None
 
     def add_sample(
         self, stamp_ns: int, rate: Vector, force: Vector, log_ns: int
@@ -58,6 +66,16 @@ class FrameImuSync:
         self._sync.reach(stamp_ns)
         return self._complete()
 
+    def add_range(self, stamp_ns: int, range_m: float | None, log_ns: int) -> list[FrameEvent]:
+        """Add a reading of the range, None if not valid; return the frames that it completes."""
+        self._range_log_ns = log_ns
+        self._sync.ranges.add(stamp_ns, range_m)
+        return self._complete() if self.is_waiting else []
+
+    def add_orientation(self, stamp_ns: int, orientation: Floats) -> None:
+        """Add an attitude, before the IMU sample of its message."""
+        self._sync.orientations.add(stamp_ns, orientation)
+
     def add_frame(self, stamp_ns: int, image: Pixels, log_ns: int) -> list[FrameEvent]:
         """Add a frame; return the complete frames."""
         self._waiting.append((stamp_ns, image, log_ns))
@@ -71,8 +89,12 @@ class FrameImuSync:
         """Advance log time; return the frames that waited too long."""
         frames: list[FrameEvent] = []
         while (since_ns := self._waits_since()) is not None:
-            last_ns = since_ns if self._imu_log_ns is None else max(since_ns, self._imu_log_ns)
-            if log_ns - last_ns <= SILENCE_NS:
+            awaited = [since_ns]
+            if self._sync.imu_is_late or not self._sync.range_is_late:
+                awaited.append(self._imu_log_ns or since_ns)
+            if self._sync.range_is_late:
+                awaited.append(self._range_log_ns or since_ns)
+            if log_ns - max(awaited) <= SILENCE_NS:
                 break
             frames += self._complete(force=1)
         return frames
@@ -90,13 +112,13 @@ class FrameImuSync:
         """Return the complete frames, and up to `force` incomplete ones."""
         complete: list[FrameEvent] = []
         while self._sync.waiting or self._next():
-            observation = self._sync.take(force=not self.has_imu)
+            observation = self._sync.take()
             if observation is None and force > 0:
                 force -= 1
+                if self._sync.imu_is_late:
+                    stamp_ns = self._sync.frame_ns
+                    self.losses.count(Loss.FRAME_WITHOUT_IMU, f"the frame stamped {stamp_ns} ns")
                 observation = self._sync.take(force=True)
-                self.losses.count(
-                    Loss.FRAME_WITHOUT_IMU, f"the frame stamped {self._sync.frame_ns} ns"
-                )
             elif observation is not None:
                 self._count_if_unmatched(observation)
             if observation is None:

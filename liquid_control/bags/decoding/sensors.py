@@ -18,6 +18,7 @@ from liquid_control.bags.events import CameraInfoEvent
 from liquid_control.bags.topics import Axes
 from liquid_control.errors import BagError, ObservationError
 from liquid_control.perception.camera_model import CameraModel, CameraModelError
+from liquid_control.plausibility import NOT_MEASURED, measured_orientation, measured_range
 from liquid_control.types import Floats
 
 Vector = tuple[float, float, float]
@@ -29,8 +30,6 @@ _UINT32_PAIR = {True: Struct("<II"), False: Struct(">II")}
 _READINGS = "104x3dd64x3dd64x"
 """`sensor_msgs/Imu` after its header: orientation (4) and its covariance (9), angular velocity (3)
 and its covariance, linear acceleration (3) and its covariance, all float64."""
-_NOT_MEASURED = -1.0
-"""First element of the covariance of a quantity that was not measured."""
 _IMU = {True: Struct(f"<{_READINGS}"), False: Struct(f">{_READINGS}")}
 _COMBINED_FIELDS = "8x3f4x4x3f"
 """`px4_msgs/SensorCombined`: time, rates, two times of them, accelerations; 1.13 to 1.18."""
@@ -59,11 +58,11 @@ def read_imu(kind: str, data: bytes, axes: Axes = Axes.FLU) -> tuple[Vector, Vec
         values, axes = _sensor_combined(data), Axes.FRD
     else:
         *rate, rate_known, fx, fy, fz, force_known = _imu(data)
-        if rate_known == _NOT_MEASURED or force_known == _NOT_MEASURED:
+        if rate_known == NOT_MEASURED or force_known == NOT_MEASURED:
             if rate_known == force_known and not any((*rate, fx, fy, fz)) and _is_mark(data):
                 return None
             names = (("angular velocity", rate_known), ("linear acceleration", force_known))
-            missing = " and ".join(name for name, known in names if known == _NOT_MEASURED)
+            missing = " and ".join(name for name, known in names if known == NOT_MEASURED)
             raise NotMeasuredError(f"its {missing} is not measured (covariance -1)")
         values = (*rate, fx, fy, fz)
     if not all(map(isfinite, values)):
@@ -98,7 +97,7 @@ def read_half(data: bytes, axes: Axes, half: int) -> Vector:
         ObservationError: a value is not finite.
     """
     x, y, z, known = _imu(data)[half : half + 4]
-    if known == _NOT_MEASURED:
+    if known == NOT_MEASURED:
         name = "angular velocity" if half == RATE else "linear acceleration"
         raise NotMeasuredError(f"its {name} is not measured (covariance -1)")
     if not (isfinite(x) and isfinite(y) and isfinite(z)):
@@ -116,6 +115,37 @@ def imu_values(data: bytes) -> tuple[float, ...] | None:
         return None
 
 
+def orientation_of(data: bytes) -> Floats | None:
+    """Return the orientation of a `sensor_msgs/Imu`, float64 [4], (x, y, z, w).
+
+    None if it is not measured: the first element of its covariance is -1, or it is not a unit
+    quaternion.
+    """
+    try:
+        *values, covariance = _ORIENTED[is_little(data)].unpack_from(data, _imu_start(data))
+    except struct.error:
+        return None
+    return measured_orientation(values, covariance)
+
+
+def range_of(content: Any) -> float | None:
+    """Return the distance of a `sensor_msgs/Range`, m; None outside of its sensor's limits."""
+    return measured_range(float(content.range), float(content.min_range), float(content.max_range))
+
+
+def readings_of(content: Any) -> dict[str, float]:
+    """Return the readings by name that a policy was given, from a `sensor_msgs/JointState`.
+
+    Raises:
+        ObservationError: the numbers of names and values differ.
+    """
+    names, values = [str(name) for name in content.name], [float(v) for v in content.position]
+    if len(names) != len(values):
+        raise ObservationError(f"expected {len(names)} values of {names}, got {len(values)}")
+    return dict(zip(names, values, strict=True))
+
+
+_ORIENTED = {True: Struct("<5d"), False: Struct(">5d")}
 _ORIENTATION = {True: Struct("<4d"), False: Struct(">4d")}
 _UNTURNED = (0.0, 0.0, 0.0, 1.0)
 
@@ -123,19 +153,19 @@ _UNTURNED = (0.0, 0.0, 0.0, 1.0)
 def _is_mark(data: bytes) -> bool:
     """Return whether a message without measurements has no orientation either."""
     little = is_little(data)
-    end = AFTER_STAMP + 4 + _UINT32[little].unpack_from(data, AFTER_STAMP)[0]
-    start = end + (ENCAPSULATION - end) % 8
-    return _ORIENTATION[little].unpack_from(data, start) == _UNTURNED
+    return _ORIENTATION[little].unpack_from(data, _imu_start(data)) == _UNTURNED
+
+
+def _imu_start(data: bytes) -> int:
+    """Return the offset of the first field after the header."""
+    end = AFTER_STAMP + 4 + _UINT32[is_little(data)].unpack_from(data, AFTER_STAMP)[0]
+    return int(end + (ENCAPSULATION - end) % 8)
 
 
 def _imu(data: bytes) -> tuple[float, ...]:
-    little = is_little(data)
     if len(data) < AFTER_STAMP + 4:
         raise BagError(f"expected {message_types.IMU}, got {len(data)} bytes")
-    (length,) = _UINT32[little].unpack_from(data, AFTER_STAMP)
-    end = AFTER_STAMP + 4 + length
-    start = end + (ENCAPSULATION - end) % 8
-    return _unpack(_IMU[little], data, start, message_types.IMU)
+    return _unpack(_IMU[is_little(data)], data, _imu_start(data), message_types.IMU)
 
 
 def _sensor_combined(data: bytes) -> tuple[float, ...]:

@@ -20,11 +20,13 @@ class Role(str, Enum):
     CAMERA = "camera"
     CAMERA_INFO = "camera_info"
     IMU = "imu"
+    RANGE = "range"
     ODOMETRY = "odometry"
     POLICY_COMMAND = "policy_command"
     COMMAND = "command"
     FEATURES = "features"
     NEURONS = "neurons"
+    INPUTS = "inputs"
     CLOCK = "clock"
 
 
@@ -67,11 +69,13 @@ TYPES: dict[Role, tuple[str, ...]] = {
     Role.CAMERA: (message_types.IMAGE, message_types.COMPRESSED_IMAGE),
     Role.CAMERA_INFO: (message_types.CAMERA_INFO,),
     Role.IMU: (message_types.IMU, message_types.SENSOR_COMBINED),
+    Role.RANGE: (message_types.RANGE,),
     Role.ODOMETRY: _STATES,
     Role.POLICY_COMMAND: _COMMANDS,
     Role.COMMAND: _COMMANDS,
     Role.FEATURES: (message_types.IMAGE,),
     Role.NEURONS: (message_types.JOINT_STATE,),
+    Role.INPUTS: (message_types.JOINT_STATE,),
     Role.CLOCK: (message_types.CLOCK,),
 }
 COMMANDS = (Role.COMMAND, Role.POLICY_COMMAND)
@@ -112,11 +116,13 @@ class Preset(Settings):
     camera: Rule | None = None
     camera_info: Rule | None = None
     imu: Rule | None = None
+    range: Rule | None = None
     odometry: Rule | None = None
     policy_command: Rule | None = None
     command: Rule | None = None
     features: Rule | None = None
     neurons: Rule | None = None
+    inputs: Rule | None = None
     clock: Rule | None = None
 
 

@@ -5,7 +5,7 @@ twists in the heading frame, features as one row of `32FC1`, neurons as joint st
 the state, velocity the time gate).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,9 @@ from liquid_control import frames, message_types, topics
 from liquid_control.config import CameraSettings
 from liquid_control.errors import OutputError
 from liquid_control.types import NANOSECONDS, TRUTH_VARIANCE, Command, Floats, Pixels, VehicleState
+
+SIMULATED_REACH_M = 1000.0
+"""Largest range that a simulated sensor states, m; it has no limit of its own."""
 
 
 @lru_cache(maxsize=1)
@@ -108,26 +111,39 @@ def camera_info_cdr(camera: CameraSettings, stamp_ns: int) -> bytes:
     )
 
 
-def imu_cdr(rate: Floats, force: Floats, stamp_ns: int) -> bytes:
-    """Serialise one IMU sample in base_link; the orientation is marked as unknown (REP 145).
+def imu_cdr(
+    rate: Floats, force: Floats, stamp_ns: int, orientation: Floats | None = None
+) -> bytes:
+    """Serialise one IMU sample in base_link.
 
     Args:
         rate: float64 [3], angular velocity, rad/s.
         force: float64 [3], specific force, m/s^2.
         stamp_ns: stamp of the sample.
+        orientation: float64 [4], (x, y, z, w), base_link to map; None is marked as unknown
+            (REP 145).
     """
     unknown = np.zeros(9)
-    no_orientation = np.array([-1.0] + [0.0] * 8)
+    not_measured = np.array([-1.0] + [0.0] * 8)
     return _cdr(
         message_types.IMU,
         _header(stamp_ns, frames.BASE_LINK),
-        _quaternion((0.0, 0.0, 0.0, 1.0)),
-        no_orientation,
+        _quaternion((0.0, 0.0, 0.0, 1.0) if orientation is None else orientation),
+        not_measured if orientation is None else unknown,
         _vector(rate),
         unknown,
         _vector(force),
         unknown,
     )
+
+
+def range_cdr(range_m: float | None, stamp_ns: int) -> bytes:
+    """Serialise the distance to the ground, m; None as infinite, which is no detection."""
+    infrared, field_of_view_rad, reach = 1, 0.0, (0.0, SIMULATED_REACH_M)
+    distance = np.inf if range_m is None else range_m
+    beam = infrared, field_of_view_rad, *reach, distance
+    no_variance = 0.0
+    return _cdr(message_types.RANGE, _header(stamp_ns, frames.RANGE_BEAM), *beam, no_variance)
 
 
 def odometry_cdr(state: VehicleState, stamp_ns: int) -> bytes:
@@ -161,6 +177,13 @@ def neurons_cdr(names: Sequence[str], states: Floats, gates: Floats, stamp_ns: i
     return _cdr(
         message_types.JOINT_STATE, _header(stamp_ns, ""), list(names), *values, np.empty(0)
     )
+
+
+def inputs_cdr(readings: Mapping[str, float], stamp_ns: int) -> bytes:
+    """Serialise the readings by name that a policy was given for a frame."""
+    values = np.array(list(readings.values()), np.float64)
+    header, none = _header(stamp_ns, ""), np.empty(0)
+    return _cdr(message_types.JOINT_STATE, header, list(readings), values, none, none)
 
 
 def command_cdr(command: Command, stamp_ns: int) -> bytes:

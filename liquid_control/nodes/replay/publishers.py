@@ -15,7 +15,7 @@ from liquid_control.nodes.frame_output import FrameOutput
 from liquid_control.nodes.qos import CLASSES, profile
 from liquid_control.nodes.replay.timeline import BagTick, SideEvent
 from liquid_control.nodes.sensor_output import driver_publishers, publish_imu
-from liquid_control.types import ImuWindow
+from liquid_control.types import Observation
 
 RECORDED = (topics.FEATURES, topics.POLICY_COMMAND, topics.NEURONS, topics.COMMAND)
 COMMAND_TOPICS = {
@@ -31,9 +31,9 @@ class ReplayOutput:
         publishers: of the drivers' topics, by topic.
     """
 
-    def __init__(self, node: Node, mode: str) -> None:
+    def __init__(self, node: Node, mode: str, ranged: bool) -> None:
         self._camera: events.CameraInfoEvent | None = None
-        self.publishers = driver_publishers(node, mode)
+        self.publishers = driver_publishers(node, mode, ranged)
         self._frames = FrameOutput(node)
         self._recorded: dict[str, Publisher] = {
             topic: node.create_publisher(
@@ -51,7 +51,10 @@ class ReplayOutput:
         stamp_ns = tick.frame.stamp_ns
         if self._camera is not None:
             self.publishers[topics.CAMERA_INFO].publish(_intrinsics(self._camera, stamp_ns))
-        self._publish_imu(tick.frame.imu, stamp_ns)
+        if topics.RANGE in self.publishers:
+            reading = conversions.range_message(tick.frame.range_m, stamp_ns)
+            self.publishers[topics.RANGE].publish(reading)
+        self._publish_imu(tick.frame, stamp_ns)
 
     def publish_picture(self, tick: BagTick) -> None:
         """Publish the camera frame, if the tick has one."""
@@ -63,10 +66,13 @@ class ReplayOutput:
         """Publish ROS time."""
         self.publishers[topics.CLOCK].publish(conversions.clock_message(stamp_ns))
 
-    def _publish_imu(self, window: ImuWindow, until_ns: int) -> None:
+    def _publish_imu(self, frame: Observation, until_ns: int) -> None:
         """Publish the samples before a frame, and a mark where none has the frame's stamp."""
-        publish_imu(self.publishers[topics.IMU], window)
-        if not len(window.stamps_ns) or window.stamps_ns[-1] != until_ns:
+        window, orientation = frame.imu, frame.orientation
+        publish_imu(self.publishers[topics.IMU], window, orientation)
+        if not len(window.stamps_ns):
+            self.publishers[topics.IMU].publish(conversions.imu_mark(until_ns, orientation))
+        elif window.stamps_ns[-1] != until_ns:
             self.publishers[topics.IMU].publish(conversions.imu_mark(until_ns))
 
     def _publish_side_event(self, event: SideEvent) -> None:

@@ -51,6 +51,11 @@ class ReplaySource:
         )
 
     @property
+    def has_range(self) -> bool:
+        """Whether the bag has ranges, as a topic or among the recorded inputs."""
+        return Role.RANGE in self._topics or Role.INPUTS in self._topics
+
+    @property
     def position_s(self) -> float:
         """Position in the bag, s after its start."""
         log_ns = self.timeline.log_ns

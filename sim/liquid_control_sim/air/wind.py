@@ -23,6 +23,7 @@ from liquid_control_sim.air.turbulence import (
     markov,
 )
 from liquid_control_sim.dynamics.airframe import AIR_DENSITY
+from liquid_control_sim.dynamics.vectors import ZERO
 from liquid_control_sim.dynamics.vehicle import Vehicle
 from liquid_control_sim.place.forest import Forest
 from liquid_control_sim.place.terrain import FLAT
@@ -34,6 +35,7 @@ GUST_S = (1.5, 4.0)
 """Shortest and longest discrete gust, s, from rise to end."""
 CALM_BETWEEN_GUSTS_S = 5.0
 """Mean of the exponentially distributed time from the end of one gust to the next, s."""
+
 
 _STILL: Floats = np.zeros(3)
 _STILL.flags.writeable = False
@@ -98,11 +100,16 @@ class WindField:
         """
         if self._calm:
             return _STILL
+        return np.array(self.velocity(tick, *map(float, position)))
+
+    def velocity(self, tick: int, x: float, y: float, z: float) -> Vector:
+        """Return `wind` at a position as three floats."""
+        if self._calm:
+            return ZERO
         while tick >= len(self._along):
             self._along.append(next(self._gust_samples))
             self._turbulence.append(next(self._turbulence_samples))
         u, v, w = self._turbulence[tick]
-        x, y, z = position.tolist()
         height = z - self._terrain.height_at(x, y)
         mean = self._profile_factor(height) * (self._settings.mean_mps + self._along[tick])
         if self._lee is None:
@@ -111,7 +118,7 @@ class WindField:
             along, across, up = self._lee.deflect(tick, x, y, mean)
             u, v, w = u + along, v + across, w + up
         c, s = self._cosine, self._sine
-        return np.array((c * u - s * v, s * u + c * v, w))
+        return c * u - s * v, s * u + c * v, w
 
     def mean_mps(self, height_m: float) -> float:
         """Return the mean speed at a height above ground, m/s."""
@@ -191,9 +198,17 @@ class RotorWash:
             tick: physics step, >= 0.
             height_m: height above ground.
         """
+        return self.intensity_mps(height_m) * np.array(self._eddy(tick))
+
+    def velocity(self, tick: int, height_m: float) -> Vector:
+        """Return `eddies` as three floats."""
+        size, (x, y, z) = self.intensity_mps(height_m), self._eddy(tick)
+        return size * x, size * y, size * z
+
+    def _eddy(self, tick: int) -> Vector:
         while tick >= len(self._eddies):
             self._eddies.append(next(self._samples))
-        return self.intensity_mps(height_m) * np.array(self._eddies[tick])
+        return self._eddies[tick]
 
 
 class Air:
@@ -228,15 +243,21 @@ class Air:
             tick: physics step, at 240 Hz from the start of the flight, >= 0.
             position: float64 [3], m, map.
         """
-        wind = self.field.wind(tick, position)
+        x, y, z = position.tolist()
+        return np.array(self.velocity(tick, (x, y, z)))
+
+    def velocity(self, tick: int, position: Vector) -> Vector:
+        """Return `wind` at a position as three floats."""
+        wind = self.field.velocity(tick, *position)
         if self._wash is None:
             return wind
-        return wind + self._wash.eddies(tick, self._height(position))
+        wash = self._wash.velocity(tick, self._height(position))
+        return wind[0] + wash[0], wind[1] + wash[1], wind[2] + wash[2]
 
-    def thrust_gain(self, position: Floats) -> float:
+    def thrust_gain(self, position: Vector) -> float:
         """Return the factor on the thrusts by ground effect, 1 far from the ground."""
         return 1.0 if self._wash is None else self._wash.thrust_gain(self._height(position))
 
-    def _height(self, position: Floats) -> float:
-        x, y, z = position.tolist()
+    def _height(self, position: Vector) -> float:
+        x, y, z = position
         return float(z - self._terrain.height_at(x, y))

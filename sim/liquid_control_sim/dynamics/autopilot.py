@@ -150,10 +150,9 @@ class Autopilot:
     def step(self, command: Command, estimate: Estimate, memory: Flat) -> tuple[Four, Flat]:
         """Return the commanded rotor speeds, rad/s, and the next packed state."""
         # An integer component would compile the step a second time.
-        forward, left, up, turn = (float(value) for value in command.values)
-        result: tuple[Four, Flat] = autopilot_step(
-            self._model, memory, (forward, left, up, turn), *estimate
-        )
+        forward, left, up, turn = command.values
+        four = float(forward), float(left), float(up), float(turn)
+        result: tuple[Four, Flat] = autopilot_step(self._model, memory, four, *estimate)
         return result
 
 

@@ -13,7 +13,7 @@ from liquid_control.types import Command, Floats, VehicleState
 from liquid_control_sim.dynamics.airframe import BodyForces, airframe_model, body_forces
 from liquid_control_sim.dynamics.autopilot import Autopilot
 from liquid_control_sim.dynamics.faults import NO_FAULTS, Faults
-from liquid_control_sim.dynamics.vectors import ZERO, Four, Quaternion, to_body
+from liquid_control_sim.dynamics.vectors import ZERO, Four, Quaternion, Vector, to_body
 from liquid_control_sim.dynamics.vehicle import Vehicle
 from liquid_control_sim.dynamics.velocity_loop import Estimate
 from liquid_control_sim.quiet_bullet import pybullet as p
@@ -54,30 +54,31 @@ class VehicleBase(ABC):
     def close(self) -> None:
         """Release the resources that the vehicle owns."""
 
-    def step(self, command: Command, wind: Floats, thrust_gain: float = 1.0) -> None:
+    def step(self, command: Command, wind: Floats | Vector, thrust_gain: float = 1.0) -> None:
         """Advance by one physics step, 1 / 240 s.
 
         Args:
             command: velocity command for the autopilot.
-            wind: velocity of the air at the vehicle, float64 [3], m/s, map.
+            wind: velocity of the air at the vehicle, three values, m/s, map.
             thrust_gain: factor on the thrusts by ground effect, 1 far from the ground.
         """
         estimate = self._estimated_state()
         targets, self._memory = self._autopilot.step(command, estimate, self._memory)
         self.drive(targets, wind, thrust_gain)
 
-    def drive(self, targets: Four, wind: Floats, thrust_gain: float = 1.0) -> None:
+    def drive(self, targets: Four, wind: Floats | Vector, thrust_gain: float = 1.0) -> None:
         """Advance by one physics step with commanded rotor speeds, bypassing the autopilot.
 
         Args:
             targets: rad/s: front right, rear left, front left, rear right.
-            wind: velocity of the air at the vehicle, float64 [3], m/s, map.
+            wind: velocity of the air at the vehicle, three values, m/s, map.
             thrust_gain: factor on the thrusts by ground effect, 1 far from the ground.
         """
         speeds, targets = self._forces.speeds, self._battery_limited(targets)
         _, quaternion, velocity, _ = self._estimate
         axes = self._axes if self.vehicle.engine.thrust_axis_lags else quaternion
-        air, gain = tuple(wind.tolist()), float(thrust_gain)
+        air = wind if isinstance(wind, tuple) else tuple(wind.tolist())
+        gain = float(thrust_gain)
         self._forces = BodyForces(
             *body_forces(self._model, speeds, targets, quaternion, axes, velocity, air, gain)
         )
@@ -87,7 +88,23 @@ class VehicleBase(ABC):
     @property
     def state(self) -> VehicleState:
         """True kinematic state."""
-        return VehicleState(*(np.array(part) for part in self._estimate))
+        position, quaternion, velocity, angular_velocity = self._estimate
+        return VehicleState(
+            np.array(position),
+            np.array(quaternion),
+            np.array(velocity),
+            np.array(angular_velocity),
+        )
+
+    @property
+    def estimate(self) -> Estimate:
+        """True kinematic state as tuples of floats."""
+        return self._estimate
+
+    @property
+    def forces(self) -> BodyForces:
+        """Forces of the last step."""
+        return self._forces
 
     @property
     def position(self) -> Floats:

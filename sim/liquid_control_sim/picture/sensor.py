@@ -4,7 +4,9 @@ Compression takes and returns uint8 [H, W, 3], RGB. The published image-space ch
 after it, are in `liquid_control.perception.deltas`.
 """
 
+import functools
 import math
+from statistics import NormalDist
 
 import cv2
 import numpy as np
@@ -15,6 +17,31 @@ from liquid_control.perception.deltas import PixelStep
 from liquid_control.seeding import stream
 from liquid_control.types import Pixels
 from liquid_control_sim.picture.shot import Radiance, Shot, View
+
+_BITS = 14
+_LEVELS = 1 << _BITS
+
+
+@functools.cache
+def normal_quantiles() -> NDArray[np.float32]:
+    """Return 16,384 equally probable values of the standard normal distribution, ascending.
+
+    Value i is the quantile of (i + 1/2) / 16,384, float32 [16384]; the largest is 4.01.
+    """
+    normal = NormalDist()
+    lower = [normal.inv_cdf((index + 0.5) / _LEVELS) for index in range(_LEVELS // 2)]
+    values = np.array(lower, np.float32)
+    return np.concatenate([values, -values[::-1]])
+
+
+def standard_normals(generator: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """Draw from `normal_quantiles`, float32 [count], with 16 random bits each.
+
+    This takes a third of the time of `Generator.standard_normal`. A picture of 8 bits does not
+    show the steps of the values, 0.00015 near zero.
+    """
+    words = np.asarray(generator.bit_generator.random_raw(-(-count // 4)), "<u8")
+    return normal_quantiles().take(words.view("<u2")[:count] >> (16 - _BITS))
 
 
 class SensorNoise:
@@ -44,7 +71,7 @@ class SensorNoise:
     def __call__(self, picture: Radiance, shot: Shot) -> Radiance:
         """Return the picture with noise added."""
         rng = stream(self._seed, f"camera.noise.{shot.frame_index}")
-        noise = rng.standard_normal(picture.shape, dtype=np.float32)
+        noise = standard_normals(rng, picture.size).reshape(picture.shape)
         if self._shot_variance == 0.0:
             return np.asarray(cv2.scaleAdd(noise, self._read_variance**0.5, picture))
         variance = picture * np.float32(self._shot_variance) + np.float32(self._read_variance)

@@ -52,11 +52,12 @@ class Panorama:
 
     def sample(self, directions: NDArray[np.float32]) -> Radiance:
         """Return the radiance, float32 [M, 3], along unit vectors [M, 3] of the map frame."""
-        rows, columns = self.pixels.shape[:2]
+        rows, columns, _ = self.pixels.shape
         azimuth = np.arctan2(directions[:, 1], directions[:, 0])
         column = ((azimuth + math.pi) * (columns / (2.0 * math.pi))).astype(np.int32) % columns
         row = ((1.0 - directions[:, 2]) * (rows / (1.0 - LOWEST))).astype(np.int32)
-        return np.asarray(self.pixels[np.minimum(row, rows - 1), column])
+        place = np.minimum(row, rows - 1) * np.int32(columns) + column
+        return np.asarray(self.pixels.reshape(-1, 3).take(place, axis=0))
 
 
 def horizon_colour(sun: Sun) -> Floats:
@@ -172,7 +173,7 @@ class Backdrop:
         """Return the picture with its sky pixels filled."""
         empty = np.flatnonzero(shot.is_sky)
         pixels = picture.reshape(-1, 3)
-        pixels[empty] = self._panorama.sample(shot.rays[empty] @ shot.rotation.T)
+        pixels[empty] = self._panorama.sample(shot.rays.take(empty, axis=0) @ shot.rotation.T)
         return pixels.reshape(picture.shape)
 
 

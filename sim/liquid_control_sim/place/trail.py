@@ -103,7 +103,13 @@ class TrailCurve:
 
     def _nearest(self, x: float, y: float, indices: range) -> int:
         xs, ys = self._x, self._y
-        return min(indices, key=lambda i: (xs[i] - x) ** 2 + (ys[i] - y) ** 2)
+        best, least = indices[0], math.inf
+        for index in indices:
+            east, north = xs[index] - x, ys[index] - y
+            square = east * east + north * north
+            if square < least:
+                best, least = index, square
+        return best
 
     def _on_segment(self, x: float, y: float, index: int) -> tuple[float, float]:
         """Return arc length and signed distance on a segment; the outermost are half-lines."""

@@ -1,7 +1,7 @@
 """Meshes of basic shapes and of the ground, and packing of models for the kernels."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ class Mesh:
         uvs: float64 [V, 2], texture coordinates, v up.
         triangles: int64 [T, 3], indices of vertices, counter-clockwise from outside.
         paint: int64 [T], index of each triangle's texture in the model.
+        closed: whether its triangles hide their backs from every camera outside of it.
     """
 
     vertices: Floats
@@ -32,6 +33,7 @@ class Mesh:
     uvs: Floats
     triangles: Triangles
     paint: NDArray[np.int64]
+    closed: bool = False
 
     @classmethod
     def plain(cls, vertices: Floats, normals: Floats, uvs: Floats, triangles: Triangles) -> "Mesh":
@@ -48,6 +50,7 @@ def merge(meshes: list[Mesh]) -> Mesh:
         np.concatenate([mesh.uvs for mesh in meshes]),
         np.concatenate([m.triangles + o for m, o in zip(meshes, offsets, strict=True)]),
         np.concatenate([mesh.paint for mesh in meshes]),
+        all(mesh.closed for mesh in meshes),
     )
 
 
@@ -174,7 +177,7 @@ def ground_meshes(extent: Extent, terrain: Terrain) -> list[Mesh]:
     ys, vs = _cut(extent.south_m, extent.north_m, cell_m, rim, tiny)
     step = len(xs) - 1 if terrain.is_flat else _STRIP
     return [
-        grid(xs[i : i + step + 1], ys, us[i : i + step + 1], vs, terrain)
+        replace(grid(xs[i : i + step + 1], ys, us[i : i + step + 1], vs, terrain), closed=True)
         for i in range(0, len(xs) - 1, step)
     ]
 
@@ -248,6 +251,7 @@ def make_stage(models: list[RenderModel]) -> Stage:
         vertex_range=np.cumsum([0] + [len(mesh.vertices) for mesh in meshes]),
         triangle_range=np.cumsum([0] + [len(mesh.triangles) for mesh in meshes]),
         boxes=np.array([_box(mesh) for mesh in meshes]),
+        closed=np.array([mesh.closed for mesh in meshes]),
         texels=texels.values,
         levels=texels.levels,
         first_level=texels.first,

@@ -83,7 +83,9 @@ class Mount:
     def velocity(self, state: VehicleState) -> Floats:
         """Return the velocity of the camera, with that due to rotation, float64 [3], m/s, map."""
         body = rotation_from_quaternion(state.quaternion)
-        swing = np.cross(state.angular_velocity, self.offset)
+        p, q, r = state.angular_velocity.tolist()
+        x, y, z = self.offset.tolist()
+        swing = np.array([q * z - r * y, r * x - p * z, p * y - q * x])
         return np.asarray(state.velocity + body @ swing)
 
 

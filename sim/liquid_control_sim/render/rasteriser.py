@@ -49,6 +49,8 @@ class Rasteriser:
         self._points = np.empty((len(stage.vertices), 5))
         self._cut = np.empty((4, 2))
         self._surface = np.empty((6, 3))
+        self._spots = np.empty((6, intrinsics.width))
+        self._steps = np.empty((2, intrinsics.width), np.int64)
         self._nearness = np.empty(self._shape, np.float32)
         self._owner = np.empty(self._shape, np.int32)
 
@@ -89,6 +91,8 @@ class Rasteriser:
             shadow,
             self._points,
             self._surface,
+            self._spots,
+            self._steps,
             self._owner,
             radiance,
             range_m,

@@ -93,12 +93,16 @@ class Scene:
 
     def visible_models(self, time_s: float) -> NDArray[np.bool_]:
         """Return the models of the stage that exist at a time of the flight, bool [M]."""
+        if not self.forest.boards:
+            return self._not_boards
         shown = self._not_boards.copy()
         shown[~shown] = [board.is_up(time_s) for board in self.forest.boards]
         return shown
 
     def shadow(self, time_s: float) -> Shadow:
         """Return the shadow maps at a time of the flight."""
+        if self._shadow is NO_SHADOW:
+            return self._shadow
         return self._shadow._replace(sway_m=self._sway.at(time_s))
 
 

@@ -1,6 +1,7 @@
 """Tree models: textures of bark and foliage, and meshes placed at each tree of a forest."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,7 +130,8 @@ def trunk(low: float, high: float) -> Mesh:
     faces = np.concatenate(
         [np.stack([side, side + 1, upper + 1], 1), np.stack([side, upper + 1, upper], 1)]
     )
-    return Mesh.plain(rings, unit(rings * (1.0, 1.0, 0.0)), uv, faces)
+    # Both ends are open: the lower is on the ground, the upper above any camera.
+    return replace(Mesh.plain(rings, unit(rings * (1.0, 1.0, 0.0)), uv, faces), closed=True)
 
 
 def cones() -> Mesh:
@@ -155,12 +157,13 @@ def _cone(radius: float, low: float, height: float, tier: int) -> Mesh:
     around = side / _SIDES
     upper = np.stack([around, np.full(_SIDES, tier / _TIERS + 0.1)], 1)
     lower = np.stack([around, np.full(_SIDES, 0.1)], 1)
-    return Mesh.plain(
+    cone = Mesh.plain(
         np.concatenate([rim, tips[:1], rim, tips[1:]]),
         np.concatenate([outward, [[0.0, 0.0, 1.0]], under, [[0.0, 0.0, -1.0]]]),
         np.concatenate([upper, [[0.5, (tier + 1.0) / _TIERS]], lower, [[0.5, 0.0]]]),
         np.concatenate(faces),
     )
+    return replace(cone, closed=True)
 
 
 def ball() -> Mesh:
@@ -169,7 +172,8 @@ def ball() -> Mesh:
     rugged = directions * np.random.default_rng(_RUGGED_SEED).uniform(0.8, 1.15, (12, 1))
     u = 0.5 + 0.45 * rugged[:, 0] + 0.2 * rugged[:, 1]
     uv = np.stack([u, 0.5 + 0.45 * rugged[:, 2]], axis=1)
-    return Mesh.plain(rugged * (1.0, 1.0, 0.5) + (0.0, 0.0, 0.5), directions, uv, faces)
+    leaves = Mesh.plain(rugged * (1.0, 1.0, 0.5) + (0.0, 0.0, 0.5), directions, uv, faces)
+    return replace(leaves, closed=True)
 
 
 def branches() -> Mesh:
@@ -273,6 +277,7 @@ def _cut(copies: Mesh, ends: list[int]) -> list[Mesh]:
                 copies.uvs[corners],
                 copies.triangles[sides] - first * points,
                 copies.paint[sides],
+                copies.closed,
             )
         )
     return pieces
@@ -316,6 +321,7 @@ def _stand(
         np.tile(np.clip(part.uvs, 0.0, 1.0), (count, 1)),
         (part.triangles + first).reshape(-1, 3),
         np.repeat(paint, len(part.triangles)),
+        part.closed,
     )
 
 

@@ -22,5 +22,4 @@ class AttitudeEstimate:
         roll, pitch = 0.5 * self._noise_rad * self._generator.standard_normal(2)
         error = np.array([roll, pitch, 0.0, 1.0])
         estimate = quaternion_product(state.quaternion, error)
-        normalised: Floats = estimate / np.linalg.norm(estimate)
-        return normalised
+        return np.asarray(estimate / math.sqrt(estimate.dot(estimate)))

@@ -1,7 +1,6 @@
 """IMU with bias, noise and dropouts, sampled at every physics step."""
 
 from collections.abc import Iterator
-from itertools import repeat
 
 import numpy as np
 
@@ -60,11 +59,11 @@ class Imu:
         self._bias = turn_on * self._generator.standard_normal(6)
         self._errors = np.empty((0, 6))
         self._next = 0
-        self._losses: Iterator[bool] = repeat(False)
+        self._losses: Iterator[bool] | None = None
         if settings.dropout_rate:
             lengths = DROPOUT_S * rate_hz
             self._losses = bursts(stream(seed, "imu.dropout"), settings.dropout_rate, lengths)
-        self._reading = np.zeros(3), np.zeros(3)
+        self._last = np.zeros((1, 3)), np.zeros((1, 3))
 
     def sample(self, angular_velocity: Floats, specific_force: Floats) -> tuple[Floats, Floats]:
         """Return the next sample: angular velocity, rad/s, and acceleration, m/s^2.
@@ -73,18 +72,41 @@ class Imu:
             angular_velocity: true, float64 [3], rad/s, base_link.
             specific_force: true, float64 [3], m/s^2, base_link; +9.81 on z at rest.
         """
-        if self._next == len(self._errors):
-            self._draw()
-        error = self._errors[self._next]
-        self._next += 1
-        if not next(self._losses):
-            self._reading = angular_velocity + error[:3], specific_force + error[3:]
-        return self._reading
+        rates, forces = self.samples(angular_velocity[None], specific_force[None])
+        return rates[0], forces[0]
 
-    def _draw(self) -> None:
+    def samples(self, angular_velocity: Floats, specific_force: Floats) -> tuple[Floats, Floats]:
+        """Return the next K samples; the arguments of `sample`, float64 [K, 3]."""
+        errors = self._next_errors(len(angular_velocity))
+        readings = angular_velocity + errors[:, :3], specific_force + errors[:, 3:]
+        return readings if self._losses is None else self._repeated(self._losses, readings)
+
+    def _repeated(
+        self, losses: Iterator[bool], readings: tuple[Floats, Floats]
+    ) -> tuple[Floats, Floats]:
+        """Replace each lost reading by the one before it."""
+        whole = [np.concatenate(pair) for pair in zip(self._last, readings, strict=True)]
+        source = list(range(len(whole[0])))
+        for index in source[1:]:
+            if next(losses):
+                source[index] = source[index - 1]
+        rates, forces = (part[source] for part in whole)
+        self._last = rates[-1:], forces[-1:]
+        return rates[1:], forces[1:]
+
+    def _next_errors(self, count: int) -> Floats:
+        """Return the errors of the next samples, float64 [count, 6]."""
+        if self._next + count > len(self._errors):
+            rest, self._next = [self._errors[self._next :]], 0
+            while sum(map(len, rest)) < count:
+                rest.append(self._draw())
+            self._errors = np.concatenate(rest)
+        self._next += count
+        return self._errors[self._next - count : self._next]
+
+    def _draw(self) -> Floats:
         """Draw the errors of the next block: white noise and a random walk of the bias."""
         white, steps = self._generator.standard_normal((2, _BLOCK, 6))
         bias = self._bias + np.cumsum(self._walk * steps, axis=0)
-        self._errors = bias + self._noise * white
         self._bias = bias[-1]
-        self._next = 0
+        return np.asarray(bias + self._noise * white)

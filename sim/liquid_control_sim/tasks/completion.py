@@ -206,7 +206,8 @@ class TrailTask:
         now = TaskStatus(along, across, self.rules.clearance(position), held)
         outside = "left_trail" if abs(across) > self.lateral_limit_m else None
         done = along >= self.length_m
-        return replace(now, reason=self.rules.end_reason(now, stamp_ns, position, outside, done))
+        reason = self.rules.end_reason(now, stamp_ns, position, outside, done)
+        return now if reason is None else replace(now, reason=reason)
 
 
 AREA_M = 10.0
@@ -266,7 +267,7 @@ class VisitTask:
         outside = "left_area" if self._is_away(leg, along, across, state) else None
         done = now.reached == len(self.targets)
         reason = self.rules.end_reason(now, stamp_ns, state.position, outside, done)
-        return replace(now, reason=reason)
+        return now if reason is None else replace(now, reason=reason)
 
     def _place(self, index: int) -> tuple[float, float]:
         return self.start if index == 0 else self.targets[index - 1].centre[:2]

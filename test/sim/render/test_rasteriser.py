@@ -1,13 +1,17 @@
 """The rasteriser against exactly known geometry."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from liquid_control_sim.render.kernels.kernel_types import Light
-from liquid_control_sim.render.meshes import Mesh, RenderModel, grid, make_stage
+from liquid_control_sim.render.kernels.shading import SHARPEST, coarser_levels
+from liquid_control_sim.render.meshes import Mesh, RenderModel, grid, make_stage, sphere
 from liquid_control_sim.render.optics import NEAR_M, CameraPose, Intrinsics
 from liquid_control_sim.render.rasteriser import Rasteriser, Rendered
 from liquid_control_sim.render.textures import Texture
+from liquid_control_sim.render.tree_models import ball, cones, trunk
 
 pytestmark = pytest.mark.sim
 
@@ -227,3 +231,55 @@ def test_culling_of_models_changes_no_pixel():
         first, second = apart.render(pose, AMBIENT), merged.render(pose, AMBIENT)
         assert np.array_equal(first.range_m, second.range_m)
         assert np.isfinite(first.range_m).any()
+
+
+def looking_at(place: np.ndarray, target: np.ndarray) -> CameraPose:
+    ahead = (target - place) / np.linalg.norm(target - place)
+    right = np.cross(ahead, (0.0, 0.0, 1.0))
+    right /= np.linalg.norm(right)
+    return CameraPose(place, np.stack([right, np.cross(ahead, right), ahead], axis=1))
+
+
+@pytest.mark.parametrize("part", [cones, ball, lambda: trunk(1.0, 0.6)])
+def test_backs_of_closed_models_are_hidden_from_every_side(part):
+    mesh, rng = part(), np.random.default_rng(0)
+    closed, open_ = (
+        Rasteriser(
+            Intrinsics(64, 64, 60.0),
+            make_stage([RenderModel(replace(mesh, closed=state), (WHITE,))]),
+        )
+        for state in (mesh.closed, False)
+    )
+    assert mesh.closed
+    for bearing in rng.uniform(0.0, 2.0 * np.pi, 40):
+        height = rng.uniform(0.05, 0.95)
+        place = np.array([3.0 * np.cos(bearing), 3.0 * np.sin(bearing), height])
+        pose = looking_at(place, np.array([0.0, 0.0, 0.5]))
+        skipped, whole = closed.render(pose, AMBIENT), open_.render(pose, AMBIENT)
+        assert np.isfinite(whole.range_m).any()
+        assert np.array_equal(skipped.range_m, whole.range_m)
+        assert np.array_equal(skipped.radiance, whole.radiance)
+
+
+def test_back_of_an_open_model_is_visible():
+    floor = rectangle(-5.0, 5.0, -5.0, 5.0)
+    for mesh, visible in ((floor, True), (replace(floor, closed=True), False)):
+        stage = make_stage([RenderModel(mesh, (WHITE,))])
+        below = CameraPose(np.array([0.0, 0.0, -4.0]), np.eye(3))
+        rendered = Rasteriser(Intrinsics(20, 10, 10.0), stage).render(below, AMBIENT)
+        assert np.isfinite(rendered.range_m).all() == visible
+
+
+def test_inside_of_a_closed_model_is_visible_from_within():
+    shell = replace(sphere(np.array([0.0, 0.0, 10.0]), 5.0), closed=True)
+    rendered = render([RenderModel(shell, (WHITE,))])
+    assert rendered.range_m == pytest.approx(np.full((10, 20), 5.0), rel=0.05)
+
+
+def test_coarser_level_quarters_until_texels_are_as_large_as_a_pixel():
+    exact = 2.0 ** np.arange(-4, 24)
+    sizes = np.concatenate([exact, np.nextafter(exact, 0.0), np.nextafter(exact, 1e9)])
+    for size in [0.0, 1e-300, *sizes.tolist()]:
+        levels = coarser_levels(size)
+        assert size / 4.0**levels <= SHARPEST
+        assert levels == 0 or size / 4.0 ** (levels - 1) > SHARPEST

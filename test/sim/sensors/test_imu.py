@@ -82,3 +82,19 @@ def test_errors_are_reproducible_and_depend_on_the_seed():
     settings = ImuSettings()
     assert read(settings, 3, 2000).tolist() == read(settings, 3, 2000).tolist()
     assert not np.array_equal(read(settings, 3, 10), read(settings, 4, 10))
+
+
+@pytest.mark.parametrize("dropout_rate", [0.0, 0.3])
+def test_samples_of_a_window_equal_single_samples(dropout_rate):
+    settings = ImuSettings(dropout_rate=dropout_rate)
+    rates, forces = (np.random.default_rng(s).standard_normal((3000, 3)) for s in (0, 1))
+    single, windows = Imu(settings, 5), Imu(settings, 5)
+    expected = [single.sample(*pair) for pair in zip(rates, forces, strict=True)]
+    ends = [1, 7, 19, 1030, 1031, 3000]
+    found = [
+        windows.samples(rates[first:last], forces[first:last])
+        for first, last in zip([0, *ends], ends, strict=False)
+    ]
+    for column in range(2):
+        joined = np.concatenate([part[column] for part in found])
+        assert np.array_equal(joined, [reading[column] for reading in expected])

@@ -54,7 +54,12 @@ def _cpu_seconds(code):
         (["evaluate", "--model", "expert", "--scenario", "trail", "--seeds", "x"], "got 'x'"),
         (["evaluate", "--model", "expert"], "one of --campaign FILE and --scenario NAME"),
         (["evaluate", "--model", "expert", "--scenario", "moon"], "unknown scenario 'moon'"),
-        (["evaluate", "--scenario", "trail"], "Missing option '--model'"),
+        (["evaluate", "--scenario", "trail"], "expected --model FOLDER: the campaign has no arms"),
+        (
+            ["evaluate", "--rescore", "x", "--model", "expert"],
+            "--rescore: flies nothing; expected no --campaign and no --model",
+        ),
+        (["evaluate", "--rescore", "nowhere"], "nowhere: cannot be read"),
         (["evaluate", "--model", "expert", "--jobs", "0"], "whole number >= 1, got '0'"),
         (["evaluate", "--model", "expert", "--campaign", "no.yaml"], "no.yaml: cannot be read"),
         (

@@ -18,7 +18,7 @@ def test_shipped_models_are_listed_with_size_and_camera(capsys):
         row = next(line for line in printed.splitlines() if line.startswith(f"  {model.name} "))
         assert f"{model.core_parameters:,}" in row
         assert f"{model.parameters:,}" in row
-        assert f"{model.settings.camera.width}x{model.settings.camera.height}" in row
+        assert f"{model.settings.camera.width}×{model.settings.camera.height}" in row
         assert model.settings.core.kind in row
 
 

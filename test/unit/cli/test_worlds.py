@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from liquid_control.cli.main import main
-from liquid_control.cli.tables import select_names
 from liquid_control.config import load_scenario, scenario_names
 from liquid_control.config.disturbances import (
     disturbance_names,
@@ -13,6 +12,7 @@ from liquid_control.config.disturbances import (
     disturbances,
 )
 from liquid_control.config.scenario import about, success_rule
+from liquid_control.pages.world_tables import select_names
 from liquid_control_sim.contact_sheet import (
     GAP,
     HEIGHT,

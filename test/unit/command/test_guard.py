@@ -186,3 +186,19 @@ def test_admit_does_not_change_its_argument():
 def test_envelope_out_of_range_is_refused_in_one_line():
     with pytest.raises(ConfigError, match=r"guard: timeout_s: .*greater than 0.02, got 0.0"):
         validate(Envelope, {"timeout_s": 0.0}, "guard")
+
+
+@pytest.mark.parametrize(("rate_hz", "timeout_s"), [(60.0, 0.15), (10.0, 0.15), (5.0, 0.3)])
+def test_the_timeout_leaves_time_for_the_next_frame_of_a_slow_camera(rate_hz, timeout_s):
+    envelope = Envelope.for_camera(rate_hz)
+    assert envelope.timeout_s == pytest.approx(timeout_s)
+    assert envelope.model_copy(update={"timeout_s": 0.15}) == Envelope()
+    guard, moving = Guard(envelope), Command(1.0, 0.0, 0.0, 0.0)
+    state = guard.admit(moving, 0, GuardState())
+    for period in range(1, round(1.0 / rate_hz / envelope.period_s)):
+        state = guard.poll(round(period * envelope.period_s * 1e9), state)
+    assert state.output.forward_mps > 0.0
+    assert not state.stale
+    for period in range(round(timeout_s / envelope.period_s) + 2):
+        state = guard.poll(round(period * envelope.period_s * 1e9), state)
+    assert state.stale

@@ -135,10 +135,11 @@ def test_evaluate_goes_on_with_its_rows_file(tmp_path):
 
 def test_rows_before_a_failed_flight_are_kept(tmp_path):
     path = tmp_path / "rows.jsonl"
-    pilots = {"hover": ToyPilot, "refuses": partial(ToyPilot, "refuses")}
+    pilots = {"hover": ToyPilot, "other": ToyPilot, "refuses": partial(ToyPilot, "refuses")}
     with pytest.raises(LiquidControlError, match=r"^refuses through 'trail', seed 1: expected 96"):
         evaluate(toy_fly, pilots, "trail", seeds="1:3", workers=1, rows_file=path)
-    assert [json.loads(line)["seed"] for line in path.read_text().splitlines()[1:]] == [1, 2]
+    rows = [json.loads(line) for line in path.read_text().splitlines()[1:]]
+    assert [(row["model"], row["seed"]) for row in rows] == [("hover", 1), ("other", 1)]
 
 
 def test_killed_at_any_byte_it_ends_with_the_rows_of_an_unbroken_run(tmp_path):

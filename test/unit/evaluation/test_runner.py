@@ -99,7 +99,7 @@ def test_in_a_log_progress_is_a_line_per_step_and_one_at_the_end(capsys, row):
         for index in range(FLIGHTS_PER_LOG_LINE + 2):
             on_row(row(success=index != 3))
     assert capsys.readouterr().err.splitlines() == [
-        "flying: 25 of 27, 24/25 succeed (policy [1], calm)",
+        "flying: 25 of 27, 24/25 succeed (policy [1], calm), 0 min left",
         "flying: 27 of 27, 26/27 succeed (policy [1], calm)",
     ]
 

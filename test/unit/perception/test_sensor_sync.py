@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from liquid_control.perception.sensor_sync import FRAMES_KEPT, SensorSync
+from liquid_control.perception.sensor_sync import FRAMES_KEPT, READING_AGE_NS, SensorSync
 
 pytestmark = pytest.mark.unit
 
@@ -100,3 +100,74 @@ def test_frame_is_complete_once_the_imu_stream_is_marked_complete_up_to_it():
     sync.add_frame(20 * MS, PICTURE)
     sync.reach(20 * MS)
     assert sync.take().imu.stamps_ns.tolist() == [14 * MS]
+
+
+def ranged(age_ns: int) -> SensorSync:
+    sync = SensorSync(range_age_ns=age_ns)
+    sync.add_sample(1000 * MS, *REST)
+    return sync
+
+
+def test_a_frame_waits_for_the_reading_of_its_stamp():
+    sync = ranged(0)
+    sync.ranges.add(40 * MS, 1.25)
+    sync.add_frame(50 * MS, PICTURE)
+    assert sync.take() is None
+    assert (sync.imu_is_late, sync.range_is_late) == (False, True)
+    sync.ranges.add(50 * MS, 1.5)
+    assert sync.take().range_m == 1.5
+    sync.add_frame(100 * MS, PICTURE)
+    sync.ranges.add(104 * MS, 1.75)
+    assert sync.take().range_m == 1.5, "the reading after the frame is not used"
+
+
+def test_in_real_time_a_frame_does_not_wait_while_a_reading_is_fresh():
+    sync = ranged(READING_AGE_NS)
+    sync.add_frame(50 * MS, PICTURE)
+    assert sync.take() is None
+    sync.ranges.add(48 * MS, 1.5)
+    assert sync.take().range_m == 1.5
+    sync.add_frame(240 * MS, PICTURE)
+    assert sync.take().range_m == 1.5
+    sync.add_frame(250 * MS, PICTURE)
+    assert sync.take() is None
+    assert sync.take(force=True).range_m is None
+
+
+def test_an_invalid_reading_replaces_the_one_before_it():
+    sync = ranged(0)
+    sync.ranges.add(40 * MS, 1.25)
+    sync.ranges.add(50 * MS, None)
+    sync.add_frame(50 * MS, PICTURE)
+    assert sync.take().range_m is None
+
+
+def test_readings_restart_with_their_source():
+    sync = ranged(0)
+    assert sync.ranges.add(5000 * MS, 3.0)
+    assert not sync.ranges.add(4990 * MS, 2.0)
+    sync.add_frame(20 * MS, PICTURE)
+    assert sync.take().range_m is None, "no reading of the future"
+    assert not sync.ranges.add(30 * MS, 1.0)
+    sync.add_frame(30 * MS, PICTURE)
+    assert sync.take().range_m == 1.0
+
+
+def test_an_attitude_is_the_newest_one_up_to_the_frame_if_it_is_not_old():
+    sync = sampled(0, 5, 1000)
+    assert sync.orientations.add(0, np.array([0.0, 0.0, 0.0, 1.0]))
+    sync.orientations.add(5 * MS, np.array([0.1, 0.0, 0.0, 0.9]))
+    sync.add_frame(4 * MS, PICTURE)
+    assert sync.take().orientation.tolist() == [0.0, 0.0, 0.0, 1.0]
+    sync.add_frame(6 * MS, PICTURE)
+    assert sync.take().orientation.tolist() == [0.1, 0.0, 0.0, 0.9]
+    sync.add_frame(206 * MS, PICTURE)
+    assert sync.take().orientation is None
+
+
+def test_without_an_imu_frames_wait_for_the_range_alone():
+    sync = SensorSync(imu=False, range_age_ns=0)
+    sync.add_frame(10 * MS, PICTURE)
+    assert sync.take() is None
+    sync.ranges.add(10 * MS, 2.0)
+    assert sync.take().range_m == 2.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from liquid_control.errors import ModelError, ObservationError
-from liquid_control.perception import CameraView, Framing, Viewfinder, fit
+from liquid_control.perception import CameraModel, CameraView, Framing, Viewfinder, fit
 
 pytestmark = pytest.mark.unit
 
@@ -173,3 +173,52 @@ def test_picture_of_another_size_is_rejected():
     framing = Framing.of(VIEW, 640, 480, None)
     with pytest.raises(ObservationError, match="expected 640x480 pixels, got 320x240"):
         framing.crop(np.zeros((240, 320, 3), np.uint8))
+
+
+RANGED = CameraView(width=96, height=54, horizontal_fov_deg=90.0, fov_range_deg=(75.0, 105.0))
+
+
+@pytest.mark.parametrize("fov_deg", [74.2, 75.0, 83.4, 90.0, 105.0, 105.9])
+def test_a_camera_in_the_range_of_the_model_is_not_cropped(fov_deg):
+    framing = Framing.of(RANGED, 640, 360, fov_deg)
+    assert (framing.part_width, framing.part_height, framing.fov_deg) == (640, 360, fov_deg)
+    assert part(640, 480, fov_deg, RANGED) == (0, 60, 640, 360)
+
+
+def test_a_camera_wider_than_the_range_is_cropped_to_its_widest_view():
+    framing = Framing.of(RANGED, 1280, 720, 120.0)
+    assert framing.part_width == round(1280 * tan(radians(52.5)) / tan(radians(60.0)))
+    assert framing.fov_deg == 105.0
+
+
+@pytest.mark.parametrize("fov_deg", [73.9, 40.0])
+def test_only_a_camera_narrower_than_the_range_is_refused(fov_deg):
+    with pytest.raises(ModelError, match=r"field of view of 75 \+- 1 degrees or more, got"):
+        Framing.of(RANGED, 640, 360, fov_deg)
+
+
+def test_a_camera_with_few_rows_is_cropped_to_a_narrower_view_in_the_range():
+    framing = Framing.of(RANGED, 1280, 600, 104.0)
+    expected = degrees(2.0 * atan(1067 / 1280 * tan(radians(52.0))))
+    assert (framing.part_width, framing.part_height) == (1067, 600)
+    assert framing.fov_deg == pytest.approx(expected)
+    focal_px = 640 / tan(radians(52.0))
+    pinhole = CameraModel(1280, 600, focal_px, focal_px, 639.5, 299.5)
+    assert Framing.of(RANGED, 1280, 600, 104.0, pinhole).fov_deg == pytest.approx(expected)
+    with pytest.raises(ModelError, match="expects 720 rows"):
+        Framing.of(RANGED, 1280, 400, 104.0)
+    with pytest.raises(ModelError, match="rows"):
+        Framing.of(VIEW, 1280, 540, 104.0)
+
+
+def test_the_field_of_view_of_the_part_is_known_with_that_of_the_camera():
+    finder = Viewfinder(RANGED)
+    assert finder.fov_deg is None
+    finder.frame(picture(192, 108))
+    assert finder.fov_deg is None
+    finder.set_camera(192, 108, 81.5)
+    finder.frame(picture(192, 108))
+    assert finder.fov_deg == 81.5
+    exact = Viewfinder(RANGED, crop=False, horizontal_fov_deg=100.0)
+    exact.frame(picture(192, 108))
+    assert exact.fov_deg == 100.0

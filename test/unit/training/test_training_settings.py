@@ -41,8 +41,8 @@ def test_no_training_flight_shows_what_is_held_out_for_evaluation(name):
     assert settings.randomise["forest.season"].choices == ("summer", "late summer", "autumn")
     assert max(settings.disturb.severities) < 5
     published = {name for name in disturbances() if name.startswith("delta_")}
-    held_out = {"snowfall", "season", *published}
-    assert not held_out & set(settings.disturb.names)
+    reserved = {"snowfall", "season", *published}
+    assert not reserved & set(settings.disturb.names)
     assert settings.camera_ranges == ((70.0, 110.0), (5.0, 30.0))
 
 

@@ -48,8 +48,11 @@ def draw(
     for model in range(len(shown)):
         if shown[model] and may_see(stage.boxes, model, lens, pose, owner.shape):
             project(stage, model, lens, pose, points)
+            one_sided = stage.closed[model] and is_outside(stage.boxes, model, pose)
             for number in range(stage.triangle_range[model], stage.triangle_range[model + 1]):
-                draw_triangle(stage.triangles, number, lens, points, cut, nearness, owner)
+                draw_triangle(
+                    stage.triangles, number, one_sided, lens, points, cut, nearness, owner
+                )
 
 
 @compiled
@@ -69,6 +72,16 @@ def may_see(boxes: Floats, model: int, lens: Lens, pose: Pose, shape: tuple[int,
         north += lens.focal * v < -upper * depth
         south += lens.focal * v > lower * depth
     return max(behind, west, east, north, south) < 8
+
+
+@compiled
+def is_outside(boxes: Floats, model: int, pose: Pose) -> bool:
+    """Return whether the camera is outside a model's box."""
+    outside = False
+    for axis in range(3):
+        place = pose.position[axis]
+        outside |= place < boxes[model, 0, axis] or place > boxes[model, 1, axis]
+    return outside
 
 
 @compiled
@@ -102,13 +115,17 @@ def project(stage: Stage, model: int, lens: Lens, pose: Pose, points: Floats) ->
 def draw_triangle(
     triangles: NDArray[np.int64],
     number: int,
+    one_sided: bool,
     lens: Lens,
     points: Floats,
     cut: Floats,
     nearness: Nearness,
     owner: Owner,
 ) -> None:
-    """Fill one triangle, clipped at the near plane."""
+    """Fill one triangle, clipped at the near plane.
+
+    A one-sided triangle that faces away is skipped: the front of its closed mesh hides it.
+    """
     i, j, k = triangles[number, 0], triangles[number, 1], triangles[number, 2]
     near = lens.near
     in_front = (points[i, 2] >= near) + (points[j, 2] >= near) + (points[k, 2] >= near)
@@ -116,6 +133,8 @@ def draw_triangle(
         x0, y0, x1, y1 = points[i, 3], points[i, 4], points[j, 3], points[j, 4]
         x2, y2 = points[k, 3], points[k, 4]
         rows, columns = owner.shape
+        if one_sided and (x1 - x0) * (y2 - y0) >= (x2 - x0) * (y1 - y0):
+            return
         if holds_centre(x0, x1, x2, columns) and holds_centre(y0, y1, y2, rows):
             plane = nearness_plane(points, i, j, k, lens)
             fill(x0, y0, x1, y1, x2, y2, plane, number, nearness, owner)

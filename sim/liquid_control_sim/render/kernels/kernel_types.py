@@ -29,6 +29,7 @@ class Stage(NamedTuple):
         vertex_range: int64 [M + 1], first vertex of each model, and their number.
         triangle_range: int64 [M + 1], first triangle of each model, and their number.
         boxes: float64 [M, 2, 3], minimum and maximum coordinates of each model, m.
+        closed: bool [M], models whose triangles are visible from outside only.
         texels, levels, first_level: the textures, as in `textures.Texels`.
     """
 
@@ -40,6 +41,7 @@ class Stage(NamedTuple):
     vertex_range: NDArray[np.int64]
     triangle_range: NDArray[np.int64]
     boxes: Floats
+    closed: NDArray[np.bool_]
     texels: NDArray[np.uint32]
     levels: NDArray[np.int64]
     first_level: NDArray[np.int64]

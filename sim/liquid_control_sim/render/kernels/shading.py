@@ -23,6 +23,18 @@ from liquid_control_sim.render.kernels.kernel_types import (
 )
 from liquid_control_sim.render.kernels.shadowing import hidden
 
+MOST_TAPS = 4
+"""Samples along the longer side of a footprint; more would overflow the lanes."""
+PARTS = (0.0, 1.0, 1.0 / 2.0, 1.0 / 3.0, 1.0 / 4.0)
+"""Reciprocals by number of samples."""
+SCALES = (0.0, *(1.0 / (255.0 * 64.0 * taps) for taps in range(1, MOST_TAPS + 1)))
+"""Factors from lanes to mean values by number of samples."""
+SHARPEST = 2.0
+"""Square of the texels per pixel above which the next coarser level is used: halfway on a log
+scale. `coarser_levels` depends on it."""
+_UNIT = 65536.0
+"""Texture coordinates are integers in units of 1/65536 texel."""
+
 
 @compiled
 def shade(
@@ -33,6 +45,8 @@ def shade(
     shadow: Shadow,
     points: Floats,
     surface: Floats,
+    spots: Floats,
+    steps: NDArray[np.int64],
     owner: NDArray[np.int32],
     radiance: NDArray[np.float32],
     range_m: NDArray[np.float32],
@@ -47,32 +61,142 @@ def shade(
         shadow: shadow maps.
         points: float64 [V, 5], result of `coverage.draw`.
         surface: float64 [6, 3], scratch.
+        spots: float64 [6, W], scratch: texture coordinates u and v, their change along the longer
+            side of the footprint, cosine of the sun's direction, and depth.
+        steps: int64 [2, W], scratch: level of the texture and number of samples.
         owner: int32 [H, W], result of `coverage.draw`.
         radiance: float32 [H, W, 3], overwritten; 0 without a surface.
         range_m: float32 [H, W], overwritten: distance along the ray, m, infinite for the sky.
     """
-    last = -1
+    columns = owner.shape[1]
     for row in range(owner.shape[0]):
-        dy = (row + 0.5 - lens.centre_y) / lens.focal
-        for column in range(owner.shape[1]):
-            number = owner[row, column]
+        first = 0
+        while first < columns:
+            number, end = owner[row, first], first + 1
+            while end < columns and owner[row, end] == number:
+                end += 1
             if number < 0:
-                radiance[row, column] = 0.0
-                range_m[row, column] = np.inf
-                continue
-            if number != last:
+                radiance[row, first:end] = 0.0
+                range_m[row, first:end] = np.inf
+            else:
                 span(stage, number, points, surface)
-                last = number
+                footprints(
+                    stage, number, lens, light, surface, row, first, end, spots, steps, range_m
+                )
+            first = end
+        if shadow.contrast > 0.0:
+            darken(lens, pose, shadow, row, owner, spots)
+        paint(stage, light, row, owner, spots, steps, radiance)
+
+
+@inlined
+def footprints(
+    stage: Stage,
+    number: int,
+    lens: Lens,
+    light: Light,
+    surface: Floats,
+    row: int,
+    first: int,
+    end: int,
+    spots: Floats,
+    steps: NDArray[np.int64],
+    range_m: NDArray[np.float32],
+) -> None:
+    """Compute range, light and footprint of the pixels of one triangle in one row.
+
+    The footprint of a pixel is that of its ray's cone on the texture. It is sampled up to
+    `MOST_TAPS` times along its longer side, at the level whose texels are as large as its shorter
+    side. There are no branches: a wrong prediction would wait for the divisions before it.
+    """
+    dy = (row + 0.5 - lens.centre_y) / lens.focal
+    texture = stage.paint[number]
+    finest = stage.first_level[texture]
+    coarsest = stage.first_level[texture + 1] - 1 - finest
+    wide, high = float(stage.levels[finest, 2]), float(stage.levels[finest, 1])
+    for column in range(first, end):
+        dx = (column + 0.5 - lens.centre_x) / lens.focal
+        depth = 1.0 / (surface[0, 0] * dx + surface[0, 1] * dy + surface[0, 2])
+        u = depth * (surface[1, 0] * dx + surface[1, 1] * dy + surface[1, 2])
+        v = depth * (surface[2, 0] * dx + surface[2, 1] * dy + surface[2, 2])
+        pixel = depth / lens.focal
+        ux = pixel * (surface[1, 0] - u * surface[0, 0])
+        uy = pixel * (surface[1, 1] - u * surface[0, 1])
+        vx = pixel * (surface[2, 0] - v * surface[0, 0])
+        vy = pixel * (surface[2, 1] - v * surface[0, 1])
+        across = (ux * wide) * (ux * wide) + (vx * high) * (vx * high)
+        down = (uy * wide) * (uy * wide) + (vy * high) * (vy * high)
+        steep = down > across
+        longer, shorter = max(across, down), min(across, down)
+        least = max(shorter, 1.0)
+        taps = 1 + (longer > least) + (longer > 4.0 * least) + (longer > 9.0 * least)
+        size = max(shorter, longer * (PARTS[taps] * PARTS[taps]))
+        spots[0, column], spots[1, column], spots[5, column] = u, v, depth
+        spots[2, column] = uy if steep else ux
+        spots[3, column] = vy if steep else vx
+        spots[4, column] = sunlit(surface, dx, dy, light.direction)
+        steps[0, column] = finest + min(coarser_levels(size), coarsest)
+        steps[1, column] = taps
+        range_m[row, column] = depth * length(dx, dy, 1.0)
+
+
+@inlined
+def coarser_levels(size: float) -> int:
+    """Return how often an area must be quartered until it is at most `SHARPEST` texels.
+
+    The exponent of a float64 is read from its bits. 1 is subtracted from them first, because an
+    exact power of two needs no further level.
+    """
+    bits = np.float64(size).view(np.int64)
+    return max(int((bits - 1) >> 52) - 1022 >> 1, 0)
+
+
+@inlined
+def darken(
+    lens: Lens,
+    pose: Pose,
+    shadow: Shadow,
+    row: int,
+    owner: NDArray[np.int32],
+    spots: Floats,
+) -> None:
+    """Reduce the direct light of the pixels of a row that are in shadow."""
+    dy = (row + 0.5 - lens.centre_y) / lens.focal
+    for column in range(owner.shape[1]):
+        if owner[row, column] >= 0 and spots[4, column] > 0.0:
             dx = (column + 0.5 - lens.centre_x) / lens.focal
-            depth = 1.0 / (surface[0, 0] * dx + surface[0, 1] * dy + surface[0, 2])
-            range_m[row, column] = depth * length(dx, dy, 1.0)
-            lit = sunlit(surface, dx, dy, light.direction)
-            if lit > 0.0 and shadow.contrast > 0.0:
-                lit *= 1.0 - shadow.contrast * hidden(shadow, pose, dx, dy, depth)
-            red, green, blue = sample(stage, number, surface, dx, dy, depth, lens.focal)
-            radiance[row, column, 0] = red * (light.sky[0] + light.direct[0] * lit)
-            radiance[row, column, 1] = green * (light.sky[1] + light.direct[1] * lit)
-            radiance[row, column, 2] = blue * (light.sky[2] + light.direct[2] * lit)
+            dark = hidden(shadow, pose, dx, dy, spots[5, column])
+            spots[4, column] *= 1.0 - shadow.contrast * dark
+
+
+@inlined
+def paint(
+    stage: Stage,
+    light: Light,
+    row: int,
+    owner: NDArray[np.int32],
+    spots: Floats,
+    steps: NDArray[np.int64],
+    radiance: NDArray[np.float32],
+) -> None:
+    """Sample the textures of the pixels of a row and multiply them by the light."""
+    mask = np.uint64(0xFFFF)
+    for column in range(owner.shape[1]):
+        if owner[row, column] >= 0:
+            level, taps = steps[0, column], steps[1, column]
+            u, v, du, dv = (
+                spots[0, column],
+                spots[1, column],
+                spots[2, column],
+                spots[3, column],
+            )
+            lanes = along(stage.texels, stage.levels, level, taps, u, v, du, dv)
+            scale, lit = SCALES[taps], spots[4, column]
+            red, blue = np.int64(lanes & mask), np.int64((lanes >> np.uint64(16)) & mask)
+            green = np.int64(lanes >> np.uint64(32))
+            radiance[row, column, 0] = red * scale * (light.sky[0] + light.direct[0] * lit)
+            radiance[row, column, 1] = green * scale * (light.sky[1] + light.direct[1] * lit)
+            radiance[row, column, 2] = blue * scale * (light.sky[2] + light.direct[2] * lit)
 
 
 @inlined
@@ -112,59 +236,6 @@ def sunlit(surface: Floats, dx: float, dy: float, sun: Floats) -> float:
     return toward / size if toward > 0.0 else 0.0
 
 
-MOST_TAPS = 4
-"""Samples along the longer side of a footprint; more would overflow the lanes."""
-SHARPEST = 2.0
-"""Square of the texels per pixel above which the next coarser level is used: halfway on a log
-scale."""
-_UNIT = 65536.0
-"""Texture coordinates are integers in units of 1/65536 texel."""
-
-
-@inlined
-def sample(
-    stage: Stage, number: int, surface: Floats, dx: float, dy: float, depth: float, focal: float
-) -> tuple[float, float, float]:
-    """Return the mean texture of a triangle over a pixel's footprint, RGB in [0, 1].
-
-    The mean is taken over up to `MOST_TAPS` bilinear samples along the longer side of the
-    footprint, at the level whose texels are as large as its shorter side.
-
-    Args:
-        stage: packed models and textures.
-        number: index of the triangle.
-        surface: result of `span`.
-        dx: x of the pixel's ray (dx, dy, 1).
-        dy: y of the pixel's ray.
-        depth: depth of the intersection, m.
-        focal: focal length, px.
-    """
-    texture = stage.paint[number]
-    level, coarsest = stage.first_level[texture], stage.first_level[texture + 1] - 1
-    u = depth * (surface[1, 0] * dx + surface[1, 1] * dy + surface[1, 2])
-    v = depth * (surface[2, 0] * dx + surface[2, 1] * dy + surface[2, 2])
-    pixel = depth / focal
-    ux = pixel * (surface[1, 0] - u * surface[0, 0])
-    uy = pixel * (surface[1, 1] - u * surface[0, 1])
-    vx = pixel * (surface[2, 0] - v * surface[0, 0])
-    vy = pixel * (surface[2, 1] - v * surface[0, 1])
-    rows, columns = stage.levels[level, 1], stage.levels[level, 2]
-    across = (ux * columns) * (ux * columns) + (vx * rows) * (vx * rows)
-    down = (uy * columns) * (uy * columns) + (vy * rows) * (vy * rows)
-    if down > across:
-        ux, vx, across, down = uy, vy, down, across
-    slant = across / max(down, 1.0)
-    taps = 1 + (slant > 1.0) + (slant > 4.0) + (slant > 9.0)
-    size = max(down, across / (taps * taps))
-    while size > SHARPEST and level < coarsest:
-        size *= 0.25
-        level += 1
-    lanes = along(stage.texels, stage.levels, level, taps, u, v, ux, vx)
-    scale, mask = 1.0 / (255.0 * 64.0 * taps), np.uint64(0xFFFF)
-    red, blue = np.int64(lanes & mask), np.int64((lanes >> np.uint64(16)) & mask)
-    return red * scale, np.int64(lanes >> np.uint64(32)) * scale, blue * scale
-
-
 @inlined
 def along(
     texels: NDArray[np.uint32],
@@ -182,10 +253,11 @@ def along(
     weights of a sample, with sum 64, multiply all three at once, and four samples can be added.
     """
     start, rows, columns = levels[level, 0], levels[level, 1], levels[level, 2]
-    back = 0.5 - 0.5 / taps
+    part = PARTS[taps]
+    back = 0.5 - 0.5 * part
     x = int(_UNIT * (columns * (u - back * du) - 0.5))
     y = int(_UNIT * (rows * (1.0 - v + back * dv) - 0.5))
-    right, down = int(_UNIT * columns * du / taps), int(_UNIT * rows * -dv / taps)
+    right, down = int(_UNIT * columns * du * part), int(_UNIT * rows * -dv * part)
     most_x, most_y = (columns - 1) << 16, (rows - 1) << 16
     lanes = np.uint64(0)
     for _ in range(taps):

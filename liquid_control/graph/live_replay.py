@@ -24,6 +24,23 @@ def check_live(bags: Sequence[Path]) -> None:
     check_installed("rclpy", "ros", "replay through the ROS 2 graph")
 
 
+def check_constant_inputs(request: "ReplayRequest") -> None:
+    """Check that one value of each parameter of perception_node holds for the whole bag.
+
+    Raises:
+        ConfigError: the cruise speed was changed in flight, and no option replaces it.
+    """
+    from liquid_control.errors import ConfigError
+    from liquid_control.replay.given_inputs import CRUISE, OPTION, changes_in_flight
+
+    needed = "cruise_speed" in request.choice.model.settings.features.inputs
+    if needed and changes_in_flight(request.bag.metadata) and CRUISE not in request.given.wins:
+        raise ConfigError(
+            f"--live: the cruise speed changes in this flight, and a live replay has one; add "
+            f"{OPTION} {CRUISE}=NUMBER"
+        )
+
+
 def replay_live(
     request: "ReplayRequest",
     options: Mapping[str, Sequence[str]],
@@ -56,6 +73,7 @@ def replay_live(
         presets=options["topics"],
         flags=dict(pair.split("=", 1) for pair in options["topic"]),
         envelope=recorded_guard(request.bag.metadata).envelope.model_dump(),
+        perception=request.given.parameters,
     )
     with StatusLine("live", _position) as line:
         return replay_through_graph(plan, line)
