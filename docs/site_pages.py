@@ -28,6 +28,8 @@ REPOSITORY_PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "sim/README.md": "simulator.md",
+    "models/target_cfc19/README.md": "models/target_cfc19.md",
+    "models/target_cfc19/curves.png": "models/curves_target_cfc19.png",
     "models/trail_cfc19/README.md": "models/trail_cfc19.md",
     "models/trail_cfc19/curves.png": "models/curves_trail_cfc19.png",
     "models/trail_from_bags/README.md": "models/trail_from_bags.md",

@@ -69,8 +69,9 @@ Topic = Annotated[
         "command, features, neurons, inputs or clock. ROLE=none leaves the role empty. Append "
         "the frame of a command (heading, body, frd, map, ned), the axes of an IMU (flu, frd, "
         "optical) or the horizontal field of view of a camera in degrees and the encoding of its "
-        "pictures after a comma: command=/cmd_vel,map, camera=/image_raw,69.4 or camera=/image_raw,bgr8. "
-        "shift=S after a comma adds S seconds to the stamps: command=/cmd_vel,shift=-5. An IMU "
+        "pictures after a comma: command=/cmd_vel,map, camera=/image_raw,69.4 or "
+        "camera=/image_raw,bgr8. shift=S after a comma adds S seconds to the stamps: "
+        "command=/cmd_vel,shift=-5. An IMU "
         "can be two topics: imu=/gyro+/accel. Repeatable.",
         show_default=False,
     ),

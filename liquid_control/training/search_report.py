@@ -23,6 +23,8 @@ from liquid_control.types import Floats
 SEARCH_JSON, SEARCH_MD, FRONT_PNG = "search.json", "search.md", "front.png"
 MARGIN = 0.1
 """Distance of the reference point beyond the worst values, fraction of their range."""
+_LABEL_ROOM = (0.07, 0.06)
+"""Width and height of a label, fractions of a panel."""
 _LOGARITHMIC_FROM = 5.0
 """Ratio of largest to smallest value from which an axis is logarithmic."""
 TITLES = {"nsga2": "NSGA-II", "random": "random search"}
@@ -318,28 +320,48 @@ def _scatter(axes: Axes, findings: Findings, result: SearchOutcome, objective: s
         reached = np.maximum.accumulate(y[order])
         axes.step(x[order], reached, where="post", color=COLOURS[name], linewidth=1.2, alpha=0.55)
         axes.scatter(x, y, s=20, color=COLOURS[name], alpha=0.55, linewidth=0, label=TITLES[name])
-    for number, finding in enumerate(result.front, 1):
-        measured = finding.result or TrialResult()
-        place = (getattr(measured, objective), 100.0 * measured.success)
-        label = "front of both, numbered as in the table" if number == 1 else None
-        axes.scatter(
-            *place, s=58, facecolor="none", edgecolor=style.INK, linewidth=1.0, label=label
-        )
-        axes.annotate(
-            str(number), place, (4.5, 4.5), textcoords="offset points", fontsize=8, color=style.INK
-        )
+    _scale(axes)
+    axes.set(xlabel=LABELS[objective], title="success, per cent", ylim=(-4.0, 106.0))
+    axes.grid(axis="both")
+    axes.set_axisbelow(True)
+    _number_front(axes, result, objective)
+
+
+def _scale(axes: Axes) -> None:
+    """Give the horizontal axis a logarithmic scale if its values need one."""
     low, high = axes.dataLim.intervalx
     if high > _LOGARITHMIC_FROM * low > 0.0:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
         axes.xaxis.set_minor_locator(NullLocator())
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-    axes.set(xlabel=LABELS[objective], title="success, per cent")
-    axes.set_ylim(-4.0, 106.0)
-    axes.grid(axis="both")
-    axes.set_axisbelow(True)
+
+
+def _number_front(axes: Axes, result: SearchOutcome, objective: str) -> None:
+    """Draw circles around the front, and its numbers; networks close together share a label."""
+    measured = [finding.result or TrialResult() for finding in result.front]
+    if not measured:
+        return
+    places = np.array([(getattr(each, objective), 100.0 * each.success) for each in measured])
+    label = "front of both, numbered as in the table"
+    axes.scatter(
+        *places.T, s=58, facecolor="none", edgecolor=style.INK, linewidth=1.0, label=label
+    )
+    groups: list[list[int]] = []
+    shown = axes.transAxes.inverted().transform(axes.transData.transform(places))
+    for index, place in enumerate(shown):
+        near = (g for g in groups if (np.abs(shown[g[0]] - place) < _LABEL_ROOM).all())
+        group = next(near, None)
+        if group is None:
+            groups.append([index])
+        else:
+            group.append(index)
+    for group in groups:
+        numbers = ", ".join(str(index + 1) for index in group)
+        at = (places[group[0]][0], places[group[0]][1])
+        axes.annotate(numbers, at, (4.5, 4.5), textcoords="offset points", fontsize=8)
 
 
 def _volumes(axes: Axes, result: SearchOutcome) -> None:

@@ -100,7 +100,7 @@ def test_training_on_ray_writes_the_files_of_local_training(cluster, tmp_path):
 
     settings = toy_settings(
         flights={"cloning": 2, "dagger": 1, "rounds": 1, "expert_share": [0.5]},
-        learner={"cloning_steps": 3, "dagger_steps": 3, "windows": 2, "window_steps": 4},
+        learner={"cloning_steps": 3, "dagger_steps": 3, "windows": 2, "burn_in_steps": 1},
         validation={"flights": 1, "final_flights": 0, "conditions": {"calm": {}}},
     )
     found = {}
