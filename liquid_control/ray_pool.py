@@ -1,9 +1,8 @@
 """Parallel tasks in the workers of a Ray cluster, as `process_pool.run_tasks` runs them locally.
 
-Machines of a cluster share no files. A folder that a task reads is sent to each worker once, and
-files that a task writes are sent back. The task of a worker that is lost, with its machine or
-alone, is given to another one; as this process writes all files and accepts one result for each
-task, none is missing and none comes twice.
+Machines share no files: what a task reads is sent to a worker once, what it writes is sent back.
+The task of a lost worker is given to another one. This process writes all files and accepts one
+result for each task, so none is missing and none comes twice.
 """
 
 import fcntl
@@ -14,6 +13,7 @@ import os
 import pickle
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -38,9 +38,7 @@ MOST_LOSSES = 3
 """Workers that a task, or the start of workers, may lose one after the other."""
 
 FOLDER_LIMIT_BYTES = 256 << 20
-_POLL_S = 1.0
-_CLOSE_S = 5.0
-_WITHOUT_CPU_S = 60.0
+_POLL_S, _CLOSE_S, _CONNECT_S, _WITHOUT_CPU_S = 1.0, 5.0, 10.0, 60.0
 _READ, _WRITTEN = "read", "written"
 _Reference = tuple[str, str]
 """What a path becomes on its way: (`_READ`, checksum) or (`_WRITTEN`, path below the folder)."""
@@ -55,10 +53,7 @@ def run_on_ray(
     tasks_per_worker: int | None = None,
     writes: Path | None = None,
 ) -> list[Result]:
-    """Run tasks on a Ray cluster; see `executors.run_tasks`.
-
-    A Ray that this process is connected to already is used, and left connected.
-    """
+    """Run tasks on a Ray cluster, see `executors.run_tasks`; an open connection to one is used."""
     if not tasks:
         return []
     ray = require("ray", "ray", "run tasks on a Ray cluster (--executor ray)")
@@ -79,6 +74,7 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
     quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
     handler = signal.getsignal(signal.SIGTERM)
     try:
+        _check_reachable(address)
         ray.init(address=address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise LiquidControlError(
@@ -93,8 +89,14 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
         ray.shutdown()
 
 
+def _check_reachable(address: str | None) -> None:
+    """Raise an OSError where HOST:PORT does not answer; Ray itself would wait without an end."""
+    host, sign, port = (address or "").rpartition(":")
+    if sign and port.isdigit():
+        socket.create_connection((host, int(port)), _CONNECT_S).close()
+
+
 def _lines(error: BaseException) -> list[str]:
-    """Return the lines of an error's text, at least one."""
     return [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
 
 

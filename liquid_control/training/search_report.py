@@ -347,7 +347,13 @@ def _number_front(axes: Axes, result: SearchOutcome, objective: str) -> None:
     places = np.array([(getattr(each, objective), 100.0 * each.success) for each in measured])
     label = "front of both, numbered as in the table"
     axes.scatter(
-        *places.T, s=58, facecolor="none", edgecolor=style.INK, linewidth=1.0, label=label
+        places[:, 0],
+        places[:, 1],
+        s=58,
+        facecolor="none",
+        edgecolor=style.INK,
+        linewidth=1.0,
+        label=label,
     )
     groups: list[list[int]] = []
     shown = axes.transAxes.inverted().transform(axes.transData.transform(places))

@@ -115,7 +115,7 @@ def _cpu_seconds(code):
         ),
         (["export", "--model", "nowhere"], "model folder nowhere does not exist"),
         (["export", "--model", "m", "--target", "fortran"], "'fortran' is not"),
-        (["bench", "teapot"], "'teapot' is not one of 'core', 'sim', 'graph'"),
+        (["bench", "teapot"], "'teapot' is not one of 'core', 'sim', 'train', 'graph'"),
         (["dance"], "No such command 'dance'"),
     ],
 )

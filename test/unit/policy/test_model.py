@@ -237,7 +237,7 @@ def test_a_huge_file_is_refused_without_reading_it_all(folder, monkeypatch):
 def test_a_shipped_model_is_found_by_its_name_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load_model("trail_cfc19").name == "trail_cfc19"
-    with pytest.raises(ModelError, match=r"models in \.: none; shipped: .*trail_cfc19, trail_from"):
+    with pytest.raises(ModelError, match=r"models in \.: none; shipped: .*trail_cfc19, trail_"):
         load_model("trail_cfc91")
 
 
