@@ -500,7 +500,8 @@ def test_a_flight_in_real_time_has_a_standby_and_one_in_lockstep_has_none(model,
         mode: GraphPlan("trail", SEED, model, tmp_path, mode=mode).nodes
         for mode in ("lockstep", "realtime")
     }
-    assert plans["realtime"]["guard_node"] == {"pair": "first"}
-    assert plans["realtime"]["guard_standby"] == {"pair": "standby"}
-    assert plans["lockstep"]["guard_node"] == {}
+    timeout = {"timeout_s": 0.15}
+    assert plans["realtime"]["guard_node"] == {"pair": "first", **timeout}
+    assert plans["realtime"]["guard_standby"] == {"pair": "standby", **timeout}
+    assert plans["lockstep"]["guard_node"] == timeout
     assert "guard_standby" not in plans["lockstep"]

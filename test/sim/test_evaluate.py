@@ -79,15 +79,18 @@ def test_interrupted_it_leaves_neither_files_nor_processes(tmp_path, number, sta
 
 
 TINY = [
-    *("--model", "expert", "--scenario", "trail", "--seeds", "0:6", "--jobs", "1"),
+    *("--model", "expert", "--scenario", "trail", "--seeds", "0:12", "--jobs", "1"),
     *("--set", "camera.width=16", "--set", "camera.height=16", "--set", "forest.trees=3"),
     *("--set", "trail.length_m=6", "--set", "time_limit_s=1"),
 ]
-"""A campaign of six flights of a second."""
+"""A campaign of twelve flights of a second."""
 
 
 def test_killed_or_interrupted_it_goes_on_and_ends_as_an_unbroken_run(tmp_path, capsys):
-    """End it after a drawn number of rows; a second command on its folder is refused."""
+    """End it after a drawn number of rows; a second command on its folder is refused.
+
+    The first command is stopped meanwhile: it would be done before the second looks.
+    """
     out, flown = tmp_path / "out", 0
     for number, least in zip(
         (signal.SIGKILL, signal.SIGTERM), np.random.default_rng(7).permutation(2) + 1, strict=True
@@ -95,30 +98,32 @@ def test_killed_or_interrupted_it_goes_on_and_ends_as_an_unbroken_run(tmp_path, 
         process = _started([*TINY, "--resume", "--out", str(out)], tmp_path)
         try:
             _wait_until(lambda least=flown + least: _rows(out) >= least)
+            process.send_signal(signal.SIGSTOP)
             assert main(["evaluate", *TINY, "--resume", "--out", str(out)]) == 2
             assert f"(process {process.pid} on " in capsys.readouterr().err
             process.send_signal(number)
+            process.send_signal(signal.SIGCONT)
             _, errors = process.communicate(timeout=30)
         finally:
             process.kill()
         _wait_until(lambda: not _marked(tmp_path))
         before, flown = flown, _rows(out)
-        assert before < flown < 6
-        assert f"--resume: {before} of 6 flights are in" in errors
+        assert before < flown < 12
+        assert f"--resume: {before} of 12 flights are in" in errors
     partial = json.loads((out / "results.json").read_text())
     assert (partial["complete"], len(partial["rows"])) == (False, flown)
-    assert f"{flown} of 6 flights are in {out}; the same command with --resume" in errors
+    assert f"{flown} of 12 flights are in {out}; the same command with --resume" in errors
     assert main(["evaluate", *TINY, "--resume", "--out", str(out)]) == 0
     document = json.loads((out / "results.json").read_text())
     keys = {"camera.width": 16, "camera.height": 16, "forest.trees": 3, "trail.length_m": 6}
-    campaign = scenario_campaign("trail", keys | {"time_limit_s": 1}).with_seeds("0:6")
+    campaign = scenario_campaign("trail", keys | {"time_limit_s": 1}).with_seeds("0:12")
     jobs = plan_flights(campaign.entries, ["expert"], keys | {"time_limit_s": 1})
     unbroken = [FlightRow.of(job, fly(job.scenario, job.seed, Expert()).result) for job in jobs]
     assert document["complete"]
     assert document["rows"] == plain(unbroken)
     assert document["summary"] == plain(summarise(unbroken))
     lines = (out / "rows.jsonl").read_text().splitlines()
-    assert sorted(json.loads(line)["flight"] for line in lines[1:]) == list(range(6))
+    assert sorted(json.loads(line)["flight"] for line in lines[1:]) == list(range(12))
     assert {path.name for path in out.iterdir()} == {"rows.jsonl", "results.json"}
 
 
@@ -179,4 +184,4 @@ def _wait_until(condition, timeout_s=60.0):
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "the command did not start"
-        time.sleep(0.05)
+        time.sleep(0.01)
