@@ -60,6 +60,11 @@ class LearnerSettings(Settings):
     burn_in_steps: int = Field(
         6, ge=0, le=256, description="first frames of a window, which do not count"
     )
+    mirror: bool = Field(
+        True,
+        description="mirror half of the windows left to right; false for tasks with a handed rule, "
+        "such as the search for a target, which turns left",
+    )
     encoder_rate: float = Field(1e-3, gt=0.0, le=0.1, description="peak learning rate of the CNN")
     cell_rate: float = Field(4e-3, gt=0.0, le=0.1, description="peak learning rate of the cell")
     weight_decay: float = Field(1e-4, ge=0.0, le=1.0, description="AdamW's decoupled decay")

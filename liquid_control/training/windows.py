@@ -101,8 +101,8 @@ def draw_windows(
     """Draw the windows of one optimiser step.
 
     Flights are drawn in proportion to their duration, not to their number of frames: a flight at
-    40 Hz counts as much as one at 10 Hz. Half of the windows are mirrored. The start of a flight
-    is drawn more often than other rows.
+    40 Hz counts as much as one at 10 Hz. Half of the windows are mirrored, with
+    `settings.mirror`. The start of a flight is drawn more often than other rows.
     """
     generator = stream(seed, f"training.batch.{step}")
     durations = dataset.durations_s[flights]
@@ -111,7 +111,7 @@ def draw_windows(
     steps = settings.window_steps
     last = np.maximum(end - start - steps, 0)
     offsets = generator.integers(-(steps // 4), last + 1)
-    mirrored = generator.uniform(size=settings.windows) < 0.5
+    mirrored = (generator.uniform(size=settings.windows) < 0.5) & settings.mirror
     return Windows(start + np.maximum(offsets, 0), end, mirrored)
 
 

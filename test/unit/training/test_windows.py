@@ -35,6 +35,16 @@ def windows(first, end, mirrored):
     return Windows(np.array(first), np.array(end), np.array(mirrored))
 
 
+def test_without_mirror_no_window_is_mirrored_and_the_rows_are_the_same():
+    data, plain = dataset(), SETTINGS.model_copy(update={"mirror": False})
+    drawn = [draw_windows(data, np.arange(3), SETTINGS, 0, step) for step in range(50)]
+    kept = [draw_windows(data, np.arange(3), plain, 0, step) for step in range(50)]
+    assert sum(windows.mirrored.sum() for windows in drawn) > 0
+    assert not any(windows.mirrored.any() for windows in kept)
+    for one, other in zip(drawn, kept, strict=True):
+        np.testing.assert_array_equal(one.first, other.first)
+
+
 def test_windows_are_a_function_of_seed_and_step():
     data, flights = dataset(), np.arange(3)
     one, same = (draw_windows(data, flights, SETTINGS, 1, 9) for _ in range(2))
