@@ -57,7 +57,11 @@ def test_keys_of_a_training_file_can_be_replaced():
 def test_shipped_core_trainings_share_their_data_and_updates():
     names = ("trail_core", "trail_cfc19", "target_cfc19", "hike_cfc19")
     runs = [load_training(project_file(f"config/train/{name}.yaml")) for name in names]
-    assert len({(run.learner, run.flights.data_runs, run.network.encoder) for run in runs}) == 1
+    assert len({(run.flights.data_runs, run.network.encoder) for run in runs}) == 1
+    assert len({run.learner for run in runs[:3]}) == 1
+    changed = {"mirror": False, "windows": 32, "window_steps": 96}
+    assert runs[3].learner == runs[0].learner.model_copy(update=changed)
+    assert len({run.learner.windows * run.learner.window_steps for run in runs}) == 1
     assert [run.flights.tasks for run in runs] == [
         ("trail",),
         ("trail",),
