@@ -1,7 +1,7 @@
 """Privileged experts, which know their state and all obstacles: teachers of the policies."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from liquid_control.config import TaskKind
 from liquid_control.frames import heading_from_world, heading_of, wrap_angle
 from liquid_control.interfaces import PlaceObstacles, PlaceTarget, World
-from liquid_control.types import Command, Floats, Observation, VehicleState
+from liquid_control.types import NANOSECONDS, Command, Floats, Observation, VehicleState
 from liquid_control_sim.place.objects import Obstacles
 from liquid_control_sim.tasks.completion import Arrival, arrival_of, bearing_to, surface_distance
 from liquid_control_sim.tasks.route import OpenRoute, Route, plan_route
@@ -87,14 +87,15 @@ _AVOIDANCE_PER_S = 1.2
 class VisitExpert:
     """Expert of the target and hike tasks: search, turn, approach, stop, then the next target.
 
-    Until a target has been in view, the expert turns left on the spot. Afterwards it turns to the
+    The expert stays for longer than the task requires. Where another pilot leaves a target earlier,
+    but after the required time, the expert goes on to the next target too. Until a target has been in view, the expert turns left on the spot. Afterwards it turns to the
     target by the shorter way, even if the target leaves the view.
 
     Attributes:
         world: world of the flight.
         gains: steering gains.
         hull_m: radius of the vehicle's hull.
-        arrival: arrival condition, with a longer stay than the task requires.
+        arrival: arrival condition of the task.
     """
 
     world: World
@@ -104,6 +105,7 @@ class VisitExpert:
     _index: int = 0
     _target_seen: bool = False
     _since_ns: int | None = None
+    _visited: bool = False
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
         """Return the command for the next target."""
@@ -130,12 +132,14 @@ class VisitExpert:
         return Command(forward, left, up, yaw_rate)
 
     def _advance(self, stamp_ns: int, truth: VehicleState) -> None:
-        """Select the next target once the arrival condition has held for long enough."""
+        """Select the next target after the stay, or once the vehicle leaves a visited target."""
         target = self.world.targets[self._index]
-        self._since_ns = self.arrival.since(self._since_ns, stamp_ns, target, truth)
-        last = len(self.world.targets) - 1
-        if self.arrival.is_over(self._since_ns, stamp_ns) and self._index < last:
-            self._index, self._target_seen, self._since_ns = self._index + 1, False, None
+        self._since_ns = since_ns = self.arrival.since(self._since_ns, stamp_ns, target, truth)
+        self._visited = self._visited or self.arrival.is_over(since_ns, stamp_ns)
+        stayed = since_ns is None or stamp_ns - since_ns >= self.gains.stay_s * NANOSECONDS
+        if self._visited and stayed and self._index < len(self.world.targets) - 1:
+            self._index += 1
+            self._target_seen, self._since_ns, self._visited = False, None, False
 
     @property
     def _stop_m(self) -> float:
@@ -208,7 +212,7 @@ class Expert:
         if world.scenario.task.kind is TaskKind.TRAIL:
             self._task = trail_expert(world, self.gains, self.vehicle_radius_m)
         else:
-            arrival = replace(arrival_of(world.scenario), stay_s=self.gains.stay_s)
+            arrival = arrival_of(world.scenario)
             self._task = VisitExpert(world, self.gains, self.vehicle_radius_m, arrival)
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:

@@ -32,7 +32,9 @@ class ExpertGains(Settings):
         0.8, gt=0.0, le=1.0, description="stop at this fraction of stop_m"
     )
     search_radps: float = Field(1.0, gt=0.0, description="left turn rate in search, rad/s")
-    stay_s: float = Field(1.3, ge=1.0, description="time to stay at a target, s")
+    stay_s: float = Field(
+        2.0, ge=1.0, description="time to stay at a target, s; tasks require 1 s"
+    )
 
 
 def clip(value: float, limit: float) -> float:

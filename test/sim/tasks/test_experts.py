@@ -170,11 +170,20 @@ def test_visit_expert_avoids_an_obstacle_on_its_way(y):
 def test_visit_expert_stays_and_then_searches_for_the_next_target():
     expert = visit_expert(targets=(AHEAD, BEHIND))
     visit_command(expert, x=10.3, stamp_s=5.0)
-    staying = visit_command(expert, x=10.3, stamp_s=6.2)
+    staying = visit_command(expert, x=10.3, stamp_s=6.95)
     assert staying.values == pytest.approx((0.0, 0.0, 0.0, 0.0), abs=1e-9)
-    searching = visit_command(expert, x=10.3, stamp_s=6.3)
+    searching = visit_command(expert, x=10.3, stamp_s=7.0)
     assert searching.yaw_rate_radps == 1.0
     assert searching.forward_mps < 0.0
+
+
+@pytest.mark.parametrize(("stay_s", "yaw_rate"), [(0.95, -1.4), (1.0, 1.0)])
+def test_visit_expert_goes_on_from_a_target_that_was_left_after_the_required_stay(stay_s, yaw_rate):
+    expert = visit_expert(targets=(AHEAD, BEHIND))
+    visit_command(expert, x=10.3, stamp_s=5.0)
+    visit_command(expert, x=10.3, stamp_s=5.0 + stay_s)
+    left = visit_command(expert, x=10.3, yaw=0.8, stamp_s=5.1 + stay_s)
+    assert left.yaw_rate_radps == pytest.approx(yaw_rate)
 
 
 def test_visit_expert_stays_at_the_last_target():
