@@ -62,8 +62,8 @@ class LearnerSettings(Settings):
     )
     mirror: bool = Field(
         True,
-        description="mirror half of the windows left to right; false for tasks with a handed rule, "
-        "such as the search for a target, which turns left",
+        description="mirror half of the windows left to right; false for tasks with a handed "
+        "rule, such as the search for a target, which turns left",
     )
     encoder_rate: float = Field(1e-3, gt=0.0, le=0.1, description="peak learning rate of the CNN")
     cell_rate: float = Field(4e-3, gt=0.0, le=0.1, description="peak learning rate of the cell")

@@ -87,9 +87,10 @@ _AVOIDANCE_PER_S = 1.2
 class VisitExpert:
     """Expert of the target and hike tasks: search, turn, approach, stop, then the next target.
 
-    The expert stays for longer than the task requires. Where another pilot leaves a target earlier,
-    but after the required time, the expert goes on to the next target too. Until a target has been in view, the expert turns left on the spot. Afterwards it turns to the
-    target by the shorter way, even if the target leaves the view.
+    Until a target has been in view, the expert turns left on the spot. Afterwards it turns to the
+    target by the shorter way, even if the target leaves the view. The expert stays for longer than
+    the task requires; where another pilot leaves a target earlier, but after the required time,
+    the expert goes on to the next target too.
 
     Attributes:
         world: world of the flight.

@@ -178,7 +178,7 @@ def test_visit_expert_stays_and_then_searches_for_the_next_target():
 
 
 @pytest.mark.parametrize(("stay_s", "yaw_rate"), [(0.95, -1.4), (1.0, 1.0)])
-def test_visit_expert_goes_on_from_a_target_that_was_left_after_the_required_stay(stay_s, yaw_rate):
+def test_visit_expert_goes_on_from_a_target_that_was_left_after_the_stay(stay_s, yaw_rate):
     expert = visit_expert(targets=(AHEAD, BEHIND))
     visit_command(expert, x=10.3, stamp_s=5.0)
     visit_command(expert, x=10.3, stamp_s=5.0 + stay_s)

@@ -7,7 +7,7 @@ import pytest
 from liquid_control.cli import next_steps
 from liquid_control.cli.main import main
 from liquid_control.cli.next_steps import flight_again, offer_report, opening_command, suggest
-from liquid_control.config import parse_settings
+from liquid_control.config import parse_settings, project_file
 from liquid_control.policy import load_model
 
 pytestmark = pytest.mark.unit
@@ -87,7 +87,9 @@ def test_evaluate_opens_only_a_report_that_it_writes(capsys):
     assert "--open: expected --report COUNT too" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("model", ["trail_cfc19", "trail_from_bags"])
+@pytest.mark.parametrize(
+    "model", sorted(path.parent.name for path in project_file("models").glob("*/model.yaml"))
+)
 def test_the_cards_of_shipped_models_name_models_that_exist(model, tmp_path, monkeypatch):
     card = (load_model(model).path / "README.md").read_text()
     monkeypatch.chdir(tmp_path)

@@ -58,7 +58,7 @@ def test_the_flight_in_the_repository_is_small_and_its_commands_are_reproduced(t
     assert status == 0
     assert {path.name for path in (tmp_path / "r").iterdir()} == FILES
     assert document["policy"]["by_stamp"] == document["frames"]["seen"] == 111
-    assert document["guarded"]["pairs"] == 270
+    assert document["guarded"]["pairs"] == 268
     assert document["frames"]["refused"] == 0
     assert document["model"]["sha256"] == document["recorded_model"]["sha256"]
     for part in ("policy", "guarded"):
@@ -183,7 +183,7 @@ def test_bag_info_and_replay_refuse_a_camera_for_the_same_reason(tmp_path, capsy
         for message in bag.messages([topic for topic in types if topic != info], Losses()):
             writer.write(message.topic, message.data, message.log_ns)
         writer.write(info, camera_info_cdr(camera, bag.end_ns), bag.end_ns)
-    reason = "the model expects a horizontal field of view of 90 +- 1 degrees or more, got 60"
+    reason = "the model expects a horizontal field of view of 70 +- 1 degrees or more, got 60"
     assert main(["replay", str(tmp_path / "narrow.mcap"), "--out", str(tmp_path / "out")]) == 3
     (error,) = capsys.readouterr().err.splitlines()
     assert error.startswith("liquid-control: cannot judge: ")
@@ -213,9 +213,10 @@ def test_video(tmp_path):
 
 
 def test_a_bag_without_commands_is_replayed_against_nothing(tmp_path, capsys):
-    bag = copied(tmp_path / "bare.mcap", topics=[PICTURES, "/imu/data"])
+    bag = copied(tmp_path / "bare.mcap", topics=[PICTURES, "/camera/camera_info", "/imu/data"])
     out = tmp_path / "out"
-    assert main(["replay", str(bag), "--out", str(out)]) == 0
+    given = ["--input", "cruise_speed_mps=2.0", "--input", "camera_pitch_down_deg=15"]
+    assert main(["replay", str(bag), *given, "--out", str(out)]) == 0
     document = json.loads((out / "replay.json").read_text())
     assert document["identical"] is None
     assert document["policy"] is None
@@ -228,7 +229,7 @@ def test_a_bag_without_commands_is_replayed_against_nothing(tmp_path, capsys):
         ),
         (("--max-rmse", "yaw=1"), "--max-rmse: there is nothing to compare with"),
     ):
-        assert main(["replay", str(bag), "--out", str(tmp_path / "x"), *words]) == 2
+        assert main(["replay", str(bag), *given, "--out", str(tmp_path / "x"), *words]) == 2
         assert text in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 

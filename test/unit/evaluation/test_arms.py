@@ -201,15 +201,14 @@ def test_models_of_the_command_line_replace_the_campaigns(campaign):
 
 def test_a_model_for_each_task_is_one_arm(campaign):
     claims = load_campaign(project_file("config/campaigns/claims.yaml"))
-    words = ["trail=runs/x", "hike=runs/y"]
+    words = ["trail=runs/x", "occlusion=runs/y"]
     policy, expert = sorted(command_line_arms(words, claims), key=lambda arm: arm.label)
     assert (policy.label, expert.label) == ("cfc19", "expert")
     assert policy.folders == {
         "trail": "runs/x",
         "target": "models/target_cfc19",
-        "hike": "runs/y",
-        "occlusion": "models/hike_cfc19",
-        "rotation": "models/hike_cfc19",
+        "occlusion": "runs/y",
+        "rotation": "models/target_cfc19",
     }
     jobs = {job.entry: job for job in Arms(claims, [policy], {}, True).flights()}
     keys = {entry: jobs[entry].pilot_key for entry in ("trail 5", "occlusion", "target, 10 m")}

@@ -1,10 +1,13 @@
 """Fixtures of the replay tests: the shipped policy and recorded frames."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from liquid_control.bags import FrameEvent
 from liquid_control.config import project_file
+from liquid_control.frames import quaternion_from_euler
 from liquid_control.policy import Policy, load_model
 from liquid_control.types import ImuWindow, Observation
 
@@ -15,7 +18,10 @@ def policy() -> Policy:
 
 
 def make_frames(count=40, seed=0, size=(54, 96)) -> list[FrameEvent]:
-    """Return smooth random pictures with irregular stamps and IMU windows of 0 to 19 samples."""
+    """Return smooth random pictures with irregular stamps and IMU windows of 0 to 19 samples.
+
+    The cruise speed is 2 m/s, the camera is pitched down by 15 degrees, and the vehicle tilts.
+    """
     rng = np.random.default_rng(seed)
     stamps = np.cumsum(rng.integers(20_000_000, 200_000_000, count))
     events = []
@@ -29,14 +35,16 @@ def make_frames(count=40, seed=0, size=(54, 96)) -> list[FrameEvent]:
             np.array([0, 0, 9.81]) + rng.normal(0, 1, (samples, 3)),
         )
         picture = image[: size[0], : size[1]].astype(np.uint8)
-        events.append(FrameEvent(Observation(stamp, picture, imu), stamp))
+        tilt = quaternion_from_euler(*rng.normal(0.0, 0.1, 2).tolist(), 0.0)
+        inputs = {"cruise_mps": 2.0, "mount": (90.0, 15.0), "orientation": tilt}
+        observation = Observation(stamp, picture, imu, **inputs)
+        events.append(FrameEvent(observation, stamp))
     return events
 
 
 def alter(frame: FrameEvent, **changes) -> FrameEvent:
-    now = frame.observation
-    kept = {"stamp_ns": now.stamp_ns, "image": now.image, "imu": now.imu} | changes
-    return FrameEvent(Observation(**kept), kept["stamp_ns"])
+    observation = replace(frame.observation, **changes)
+    return FrameEvent(observation, observation.stamp_ns)
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ def test_a_player_equals_the_pilot_bit_for_bit(policy, frames):
     np.testing.assert_array_equal(
         found.track.policy.stamp_ns, [s.observation.stamp_ns for s in events]
     )
-    assert found.track.features.values.shape == (40, 34)
+    assert found.track.features.values.shape == (40, policy.model.settings.features.total)
     assert found.track.states.values.shape == found.track.gates.values.shape == (40, 19)
     assert found.lockstep is True
     assert (found.frames, found.refused.total(), found.fresh, found.withheld) == (40, 0, 0, 0)
