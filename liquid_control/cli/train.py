@@ -90,10 +90,10 @@ def train(
         print(model)
     if settings.encoder is not None:
         return
-    campaign = ("--campaign", "config/campaigns/trail.yaml")
+    flown = ("--model", model, "--scenario", settings.scenario)
     suggest(
-        command_of("liquid-control", "fly", "--model", model),
-        command_of("liquid-control", "evaluate", "--model", model, *campaign),
+        command_of("liquid-control", "fly", *flown),
+        command_of("liquid-control", "evaluate", *flown),
     )
 
 

@@ -108,10 +108,14 @@ def test_a_bag_gives_the_data_that_training_itself_would_have_flown(flown, tmp_p
 
 
 @pytest.mark.slow
-def test_two_bags_train_a_model_that_flies(flown, tmp_path):
+def test_two_bags_train_a_model_that_flies(flown, tmp_path, capsys):
     config, out = tmp_path / "from_two.yaml", tmp_path / "run"
     config.write_text(yaml.safe_dump(CONFIG))
     assert main(["train", str(config), "--data", str(flown / "bags"), "--out", str(out)]) == 0
+    flown_next = f"--model {out / 'from_two'} --scenario trail"
+    errors = capsys.readouterr().err
+    for command in ("fly", "evaluate"):
+        assert f"next: liquid-control {command} {flown_next}\n" in errors
     summaries = [read_summary(path) for path in (out / "dataset" / "bags").glob("*.json")]
     assert {summary.recorder["model"]["name"] for summary in summaries} == {"expert:pushed"}
     assert all(len(summary.pieces) == 1 and not summary.dropped for summary in summaries)
