@@ -72,6 +72,7 @@ EXTRAS = {
         "ros-jazzy-lifecycle-msgs",
         "ros-jazzy-rosgraph-msgs",
     ],
+    "mavlink": ["pymavlink>=2.4.41", "pyserial>=3.5"],
     "docs": [
         "mkdocs>=1.6,<2",
         "mkdocs-material>=9.5",
