@@ -19,6 +19,7 @@ NODES = (
     "guard_standby",
     "recorder_node",
     "replay_node",
+    "mavlink_node",
     "lifecycle_manager",
 )
 
