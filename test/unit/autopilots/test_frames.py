@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mavlink_peer import ARDUPILOT, MS, PX4, AutopilotPeer, messages_in
 from scipy.spatial.transform import Rotation
@@ -149,6 +149,7 @@ def test_the_heading_frame_turns_with_yaw_only(autopilot, yaw_ned_deg, command, 
     assert got == pytest.approx(command.values[:3], abs=1e-5)
 
 
+@settings(deadline=None)
 @given(SPEED, SPEED, SPEED, SPEED)
 def test_setpoints_keep_norms_and_return_by_the_same_change_of_signs(forward, left, up, turn):
     values = sent(ARDUPILOT, Command(forward, left, up, turn))
@@ -158,6 +159,7 @@ def test_setpoints_keep_norms_and_return_by_the_same_change_of_signs(forward, le
     assert values["yaw_rate"] == -turn
 
 
+@settings(deadline=None)
 @given(roll=TILT, pitch=TILT, yaw=TURN, speeds=st.tuples(SPEED, SPEED, SPEED))
 def test_a_velocity_that_was_commanded_is_the_velocity_of_the_odometry(roll, pitch, yaw, speeds):
     """A peer that follows frame 8 exactly, with any attitude, gives the command back."""

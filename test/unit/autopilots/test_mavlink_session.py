@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mavlink_peer import (
     ARDUPILOT,
@@ -519,6 +519,7 @@ def test_the_end_of_a_connection_is_zero_velocity():
     assert (setpoint.name, [setpoint.values[name] for name in axes]) == (SETPOINT, [0.0] * 4)
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=400), cuts=st.integers(1, 50))
 def test_garbage_is_refused_and_the_next_heartbeats_are_found(data, cuts):
     session = MavlinkSession(QUIET, 0)
@@ -541,6 +542,7 @@ NUMBERS = {
 }
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_values_of_any_message_give_finite_samples_or_none(data):
     loop = Loop(AutopilotPeer(data.draw(st.sampled_from([ARDUPILOT, PX4]))))
@@ -566,6 +568,7 @@ def numbers_of(sample: ImuSample | OdometrySample) -> np.ndarray:
     )
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_frame_with_a_flipped_bit_is_never_a_sample(data):
     loop = Loop(AutopilotPeer(PX4))
