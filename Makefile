@@ -44,7 +44,7 @@ fly: $(DONE)/package
 	@$(BIN)/liquid-control doctor
 	@$(BIN)/liquid-control fly --campaign config/campaigns/first_flight.yaml $(FLY_ARGS)
 
-develop: $(DONE)/package $(DONE)/test $(DONE)/torch
+develop: $(DONE)/package $(DONE)/mavlink $(DONE)/test $(DONE)/torch
 
 test: develop lint
 	@echo "tests"
@@ -57,7 +57,7 @@ docs: $(DONE)/package $(DONE)/docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict 2>&1 | { grep -v '^INFO' || true; }
 	@$(BIN)/python docs/check_site.py site
 
-lint: $(DONE)/package $(DONE)/test $(DONE)/torch
+lint: $(DONE)/package $(DONE)/mavlink $(DONE)/test $(DONE)/torch
 	@echo "ruff, mypy, import-linter"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
@@ -118,6 +118,11 @@ $(DONE)/ros: requirements/ros.txt $(DONE)/flight
 		$(LOCKED) -r requirements/ros.txt; \
 		$(BIN)/python -c 'import rclpy' || { echo "rclpy has wheels for x86-64 only: source a ROS 2, then make clean" >&2; exit 1; }; \
 	fi
+	@touch $@
+
+$(DONE)/mavlink: requirements/mavlink.txt $(DONE)/flight
+	@echo "installing pymavlink"
+	@$(LOCKED) -r requirements/mavlink.txt
 	@touch $@
 
 $(DONE)/package: setup.py setup.cfg liquid_control/__init__.py $(DONE)/flight $(DONE)/pybullet $(DONE)/ros

@@ -19,6 +19,7 @@ NODES = (
     "guard_standby",
     "recorder_node",
     "replay_node",
+    "mavlink_node",
     "lifecycle_manager",
 )
 
@@ -72,6 +73,7 @@ EXTRAS = {
         "ros-jazzy-lifecycle-msgs",
         "ros-jazzy-rosgraph-msgs",
     ],
+    "mavlink": ["pymavlink>=2.4.41", "pyserial>=3.5"],
     "docs": [
         "mkdocs>=1.6,<2",
         "mkdocs-material>=9.5",

@@ -11,6 +11,7 @@ from typing import Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from liquid_control import topics
+from liquid_control.autopilots import LinkEvent
 from liquid_control.bags import Loss
 from liquid_control.command import Envelope, GuardEvent, sentence
 from liquid_control.nodes import node_settings as settings
@@ -25,10 +26,12 @@ SETTINGS: dict[str, type[settings.NodeSettings]] = {
     topics.RECORDER: settings.RecorderSettings,
     topics.REPLAY: settings.ReplaySettings,
     topics.MANAGER: settings.ManagerSettings,
+    topics.MAVLINK: settings.MavlinkNodeSettings,
 }
 """Parameters of each node; `guard_standby` has those of `guard_node`."""
 
 SENSORS = f"`{topics.SIMULATOR}`, `{topics.REPLAY}` or drivers"
+STATE = f"`{topics.SIMULATOR}`, `{topics.REPLAY}`, `{topics.MAVLINK}` or drivers"
 TOPICS: dict[str, tuple[str, str, str]] = {
     topics.IMAGE: (topics.TYPES[topics.IMAGE], SENSORS, "pictures of the camera"),
     topics.COMPRESSED: (
@@ -39,7 +42,7 @@ TOPICS: dict[str, tuple[str, str, str]] = {
     topics.CAMERA_INFO: (topics.TYPES[topics.CAMERA_INFO], SENSORS, "intrinsics of the camera"),
     topics.IMU: (
         topics.TYPES[topics.IMU],
-        SENSORS,
+        STATE,
         "angular velocity and specific force; orientation where it is estimated",
     ),
     topics.RANGE: (
@@ -47,7 +50,7 @@ TOPICS: dict[str, tuple[str, str, str]] = {
         SENSORS,
         "distance to the ground along -z of `base_link`; read only by models that need it",
     ),
-    topics.ODOM: (topics.TYPES[topics.ODOM], SENSORS, "pose in `map`, twist in `base_link`"),
+    topics.ODOM: (topics.TYPES[topics.ODOM], STATE, "pose in `map`, twist in `base_link`"),
     topics.FEATURES: (
         topics.TYPES[topics.FEATURES],
         f"`{topics.PERCEPTION}`",
@@ -157,6 +160,13 @@ KEYS: dict[str, dict[str, str]] = {
     topics.REPLAY: {
         **{loss.name.lower(): loss.value for loss in Loss},
         "warnings": "facts that make the recording doubtful; the log has them",
+    },
+    topics.MAVLINK: {
+        **{event.value: event.meaning for event in LinkEvent},
+        "frame_refused": "commands in another frame than `base_link`, not used",
+        "frames_damaged": "MAVLink frames with a wrong checksum, and bytes between frames",
+        "messages_lost": "messages of the autopilot that are missing, by their sequence numbers",
+        **BOUND_KEYS,
     },
 }
 

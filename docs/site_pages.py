@@ -67,6 +67,7 @@ MODULES = (
     "liquid_control.training",
     "liquid_control.evaluation",
     "liquid_control.export",
+    "liquid_control.autopilots",
     "liquid_control.graph",
     "liquid_control_sim",
     "liquid_control_sim.environments",

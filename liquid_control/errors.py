@@ -37,6 +37,10 @@ class DependencyError(LiquidControlError):
     """A package that this command needs is not installed."""
 
 
+class AutopilotError(LiquidControlError):
+    """An autopilot cannot be reached, is not the expected one, or refuses a request."""
+
+
 class GraphError(LiquidControlError):
     """A process of the ROS graph did not start, ended early, or stopped responding."""
 

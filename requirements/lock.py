@@ -7,6 +7,7 @@ solved under one set of pins, so that installing one after another never changes
     flight.txt      what `make fly` needs besides ROS, and what installs the project itself
     pybullet.txt    PyBullet alone: it may be compiled locally, with flight.txt's NumPy
     ros.txt         rclpy, messages and Fast DDS as wheels, for a machine without ROS
+    mavlink.txt     what `mavlink_node` needs: pymavlink and pyserial
     test.txt        what `make test` adds, and the pure-Python packages that PyTorch needs
     docs.txt        what `make docs` adds
     torch-cpu.txt   PyTorch without CUDA, used where pip's settings lead to it
@@ -53,7 +54,7 @@ ON_TORCH = ("torchdiffeq", "stable-baselines3")
 Their other dependencies are among the requirements of the tests.
 """
 
-ALONE = ("docs", "ros")
+ALONE = ("docs", "ros", "mavlink")
 """Locks that `ONLY` can name: no other file depends on them."""
 
 
@@ -127,6 +128,7 @@ def requirements() -> dict[str, list[str]]:
         "flight": [*stated["base"], *stated["report"], *compiled, *INSTALLER],
         "pybullet": pybullet,
         "ros": [f"{line} ; platform_machine == 'x86_64'" for line in stated["ros"]],
+        "mavlink": stated["mavlink"],
         "test": [
             *(line for line in stated["test"] if not on_torch(line)),
             *TORCH_PURE,

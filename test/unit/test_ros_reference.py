@@ -8,6 +8,7 @@ from runpy import run_path
 import pytest
 
 from liquid_control import topics
+from liquid_control.autopilots import LinkEvent
 from liquid_control.bags import Loss
 from liquid_control.command import GuardEvent
 
@@ -25,12 +26,15 @@ SOURCES = {
     topics.REPLAY: ("replay_node.py",),
     topics.SIMULATOR: ("simulator_node.py",),
     topics.MANAGER: ("lifecycle_manager.py",),
+    topics.MAVLINK: ("mavlink_node.py",),
 }
 """Modules of each node that count events."""
 COUNTED_ELSEWHERE = {
     topics.GUARD: {event.value for event in GuardEvent},
     topics.REPLAY: {loss.name.lower() for loss in Loss} | {"warnings"},
     topics.RECORDER: {"pictures_not_compressed"},
+    topics.MAVLINK: {event.value for event in LinkEvent}
+    | {"frames_damaged", "messages_lost", "second_publisher", "message_of_second_publisher"},
 }
 """Keys that come from the counts of other classes."""
 
@@ -87,7 +91,7 @@ def test_every_topic_of_the_graph_is_on_the_page():
     names = {name for name in vars(topics) if name.isupper() and name != "TYPES"}
     nodes = {
         *("SIMULATOR", "PERCEPTION", "CONTROLLER", "GUARD", "GUARD_STANDBY", "RECORDER"),
-        *("REPLAY", "MANAGER"),
+        *("REPLAY", "MANAGER", "MAVLINK"),
     }
     assert set(REFERENCE["TOPICS"]) == {getattr(topics, name) for name in names - nodes}
     for topic, kind in topics.TYPES.items():

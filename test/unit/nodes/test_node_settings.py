@@ -4,6 +4,7 @@ from liquid_control.command import Envelope
 from liquid_control.config import Settings, load_yaml, project_file, validate
 from liquid_control.nodes.node_settings import (
     GuardSettings,
+    MavlinkNodeSettings,
     PerceptionSettings,
     ReplaySettings,
     SimulatorSettings,
@@ -13,6 +14,7 @@ pytestmark = pytest.mark.unit
 
 MODELS: dict[str, type[Settings]] = {
     "guard": GuardSettings,
+    "mavlink": MavlinkNodeSettings,
     "perception": PerceptionSettings,
     "replay": ReplaySettings,
     "simulator": SimulatorSettings,

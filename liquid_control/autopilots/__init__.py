@@ -1,0 +1,46 @@
+"""Bridges between the velocity commands of this package and real autopilots.
+
+`AutopilotBridge` is the interface of all of them, with frames FLU and ENU. `MavlinkAutopilot`
+connects ArduPilot Copter and PX4 over serial ports, UDP and TCP. Arming, flight modes and take-off
+are the pilot's. Set-points follow the age of the policy's command: `SetpointRules`.
+"""
+
+from liquid_control.autopilots.interface import (
+    ArmCheck,
+    AutopilotBridge,
+    AutopilotStatus,
+    Firmware,
+    ImuSample,
+    LinkEvent,
+    LinkHealth,
+    LinkNotice,
+    OdometrySample,
+)
+from liquid_control.autopilots.mavlink_autopilot import MavlinkAutopilot, MavlinkSettings
+from liquid_control.autopilots.mavlink_session import MavlinkOptions, MavlinkSession
+from liquid_control.autopilots.setpoint_stream import (
+    OnStale,
+    SetpointRules,
+    SetpointStream,
+    StreamPhase,
+)
+
+__all__ = [
+    "ArmCheck",
+    "AutopilotBridge",
+    "AutopilotStatus",
+    "Firmware",
+    "ImuSample",
+    "LinkEvent",
+    "LinkHealth",
+    "LinkNotice",
+    "MavlinkAutopilot",
+    "MavlinkOptions",
+    "MavlinkSession",
+    "MavlinkSettings",
+    "OdometrySample",
+    "OnStale",
+    "SetpointRules",
+    "SetpointStream",
+    "StreamPhase",
+]
