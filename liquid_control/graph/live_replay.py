@@ -28,12 +28,21 @@ def check_constant_inputs(request: "ReplayRequest") -> None:
     """Check that one value of each parameter of perception_node holds for the whole bag.
 
     Raises:
-        ConfigError: the cruise speed was changed in flight, and no option replaces it.
+        ConfigError: the cruise speed was changed in flight, and no option replaces it; or a value
+            is recorded with the frames only, which a live replay does not read.
     """
     from liquid_control.errors import ConfigError
-    from liquid_control.replay.given_inputs import CRUISE, OPTION, changes_in_flight
+    from liquid_control.replay.given_inputs import CRUISE, OPTION, PITCH, changes_in_flight
 
-    needed = "cruise_speed" in request.choice.model.settings.features.inputs
+    settings = request.choice.model.settings
+    needed = "cruise_speed" in settings.features.inputs
+    mount = settings.perception.mount or "mount" in settings.features.inputs
+    for name in [*([CRUISE] if needed else []), *([PITCH] if mount else [])]:
+        if name not in request.given.parameters:
+            raise ConfigError(
+                f"--live: {name} is not among the recorded parameters of perception_node; add "
+                f"{OPTION} {name}=NUMBER"
+            )
     if needed and changes_in_flight(request.bag.metadata) and CRUISE not in request.given.wins:
         raise ConfigError(
             f"--live: the cruise speed changes in this flight, and a live replay has one; add "

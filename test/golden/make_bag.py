@@ -4,8 +4,8 @@
 
 The flight has lost frames and gusts, so that elapsed times vary and the guard intervenes. Images
 are PNG, chunks zstd. The metadata is reduced to what a replay reads: fingerprint of the model,
-mode and guard parameters. Rewrite the file only when flights or the shipped model change on
-purpose, and state it in the CHANGELOG.
+mode, guard parameters and the policy's inputs. Rewrite the file only when flights or the shipped
+model change on purpose, and state it in the CHANGELOG.
 """
 
 from pathlib import Path
@@ -24,6 +24,8 @@ SETTINGS = (
     "wind.gust_mps=5",
 )
 KEPT = ("model", "parameters/guard_node")
+PERCEPTION = "parameters/perception_node"
+INPUTS = ("cruise_speed_mps", "camera_pitch_down_deg")
 
 
 def main() -> None:
@@ -47,6 +49,7 @@ def _keep(source: Path) -> None:
     bag, losses = open_bag(source), Losses()
     topics = resolve(bag, load_rules()).topics
     metadata = {name: dict(bag.metadata[name]) for name in KEPT}
+    metadata[PERCEPTION] = {name: bag.metadata[PERCEPTION][name] for name in INPUTS}
     written = bag.metadata["liquid_control"]
     metadata["liquid_control"] = {name: written[name] for name in ("version", "mode")}
     PATH.unlink(missing_ok=True)

@@ -62,7 +62,9 @@ def test_a_node_declares_the_parameters_of_the_page(launch, probe, flown):
         name: set(metadata[f"parameters/{name}"]) for name in (topics.SIMULATOR, topics.RECORDER)
     }
     started = {topics.GUARD: {}, topics.MANAGER: {}, topics.PERCEPTION: {}, topics.CONTROLLER: {}}
-    for name, parameters in (started | {topics.REPLAY: {"bag": str(bag)}}).items():
+    started[topics.REPLAY] = {"bag": str(bag)}
+    started[topics.MAVLINK] = {"link": "udpout://127.0.0.1:9", "connect_timeout_s": 0.0}
+    for name, parameters in started.items():
         launch(name, **parameters)
         request = ListParameters.Request()
         response = probe.call(ListParameters, f"/{name}/list_parameters", request)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,11 @@ import pytest
 
 from liquid_control.bags import read_bag
 from liquid_control.cli.main import main
+from liquid_control.errors import ConfigError
+from liquid_control.graph.live_replay import check_constant_inputs
+from liquid_control.replay import ReplayRequest
 from liquid_control.replay.comparison import MACHINE_TOLERANCE
+from liquid_control.replay.given_inputs import GivenInputs
 
 pytestmark = pytest.mark.ros
 
@@ -44,6 +49,20 @@ def test_live_answers_equal_the_offline_replay_and_agree_with_the_recording(
     for part in ("policy", "guarded"):
         for error in document[part]["axes"].values():
             assert error["maximum"] <= MACHINE_TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        (GivenInputs(pitch_down_deg=15.0), "cruise_speed_mps"),
+        (GivenInputs(cruise_mps=2.0), "camera_pitch_down_deg"),
+    ],
+)
+def test_live_needs_parameters_that_are_recorded_with_the_frames_only(given, missing):
+    request = replace(ReplayRequest.for_bag(str(BAG)), given=given)
+    message = rf"--live: {missing} is not among .* add --input {missing}=NUMBER$"
+    with pytest.raises(ConfigError, match=message):
+        check_constant_inputs(request)
 
 
 def test_rate_requires_live(tmp_path, capfd):

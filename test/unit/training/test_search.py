@@ -335,9 +335,12 @@ def test_latency_is_the_cpu_time_of_a_policy_step():
     model = load_model(project_file("models/trail_cfc19"))
     policy, generator = Policy(model), np.random.default_rng(1)
     picture = generator.integers(0, 256, (54, 96, 3), np.uint8)
+    level = np.array([0.0, 0.0, 0.0, 1.0])
+    inputs = {"cruise_mps": 2.0, "mount": (90.0, 15.0), "orientation": level}
     state, times_ms = policy.init_state(), []
     for step in range(60):
-        observation = Observation((step + 1) * 50_000_000, picture, toy_window(step, generator))
+        window = toy_window(step, generator)
+        observation = Observation((step + 1) * 50_000_000, picture, window, **inputs)
         begun_s = time.thread_time()
         _, state = policy.step(observation, state, 0.05)
         times_ms.append(1e3 * (time.thread_time() - begun_s))
