@@ -164,6 +164,20 @@ class Demonstrator(Protocol):
         ...
 
 
+@runtime_checkable
+class RoutePilot(Protocol):
+    """A pilot that knows the route it flies, such as the expert of trails."""
+
+    def route_ahead(
+        self, truth: VehicleState, distances_m: tuple[float, ...]
+    ) -> tuple[float, ...] | None:
+        """Return how far left of the vehicle the route passes, at distances along it.
+
+        It holds for the state of the last `command`, in the heading frame, m; None without one.
+        """
+        ...
+
+
 class FlightProgress(Protocol):
     """State of a flight after a control tick."""
 

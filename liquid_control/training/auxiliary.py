@@ -16,7 +16,9 @@ from liquid_control.interfaces import PlaceTarget, World
 from liquid_control.types import Floats, VehicleState
 
 LOOKAHEADS_M = (2.0, 5.0, 10.0)
-DEPTH_SHAPE = (6, 12)
+ROUTE_DISTANCES_M = (1.5, 3.0, 6.0)
+"""Distances along the expert's route, which leads around the obstacles in the corridor."""
+DEPTH_SHAPE = (9, 16)
 """Rows and columns of the coarse depth map."""
 VIEW_RAD = math.radians(60.0)
 """Obstacles up to this bearing count as ahead."""
@@ -25,8 +27,10 @@ TARGET_UNIT_M = 8.0
 RANGE_TOLERANCE_M = 0.3
 
 TRAIL = [f"trail_{what}_{m:g}m" for m in LOOKAHEADS_M for what in ("lateral", "heading")]
+ROUTE = [f"route_lateral_{m:g}m" for m in ROUTE_DISTANCES_M]
 SCALARS = (
     *TRAIL,
+    *ROUTE,
     "altitude",
     "obstacle_bearing",
     "obstacle_nearness",
@@ -44,7 +48,7 @@ _DEPTH_ORDER = (
 )
 MIRRORED_ORDER = np.concatenate([np.arange(len(SCALARS)), _DEPTH_ORDER])
 """Column of the value that each column has in a mirrored picture."""
-_SIDEWAYS = (*TRAIL, "obstacle_bearing", "target_sine")
+_SIDEWAYS = (*TRAIL, *ROUTE, "obstacle_bearing", "target_sine")
 MIRRORED_SIGNS = np.array(
     [-1.0 if name in _SIDEWAYS else 1.0 for name in SCALARS] + [1.0] * _DEPTH_ORDER.size,
     np.float32,
@@ -65,13 +69,22 @@ class AuxiliaryMeter:
         self._world = world
         self._progress_m = 0.0
 
-    def measure(self, truth: VehicleState) -> NDArray[np.float32]:
+    def measure(
+        self, truth: VehicleState, route_m: tuple[float, ...] | None = None
+    ) -> NDArray[np.float32]:
         """Return the targets at a state, float32 [A]: `SCALARS`, then the depth map.
 
-        Depths are 1 / (1 + r) with r the mean range of a cell in m; 0 is the sky.
+        Depths are 1 / (1 + r) with r the smallest range in a cell in m, so that a branch of one
+        pixel counts; 0 is the sky.
+
+        Args:
+            truth: true state.
+            route_m: how far left of the vehicle the expert's route passes at `ROUTE_DISTANCES_M`;
+                None in tasks without a route.
         """
         values = [
             *self._trail(truth),
+            *(route_m or [math.nan] * len(ROUTE)),
             self._altitude(truth),
             *self._obstacle(truth),
             *self._target(truth),
@@ -158,6 +171,7 @@ class AuxiliaryMeter:
         if ranges is None:
             return np.full(DEPTH_SHAPE, np.nan)
         near = 1.0 / (1.0 + np.asarray(ranges, np.float64))
-        rows = np.array_split(np.arange(near.shape[0]), DEPTH_SHAPE[0])
-        columns = np.array_split(np.arange(near.shape[1]), DEPTH_SHAPE[1])
-        return np.array([[near[np.ix_(r, c)].mean() for c in columns] for r in rows])
+        for axis, cells in enumerate(DEPTH_SHAPE):
+            starts = np.arange(cells) * near.shape[axis] // cells
+            near = np.maximum.reduceat(near, starts, axis=axis)
+        return near

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from liquid_control.config import Scenario
 from liquid_control.errors import OutputError
-from liquid_control.interfaces import Flyer, Pilot, World
+from liquid_control.interfaces import Flyer, Pilot, RoutePilot, World
 from liquid_control.perception import imu_features, known_inputs
 from liquid_control.policy import Policy, PolicyPilot, load_model
 from liquid_control.seeding import stream
-from liquid_control.training.auxiliary import AuxiliaryMeter
+from liquid_control.training.auxiliary import ROUTE_DISTANCES_M, AuxiliaryMeter
 from liquid_control.training.dataset import TrainingFlight, write_flight
 from liquid_control.training.training_settings import (
     DisturbanceSettings,
@@ -165,9 +165,14 @@ class DataPilot:
         elapsed_ns = observation.stamp_ns - self._first_ns
         expert_flies = own is None or float(self._draws.at(elapsed_ns)[0]) < self._beta
         self._log_frame(observation, label, expert_flies)
-        self.log.auxiliary.append(self._meter.measure(truth))
+        self.log.auxiliary.append(self._meter.measure(truth, self._route(truth)))
         flown = label if expert_flies or own is None else own
         return flown if self._disturbance is None else self._disturbance.apply(flown, elapsed_ns)
+
+    def _route(self, truth: VehicleState) -> tuple[float, ...] | None:
+        if not isinstance(self._expert, RoutePilot):
+            return None
+        return self._expert.route_ahead(truth, ROUTE_DISTANCES_M)
 
     def _log_frame(self, observation: Observation, label: Command, by_expert: bool) -> None:
         self.log.stamps_ns.append(observation.stamp_ns)

@@ -19,7 +19,7 @@ TASKS = ("trail", "visit")
 HEAD_WIDTH = 128
 HUBER_DELTA = 0.3
 COMMAND_WEIGHTS = (1.0, 2.0, 1.0, 2.0)
-DEPTH_WEIGHT = 4.0
+DEPTH_WEIGHT = 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from liquid_control.frames import quaternion_from_euler
 from liquid_control.training.auxiliary import (
     AUXILIARY_SIZE,
     DEPTH_SHAPE,
+    ROUTE_DISTANCES_M,
     SCALARS,
     AuxiliaryMeter,
     mirrored,
 )
 from liquid_control.types import HOVER, VehicleState
+from liquid_control_sim import Expert
 from liquid_control_sim.flight import Flight
 
 pytestmark = pytest.mark.sim
@@ -53,6 +55,28 @@ def test_trail_targets_are_those_of_the_trail():
         assert math.isnan(found["target_visible"])
 
 
+def test_the_route_of_the_expert_is_measured_in_the_heading_frame():
+    expert = Expert()
+    for world, tick in first_frame("trail", **{"trail.difficulty": 3.0}):
+        expert.start(world)
+        truth = at(0.0, 0.5, 1.7, 0.2)
+        expert.command(tick.observation, truth)
+        route = expert._task.route
+        offsets = expert.route_ahead(truth, ROUTE_DISTANCES_M)
+        progress_m, _ = route.line.project(0.0, 0.5, 0.0)
+        for ahead_m, left_m in zip(ROUTE_DISTANCES_M, offsets, strict=True):
+            x, y = route.line.point(progress_m + ahead_m)
+            assert left_m == pytest.approx((y - 0.5) * math.cos(0.2) - x * math.sin(0.2), abs=1e-6)
+        names = dict(zip(SCALARS, AuxiliaryMeter(world).measure(truth, offsets), strict=False))
+        assert names["route_lateral_3m"] == pytest.approx(offsets[1])
+    for world, tick in first_frame("target"):
+        expert.start(world)
+        expert.command(tick.observation, tick.truth)
+        assert expert.route_ahead(tick.truth, ROUTE_DISTANCES_M) is None
+        found, _ = measured(world, tick.truth)
+        assert math.isnan(found["route_lateral_3m"])
+
+
 def test_target_is_visible_only_in_view():
     keys = {"target.range_m": 8.0, "target.distractors": 0, "forest.trees": 0}
     for world, tick in first_frame("target", **keys):
@@ -77,8 +101,8 @@ def test_depth_is_that_of_the_picture():
         rows, columns = (
             size // cells for size, cells in zip(near.shape, DEPTH_SHAPE, strict=True)
         )
-        assert depth[0] == pytest.approx(near[:rows, :columns].mean(), abs=1e-6)
-        assert depth[-1] == pytest.approx(near[-rows:, -columns:].mean(), abs=1e-6)
+        assert depth[0] == pytest.approx(near[:rows, :columns].max(), abs=1e-6)
+        assert depth[-1] == pytest.approx(near[-rows:, -columns:].max(), abs=1e-6)
         assert depth[-1] > depth[0], "the ground is nearer than the sky"
 
 

@@ -59,6 +59,18 @@ class TrailExpert:
         yaw_rate = clip(gains.yaw_per_s * off_course, gains.max_yaw_rate_radps)
         return Command(forward, left, up, yaw_rate)
 
+    def route_ahead(
+        self, truth: VehicleState, distances_m: tuple[float, ...]
+    ) -> tuple[float, ...]:
+        """Return how far left of the vehicle the route passes, at distances along it, m."""
+        x, y, _ = (float(value) for value in truth.position)
+        heading = heading_of(truth.quaternion)
+        points = [self.route.line.point(self._progress_m + distance) for distance in distances_m]
+        return tuple(
+            (there_y - y) * math.cos(heading) - (there_x - x) * math.sin(heading)
+            for there_x, there_y in points
+        )
+
 
 def trail_expert(world: World, gains: ExpertGains, hull_m: float) -> TrailExpert:
     """Return the expert of a trail world.
@@ -221,3 +233,11 @@ class Expert:
         if self._task is None:
             raise RuntimeError("Expert.command was called before start(world)")
         return self._task.command(observation, truth)
+
+    def route_ahead(
+        self, truth: VehicleState, distances_m: tuple[float, ...]
+    ) -> tuple[float, ...] | None:
+        """Return how far left of the vehicle its route passes; None in tasks without a route."""
+        if not isinstance(self._task, TrailExpert):
+            return None
+        return self._task.route_ahead(truth, distances_m)
