@@ -60,3 +60,10 @@ def test_example_05_trains_reproducibly():
     assert first.equal(again)
     assert not first.equal(before)
     assert ppo.success_rate(models[-1], range(10_000, 10_001)) in (0.0, 1.0)
+
+
+def test_example_09_finds_the_cruise_speed_held():
+    flown = example("09").main(seeds=range(7, 8), length_m=16.0)
+    assert list(flown) == [1.0, 2.0, 3.0, 4.0]
+    for told in (1.0, 2.0, 3.0):
+        assert flown[told] == pytest.approx(told, rel=0.1)
