@@ -51,7 +51,8 @@ class TrainingFlight:
 
     def __post_init__(self) -> None:
         count = len(self.stamps_ns)
-        for name, width in (("inputs", input_size(tuple(INPUTS))), ("auxiliary", AUXILIARY_SIZE)):
+        widths = {"inputs": input_size(tuple(INPUTS)), "auxiliary": AUXILIARY_SIZE}
+        for name, width in widths.items():
             if not getattr(self, name).size:
                 unknown = np.full((count, width), np.nan, np.float32)
                 object.__setattr__(self, name, unknown)
@@ -61,6 +62,12 @@ class TrainingFlight:
             if len(getattr(self, name)) != count:
                 raise OutputError(
                     f"flight data: {name} must have {count} rows, got {len(getattr(self, name))}"
+                )
+        for name, width in widths.items():
+            if getattr(self, name).shape[1:] != (width,):
+                raise OutputError(
+                    f"flight data: {name} must have {width} columns, got "
+                    f"{getattr(self, name).shape[-1]}: another version flew them; fly them again"
                 )
         if not np.isfinite(self.labels).all():
             raise OutputError("flight data: a command to learn is not finite")

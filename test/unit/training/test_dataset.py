@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,14 @@ def test_flight_is_read_as_it_was_written(tmp_path):
     assert digest == written.digest
     assert frame_count(path) == 5
     assert [file.name for file in path.parent.iterdir()] == ["flight_0001.npz"]
+
+
+@pytest.mark.parametrize("name", ["inputs", "auxiliary"])
+def test_flights_of_another_version_are_refused(name):
+    with pytest.raises(
+        OutputError, match=rf"{name} must have \d+ columns, got 3: another version"
+    ):
+        replace(flight(), **{name: np.zeros((5, 3), np.float32)})
 
 
 @pytest.mark.parametrize("name", ["images", "labels", "stamps_ns"])
