@@ -1,4 +1,4 @@
-"""Measure how well a policy holds the cruise speed that it is told, on gentle trails.
+"""Measure how well a policy holds the cruise speed that it is given, on gentle trails.
 
     python examples/09_hold_a_cruise_speed.py [model folder]
 
@@ -21,23 +21,22 @@ SETTLED_NS = 3_000_000_000
 def main(
     model: Path | None = None, seeds: range = range(10000, 10010), length_m: float = 40.0
 ) -> dict[float, float]:
-    """Return the mean speed flown over the flights, by the speed told, m/s."""
+    """Return the mean speed flown over the flights, by the speed wanted, m/s."""
     policy = Policy(load_model(model or project_file("models/trail_cfc19")))
     flown = {}
-    for told in SPEEDS_MPS:
-        keys = {"trail.difficulty": 0.0, "trail.length_m": length_m, "speed_mps": told}
+    for wanted in SPEEDS_MPS:
+        keys = {"trail.difficulty": 0.0, "trail.length_m": length_m, "speed_mps": wanted}
         means, completed = [], 0
         for seed in seeds:
             record = fly(load_scenario("trail", keys), seed, PolicyPilot(policy))
             settled = record.stamp_ns > record.stamp_ns[0] + SETTLED_NS
             means.append(float(np.hypot(*record.velocity[settled, :2].T).mean()))
             completed += record.result.success
-        flown[told] = float(np.mean(means))
-        change = 100.0 * (flown[told] / told - 1.0)
-        print(
-            f"told {told:.1f} m/s: flown {flown[told]:.2f} m/s, {change:+.0f} %; single flights "
-            f"{min(means):.2f} to {max(means):.2f} m/s; {completed} of {len(seeds)} completed"
-        )
+        flown[wanted] = float(np.mean(means))
+        change = 100.0 * (flown[wanted] / wanted - 1.0)
+        print(f"wanted {wanted:.1f} m/s: flown {flown[wanted]:.2f} m/s, {change:+.0f} %", end="; ")
+        print(f"single flights {min(means):.2f} to {max(means):.2f} m/s", end="; ")
+        print(f"{completed} of {len(seeds)} completed")
     return flown
 
 

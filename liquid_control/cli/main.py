@@ -15,6 +15,7 @@ from liquid_control.cli.compare import compare
 from liquid_control.cli.doctor import doctor
 from liquid_control.cli.evaluate import evaluate
 from liquid_control.cli.export import export
+from liquid_control.cli.faults import faults
 from liquid_control.cli.fly import fly
 from liquid_control.cli.models import models
 from liquid_control.cli.probe import probe
@@ -44,6 +45,7 @@ COMMANDS = (
     replay,
     probe,
     adapt,
+    faults,
     worlds,
     models,
     train,

@@ -63,6 +63,7 @@ class NodeGraph:
         processes: in the order of the plan.
         statuses: exit statuses by name, after leaving.
         replaced: processes that died while their standby lived; the graph went on.
+        environment: of the processes, within the context.
     """
 
     plan: NodePlan
@@ -70,16 +71,17 @@ class NodeGraph:
     processes: list[Process] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
     replaced: list[Process] = field(default_factory=list)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._stack = ExitStack()
 
     def __enter__(self) -> "NodeGraph":
         try:
-            environment = node_environment(self._stack.enter_context(free_domain()))
+            self.environment = node_environment(self._stack.enter_context(free_domain()))
             self._stack.callback(self._end)
             for name, parameters in self.plan.nodes.items():
-                self.processes.append(self._start(name, parameters, environment))
+                self.processes.append(self._start(name, parameters))
         except BaseException:
             self._stack.close()
             raise
@@ -93,14 +95,12 @@ class NodeGraph:
     ) -> None:
         self._stack.close()
 
-    def _start(
-        self, name: str, parameters: Mapping[str, object], environment: Mapping[str, str]
-    ) -> Process:
+    def _start(self, name: str, parameters: Mapping[str, object]) -> Process:
         common = {"mode": self.plan.mode, "use_sim_time": True}
         return start_process(
             name,
             node_command(f"liquid_control.nodes.{name}", common | dict(parameters)),
-            environment,
+            self.environment,
             self.plan.out_dir / "log" / f"{name}.log",
             pipe_stdout=name == list(self.plan.nodes)[-1],
         )

@@ -9,6 +9,7 @@ from liquid_control.autopilots import MavlinkOptions, MavlinkSettings, OnStale, 
 from liquid_control.command.guard import Envelope
 from liquid_control.config import Scenario, Settings, load_scenario, parse_settings
 from liquid_control.config.disturbances import joined_overrides, parse_disturbances
+from liquid_control.config.driver_faults import DriverFaultKind
 from liquid_control.config.overrides import preset_overrides
 from liquid_control.perception.encodings import PICTURE_ENCODINGS
 from liquid_control.publishers import SecondPublisher
@@ -308,6 +309,19 @@ class SimulatorSettings(SourceSettings):
     )
     gui: bool = Field(False, description="show PyBullet's window")
     record_path: str = Field("", description=".npz for the flight's record; empty: none")
+    command_timeout_s: float = Field(
+        0.0,
+        ge=0.0,
+        le=10.0,
+        description="the vehicle hovers so long after the last cmd_vel, as an autopilot does, s "
+        "of wall time; 0: never; real time only",
+    )
+    driver_faults: list[str] = Field(
+        [],
+        description="faults of the drivers, each as topic:kind:start:duration, as "
+        "imu/data:frozen:5:2 (s of ROS time); kinds: "
+        + ", ".join(k.value for k in DriverFaultKind),
+    )
 
     def load_scenario(self) -> Scenario:
         """Return the scenario with presets, disturbances, vehicle and keys replaced.
@@ -320,6 +334,22 @@ class SimulatorSettings(SourceSettings):
         vehicle = {"vehicle": self.vehicle} if self.vehicle else {}
         replaced = presets | disturbed | vehicle | parse_settings(self.set)
         return load_scenario(self.scenario, replaced)
+
+
+class IntruderSettings(NodeSettings):
+    """Parameters of intruder_node."""
+
+    mode: Mode = Field("realtime", description=_MODE)
+    topic: Literal[
+        "camera/image_raw",
+        "camera/camera_info",
+        "imu/data",
+        "perception/features",
+        "policy/cmd_vel",
+        "cmd_vel",
+        "clock",
+    ] = Field("policy/cmd_vel", description="topic to publish on")
+    rate_hz: float = Field(50.0, gt=0.0, le=5000.0, description="messages, 1/s")
 
 
 class ReplaySettings(SourceSettings):

@@ -244,6 +244,8 @@ class RealTime(Generic[T]):
             arrived. While a simulator computes it receives nothing, and would date the answer
             later than it arrived. None: make the next tick at once.
         max_gap_s: longest time between two ticks that is waited for, s of the flight.
+        command_timeout_s: hover so long after the last command arrived, s of wall time, as an
+            autopilot does whose set-points stop.
     """
 
     def __init__(
@@ -254,12 +256,15 @@ class RealTime(Generic[T]):
         paused: bool = False,
         listen_s: float | None = None,
         max_gap_s: float = inf,
+        command_timeout_s: float = inf,
     ) -> None:
         self._source = source
         self._rate = rate
         self._paused = paused
         self._listen_s = listen_s
         self._max_gap_s = max_gap_s
+        self._command_timeout_s = command_timeout_s
+        self._arrived_s = inf
         self._started = self._ended = False
         self._steps = 0
         self._command = HOVER
@@ -305,7 +310,7 @@ class RealTime(Generic[T]):
 
     def on_command(self, command: Command, stamp_ns: int) -> None:
         """Keep the newest command for the next tick."""
-        self._command = command
+        self._command, self._arrived_s = command, time.monotonic()
         self._source.times.answered(stamp_ns, time.monotonic_ns())
         if stamp_ns == self._listening_ns:
             self._listening_ns = None
@@ -353,7 +358,8 @@ class RealTime(Generic[T]):
             self._steps = max(0, self._steps - 1)
         self._source.publish(tick)
         self._source.output.publish_clock(tick.stamp_ns)
-        self._source.apply_command(self._command)
+        silent = time.monotonic() - self._arrived_s > self._command_timeout_s
+        self._source.apply_command(HOVER if silent else self._command)
 
     def _wait(self, seconds: float) -> None:
         self._timer.timer_period_ns = max(1000, round(seconds * 1e9))

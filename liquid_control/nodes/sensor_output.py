@@ -1,5 +1,6 @@
 """Publishers of a simulated vehicle's drivers: IMU, range, odometry, camera and time."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rclpy.node import Node
@@ -7,7 +8,9 @@ from rclpy.publisher import Publisher
 
 from liquid_control import topics
 from liquid_control.config import Scenario
+from liquid_control.config.driver_faults import DriverFault
 from liquid_control.nodes import conversions
+from liquid_control.nodes.faulty_drivers import FaultyPublisher, MessagePublisher
 from liquid_control.nodes.frame_output import FrameOutput
 from liquid_control.nodes.qos import CLASSES, profile
 from liquid_control.types import Floats, ImuWindow
@@ -37,7 +40,7 @@ def driver_publishers(node: Node, mode: str, ranged: bool) -> dict[str, Publishe
 
 
 def publish_imu(
-    publisher: Publisher, window: ImuWindow, orientation: Floats | None = None
+    publisher: MessagePublisher, window: ImuWindow, orientation: Floats | None = None
 ) -> None:
     """Publish the samples of a window, one message each; the last one has the orientation."""
     stamps_ns = window.stamps_ns.tolist()
@@ -58,9 +61,22 @@ class SensorOutput:
         publishers: by topic.
     """
 
-    def __init__(self, node: Node, scenario: Scenario, mode: str) -> None:
+    def __init__(
+        self,
+        node: Node,
+        scenario: Scenario,
+        mode: str,
+        faults: Sequence[DriverFault] = (),
+        seed: int = 0,
+    ) -> None:
         self._info = conversions.camera_info_message(scenario.camera, 0)
         self.publishers = driver_publishers(node, mode, scenario.range.enabled)
+        self._drivers: Mapping[str, MessagePublisher] = self.publishers
+        if faults:
+            self._drivers = {
+                topic: FaultyPublisher(publisher, topic, faults, seed)
+                for topic, publisher in self.publishers.items()
+            }
         self._frames = FrameOutput(node, scenario.camera, scenario.range.enabled)
 
     def publish_samples(self, tick: "Tick") -> None:
@@ -70,23 +86,23 @@ class SensorOutput:
         """
         frame = tick.observation
         orientation = None if frame is None else frame.orientation
-        publish_imu(self.publishers[topics.IMU], tick.imu, orientation)
-        if frame is not None and topics.RANGE in self.publishers:
+        publish_imu(self._drivers[topics.IMU], tick.imu, orientation)
+        if frame is not None and topics.RANGE in self._drivers:
             reading = conversions.range_message(frame.range_m, tick.stamp_ns)
-            self.publishers[topics.RANGE].publish(reading)
+            self._drivers[topics.RANGE].publish(reading)
         odometry = conversions.odometry_message(tick.truth, tick.stamp_ns)
-        self.publishers[topics.ODOM].publish(odometry)
+        self._drivers[topics.ODOM].publish(odometry)
         self._frames.publish(tick.truth, tick.stamp_ns)
         if tick.framed:
             self._info.header.stamp = conversions.time_message(tick.stamp_ns)
-            self.publishers[topics.CAMERA_INFO].publish(self._info)
+            self._drivers[topics.CAMERA_INFO].publish(self._info)
 
     def publish_picture(self, tick: "Tick") -> None:
         """Publish the camera frame, if one was delivered."""
         if tick.image is not None:
             image = conversions.image_message(tick.image, tick.stamp_ns)
-            self.publishers[topics.IMAGE].publish(image)
+            self._drivers[topics.IMAGE].publish(image)
 
     def publish_clock(self, stamp_ns: int) -> None:
         """Publish simulated time."""
-        self.publishers[topics.CLOCK].publish(conversions.clock_message(stamp_ns))
+        self._drivers[topics.CLOCK].publish(conversions.clock_message(stamp_ns))

@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from rclpy.node import Node
 
 from liquid_control import topics
 from liquid_control.bags.flight_result import result_sentence, result_values
+from liquid_control.config.driver_faults import parse_driver_faults
 from liquid_control.evaluation.records import save_record
 from liquid_control.files import atomic_write
 from liquid_control.nodes import conversions
@@ -52,7 +54,8 @@ class SimulatorNode(Node):
         self._scenario = settings.load_scenario()
         self._flight = Flight(self._scenario, settings.seed, gui=settings.gui)
         self._diagnostics = Diagnostics(self, settings.mode)
-        self._output = SensorOutput(self, self._scenario, settings.mode)
+        faults = parse_driver_faults(settings.driver_faults)
+        self._output = SensorOutput(self, self._scenario, settings.mode, faults, settings.seed)
         self._result = self.create_publisher(DiagnosticStatus, topics.RESULT, KEPT)
         self._source = TickSource(
             self._flight.advance, self._output, self._end, apply_command=self._apply_command
@@ -74,7 +77,14 @@ class SimulatorNode(Node):
     def _make_pace(self) -> Pace:
         if self._settings.mode == "lockstep":
             return Lockstep(self._source)
-        return RealTime(self, self._source, self._settings.rate, listen_s=LISTEN_S)
+        timeout_s = self._settings.command_timeout_s or inf
+        return RealTime(
+            self,
+            self._source,
+            self._settings.rate,
+            listen_s=LISTEN_S,
+            command_timeout_s=timeout_s,
+        )
 
     def _on_command(self, message: TwistStamped) -> None:
         self._pace.on_command(*conversions.command_from(message))

@@ -65,5 +65,5 @@ def test_example_05_trains_reproducibly():
 def test_example_09_finds_the_cruise_speed_held():
     flown = example("09").main(seeds=range(7, 8), length_m=16.0)
     assert list(flown) == [1.0, 2.0, 3.0, 4.0]
-    for told in (1.0, 2.0, 3.0):
-        assert flown[told] == pytest.approx(told, rel=0.1)
+    for wanted in (1.0, 2.0, 3.0):
+        assert flown[wanted] == pytest.approx(wanted, rel=0.1)

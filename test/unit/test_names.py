@@ -136,8 +136,8 @@ def test_the_source_stays_compact() -> None:
     assert len(files) <= 430
     assert imports / lines <= 0.075
     commands = [path.read_text(encoding="utf-8") for path in python_files("liquid_control/cli")]
-    assert len(commands) <= 25
-    assert sum(len(text.splitlines()) for text in commands) <= 2500
+    assert len(commands) <= 30
+    assert sum(len(text.splitlines()) for text in commands) <= 115 * len(commands)
 
 
 def modules() -> dict[str, Path]:

@@ -46,9 +46,7 @@ def test_flight_is_read_as_it_was_written(tmp_path):
 
 @pytest.mark.parametrize("name", ["inputs", "auxiliary"])
 def test_flights_of_another_version_are_refused(name):
-    with pytest.raises(
-        OutputError, match=rf"{name} must have \d+ columns, got 3"
-    ):
+    with pytest.raises(OutputError, match=rf"{name} must have \d+ columns, got 3"):
         replace(flight(), **{name: np.zeros((5, 3), np.float32)})
 
 

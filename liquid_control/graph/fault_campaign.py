@@ -1,0 +1,150 @@
+"""Fault campaign: every kind of fault in several flights, and a table of what the vehicle did."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from liquid_control.errors import ConfigError
+from liquid_control.evaluation.results import wilson_interval
+from liquid_control.files import atomic_write
+from liquid_control.graph.fault_flight import (
+    COMMAND_TIMEOUT_S,
+    FaultFlight,
+    FaultOutcome,
+    FaultRow,
+    fly_with_fault,
+)
+from liquid_control.graph.fault_kinds import FaultKind, Recovery
+from liquid_control.graph.flight_graph import GraphPlan
+from liquid_control.journal import JOURNAL_FILE, Journal, restored
+from liquid_control.policy import Policy, load_model
+from liquid_control.progress import progress_bar
+from liquid_control.seeding import stream
+
+REPORT = "faults.md"
+START_S = (3.0, 6.0)
+"""A fault begins at a time drawn from this range, s of ROS time."""
+DURATION_S = 2.0
+
+
+@dataclass(frozen=True)
+class FaultCampaign:
+    """Faults to inject.
+
+    Attributes:
+        kinds: each is injected once for every seed.
+        seeds: of the flights.
+        model: folder of the policy.
+        scenario: name or path.
+        overrides: scenario keys, each as key=value.
+    """
+
+    kinds: Sequence[FaultKind]
+    seeds: Sequence[int]
+    model: Path
+    scenario: str = "trail"
+    overrides: Sequence[str] = ("trail.length_m=30",)
+
+    def flights(self, folder: Path) -> list[FaultFlight]:
+        """Return the flights, kind by kind for each seed; their files go to a folder."""
+        return [self._flight(kind, seed, folder) for seed in self.seeds for kind in self.kinds]
+
+    def _flight(self, kind: FaultKind, seed: int, folder: Path) -> FaultFlight:
+        start_s = float(stream(seed, f"faults.start.{kind.name}").uniform(*START_S))
+        plan = GraphPlan(
+            scenario=self.scenario,
+            seed=seed,
+            model=self.model,
+            out_dir=folder / "flights" / f"{kind.name}-{seed}",
+            overrides=self.overrides,
+            mode="realtime",
+            record=False,
+            standby=True,
+        )
+        duration_s = 1e6 if kind.recovery is Recovery.STAYS else DURATION_S
+        return FaultFlight(kind, plan, round(start_s, 2), duration_s)
+
+
+def run_faults(
+    campaign: FaultCampaign, folder: Path, resume: bool = False, command: str = ""
+) -> list[FaultRow]:
+    """Fly a campaign; every flight is kept in `rows.jsonl` of a folder.
+
+    Folders of safe flights are removed; those of unsafe ones stay, with the logs of the nodes.
+
+    Args:
+        campaign: kinds and seeds.
+        folder: of the results.
+        resume: continue the campaign in `folder`.
+        command: recorded as provenance.
+
+    Raises:
+        ConfigError: there is no seed, or the scenario does not fit.
+        ModelError: the model does not load, or the scenario lacks an input of it.
+    """
+    flights = campaign.flights(folder)
+    if not flights:
+        raise ConfigError("--seeds: expected at least one seed, got none")
+    loaded = Policy(load_model(campaign.model)).model
+    loaded.check_scenario(flights[0].plan.loaded_scenario)
+    plan = {
+        "model": loaded.name,
+        "weights": loaded.settings.sha256,
+        "scenario": flights[0].plan.loaded_scenario.model_dump(),
+        "kinds": [kind.name for kind in campaign.kinds],
+        "seeds": list(campaign.seeds),
+    }
+    path = folder / JOURNAL_FILE
+    opened = Journal.resume(path, plan) if resume else Journal.begin(path, plan, {}, command)
+    with opened as journal, progress_bar("injecting", len(flights), log_step=10) as bar:
+        rows = {(row.kind, row.seed): row for row in (restored(FaultRow, r) for r in journal.rows)}
+        for flight in flights:
+            key = flight.kind.name, flight.plan.seed
+            if key not in rows:
+                rows[key] = row = fly_with_fault(flight)
+                journal.append(asdict(row))
+                if row.outcome != FaultOutcome.UNSAFE.value:
+                    shutil.rmtree(flight.out_dir, ignore_errors=True)
+            bar.advance(f"{key[0]}: {rows[key].outcome}")
+    return [rows[flight.kind.name, flight.plan.seed] for flight in flights]
+
+
+def write_faults(
+    folder: Path, rows: Sequence[FaultRow], kinds: Sequence[FaultKind], command: str
+) -> Path:
+    """Write `faults.md`: a row for each kind, and all together."""
+    unsafe = sum(row.outcome == FaultOutcome.UNSAFE.value for row in rows)
+    _, high = wilson_interval(unsafe, len(rows))
+    lines = [
+        "# Faults injected into the running graph",
+        "",
+        f"    {command}",
+        "",
+        f"{len(rows)} faults of {len(kinds)} kinds; {unsafe} unsafe outcomes (at most "
+        f"{100.0 * high:.1f} % with 95 % confidence). Each flight is in real time with a standby "
+        f"guard; the simulated autopilot hovers {COMMAND_TIMEOUT_S:g} s after the last set-point. "
+        f"Faults that end last {DURATION_S:g} s. *To hover* is the time from the fault to the "
+        "first hover command in force, *travelled* the path from the fault to standstill, or "
+        "during the fault where the vehicle did not stop.",
+        "",
+        "| fault | flights | hovered | went on | unsafe | to hover p50, worst | travelled worst |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [_line(kind.text, [row for row in rows if row.kind == kind.name]) for kind in kinds]
+    lines.append(_line("all", rows))
+    return atomic_write(folder / REPORT, "\n".join(lines) + "\n")
+
+
+def _line(text: str, rows: Sequence[FaultRow]) -> str:
+    outcomes = [sum(row.outcome == outcome.value for row in rows) for outcome in FaultOutcome]
+    hover = np.array([row.hover_s for row in rows])
+    hover = hover[np.isfinite(hover)]
+    times = f"{np.median(hover):.2f} s, {hover.max():.2f} s" if len(hover) else "none"
+    path = np.array([row.travelled_m for row in rows])
+    path = path[np.isfinite(path)]
+    worst = f"{path.max():.2f} m" if len(path) else "unknown"
+    counts = " | ".join(str(count) for count in (len(rows), *outcomes))
+    return f"| {text} | {counts} | {times} | {worst} |"

@@ -1,0 +1,251 @@
+"""One flight in real time with one fault injected, and what the vehicle did afterwards."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from liquid_control.errors import GraphError
+from liquid_control.evaluation.records import load_record
+from liquid_control.graph.fault_kinds import FaultKind, Recovery
+from liquid_control.graph.flight_graph import SIMULATOR, GraphPlan
+from liquid_control.graph.node_graph import GraphEvent, NodeGraph
+from liquid_control.graph.processes import FLUSH_TIMEOUT_S, Process
+from liquid_control.types import NANOSECONDS, FlightRecord
+
+COMMAND_TIMEOUT_S = 0.5
+"""The simulated autopilot hovers so long after the last set-point."""
+STANDSTILL_MPS = 0.3
+"""A slower vehicle counts as hovering."""
+LIMIT_S = 120.0
+"""Longest wall time of a flight."""
+INTRUDER = "intruder_node"
+_BUSY = "while True: pass"
+
+
+class FaultOutcome(str, Enum):
+    """How a flight with a fault ended."""
+
+    HOVERED = "hovered"
+    """The vehicle hovered until the end."""
+    WENT_ON = "went on"
+    """It flew on and completed its task, perhaps after it had hovered."""
+    UNSAFE = "unsafe"
+    """A collision, the corridor or the altitude band left, or no end at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRow:
+    """One injected fault.
+
+    Attributes:
+        kind: name of the fault.
+        seed: of the flight.
+        start_s: of the fault, s of ROS time.
+        outcome: how the flight ended.
+        reason: of the flight's end.
+        hover_s: from the fault to the first tick with a hover command; NaN without one.
+        standstill_s: from the fault until the vehicle stood still; NaN if it did not.
+        travelled_m: path from the fault to standstill, or over the fault's duration.
+    """
+
+    kind: str
+    seed: int
+    start_s: float
+    outcome: str
+    reason: str
+    hover_s: float
+    standstill_s: float
+    travelled_m: float
+
+
+@dataclass(frozen=True)
+class FaultFlight:
+    """Plan of a flight with one fault.
+
+    Attributes:
+        kind: of the fault.
+        plan: of the flight, in real time, with a standby guard.
+        start_s: of the fault, s of ROS time.
+        duration_s: of the fault, s.
+    """
+
+    kind: FaultKind
+    plan: GraphPlan
+    start_s: float
+    duration_s: float
+
+    @property
+    def out_dir(self) -> Path:
+        """Folder of the flight."""
+        return self.plan.out_dir
+
+    @property
+    def mode(self) -> str:
+        """`realtime`."""
+        return self.plan.mode
+
+    @property
+    def nodes(self) -> Mapping[str, Mapping[str, object]]:
+        """Parameters of each node; the simulator's drivers have the fault."""
+        nodes = dict(self.plan.nodes)
+        simulator = nodes[SIMULATOR] | {"command_timeout_s": COMMAND_TIMEOUT_S}
+        if self.kind.driver is not None:
+            topic, kind = self.kind.driver
+            fault = f"{topic}:{kind.value}:{self.start_s:g}:{self.duration_s:g}"
+            simulator["driver_faults"] = [fault]
+        nodes[SIMULATOR] = simulator
+        return nodes
+
+
+@dataclass
+class _Injection:
+    """Acts on the processes of a graph at the fault's begin and end."""
+
+    flight: FaultFlight
+    graph: "FaultedGraph"
+    began: bool = False
+    over: bool = False
+    helpers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    def advance(self, time_s: float) -> None:
+        """Begin or end the fault when its time has come."""
+        if not self.began and time_s >= self.flight.start_s:
+            self.began = True
+            self._begin()
+        if not self.over and time_s >= self.flight.start_s + self.flight.duration_s:
+            self.over = True
+            self._end()
+
+    def _begin(self) -> None:
+        kind = self.flight.kind
+        for node in kind.process:
+            self.graph.send(node, kind.signal)
+        if kind.intruder is not None:
+            self.graph.add(INTRUDER, {"topic": kind.intruder, "rate_hz": kind.rate_hz})
+        busy = kind.load * (os.cpu_count() or 1)
+        self.helpers += [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(busy)]
+
+    def _end(self) -> None:
+        kind = self.flight.kind
+        if kind.recovery is Recovery.RESTART:
+            for node in kind.process:
+                self.graph.restart(node)
+        elif kind.recovery is Recovery.ENDS and kind.signal == signal.SIGSTOP:
+            for node in kind.process:
+                self.graph.send(node, signal.SIGCONT)
+        if kind.intruder is not None:
+            self.graph.send(INTRUDER, signal.SIGTERM)
+        self.close()
+
+    def close(self) -> None:
+        """End the helpers."""
+        for helper in self.helpers:
+            helper.kill()
+            helper.wait()
+        self.helpers.clear()
+
+
+@dataclass
+class FaultedGraph(NodeGraph):
+    """A graph whose nodes may die, be stopped and be started again."""
+
+    def send(self, name: str, number: int) -> None:
+        """Send a signal to a node that still runs."""
+        for process in self.processes:
+            if process.name == name and process.child.poll() is None:
+                with suppress(ProcessLookupError):
+                    process.child.send_signal(number)
+
+    def add(self, name: str, parameters: Mapping[str, object]) -> None:
+        """Start a further node."""
+        self.processes.insert(0, self._start(name, parameters))
+
+    def restart(self, name: str) -> None:
+        """Start a node again that has ended."""
+        self.add(name, self.plan.nodes[name])
+
+    def _check_alive(self, last: Process) -> None:
+        """Do nothing: deaths are what a campaign injects."""
+
+    def _end(self) -> None:
+        # A stopped process does not handle SIGTERM.
+        for process in self.processes:
+            if process.child.poll() is None:
+                process.child.send_signal(signal.SIGCONT)
+        super()._end()
+
+
+def fly_with_fault(flight: FaultFlight) -> FaultRow:
+    """Fly, inject the fault, and return what happened."""
+    reason = _run(flight)
+    row = FaultRow(
+        flight.kind.name,
+        flight.plan.seed,
+        flight.start_s,
+        FaultOutcome.UNSAFE.value,
+        reason or "",
+        np.nan,
+        np.nan,
+        np.nan,
+    )
+    if reason is not None:
+        return row
+    record = load_record(flight.plan.record_path)
+    return replace(row, **measured(record, flight.start_s, flight.duration_s))
+
+
+def _run(flight: FaultFlight) -> str | None:
+    """Run the graph; return why it did not end by itself, or None."""
+    done: GraphEvent = {}
+    began_s = time.monotonic()
+    graph = FaultedGraph(flight)
+    injection = _Injection(flight, graph)
+    with graph:
+        try:
+            for event in graph.events():
+                if event["event"] == "progress":
+                    injection.advance(event["time_s"])
+                if event["event"] == "done":
+                    done = event
+                if time.monotonic() - began_s > LIMIT_S:
+                    return f"no end after {LIMIT_S:g} s"
+        except GraphError as error:
+            return str(error)
+        finally:
+            injection.close()
+        graph.term_timeout_s = FLUSH_TIMEOUT_S
+    return None if done else "the simulator ended without a result"
+
+
+def measured(record: FlightRecord, start_s: float, duration_s: float) -> dict[str, Any]:
+    """Return the columns of a row that the flight's record gives."""
+    time_s = record.stamp_ns / NANOSECONDS
+    after = time_s >= start_s
+    reason = record.result.reason
+    hovered = reason == "guard_stop"
+    outcome = FaultOutcome.HOVERED if hovered else FaultOutcome.WENT_ON
+    if reason not in ("completed", "guard_stop"):
+        outcome = FaultOutcome.UNSAFE
+    hover = after & (record.command == 0.0).all(axis=1)
+    speed = np.linalg.norm(record.velocity, axis=1)
+    still = after & (speed < STANDSTILL_MPS)
+    until_s = time_s[still.argmax()] if still.any() else start_s + duration_s
+    path = np.linalg.norm(np.diff(record.position, axis=0), axis=1)
+    within = (time_s[1:] > start_s) & (time_s[1:] <= until_s)
+    return {
+        "outcome": outcome.value,
+        "reason": reason,
+        "hover_s": float(time_s[hover.argmax()] - start_s) if hover.any() else np.nan,
+        "standstill_s": float(until_s - start_s) if still.any() else np.nan,
+        "travelled_m": float(path[within].sum()),
+    }
