@@ -101,6 +101,34 @@ def load_encoder(path: Path | str) -> TrainedEncoder:
     return replace(_checked(folder, settings.perception, arrays), provenance=settings.provenance)
 
 
+def resized(encoder: TrainedEncoder, height: int, width: int) -> TrainedEncoder:
+    """Return an encoder for pictures of another size, to begin a training with.
+
+    Convolutions are kept. The weights of the layer after them are interpolated over the picture
+    and scaled with the number of places, so that its sums stay of one size.
+
+    Raises:
+        ConfigError: the convolutions leave nothing of such a picture.
+    """
+    import torch
+    from torch.nn import functional
+
+    changed = {**encoder.spec.to_dict(), "height": height, "width": width}
+    spec = validate(PerceptionSpec, changed, "encoder")
+    if spec == encoder.spec:
+        return encoder
+    name = "perception.hidden.weight" if spec.hidden else "perception.linear.weight"
+    channels, rows, columns = encoder.spec.map_shape
+    _, new_rows, new_columns = spec.map_shape
+    places = channels * rows * columns
+    weight = torch.from_numpy(np.array(encoder.arrays[name], np.float32))
+    maps = weight[:, :places].reshape(-1, channels, rows, columns)
+    maps = functional.interpolate(maps, (new_rows, new_columns), mode="bilinear")
+    maps = maps * (rows * columns / (new_rows * new_columns))
+    weight = torch.cat([maps.flatten(1), weight[:, places:]], dim=1)
+    return _checked(Path("encoder"), spec, {**encoder.arrays, name: weight.numpy()})
+
+
 def _checked(folder: Path, spec: PerceptionSpec, arrays: Arrays) -> TrainedEncoder:
     hasher = hashlib.sha256(spec.model_dump_json().encode())
     for name, shape in spec.array_shapes().items():

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from liquid_control.errors import ModelError
 from liquid_control.perception import MIRRORED_IMU, MIRRORED_INPUTS
 from liquid_control.seeding import stream
 from liquid_control.training.auxiliary import SCALARS, mirrored
@@ -35,6 +36,9 @@ from liquid_control.training.windows import MIRRORED_LABELS
 _NOTE_EVERY = 20
 _SAVE_EVERY_S = 60.0
 _MEASURE_ROWS = 512
+_CHECKED_ROWS = 64
+_CONSTANT = 1e-4
+"""Standard deviation over pictures below which a feature, in (-1, 1), is constant."""
 COMMANDS = ("forward", "left", "up", "yaw_rate")
 
 
@@ -102,9 +106,28 @@ class EncoderLearner:
                 self.curve.append(CurvePoint(0, self.step, float(np.mean(losses)), None))
                 losses.clear()
                 if time.monotonic() - saved_s > _SAVE_EVERY_S:
+                    self._check_features(store, rows)
                     self.save(folder)
                     saved_s = time.monotonic()
+        self._check_features(store, rows)
         self.save(folder)
+
+    @torch.no_grad()
+    def _check_features(self, store: FrameStore, rows: NDArray[np.int64]) -> None:
+        """Check that the features still depend on the picture.
+
+        Raises:
+            ModelError: they do not: weights that grew too far have saturated all of them.
+        """
+        some = rows[:: max(1, len(rows) // _CHECKED_ROWS)]
+        plain = np.zeros(len(some), np.bool_)
+        batch = frame_batch(store, some, plain, np.ones((len(some), 3), np.float32))
+        spread = self.network.features(batch).std(dim=0)
+        if len(some) > 1 and float(spread.max()) < _CONSTANT:
+            raise ModelError(
+                f"the features of the encoder are constant after {self.step} steps: lower "
+                f"encoder.rate ({self.settings.rate:g}), or begin with network.encoder"
+            )
 
     def _advance(self, store: FrameStore, rows: NDArray[np.int64]) -> float:
         scale = lr_scale(self.step, self.settings.steps)

@@ -65,17 +65,21 @@ class EncoderNetwork(nn.Module):
             width = features + IMU_FEATURES + input_size(tuple(INPUTS))
             self.command = _head(width, len(TASKS) * len(COMMAND_WEIGHTS))
 
-    def predict(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
-        """Return motor values [B, tasks, 4] in (-1, 1), and auxiliary values [B, A]."""
+    def features(self, batch: FrameBatch) -> Tensor:
+        """Return the encoder's features [B, F]."""
         pictures = standardise(
             torch.from_numpy(batch.images),
             torch.from_numpy(batch.means),
             torch.from_numpy(batch.scales),
         )
         pictures = pictures * torch.from_numpy(batch.gains)[:, :, None, None]
-        inputs = torch.nan_to_num(torch.from_numpy(batch.inputs))
-        mount = inputs[:, input_columns(("mount",))]
-        features = self.encoder(pictures, mount if self.encoder.spec.mount else None)
+        _, mount = _inputs(batch)
+        features: Tensor = self.encoder(pictures, mount if self.encoder.spec.mount else None)
+        return features
+
+    def predict(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
+        """Return motor values [B, tasks, 4] in (-1, 1), and auxiliary values [B, A]."""
+        features, (inputs, mount) = self.features(batch), _inputs(batch)
         imu = torch.from_numpy(batch.imu)
         commands = torch.tanh(self.command(torch.cat([features, imu, inputs], dim=1)))
         truth = self.truth(torch.cat([features, mount], dim=1))
@@ -96,6 +100,12 @@ class EncoderNetwork(nn.Module):
         errors = errors * known
         count = len(SCALARS)
         return (command + errors[:, :count].sum(1) + DEPTH_WEIGHT * errors[:, count:].sum(1)).sum()
+
+
+def _inputs(batch: FrameBatch) -> tuple[Tensor, Tensor]:
+    """Return all optional inputs, 0 where unknown, and the camera's mount among them."""
+    inputs = torch.nan_to_num(torch.from_numpy(batch.inputs))
+    return inputs, inputs[:, input_columns(("mount",))]
 
 
 def _head(inputs: int, outputs: int) -> nn.Module:

@@ -10,7 +10,7 @@ from liquid_control.files import atomic_write
 from liquid_control.perception.cnn import PerceptionCNN
 from liquid_control.provenance import git_revision, machine, package_versions
 from liquid_control.training.curves import write_curves
-from liquid_control.training.encoder_files import load_encoder, save_encoder
+from liquid_control.training.encoder_files import load_encoder, resized, save_encoder
 from liquid_control.training.encoder_learner import EncoderLearner
 from liquid_control.training.encoder_network import EncoderNetwork
 from liquid_control.training.frame_store import FrameStore, pack_frames
@@ -56,7 +56,8 @@ class EncoderTraining(Training):
     def _encoder_learner(self) -> EncoderLearner:
         settings, learning = self.settings, self._learning
         if settings.network.encoder:
-            known = load_encoder(settings.network.encoder)
+            trained = load_encoder(settings.network.encoder)
+            known = resized(trained, learning.height, learning.width)
             encoder = PerceptionCNN(known.spec)
             encoder.load_arrays(dict(known.arrays))
         else:
