@@ -113,6 +113,7 @@ def check_network(settings: TrainingSettings) -> None:
         ModelError: the encoder's folder is not one.
     """
     from liquid_control.perception.camera_view import check_size
+    from liquid_control.training.encoder_files import load_encoder, resized
     from liquid_control.training.network import PolicyNetwork
 
     scenario, learning = settings.base_scenario(), settings.encoder
@@ -121,23 +122,10 @@ def check_network(settings: TrainingSettings) -> None:
         width, height = spec.width, spec.height
     else:
         width, height = learning.width, learning.height
-        _check_continued(settings.network.encoder, width, height)
+        if settings.network.encoder is not None:
+            resized(load_encoder(settings.network.encoder), height, width)
     view = CameraView(width, height, scenario.camera.horizontal_fov_deg)
     check_size(view, scenario.camera.width, scenario.camera.height, ModelError)
-
-
-def _check_continued(encoder: str | None, width: int, height: int) -> None:
-    """Check that an encoder that is trained further has the size of the run's pictures."""
-    from liquid_control.training.encoder_files import load_encoder
-
-    if encoder is None:
-        return
-    spec = load_encoder(encoder).spec
-    if (spec.width, spec.height) != (width, height):
-        raise ConfigError(
-            f"encoder.width, encoder.height: expected {spec.width} and {spec.height}, the size of "
-            f"{encoder}, got {width} and {height}"
-        )
 
 
 def _flying_actors(
