@@ -10,13 +10,14 @@ from rich.console import Console
 from toy_flight import ToyExpert, fly
 from toy_run import toy_settings
 
+from liquid_control.config import project_file
 from liquid_control.errors import ConfigError, ModelError, OutputError
 from liquid_control.export import model_graphs
 from liquid_control.policy import load_model
 from liquid_control.progress import Reporter
 from liquid_control.training import Actors, train
 from liquid_control.training.dataset import load_dataset, read_flight
-from liquid_control.training.encoder_files import load_encoder
+from liquid_control.training.encoder_files import load_encoder, resized
 from liquid_control.training.frame_store import pack_frames
 from liquid_control.training.frozen_features import FeatureCache
 from liquid_control.training.network import PolicyNetwork
@@ -174,9 +175,39 @@ def test_an_encoder_is_trained_further_on_the_flights_of_two_runs(run, tmp_path,
     distance = max(np.abs(after.arrays[n] - before.arrays[n]).max() for n in before.arrays)
     assert 0.0 < distance < 0.01
     assert load_progress(tmp_path / "more").datasets[0].flights == 8
-    wide = toy_settings(**ENCODER | changes | {"encoder": {"width": 40, "height": 20}})
-    with pytest.raises(ConfigError, match="expected 32 and 18, the size of"):
-        train(wide, tmp_path / "wide", model_graphs, actors)
+    smaller = ENCODER["encoder"] | {"steps": 1, "width": 30, "height": 16}
+    settings = toy_settings(**ENCODER | changes | {"encoder": smaller})
+    path = train(settings, tmp_path / "smaller", model_graphs, actors, reporter=reporter)
+    assert (load_encoder(path).spec.width, load_encoder(path).spec.height) == (30, 16)
+
+
+def test_an_encoder_of_another_size_answers_an_even_picture_alike():
+    """The sum over the map of a weight stays the same, so a map without structure gives it too."""
+    trained = load_encoder(project_file("models/trail_cfc19"))
+    larger = resized(trained, 72, 128)
+    assert larger.spec.map_shape[1:] > trained.spec.map_shape[1:]
+    assert resized(trained, 54, 96) is trained
+    name = "perception.hidden.weight"
+    channels, rows, columns = trained.spec.map_shape
+    places = rows * columns
+    before = trained.arrays[name][:, : channels * places].reshape(-1, channels, places).sum(2)
+    grown = larger.spec.map_shape[1] * larger.spec.map_shape[2]
+    after = larger.arrays[name][:, : channels * grown].reshape(-1, channels, grown).sum(2)
+    scale = np.abs(before).mean()
+    assert np.abs(after - before).mean() < 0.25 * scale
+    np.testing.assert_array_equal(larger.arrays[name][:, -2:], trained.arrays[name][:, -2:])
+    for other in trained.arrays.keys() - {name}:
+        np.testing.assert_array_equal(larger.arrays[other], trained.arrays[other])
+
+
+def test_constant_features_end_the_run(run, tmp_path, reporter):
+    """With a rate of 0.1 the weights saturate every feature within a few steps."""
+    fast = ENCODER["encoder"] | {"steps": 40, "rate": 0.1}
+    settings = toy_settings(
+        **ENCODER | {"encoder": fast, "flights": {"cloning": 0, "data_runs": [str(run)]}}
+    )
+    with pytest.raises(ModelError, match=r"are constant after 40 steps: lower encoder\.rate"):
+        train(settings, tmp_path / "fast", model_graphs, Actors(fly, ToyExpert), reporter=reporter)
 
 
 def test_expert_flights_that_cannot_be_used_are_refused(run, tmp_path, reporter):
