@@ -175,10 +175,10 @@ def test_an_encoder_is_trained_further_on_the_flights_of_two_runs(run, tmp_path,
     distance = max(np.abs(after.arrays[n] - before.arrays[n]).max() for n in before.arrays)
     assert 0.0 < distance < 0.01
     assert load_progress(tmp_path / "more").datasets[0].flights == 8
-    smaller = ENCODER["encoder"] | {"steps": 1, "width": 30, "height": 16}
+    smaller = ENCODER["encoder"] | {"steps": 1, "width": 30, "height": 17}
     settings = toy_settings(**ENCODER | changes | {"encoder": smaller})
     path = train(settings, tmp_path / "smaller", model_graphs, actors, reporter=reporter)
-    assert (load_encoder(path).spec.width, load_encoder(path).spec.height) == (30, 16)
+    assert (load_encoder(path).spec.width, load_encoder(path).spec.height) == (30, 17)
 
 
 def test_an_encoder_of_another_size_answers_an_even_picture_alike():
