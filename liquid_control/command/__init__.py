@@ -2,14 +2,9 @@
 
 from liquid_control.command.geofence import Fence
 from liquid_control.command.guard import Envelope, Guard, GuardState
-from liquid_control.command.guard_events import sentence
+from liquid_control.command.guard_events import sentence, status_line
 from liquid_control.command.guard_pair import GuardLock
-from liquid_control.command.guard_rules import (
-    AutopilotReading,
-    GuardInputs,
-    Pose,
-    RangeReading,
-)
+from liquid_control.command.guard_rules import AutopilotReading, GuardInputs, Pose, RangeReading
 from liquid_control.command.guard_settings import GuardAction, GuardEvent, GuardRules
 from liquid_control.command.motors import MOTORS, Motor, MotorScaling
 
@@ -30,4 +25,5 @@ __all__ = [
     "Pose",
     "RangeReading",
     "sentence",
+    "status_line",
 ]

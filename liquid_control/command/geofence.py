@@ -233,5 +233,3 @@ def _meet(a: Point, b: Point, c: Point, d: Point) -> bool:
         return True
     ends = ((a, b, c), (a, b, d), (c, d, a), (c, d, b))
     return any(_on_segment(*three) for three in ends)
-
-

@@ -173,9 +173,7 @@ class Guard:
             return replace(state, output_stamp_ns=stamp_ns)
         return replace(state, output=HOVER, output_stamp_ns=stamp_ns, action=GuardAction.HOVER)
 
-    def poll(
-        self, now_ns: int, state: GuardState, inputs: GuardInputs = NO_INPUTS
-    ) -> GuardState:
+    def poll(self, now_ns: int, state: GuardState, inputs: GuardInputs = NO_INPUTS) -> GuardState:
         """Advance time: hover comes into force at the last poll that is still within the timeout.
 
         It also comes into force when time jumped back by more than the timeout, since the age of
@@ -286,5 +284,5 @@ def _toward(old: float, new: float, step: float) -> float:
 
 
 def _acts(finding: Finding, output: Command) -> bool:
-    """Return whether an answer changes anything: a limit does so only if the command exceeds it."""
+    """Return whether an answer changes anything; a limit does if the command exceeds it."""
     return finding.action is not GuardAction.SLOW or slowed(output, finding.limits) != output

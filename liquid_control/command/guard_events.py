@@ -1,7 +1,7 @@
 """Sentences on the guard's events, for logs."""
 
-from liquid_control.command.guard import Envelope
-from liquid_control.command.guard_settings import GuardEvent, GuardRules
+from liquid_control.command.guard import Envelope, Guard, GuardState
+from liquid_control.command.guard_settings import GuardAction, GuardEvent, GuardRules
 from liquid_control.command.motors import MOTORS
 from liquid_control.types import Command
 
@@ -35,6 +35,23 @@ def sentence(
         GuardEvent.LATE: f"a command is more than {limit_s} old: dropped",
     }
     return sentences[event] if event in sentences else _of_rule(event, rules or GuardRules())
+
+
+def status_line(state: GuardState, guard: Guard) -> str:
+    """Return why the guard stops the vehicle at present; empty if it does not.
+
+    It is the message of the guard's diagnostics, with the level ERROR.
+    """
+    if state.action >= GuardAction.HOVER and (state.active or state.latched):
+        reasons = [
+            sentence(event, guard.envelope, rules=guard.rules)
+            for event in GuardEvent
+            if event in state.active
+        ]
+        if state.latched and not reasons:
+            reasons = [f"{DOES[state.latched.name.lower()]}, until the pilot takes over"]
+        return "; ".join(reasons)
+    return "hovering: no command" if state.stale else ""
 
 
 def _of_rule(event: GuardEvent, rules: GuardRules) -> str:

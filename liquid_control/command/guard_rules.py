@@ -7,11 +7,13 @@ replays give the same readings and get the same answers.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import isfinite
 from typing import NamedTuple
 
 from liquid_control.command.geofence import SpeedLimit, allowed_speed
 from liquid_control.command.guard_settings import ACTIONS, GuardAction, GuardEvent, GuardRules
-from liquid_control.types import NANOSECONDS, PictureHealth
+from liquid_control.frames import heading_of
+from liquid_control.types import NANOSECONDS, PictureHealth, VehicleState
 
 
 class Pose(NamedTuple):
@@ -20,6 +22,13 @@ class Pose(NamedTuple):
     stamp_ns: int
     position: tuple[float, float, float]
     yaw_rad: float
+
+    @classmethod
+    def of(cls, stamp_ns: int, state: VehicleState) -> "Pose | None":
+        """Return the pose of a state; None where it is not finite."""
+        x, y, z = (float(value) for value in state.position)
+        yaw_rad = heading_of(state.quaternion)
+        return cls(stamp_ns, (x, y, z), yaw_rad) if isfinite(x + y + z + yaw_rad) else None
 
 
 class RangeReading(NamedTuple):
@@ -30,7 +39,7 @@ class RangeReading(NamedTuple):
 
 
 class AutopilotReading(NamedTuple):
-    """State of the autopilot: its link, whether its mode follows set-points, whether it is armed."""
+    """State of an autopilot: its link, whether its mode follows set-points, its arming."""
 
     stamp_ns: int
     connected: bool

@@ -115,7 +115,10 @@ class GuardRules(Settings):
         0.0, ge=0.0, le=255.0, description="darker pictures are refused, mean of 255; 0: none"
     )
     picture_max_brightness: float = Field(
-        255.0, ge=0.0, le=255.0, description="brighter pictures are refused, mean of 255; 255: none"
+        255.0,
+        ge=0.0,
+        le=255.0,
+        description="brighter pictures are refused, mean of 255; 255: none",
     )
     picture_max_score: float = Field(
         0.0,
