@@ -67,7 +67,7 @@ def held_out_flights(number: int) -> Iterator[tuple[Scenario, int]]:
 
 def ladder(severities: Sequence[int]) -> dict[str, Scenario]:
     """Return scenarios of the trail task by disturbance and severity."""
-    cases: dict[str, dict[str, float | int]] = {"undisturbed": {}}
+    cases: dict[str, dict[str, int]] = {"undisturbed": {}}
     for name, disturbance in load_disturbances(project_file("config/disturbances.yaml")).items():
         if disturbance.group in GROUPS and name not in NOT_OF_PICTURES:
             cases |= {f"{name} {severity}": {name: severity} for severity in severities}
@@ -100,18 +100,20 @@ def main() -> None:
         case: [alarm(scenario, LADDER_SEED + number) for number in range(options.flights)]
         for case, scenario in ladder(options.severities).items()
     }
+    false_alarms = sum(one > threshold for one in checking)
+    detected = {case: sum(s > threshold for s in scores) for case, scores in found.items()}
     result = {
         "threshold": threshold,
-        "false_alarms": sum(one > threshold for one in checking),
+        "false_alarms": false_alarms,
         "checked": len(checking),
-        "detected": {case: sum(s > threshold for s in scores) for case, scores in found.items()},
+        "detected": detected,
         "held_out": held_out,
         "ladder": found,
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(options.out, json.dumps(result, indent=1) + "\n")
-    print(f"threshold {threshold:g}: {result['false_alarms']} of {len(checking)} flights alarm")
-    for case, number in result["detected"].items():
+    print(f"threshold {threshold:g}: {false_alarms} of {len(checking)} flights alarm")
+    for case, number in detected.items():
         print(f"{case}: {number} of {options.flights}")
 
 
