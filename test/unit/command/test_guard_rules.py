@@ -57,7 +57,6 @@ class Case:
         inputs: readings at which it acts.
         command: of the policy; None for the one that passes.
         gap_ms: time since the run before.
-        polled: whether it acts at a poll so long after the last command, ms; 0 at a command.
     """
 
     action: GuardAction
@@ -238,12 +237,20 @@ def test_pairs_of_one_reading():
 def test_hover_for_want_of_a_command_does_not_end_a_rule(event):
     case = CASES[event]
     guard, state = flown(case)
-    state = replace(state, latched=state.latched)
     later = NOW + 150 * MS
     inputs = replace(FINE, **case.inputs)
     state = guard.poll(later, state, inputs)
     assert state.stale
     assert state.action is max(case.action, GuardAction.HOVER)
+
+
+def test_slower_means_the_speed_from_which_the_vehicle_stops():
+    """0.5 m before the margin: v 0.3 + v^2 / 4 = 0.5, so v = sqrt(0.36 + 2) - 0.6 = 0.936."""
+    _, state = flown(CASES[GuardEvent.FENCE_NEAR])
+    factor = (math.sqrt(2.36) - 0.6) / 2.0
+    assert state.output.values == pytest.approx((2.0 * factor, 0.5 * factor, -0.5, 0.3))
+    _, state = flown(CASES[GuardEvent.RANGE_FORWARD])
+    assert state.output.values == pytest.approx((2.0 * factor, 0.5 * factor, -0.5, 0.3))
 
 
 def test_a_rule_acts_at_a_poll_too():
@@ -355,7 +362,7 @@ NUMBERS = st.one_of(
     st.floats(-200.0, 200.0), st.sampled_from([math.nan, math.inf, -math.inf, 1e300, 0.0])
 )
 COMMANDS = st.builds(Command, NUMBERS, NUMBERS, NUMBERS, NUMBERS)
-EVENTS = st.sets(st.sampled_from([one for one in RULES]), max_size=6)
+EVENTS = st.sets(st.sampled_from(list(RULES)), max_size=6)
 STEPS = st.lists(
     st.tuples(st.booleans(), COMMANDS, EVENTS, st.integers(-100, 400)), min_size=1, max_size=12
 )
