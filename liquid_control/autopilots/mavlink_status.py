@@ -71,11 +71,15 @@ class VehicleStatus:
         return LinkNotice(LinkEvent.MODE_CHANGED, text)
 
     def sys_status(self, message: Any) -> None:
-        """Process SYS_STATUS: the battery, and whether the checks before arming pass."""
+        """Process SYS_STATUS: the battery, and whether the checks before arming pass.
+
+        An empty battery has a voltage: a charge of 0 without one is not measured.
+        """
         charge, millivolts = message.battery_remaining, message.voltage_battery
+        measured = millivolts not in (0, NO_VOLTAGE)
+        known = charge != NO_CHARGE and (charge > 0 or measured)
         self.battery = BatteryStatus(
-            None if charge == NO_CHARGE else charge / 100.0,
-            None if millivolts in (0, NO_VOLTAGE) else millivolts / 1000.0,
+            charge / 100.0 if known else None, millivolts / 1000.0 if measured else None
         )
         if message.onboard_control_sensors_present & PREARM_CHECK:
             self._ready = bool(message.onboard_control_sensors_health & PREARM_CHECK)

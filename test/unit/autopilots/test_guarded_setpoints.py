@@ -1,5 +1,7 @@
 """Guard and set-point stream together: no set-point outlives its frame by more than 150 ms."""
 
+from itertools import pairwise
+
 import pytest
 
 from liquid_control.autopilots import SetpointRules, SetpointStream
@@ -51,7 +53,7 @@ def test_a_moving_setpoint_is_in_force_for_150_ms_at_most(rate_hz, timeout_s):
     assert all(age_ms <= 150 for _, age_ms, setpoint in sent if setpoint != HOVER)
     changes = [
         now_ms
-        for (_, _, before), (now_ms, _, setpoint) in zip(sent, sent[1:], strict=False)
+        for (_, _, before), (now_ms, _, setpoint) in pairwise(sent)
         if before != HOVER and setpoint == HOVER
     ]
     last_frame_ms = 2000 // round(1000 / rate_hz) * round(1000 / rate_hz)
