@@ -179,10 +179,11 @@ class GuardNode(Node):
     def _answer_pending(self) -> None:
         while self._pending and self._readings.complete(*self._pending[0][:2]):
             self._pending.popleft()[2]()
-        if self._pending:
+        if not self._pending:
+            if self._lockstep:
+                self._late.cancel()
+        elif self._late.is_canceled():
             self._late.reset()
-        elif self._lockstep:
-            self._late.cancel()
 
     def _answer_late(self) -> None:
         """Answer the first tick without all of its readings, as in a replay that lacks them."""
