@@ -57,7 +57,7 @@ def alarm_score(scores: Sequence[float], frames: int = FRAMES) -> float:
     return float(windows.min(axis=1).max())
 
 
-def held_out_flights(number: int) -> Iterator[tuple[Scenario, int]]:
+def unseen_flights(number: int) -> Iterator[tuple[Scenario, int]]:
     """Yield scenario and seed of flights drawn as for training, in forests of other seeds."""
     settings = load_training(project_file("config/train/encoder.yaml"))
     for index in range(number):
@@ -78,7 +78,7 @@ def main() -> None:
     """Measure, and write the alarm score of every flight."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=project_file("models/trail_cfc19"))
-    parser.add_argument("--held-out", type=int, default=120, help="flights drawn as for training")
+    parser.add_argument("--unseen", type=int, default=120, help="flights drawn as for training")
     parser.add_argument("--flights", type=int, default=8, help="of each disturbance and severity")
     parser.add_argument("--severities", type=int, nargs="+", default=[3, 5])
     parser.add_argument("--seconds", type=float, default=6.0, help="length of each flight")
@@ -93,8 +93,8 @@ def main() -> None:
         rows = flight_statistics(scenario, seed, view, options.seconds)
         return alarm_score([learned.score(row) for row in rows])
 
-    held_out = [alarm(*flight) for flight in held_out_flights(options.held_out)]
-    setting, checking = held_out[::2], held_out[1::2]
+    unseen = [alarm(*flight) for flight in unseen_flights(options.unseen)]
+    setting, checking = unseen[::2], unseen[1::2]
     threshold = float(np.quantile(setting, 0.95, method="higher"))
     found = {
         case: [alarm(scenario, LADDER_SEED + number) for number in range(options.flights)]
@@ -107,7 +107,7 @@ def main() -> None:
         "false_alarms": false_alarms,
         "checked": len(checking),
         "detected": detected,
-        "held_out": held_out,
+        "unseen": unseen,
         "ladder": found,
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)

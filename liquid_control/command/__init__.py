@@ -4,7 +4,12 @@ from liquid_control.command.geofence import Fence
 from liquid_control.command.guard import Envelope, Guard, GuardState
 from liquid_control.command.guard_events import sentence, status_line
 from liquid_control.command.guard_pair import GuardLock
-from liquid_control.command.guard_rules import AutopilotReading, GuardInputs, Pose, RangeReading
+from liquid_control.command.guard_rules import (
+    AutopilotReading,
+    GuardInputs,
+    PoseReading,
+    RangeReading,
+)
 from liquid_control.command.guard_settings import GuardAction, GuardEvent, GuardRules
 from liquid_control.command.motors import MOTORS, Motor, MotorScaling
 
@@ -22,7 +27,7 @@ __all__ = [
     "GuardState",
     "Motor",
     "MotorScaling",
-    "Pose",
+    "PoseReading",
     "RangeReading",
     "sentence",
     "status_line",

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field, replace
 from pydantic import Field
 
 from liquid_control.command.geofence import slowed
-from liquid_control.command.guard_rules import NO_INPUTS, RULES, Finding, GuardInputs, RuleContext
+from liquid_control.command.guard_rules import (
+    NO_INPUTS,
+    RULES,
+    GuardInputs,
+    RuleAnswer,
+    RuleContext,
+)
 from liquid_control.command.guard_settings import GuardAction, GuardEvent, GuardRules
 from liquid_control.config import Settings
 from liquid_control.types import HOVER, NANOSECONDS, Command
@@ -240,7 +246,7 @@ class Guard:
             run_ns=now_ns,
         ).counting(*begun)
 
-    def _output(self, output: Command, action: GuardAction, found: list[Finding]) -> Command:
+    def _output(self, output: Command, action: GuardAction, found: list[RuleAnswer]) -> Command:
         if action is GuardAction.LAND:
             return Command(up_mps=-min(self.rules.land_speed_mps, self.envelope.max_up_mps))
         if action >= GuardAction.HOVER:
@@ -283,6 +289,6 @@ def _toward(old: float, new: float, step: float) -> float:
     return new if abs(new - old) <= step else old + math.copysign(step, new - old)
 
 
-def _acts(finding: Finding, output: Command) -> bool:
+def _acts(finding: RuleAnswer, output: Command) -> bool:
     """Return whether an answer changes anything; a limit does if the command exceeds it."""
     return finding.action is not GuardAction.SLOW or slowed(output, finding.limits) != output

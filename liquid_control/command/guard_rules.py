@@ -16,7 +16,7 @@ from liquid_control.frames import heading_of
 from liquid_control.types import NANOSECONDS, PictureHealth, VehicleState
 
 
-class Pose(NamedTuple):
+class PoseReading(NamedTuple):
     """Position, m, and yaw, rad counter-clockwise from east, in the map."""
 
     stamp_ns: int
@@ -24,7 +24,7 @@ class Pose(NamedTuple):
     yaw_rad: float
 
     @classmethod
-    def of(cls, stamp_ns: int, state: VehicleState) -> "Pose | None":
+    def of(cls, stamp_ns: int, state: VehicleState) -> "PoseReading | None":
         """Return the pose of a state; None where it is not finite."""
         x, y, z = (float(value) for value in state.position)
         yaw_rad = heading_of(state.quaternion)
@@ -65,7 +65,7 @@ class GuardInputs:
         autopilot: its state.
     """
 
-    pose: Pose | None = None
+    pose: PoseReading | None = None
     camera_ns: int | None = None
     imu_ns: int | None = None
     forward: RangeReading | None = None
@@ -98,7 +98,7 @@ POSE_AGE_NS = 500_000_000
 """Age beyond which odometry and ranges are not used by the rules that need them."""
 
 
-class Finding(NamedTuple):
+class RuleAnswer(NamedTuple):
     """Answer of one rule: the event, the action, and the limits of `SLOW`."""
 
     event: GuardEvent
@@ -131,20 +131,20 @@ class RuleContext:
         return allowed_speed(distance_m, self.rules.brake_decel_mps2, self.rules.brake_reaction_s)
 
 
-Rule = Callable[[RuleContext], Finding | None]
+GuardRule = Callable[[RuleContext], RuleAnswer | None]
 
 
-def _fence_left(context: RuleContext) -> Finding | None:
+def _fence_left(context: RuleContext) -> RuleAnswer | None:
     rules, pose = context.rules, context.inputs.pose
     if not rules.fence.exists:
         return None
     known = pose is not None and not context.is_old(pose.stamp_ns, POSE_AGE_NS)
     if known and pose is not None and rules.fence.contains(pose.position):
         return None
-    return Finding(GuardEvent.FENCE_LEFT, ACTIONS[rules.fence_action])
+    return RuleAnswer(GuardEvent.FENCE_LEFT, ACTIONS[rules.fence_action])
 
 
-def _fence_near(context: RuleContext) -> Finding | None:
+def _fence_near(context: RuleContext) -> RuleAnswer | None:
     """Slow down before the fence; outside `_fence_left` answers."""
     rules, pose = context.rules, context.inputs.pose
     if not rules.fence.exists or pose is None or not rules.fence.contains(pose.position):
@@ -156,25 +156,25 @@ def _fence_near(context: RuleContext) -> Finding | None:
         rules.brake_decel_mps2,
         rules.brake_reaction_s,
     )
-    return Finding(GuardEvent.FENCE_NEAR, GuardAction.SLOW, limits)
+    return RuleAnswer(GuardEvent.FENCE_NEAR, GuardAction.SLOW, limits)
 
 
-def _range(context: RuleContext, event: GuardEvent) -> Finding | None:
+def _range(context: RuleContext, event: GuardEvent) -> RuleAnswer | None:
     rules, forward = context.rules, event is GuardEvent.RANGE_FORWARD
     least_m = rules.min_forward_m if forward else rules.min_ground_m
     reading = context.inputs.forward if forward else context.inputs.ground
     if least_m == 0.0:
         return None
     if reading is None or context.is_old(reading.stamp_ns, POSE_AGE_NS):
-        return Finding(event, ACTIONS[rules.sensor_action])
+        return RuleAnswer(event, ACTIONS[rules.sensor_action])
     if reading.distance_m <= least_m and rules.range_action != "slow":
-        return Finding(event, ACTIONS[rules.range_action])
+        return RuleAnswer(event, ACTIONS[rules.range_action])
     direction = (1.0, 0.0, 0.0) if forward else (0.0, 0.0, -1.0)
     limit = SpeedLimit(*direction, context.brake_speed(reading.distance_m - least_m))
-    return Finding(event, GuardAction.SLOW, (limit,))
+    return RuleAnswer(event, GuardAction.SLOW, (limit,))
 
 
-def _age(context: RuleContext, event: GuardEvent) -> Finding | None:
+def _age(context: RuleContext, event: GuardEvent) -> RuleAnswer | None:
     rules, inputs = context.rules, context.inputs
     pose_ns = None if inputs.pose is None else inputs.pose.stamp_ns
     limit_s, stamp_ns = {
@@ -184,10 +184,10 @@ def _age(context: RuleContext, event: GuardEvent) -> Finding | None:
     }[event]
     if limit_s == 0.0 or not context.is_old(stamp_ns, limit_s * NANOSECONDS):
         return None
-    return Finding(event, ACTIONS[rules.sensor_action])
+    return RuleAnswer(event, ACTIONS[rules.sensor_action])
 
 
-def _picture(context: RuleContext, event: GuardEvent) -> Finding | None:
+def _picture(context: RuleContext, event: GuardEvent) -> RuleAnswer | None:
     rules, inputs = context.rules, context.inputs
     repeats = 0 if inputs.picture is None else inputs.picture.repeats
     number, limit = {
@@ -196,18 +196,18 @@ def _picture(context: RuleContext, event: GuardEvent) -> Finding | None:
         GuardEvent.PICTURE_UNKNOWN: (inputs.unknown, rules.picture_frames),
         GuardEvent.PICTURE_FROZEN: (repeats, rules.picture_max_repeats),
     }[event]
-    return Finding(event, ACTIONS[rules.picture_action]) if 0 < limit <= number else None
+    return RuleAnswer(event, ACTIONS[rules.picture_action]) if 0 < limit <= number else None
 
 
-def _stall(context: RuleContext) -> Finding | None:
+def _stall(context: RuleContext) -> RuleAnswer | None:
     rules, run_ns = context.rules, context.run_ns
     if rules.stall_s == 0.0 or run_ns is None:
         return None
     stalled = context.now_ns - run_ns > rules.stall_s * NANOSECONDS
-    return Finding(GuardEvent.STALL, ACTIONS[rules.stall_action]) if stalled else None
+    return RuleAnswer(GuardEvent.STALL, ACTIONS[rules.stall_action]) if stalled else None
 
 
-def _link(context: RuleContext) -> Finding | None:
+def _link(context: RuleContext) -> RuleAnswer | None:
     rules, autopilot = context.rules, context.inputs.autopilot
     if rules.link_timeout_s == 0.0:
         return None
@@ -215,21 +215,21 @@ def _link(context: RuleContext) -> Finding | None:
     linked = autopilot is not None and autopilot.connected
     if linked and autopilot is not None and not context.is_old(autopilot.stamp_ns, limit_ns):
         return None
-    return Finding(GuardEvent.LINK_LOST, ACTIONS[rules.link_action])
+    return RuleAnswer(GuardEvent.LINK_LOST, ACTIONS[rules.link_action])
 
 
-def _battery(context: RuleContext) -> Finding | None:
+def _battery(context: RuleContext) -> RuleAnswer | None:
     charge, rules = context.inputs.battery, context.rules
     if charge is None or not charge < rules.min_battery:
         return None
-    return Finding(GuardEvent.BATTERY_LOW, ACTIONS[rules.battery_action])
+    return RuleAnswer(GuardEvent.BATTERY_LOW, ACTIONS[rules.battery_action])
 
 
-def _mode(context: RuleContext) -> Finding | None:
+def _mode(context: RuleContext) -> RuleAnswer | None:
     autopilot, rules = context.inputs.autopilot, context.rules
     if rules.mode_action == "off" or autopilot is None or autopilot.obeys:
         return None
-    return Finding(GuardEvent.OTHER_MODE, ACTIONS[rules.mode_action])
+    return RuleAnswer(GuardEvent.OTHER_MODE, ACTIONS[rules.mode_action])
 
 
 _AGES = (GuardEvent.CAMERA_STALE, GuardEvent.IMU_STALE, GuardEvent.ODOMETRY_STALE)
@@ -240,7 +240,7 @@ _PICTURES = (
     GuardEvent.PICTURE_UNKNOWN,
 )
 _RANGES = (GuardEvent.RANGE_FORWARD, GuardEvent.RANGE_GROUND)
-RULES: Mapping[GuardEvent, Rule] = {
+RULES: Mapping[GuardEvent, GuardRule] = {
     GuardEvent.FENCE_NEAR: _fence_near,
     GuardEvent.FENCE_LEFT: _fence_left,
     **{event: partial(_range, event=event) for event in _RANGES},

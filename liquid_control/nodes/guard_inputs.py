@@ -14,7 +14,13 @@ from sensor_msgs.msg import BatteryState, CameraInfo, Imu, JointState, Range
 
 from liquid_control import topics
 from liquid_control.autopilots import AutopilotStatus
-from liquid_control.command import AutopilotReading, GuardInputs, GuardRules, Pose, RangeReading
+from liquid_control.command import (
+    AutopilotReading,
+    GuardInputs,
+    GuardRules,
+    PoseReading,
+    RangeReading,
+)
 from liquid_control.nodes.conversions import imu_from, stamp_of, time_message
 from liquid_control.nodes.publisher_binding import BoundTopics
 from liquid_control.nodes.qos import CLASSES, profile
@@ -136,7 +142,7 @@ class GuardReadings:
         return replace(self.inputs, autopilot=autopilot_from(message))
 
 
-def pose_from(message: Odometry) -> Pose | None:
+def pose_from(message: Odometry) -> PoseReading | None:
     """Return the pose of odometry in the map; None where it is not finite."""
     position, turned = message.pose.pose.position, message.pose.pose.orientation
     state = VehicleState(
@@ -145,7 +151,7 @@ def pose_from(message: Odometry) -> Pose | None:
         np.zeros(3),
         np.zeros(3),
     )
-    return Pose.of(stamp_of(message.header.stamp), state)
+    return PoseReading.of(stamp_of(message.header.stamp), state)
 
 
 def range_reading(message: Range) -> RangeReading:

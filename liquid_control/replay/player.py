@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from liquid_control.bags import CameraInfoEvent, ClockEvent, Event, FrameEvent, OdometryEvent
-from liquid_control.command import Guard, GuardInputs, GuardState, Pose, RangeReading
+from liquid_control.command import Guard, GuardInputs, GuardState, PoseReading, RangeReading
 from liquid_control.errors import LiquidControlError, ObservationError
 from liquid_control.perception import PictureDistribution, PictureMemory, picture_health
 from liquid_control.policy import Controller, Decision, PolicySession
@@ -48,13 +48,13 @@ class ReplayGuard:
         self.inputs = GuardInputs()
         self._guard = guard
         self._held: _GuardedFrame | None = None
-        self._poses: deque[Pose] = deque()
+        self._poses: deque[PoseReading] = deque()
         self._period_ns = round(guard.envelope.period_s * NANOSECONDS)
         self._sent_ns: int | None = None
         self._clocks: list[int] = []
         self._out = Rows("values", np.float64, 4)
 
-    def pose(self, pose: Pose | None) -> None:
+    def pose(self, pose: PoseReading | None) -> None:
         """Process odometry; the rules see it from its stamp on."""
         if pose is not None and self._guard.rules.some:
             self._poses.append(pose)
@@ -231,7 +231,7 @@ class Player:
         elif isinstance(event, ClockEvent):
             self._guard.clock(event.stamp_ns)
         elif isinstance(event, OdometryEvent):
-            self._guard.pose(Pose.of(event.stamp_ns, event.state))
+            self._guard.pose(PoseReading.of(event.stamp_ns, event.state))
         elif isinstance(event, CameraInfoEvent):
             self._extractor.set_camera(event)
 

@@ -6,7 +6,14 @@ from math import inf
 
 import numpy as np
 
-from liquid_control.command import Envelope, Guard, GuardInputs, GuardState, Pose, RangeReading
+from liquid_control.command import (
+    Envelope,
+    Guard,
+    GuardInputs,
+    GuardState,
+    PoseReading,
+    RangeReading,
+)
 from liquid_control.config import Scenario
 from liquid_control.interfaces import FlightProgress, Pilot
 from liquid_control.perception import (
@@ -248,7 +255,7 @@ class GuardSensors:
         """Return the readings up to a tick."""
         if not self._rules.some:
             return self.inputs
-        pose = Pose.of(tick.stamp_ns, tick.truth)
+        pose = PoseReading.of(tick.stamp_ns, tick.truth)
         inputs = replace(self.inputs, pose=pose or self.inputs.pose)
         if len(tick.imu.stamps_ns):
             inputs = replace(inputs, imu_ns=int(tick.imu.stamps_ns[-1]))

@@ -19,7 +19,7 @@ from liquid_control.command import (
     GuardInputs,
     GuardRules,
     GuardState,
-    Pose,
+    PoseReading,
     RangeReading,
     sentence,
     status_line,
@@ -36,7 +36,7 @@ NOW = 10_000 * MS
 FAST = Command(2.0, 0.5, -0.5, 0.3)
 SQUARE = [0.0, 0.0, 20.0, 0.0, 20.0, 20.0, 0.0, 20.0]
 FINE = GuardInputs(
-    pose=Pose(NOW, (10.0, 10.0, 5.0), 0.0),
+    pose=PoseReading(NOW, (10.0, 10.0, 5.0), 0.0),
     camera_ns=NOW,
     imu_ns=NOW,
     forward=RangeReading(NOW, math.inf),
@@ -75,12 +75,12 @@ CASES = {
     GuardEvent.FENCE_NEAR: Case(
         GuardAction.SLOW,
         {"fence_corners": SQUARE},
-        {"pose": Pose(NOW, (18.5, 10.0, 5.0), 0.0)},
+        {"pose": PoseReading(NOW, (18.5, 10.0, 5.0), 0.0)},
     ),
     GuardEvent.FENCE_LEFT: Case(
         GuardAction.LAND,
         {"fence_corners": SQUARE, "fence_action": "land"},
-        {"pose": Pose(NOW, (20.5, 10.0, 5.0), 0.0)},
+        {"pose": PoseReading(NOW, (20.5, 10.0, 5.0), 0.0)},
     ),
     GuardEvent.RANGE_FORWARD: Case(
         GuardAction.SLOW, {"min_forward_m": 1.0}, {"forward": RangeReading(NOW, 1.5)}
@@ -97,7 +97,7 @@ CASES = {
     GuardEvent.ODOMETRY_STALE: Case(
         GuardAction.HOVER,
         {"odometry_max_age_s": 0.2},
-        {"pose": Pose(OLD, (10.0, 10.0, 5.0), 0.0)},
+        {"pose": PoseReading(OLD, (10.0, 10.0, 5.0), 0.0)},
     ),
     GuardEvent.PICTURE_FROZEN: Case(
         GuardAction.HOVER,
@@ -222,7 +222,7 @@ HOVER_FIRST = {GuardEvent.NOT_FINITE, GuardEvent.IMPOSSIBLE, GuardEvent.SLEWED}
 def test_pairs_of_one_reading():
     """Old odometry outside of the fence, and a lost link in another mode."""
     rules = CASES[GuardEvent.FENCE_LEFT].rules | {"odometry_max_age_s": 0.2}
-    old = {"pose": Pose(OLD, (20.5, 10.0, 5.0), 0.0)}
+    old = {"pose": PoseReading(OLD, (20.5, 10.0, 5.0), 0.0)}
     _, state = flown(Case(GuardAction.LAND, rules, old))
     assert state.active == {GuardEvent.FENCE_LEFT, GuardEvent.ODOMETRY_STALE}
     assert state.action is GuardAction.LAND
@@ -257,7 +257,7 @@ def test_a_rule_acts_at_a_poll_too():
     case = CASES[GuardEvent.FENCE_LEFT]
     guard = Guard(rules=GuardRules(**case.rules))
     state = guard.admit(FAST, NOW, GuardState(), inputs=FINE)
-    out = replace(FINE, pose=Pose(NOW + 25 * MS, (21.0, 10.0, 5.0), 0.0))
+    out = replace(FINE, pose=PoseReading(NOW + 25 * MS, (21.0, 10.0, 5.0), 0.0))
     state = guard.poll(NOW + 25 * MS, state, out)
     assert (state.output, state.output_stamp_ns) == (Command(up_mps=-0.5), NOW + 25 * MS)
 
@@ -330,8 +330,8 @@ def test_a_pose_is_finite_or_none():
     state = VehicleState(
         np.array([1.0, 2.0, 3.0]), np.array([0.0, 0.0, 1.0, 0.0]), np.zeros(3), np.zeros(3)
     )
-    assert Pose.of(7, state) == Pose(7, (1.0, 2.0, 3.0), pytest.approx(math.pi))
-    assert Pose.of(7, replace(state, position=np.array([1.0, math.nan, 3.0]))) is None
+    assert PoseReading.of(7, state) == PoseReading(7, (1.0, 2.0, 3.0), pytest.approx(math.pi))
+    assert PoseReading.of(7, replace(state, position=np.array([1.0, math.nan, 3.0]))) is None
 
 
 def test_settings_out_of_range_are_refused_in_one_line():
@@ -378,7 +378,7 @@ def test_no_sequence_leaves_the_envelope_or_loses_a_more_conservative_action(ste
         now += gap_ms * MS
         fine = replace(
             FINE,
-            pose=Pose(now, (10.0, 10.0, 5.0), 0.0),
+            pose=PoseReading(now, (10.0, 10.0, 5.0), 0.0),
             camera_ns=now,
             imu_ns=now,
             forward=RangeReading(now, math.inf),
