@@ -50,6 +50,26 @@ TOPICS: dict[str, tuple[str, str, str]] = {
         SENSORS,
         "distance to the ground along -z of `base_link`; read only by models that need it",
     ),
+    topics.FORWARD_RANGE: (
+        topics.GUARD_TYPES[topics.FORWARD_RANGE],
+        "a driver",
+        "distance ahead along x of `base_link`, for the guard's `min_forward_m`",
+    ),
+    topics.BATTERY: (
+        topics.GUARD_TYPES[topics.BATTERY],
+        f"`{topics.MAVLINK}` or drivers",
+        "charge and voltage of the battery, for the guard's `min_battery`",
+    ),
+    topics.AUTOPILOT: (
+        topics.GUARD_TYPES[topics.AUTOPILOT],
+        f"`{topics.MAVLINK}`",
+        "link, mode and arming of the autopilot, for rules of the guard",
+    ),
+    topics.PICTURE: (
+        topics.GUARD_TYPES[topics.PICTURE],
+        f"`{topics.PERCEPTION}`",
+        "health of a frame's picture, with `picture_health`: repeats, brightness, contrast, score",
+    ),
     topics.ODOM: (topics.TYPES[topics.ODOM], STATE, "pose in `map`, twist in `base_link`"),
     topics.FEATURES: (
         topics.TYPES[topics.FEATURES],
@@ -147,6 +167,10 @@ KEYS: dict[str, dict[str, str]] = {
     },
     topics.GUARD: {
         **{event.value: sentence(event, Envelope()) for event in GuardEvent},
+        "action": "the action in force: 0 none, 1 clamp, 2 slow, 3 hover, 4 land, 5 hand back; "
+        "with rules only",
+        "readings_missing": "ticks in lockstep that were answered without all readings of the "
+        "rules",
         "takeover": "a standby took over",
         **BOUND_KEYS,
     },
@@ -242,6 +266,7 @@ def _kind(field: FieldInfo) -> str:
         return ", ".join(map(str, get_args(field.annotation)))
     kinds = {bool: "bool", int: "integer", float: "double", str: "string"}
     kinds[float | None] = "double"
+    kinds[list[float]] = "double array"
     text = kinds.get(field.annotation, "string array")
     bounds = []
     for constraint in field.metadata:

@@ -55,6 +55,8 @@ REMAPPED = {
     "camera_info": "camera/camera_info",
     "imu": "imu/data",
     "range": "range",
+    "range_forward": "range/forward",
+    "battery": "battery_state",
     "odom": "odom",
     "cmd_vel": "cmd_vel",
     "clock": "clock",

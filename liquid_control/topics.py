@@ -22,6 +22,20 @@ TF, TF_STATIC, DESCRIPTION = "tf", "tf_static", "robot_description"
 COMPRESSED = f"{IMAGE}/compressed"
 """Topic of a camera driver that publishes compressed pictures only; not in `TYPES`."""
 
+PICTURE = "perception/picture"
+FORWARD_RANGE = "range/forward"
+BATTERY = "battery_state"
+AUTOPILOT = "autopilot/status"
+
+GUARD_TYPES: dict[str, str] = {
+    PICTURE: message_types.JOINT_STATE,
+    FORWARD_RANGE: message_types.RANGE,
+    BATTERY: message_types.BATTERY,
+    AUTOPILOT: message_types.DIAGNOSTICS,
+}
+"""Message type of the topics that only rules of the guard need; a recorder records them on
+request."""
+
 TYPES: dict[str, str] = {
     IMAGE: message_types.IMAGE,
     CAMERA_INFO: message_types.CAMERA_INFO,

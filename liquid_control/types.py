@@ -7,6 +7,7 @@ stamps. Units are SI, frames as in `liquid_control.frames`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +105,24 @@ class Observation:
     orientation: Floats | None = None
     cruise_mps: float | None = None
     mount: tuple[float, float] | None = None
+
+
+class PictureHealth(NamedTuple):
+    """Health of one picture.
+
+    Attributes:
+        stamp_ns: of the frame.
+        repeats: number of pictures in succession, up to this one, that equal the one before.
+        brightness: mean of all values, of 255.
+        contrast: standard deviation of all values, of 255.
+        score: distance from the training pictures, standard deviations; 0 where it is not known.
+    """
+
+    stamp_ns: int
+    repeats: int
+    brightness: float
+    contrast: float
+    score: float
 
 
 @dataclass(frozen=True, slots=True)

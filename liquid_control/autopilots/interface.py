@@ -111,6 +111,18 @@ class ArmCheck:
     warnings: tuple[str, ...] = ()
 
 
+class BatteryStatus(NamedTuple):
+    """Battery of the vehicle, as the autopilot states it; None for what it does not measure.
+
+    Attributes:
+        charge: what is left, of 1.
+        voltage_v: at present, V.
+    """
+
+    charge: float | None
+    voltage_v: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class LinkHealth:
     """Health of the link to an autopilot.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from liquid_control.autopilots.interface import (
     ArmCheck,
     AutopilotStatus,
+    BatteryStatus,
     LinkEvent,
     LinkHealth,
     LinkNotice,
@@ -121,6 +122,12 @@ class MavlinkAutopilot:
         """State of the autopilot; None before it is found."""
         with self._lock:
             return self._session.state
+
+    @property
+    def battery(self) -> BatteryStatus | None:
+        """The battery; None before the autopilot states it."""
+        with self._lock:
+            return self._session.battery
 
     @property
     def refusal(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from liquid_control.autopilots.interface import (
     ArmCheck,
     AutopilotStatus,
+    BatteryStatus,
     LinkEvent,
     LinkHealth,
     LinkNotice,
@@ -172,6 +173,11 @@ class MavlinkSession:
     def state(self) -> AutopilotStatus | None:
         """State of the autopilot; None before it is found."""
         return None if self.one is None else self.one.status.state
+
+    @property
+    def battery(self) -> BatteryStatus | None:
+        """The battery; None before the autopilot states it."""
+        return None if self.one is None else self.one.status.battery
 
     @property
     def refusal(self) -> str:

@@ -3,7 +3,13 @@
 from collections import deque
 from typing import Any
 
-from liquid_control.autopilots.interface import ArmCheck, AutopilotStatus, LinkEvent, LinkNotice
+from liquid_control.autopilots.interface import (
+    ArmCheck,
+    AutopilotStatus,
+    BatteryStatus,
+    LinkEvent,
+    LinkNotice,
+)
 from liquid_control.autopilots.mavlink_modes import ARMED, PROFILES, FirmwareProfile, mode_name
 from liquid_control.autopilots.mavlink_search import MavlinkVehicle
 from liquid_control.errors import AutopilotError
@@ -13,6 +19,8 @@ PREARM_CHECK = 1 << 28
 FAILED_CHECKS = ("prearm:", "arm:", "preflight fail", "arming denied")
 """Beginnings of the texts about failed checks, of ArduPilot and PX4, in lower case."""
 REASONS = 5
+NO_VOLTAGE, NO_CHARGE = 0xFFFF, -1
+"""Of SYS_STATUS, for what the autopilot does not measure."""
 
 
 class VehicleStatus:
@@ -28,6 +36,7 @@ class VehicleStatus:
     Attributes:
         state: mode and arming.
         profile: facts about its firmware.
+        battery: its battery; None before the first SYS_STATUS.
     """
 
     def __init__(self, vehicle: MavlinkVehicle, heartbeat: Any) -> None:
@@ -40,6 +49,7 @@ class VehicleStatus:
         self._ready: bool | None = None
         self._reasons: deque[str] = deque(maxlen=REASONS)
         self.hold_s: float | None = None
+        self.battery: BatteryStatus | None = None
 
     def _state(self, heartbeat: Any) -> AutopilotStatus:
         mode = mode_name(self._firmware, heartbeat.custom_mode)
@@ -61,7 +71,16 @@ class VehicleStatus:
         return LinkNotice(LinkEvent.MODE_CHANGED, text)
 
     def sys_status(self, message: Any) -> None:
-        """Process SYS_STATUS: whether the checks before arming pass."""
+        """Process SYS_STATUS: the battery, and whether the checks before arming pass.
+
+        An empty battery has a voltage: a charge of 0 without one is not measured.
+        """
+        charge, millivolts = message.battery_remaining, message.voltage_battery
+        measured = millivolts not in (0, NO_VOLTAGE)
+        known = charge != NO_CHARGE and (charge > 0 or measured)
+        self.battery = BatteryStatus(
+            charge / 100.0 if known else None, millivolts / 1000.0 if measured else None
+        )
         if message.onboard_control_sensors_present & PREARM_CHECK:
             self._ready = bool(message.onboard_control_sensors_health & PREARM_CHECK)
             if self._ready:

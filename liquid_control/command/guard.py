@@ -7,26 +7,20 @@ in-process flight loop and replay call the same two functions and agree bit for 
 import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from enum import Enum
 
 from pydantic import Field
 
+from liquid_control.command.geofence import slowed
+from liquid_control.command.guard_rules import (
+    NO_INPUTS,
+    RULES,
+    GuardInputs,
+    RuleAnswer,
+    RuleContext,
+)
+from liquid_control.command.guard_settings import GuardAction, GuardEvent, GuardRules
 from liquid_control.config import Settings
 from liquid_control.types import HOVER, NANOSECONDS, Command
-
-
-class GuardEvent(str, Enum):
-    """Events that the guard counts; the values are the names of its counters in diagnostics."""
-
-    NOT_FINITE = "not_finite"
-    IMPOSSIBLE = "impossible"
-    CLAMPED = "clamped"
-    SLEWED = "slewed"
-    STALE = "stale"
-    STAMP_BACKWARDS = "stamp_backwards"
-    STAMP_AHEAD = "stamp_ahead"
-    LATE = "late"
-
 
 _FRAMES_UNTIL_HOVER = 1.5
 
@@ -108,7 +102,12 @@ class GuardState:
         output_stamp_ns: stamp at which it came into force; None before the first.
         fresh_stamp_ns: stamp of the last command from a policy; None before the first.
         stale: whether hover is in force because no fresh command arrived.
-        events: count of each event since start.
+        events: count of each event since start. A rule that keeps acting counts once.
+        action: the most conservative answer in force.
+        latched: `LAND` or `HAND_BACK` since it was first in force, until the pilot takes over or
+            the vehicle is disarmed; else `NONE`.
+        active: rules that act at present, by their event.
+        run_ns: time of the last run with rules; None before it.
     """
 
     output: Command = HOVER
@@ -116,6 +115,10 @@ class GuardState:
     fresh_stamp_ns: int | None = None
     stale: bool = False
     events: Counter[GuardEvent] = field(default_factory=Counter)
+    action: GuardAction = GuardAction.NONE
+    latched: GuardAction = GuardAction.NONE
+    active: frozenset[GuardEvent] = frozenset()
+    run_ns: int | None = None
 
     def counting(self, *events: GuardEvent) -> "GuardState":
         """Return the same state with events added."""
@@ -124,12 +127,27 @@ class GuardState:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Limits commands to an envelope and replaces them with hover when they stop arriving."""
+    """Limits commands to an envelope, answers the rules, and hovers when commands stop arriving.
+
+    Attributes:
+        envelope: limits of every command.
+        rules: the other rules; off by default.
+    """
 
     envelope: Envelope = field(default_factory=Envelope)
+    rules: GuardRules = field(default_factory=GuardRules)
+    _has_rules: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_has_rules", self.rules.some)
 
     def admit(
-        self, command: Command, stamp_ns: int, state: GuardState, now_ns: int | None = None
+        self,
+        command: Command,
+        stamp_ns: int,
+        state: GuardState,
+        now_ns: int | None = None,
+        inputs: GuardInputs = NO_INPUTS,
     ) -> GuardState:
         """Process a command of the policy; the `output` of the new state is sent on.
 
@@ -144,10 +162,41 @@ class Guard:
             state: state before the command.
             now_ns: current time of the guard; a command with a stamp farther from it than the
                 timeout is dropped. None if time waits for the command (lockstep).
+            inputs: readings of the rules up to the present time.
         """
         refused = self._refusal(stamp_ns, state, now_ns)
         if refused is not None:
             return state.counting(refused)
+        admitted = self._limited(command, stamp_ns, state)
+        return self._ruled(admitted, stamp_ns if now_ns is None else now_ns, inputs)
+
+    def hover(self, stamp_ns: int, state: GuardState) -> GuardState:
+        """Bring hover into force instead of a command that must not be used.
+
+        A landing goes on.
+        """
+        if state.action > GuardAction.HOVER:
+            return replace(state, output_stamp_ns=stamp_ns)
+        return replace(state, output=HOVER, output_stamp_ns=stamp_ns, action=GuardAction.HOVER)
+
+    def poll(self, now_ns: int, state: GuardState, inputs: GuardInputs = NO_INPUTS) -> GuardState:
+        """Advance time: hover comes into force at the last poll that is still within the timeout.
+
+        It also comes into force when time jumped back by more than the timeout, since the age of
+        the command is then unknown.
+        """
+        return self._ruled(self._expired(now_ns, state), now_ns, inputs)
+
+    def _expired(self, now_ns: int, state: GuardState) -> GuardState:
+        if state.fresh_stamp_ns is None or state.stale:
+            return state
+        age_ns = now_ns - state.fresh_stamp_ns
+        if -self._timeout_ns <= age_ns <= self._timeout_ns - self._period_ns:
+            return state
+        return replace(self.hover(now_ns, state), stale=True).counting(GuardEvent.STALE)
+
+    def _limited(self, command: Command, stamp_ns: int, state: GuardState) -> GuardState:
+        """Return the state with a command within the envelope, or hover where it is refused."""
         if not command.is_finite:
             return self.hover(stamp_ns, state).counting(GuardEvent.NOT_FINITE)
         if any(abs(v) > p for v, p in zip(command.values, self.envelope.possible, strict=True)):
@@ -155,29 +204,54 @@ class Guard:
         within, clamped = self._clamp(command)
         smooth, slewed = self._slew(within, stamp_ns, state)
         admitted = replace(
-            state, output=smooth, output_stamp_ns=stamp_ns, fresh_stamp_ns=stamp_ns, stale=False
+            state,
+            output=smooth,
+            output_stamp_ns=stamp_ns,
+            fresh_stamp_ns=stamp_ns,
+            stale=False,
+            action=GuardAction.CLAMP if clamped or slewed else GuardAction.NONE,
         )
         flags = ((clamped, GuardEvent.CLAMPED), (slewed, GuardEvent.SLEWED))
         return admitted.counting(*(event for happened, event in flags if happened))
 
-    def hover(self, stamp_ns: int, state: GuardState) -> GuardState:
-        """Bring hover into force instead of a command that must not be used."""
-        return replace(state, output=HOVER, output_stamp_ns=stamp_ns)
+    def _ruled(self, state: GuardState, now_ns: int, inputs: GuardInputs) -> GuardState:
+        """Apply the rules to the command in force; the most conservative action wins.
 
-    def poll(self, now_ns: int, state: GuardState) -> GuardState:
-        """Advance time: hover comes into force at the last poll that is still within the timeout.
-
-        It also comes into force when time jumped back by more than the timeout, since the age of
-        the command is then unknown.
+        They begin with the first command: before it nothing flies by this guard.
         """
-        if state.fresh_stamp_ns is None or state.stale:
+        if not self._has_rules or state.fresh_stamp_ns is None:
             return state
-        age_ns = now_ns - state.fresh_stamp_ns
-        if -self._timeout_ns <= age_ns <= self._timeout_ns - self._period_ns:
-            return state
-        return replace(state, output=HOVER, output_stamp_ns=now_ns, stale=True).counting(
-            GuardEvent.STALE
-        )
+        context = RuleContext(self.rules, inputs, now_ns, state.run_ns)
+        answers = (rule(context) for rule in RULES.values())
+        found = [one for one in answers if one is not None and _acts(one, state.output)]
+        autopilot = inputs.autopilot
+        released = autopilot is not None and not (autopilot.armed and autopilot.obeys)
+        latched = GuardAction.NONE if released else state.latched
+        stops = [one.action for one in found if one.action > GuardAction.HOVER]
+        latched = max([latched, *stops])
+        own = min(state.action, GuardAction.HOVER)
+        action = max([own, latched, *(one.action for one in found)])
+        active = frozenset(one.event for one in found)
+        begun = active - state.active
+        output = self._output(state.output, action, found)
+        changed = output != state.output
+        moved = action is not state.action and action >= GuardAction.HOVER
+        return replace(
+            state,
+            output=output,
+            output_stamp_ns=now_ns if changed or moved else state.output_stamp_ns,
+            action=action,
+            latched=latched,
+            active=active,
+            run_ns=now_ns,
+        ).counting(*begun)
+
+    def _output(self, output: Command, action: GuardAction, found: list[RuleAnswer]) -> Command:
+        if action is GuardAction.LAND:
+            return Command(up_mps=-min(self.rules.land_speed_mps, self.envelope.max_up_mps))
+        if action >= GuardAction.HOVER:
+            return HOVER
+        return slowed(output, [limit for one in found for limit in one.limits])
 
     @property
     def _timeout_ns(self) -> int:
@@ -213,3 +287,8 @@ class Guard:
 
 def _toward(old: float, new: float, step: float) -> float:
     return new if abs(new - old) <= step else old + math.copysign(step, new - old)
+
+
+def _acts(finding: RuleAnswer, output: Command) -> bool:
+    """Return whether an answer changes anything; a limit does if the command exceeds it."""
+    return finding.action is not GuardAction.SLOW or slowed(output, finding.limits) != output

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liquid_control.bags import FlightBag, read_bag
-from liquid_control.command import Envelope
+from liquid_control.command import Envelope, GuardRules
 from liquid_control.config import Scenario, load_scenario, parse_settings
 from liquid_control.graph.node_graph import ProgressCallback, run_graph
 from liquid_control.policy import Policy, load_model
@@ -41,6 +41,7 @@ class GraphPlan:
             where the vehicle does not wait.
         image: format of pictures in the bag: raw, png or jpeg.
         compression: of the bag's chunks: none, lz4 or zstd.
+        rules: of the guard; perception publishes the health of pictures where they need it.
     """
 
     scenario: str
@@ -56,6 +57,7 @@ class GraphPlan:
     standby: bool | None = None
     image: str = "raw"
     compression: str = "none"
+    rules: GuardRules = field(default_factory=GuardRules)
 
     @property
     def record_path(self) -> Path:
@@ -71,7 +73,10 @@ class GraphPlan:
     def _guards(self) -> dict[str, dict[str, object]]:
         standby = self.mode == "realtime" if self.standby is None else self.standby
         envelope = Envelope.for_camera(self.loaded_scenario.camera.rate_hz)
-        limits: dict[str, object] = {"timeout_s": envelope.timeout_s}
+        limits: dict[str, object] = {
+            "timeout_s": envelope.timeout_s,
+            **self.rules.model_dump(exclude_defaults=True),
+        }
         if not standby:
             return {GUARD: limits}
         return {GUARD: limits | {"pair": "first"}, GUARD_STANDBY: limits | {"pair": "standby"}}
@@ -93,6 +98,8 @@ class GraphPlan:
             "cruise_speed_mps": self.loaded_scenario.cruise_mps,
             "camera_pitch_down_deg": self.loaded_scenario.camera.pitch_down_deg,
         }
+        if self.rules.checks_pictures:
+            perception["picture_health"] = True
         pilots = {"perception_node": perception, "controller_node": policy}
         nodes = self._guards | ({"policy_node": perception} if self.composed else pilots)
         if self.record:

@@ -2,18 +2,20 @@
 
 import time
 
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from sensor_msgs.msg import Imu
+from sensor_msgs.msg import BatteryState, Imu
 
 from liquid_control import frames, topics
 from liquid_control.autopilots import ImuSample, LinkEvent, MavlinkAutopilot, OdometrySample
 from liquid_control.errors import AutopilotError
 from liquid_control.nodes import conversions
 from liquid_control.nodes.diagnostics import Diagnostics
+from liquid_control.nodes.guard_inputs import autopilot_message, battery_message
 from liquid_control.nodes.node_settings import MavlinkNodeSettings
 from liquid_control.nodes.parameters import declare
 from liquid_control.nodes.publisher_binding import REFUSED, SECOND_PUBLISHER, endpoints_of
@@ -29,7 +31,7 @@ MODE = "realtime"
 
 
 class MavlinkNode(Node):
-    """Sends commands of the guard to the autopilot, and publishes its IMU and odometry.
+    """Sends commands of the guard to the autopilot, and publishes its IMU, odometry and state.
 
     It ends with an error if no autopilot was found in time. Afterwards it stays: a link that fails
     is opened again.
@@ -48,6 +50,12 @@ class MavlinkNode(Node):
         self._diagnostics = Diagnostics(self, MODE, self._counts)
         self._imu = self.create_publisher(Imu, topics.IMU, profile(topics.IMU, MODE))
         self._odometry = self.create_publisher(Odometry, topics.ODOM, profile(topics.ODOM, MODE))
+        self._status = self.create_publisher(
+            DiagnosticArray, topics.AUTOPILOT, profile(topics.AUTOPILOT, MODE)
+        )
+        self._battery = self.create_publisher(
+            BatteryState, topics.BATTERY, profile(topics.BATTERY, MODE)
+        )
         self._autopilot = MavlinkAutopilot(settings.mavlink, self._publish)
         self._sole = self._sole_publisher(settings.guards)
         self.create_subscription(
@@ -119,6 +127,15 @@ class MavlinkNode(Node):
         if self._autopilot.state is None and 0.0 < self._timeout_s <= elapsed_s:
             self._shutdown.fail(AutopilotError(self._autopilot.absence(self._timeout_s)))
         self._describe()
+        self._publish_status()
+
+    def _publish_status(self) -> None:
+        """Publish link, mode and battery, which rules of the guard need."""
+        now_ns = self.get_clock().now().nanoseconds
+        connected = self._autopilot.health().connected
+        self._status.publish(autopilot_message(self._autopilot.state, connected, now_ns))
+        if (battery := self._autopilot.battery) is not None:
+            self._battery.publish(battery_message(*battery, now_ns))
 
     def _describe(self) -> None:
         """Set the message of the diagnostics."""

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from liquid_control import topics as names
 from liquid_control.autopilots import MavlinkOptions, MavlinkSettings, OnStale, SetpointRules
-from liquid_control.command.guard import Envelope
+from liquid_control.command import Envelope, GuardRules
 from liquid_control.config import Scenario, Settings, load_scenario, parse_settings
 from liquid_control.config.disturbances import joined_overrides, parse_disturbances
 from liquid_control.config.driver_faults import DriverFaultKind
@@ -97,6 +97,9 @@ class PerceptionSettings(ModelNodeSettings):
         le=170.0,
         description="the camera's field of view, degrees; 0: as camera_info says",
     )
+    picture_health: bool = Field(
+        False, description="publish perception/picture, which the guard's picture rules need"
+    )
     imu_max_rate_radps: float = Field(
         40.0,
         gt=0.0,
@@ -131,8 +134,8 @@ class ControllerSettings(ModelNodeSettings):
     )
 
 
-class GuardSettings(BoundSettings, Envelope):
-    """Parameters of guard_node: the envelope, changeable in flight, and the mode."""
+class GuardSettings(BoundSettings, Envelope, GuardRules):
+    """Parameters of guard_node: the envelope, changeable in flight, the rules, and the mode."""
 
     changeable = frozenset(Envelope.model_fields) - {"period_s"}
 
@@ -147,6 +150,11 @@ class GuardSettings(BoundSettings, Envelope):
     def envelope(self) -> Envelope:
         """The envelope alone."""
         return Envelope(**{name: getattr(self, name) for name in Envelope.model_fields})
+
+    @property
+    def rules(self) -> GuardRules:
+        """The rules alone."""
+        return GuardRules(**{name: getattr(self, name) for name in GuardRules.model_fields})
 
 
 class RecorderSettings(NodeSettings):

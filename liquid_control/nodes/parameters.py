@@ -1,5 +1,6 @@
 """Declare settings models as ROS parameters, with type, range and description, and check them."""
 
+from array import array
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -27,6 +28,7 @@ _TYPES: dict[object, Parameter.Type] = {
     float | None: Parameter.Type.DOUBLE,
     str: Parameter.Type.STRING,
     list[str]: Parameter.Type.STRING_ARRAY,
+    list[float]: Parameter.Type.DOUBLE_ARRAY,
 }
 _EVERYTHING = 1e308
 
@@ -111,7 +113,7 @@ def _values(node: Node, model: type[NodeSettings]) -> dict[str, Any]:
         except ParameterUninitializedException:
             continue
         if value is not None:
-            values[name] = value
+            values[name] = list(value) if isinstance(value, array) else value
     return values
 
 

@@ -10,6 +10,7 @@ from liquid_control import topics
 from liquid_control.errors import LiquidControlError, ObservationError
 from liquid_control.nodes import conversions
 from liquid_control.nodes.conversions import picture_from
+from liquid_control.nodes.guard_inputs import picture_health_message
 from liquid_control.nodes.lifecycle import ModelNode
 from liquid_control.nodes.node_settings import PerceptionSettings
 from liquid_control.nodes.parameters import on_parameter_change
@@ -18,12 +19,16 @@ from liquid_control.perception import (
     READING_AGE_NS,
     CameraModel,
     CameraModelError,
+    PictureDistribution,
+    PictureMemory,
     SensorSync,
     Viewfinder,
+    fit,
+    picture_health,
     readings_of,
 )
 from liquid_control.plausibility import ImuRange
-from liquid_control.types import Observation
+from liquid_control.types import Observation, Pixels
 
 CHECK_PERIOD_S = 0.1
 CAMERA_INFO_S = 2.0
@@ -52,7 +57,13 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         on_parameter_change(self, PerceptionSettings, self._on_change)
 
     def check(self) -> None:
-        """Check the camera's pitch, if known, against the range that the model was trained for."""
+        """Check the camera's pitch, if known, against the range that the model was trained for.
+
+        Raises:
+            ModelError: it is outside, or the file with the training pictures is damaged.
+        """
+        wanted = self.settings.picture_health
+        self._learned = PictureDistribution.load(self.policy.model.path) if wanted else None
         if self.settings.camera_pitch_down_deg is not None:
             view = self.policy.model.settings.camera.view
             view.check_pitch(self.settings.camera_pitch_down_deg)
@@ -61,6 +72,8 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         """Create publishers, subscriptions and timers."""
         self._features = self.publish_to(topics.FEATURES)
         self._inputs = self.publish_to(topics.INPUTS)
+        if self.settings.picture_health:
+            self._health = self.publish_to(topics.PICTURE)
         if "range" in self._needed:
             self.subscribe_to(topics.RANGE, self._on_range)
         self.subscribe_to(topics.IMU, self._on_imu)
@@ -88,6 +101,7 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         calibrates = "mount" in self._needed and not settings.horizontal_fov_deg
         self._info_awaited = calibrates and settings.mode == "lockstep"
         self._imu_range = ImuRange(settings.imu_max_rate_radps, settings.imu_max_accel_mps2)
+        self._memory = PictureMemory()
         self._viewfinder = Viewfinder(view, settings.crop, settings.horizontal_fov_deg or None)
         self._camera_model: CameraModel | None = None
         self._frame_ns: int | None = None
@@ -215,11 +229,18 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
 
     def _answer(self, observation: Observation) -> None:
         try:
-            features = self.policy.features(observation)
+            picture = fit(observation.image, self.policy.model.settings.camera.view)
+            if self.settings.picture_health:
+                self._publish_health(picture, observation.stamp_ns)
+            features = self.policy.features_of_fitted(picture, observation)
         except LiquidControlError as error:
             self._refuse("observation_refused", error, observation.stamp_ns)
             return
         self._features.publish(conversions.features_message(features, observation.stamp_ns))
+
+    def _publish_health(self, picture: Pixels, stamp_ns: int) -> None:
+        health, self._memory = picture_health(picture, stamp_ns, self._memory, self._learned)
+        self._health.publish(picture_health_message(health))
 
     def _refuse(self, event: str, error: LiquidControlError, stamp_ns: int) -> None:
         self.diagnostics.count(event, f"frame refused, hovering: {error}")

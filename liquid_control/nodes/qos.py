@@ -17,7 +17,9 @@ from rclpy.qos import (
 from liquid_control import topics
 from liquid_control.nodes.message_classes import message_class
 
-CLASSES: dict[str, type] = {topic: message_class(name) for topic, name in topics.TYPES.items()}
+CLASSES: dict[str, type] = {
+    topic: message_class(name) for topic, name in (topics.TYPES | topics.GUARD_TYPES).items()
+}
 """The class of each topic's messages."""
 
 IMAGE_DEPTH = 64
@@ -49,11 +51,13 @@ _LOCKSTEP: dict[str, QoSProfile] = {
     topics.COMMAND: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.NEURONS: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.INPUTS: _reliable(LOCKSTEP_DEPTH, kept=True),
+    topics.PICTURE: _reliable(LOCKSTEP_DEPTH, kept=True),
 }
 _REALTIME: dict[str, QoSProfile] = {
     topics.IMAGE: qos_profile_sensor_data,
     topics.CAMERA_INFO: qos_profile_sensor_data,
     topics.RANGE: qos_profile_sensor_data,
+    topics.FORWARD_RANGE: qos_profile_sensor_data,
     topics.IMU: _best_effort(IMU_DEPTH),
 }
 KEPT = _reliable(1, kept=True)

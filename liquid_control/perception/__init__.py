@@ -33,6 +33,7 @@ from liquid_control.perception.network_spec import (
     PerceptionSpec,
 )
 from liquid_control.perception.picture_distribution import PictureDistribution, picture_statistics
+from liquid_control.perception.picture_health import PictureMemory, picture_health
 from liquid_control.perception.sensor_sync import READING_AGE_NS, RESTART_NS, SensorSync
 from liquid_control.perception.viewfinder import Framing, Viewfinder
 
@@ -55,6 +56,7 @@ __all__ = [
     "Framing",
     "PerceptionSpec",
     "PictureDistribution",
+    "PictureMemory",
     "SensorSync",
     "Viewfinder",
     "decode_picture",
@@ -65,6 +67,7 @@ __all__ = [
     "input_values",
     "known_inputs",
     "moments",
+    "picture_health",
     "picture_statistics",
     "readings_of",
     "standardise",

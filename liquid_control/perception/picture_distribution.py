@@ -126,6 +126,16 @@ class PictureDistribution:
         fraction: Floats = beyond.mean(axis=0)
         return fraction
 
+    def score(self, statistics: Floats) -> float:
+        """Return how far one picture's statistics, float64 [S], are from the training pictures.
+
+        It is the largest distance of a statistic beyond the training pictures' 1st or 99th
+        percentile, in their standard deviations; 0 where all are between them.
+        """
+        below, above = self.quantiles[1] - statistics, statistics - self.quantiles[-2]
+        scale = np.maximum(self.deviation, 10.0**-_DIGITS)
+        return float(max(0.0, np.max(np.maximum(below, above) / scale)))
+
     def distance(self, values: Floats) -> Floats:
         """Return the distance of other pictures' statistics from this distribution, float64 [S].
 

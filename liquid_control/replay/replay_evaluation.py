@@ -1,5 +1,6 @@
 """Evaluation of a replay request: one pass over the bag, then the comparison."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TypedDict
 
 from liquid_control.bags import Bag, Event, Excerpt, FrameEvent, Losses, read_flight
 from liquid_control.bags.flight_result import GUARD_PARAMETERS
-from liquid_control.command import Envelope, Guard
+from liquid_control.command import Envelope, Guard, GuardRules
 from liquid_control.config import shipped
 from liquid_control.errors import BagError
 from liquid_control.perception import PictureDistribution
@@ -25,7 +26,15 @@ from liquid_control.replay.result import ReplayResult, compare_tracks
 from liquid_control.replay.tracks import RecordingCollector
 from liquid_control.stopwatch import Stopwatch
 
-"""Metadata record with the recorded guard's parameters."""
+NOT_SET = "null"
+"""Value of a recorded parameter that was never set."""
+NOT_REPLAYED = frozenset(
+    {
+        *("imu_max_age_s", "min_forward_m", "stall_s"),
+        *("link_timeout_s", "min_battery", "mode_action"),
+    }
+)
+"""Rules of the guard whose readings a replay does not have."""
 _FRAMES_A_STEP = 30
 """Frames between two updates of the progress bar."""
 
@@ -168,16 +177,33 @@ def _check_frames(
 
 
 def recorded_guard(metadata: Mapping[str, Mapping[str, str]]) -> Guard:
-    """Return the guard with the recorded envelope, or with the default one."""
+    """Return the guard with the recorded envelope and rules, or with the default ones.
+
+    Rules whose readings a replay does not have are off.
+    """
     parameters = metadata.get(GUARD_PARAMETERS, {})
     values = {name: parameters[name] for name in Envelope.model_fields if name in parameters}
+    texts = {
+        name: parameters[name]
+        for name in GuardRules.model_fields
+        if parameters.get(name, NOT_SET) != NOT_SET and name not in NOT_REPLAYED
+    }
     try:
-        return Guard(Envelope.model_validate({k: float(v) for k, v in values.items()}))
+        rules = GuardRules.model_validate({name: _value(text) for name, text in texts.items()})
+        return Guard(Envelope.model_validate({k: float(v) for k, v in values.items()}), rules)
     except ValueError as error:
         reason = " ".join(str(error).split())
         raise BagError(
             f"the bag's parameters of guard_node are not an envelope ({reason})"
         ) from error
+
+
+def _value(text: str) -> object:
+    """Return a recorded parameter: JSON, or a string as it is."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def recorded_lockstep(metadata: Mapping[str, Mapping[str, str]]) -> bool | None:

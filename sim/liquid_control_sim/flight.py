@@ -2,12 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 
 import numpy as np
 
-from liquid_control.command.guard import Envelope, Guard, GuardState
+from liquid_control.command import (
+    Envelope,
+    Guard,
+    GuardInputs,
+    GuardState,
+    PoseReading,
+    RangeReading,
+)
 from liquid_control.config import Scenario
 from liquid_control.interfaces import FlightProgress, Pilot
+from liquid_control.perception import (
+    CameraView,
+    PictureDistribution,
+    PictureMemory,
+    fit,
+    picture_health,
+)
 from liquid_control.seeding import stream
 from liquid_control.types import (
     HOVER,
@@ -206,12 +221,66 @@ class Flight:
         )
 
 
+class GuardSensors:
+    """Readings of a guard's rules from the ticks of a flight, as the guard node receives them.
+
+    Ranges are rounded to float32, the type of `sensor_msgs/Range`. There is no autopilot, no
+    battery and no range sensor that looks forward.
+
+    Args:
+        guard: with the rules.
+        ranged: whether the vehicle has a range sensor that looks down.
+        view: size of the pictures whose health is measured; None for that of the camera.
+        learned: distribution of the training pictures; None where it is not known.
+
+    Attributes:
+        inputs: the readings.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        ranged: bool = False,
+        view: CameraView | None = None,
+        learned: PictureDistribution | None = None,
+    ) -> None:
+        self.inputs = GuardInputs()
+        self._rules = guard.rules
+        self._ranged = ranged
+        self._view = view
+        self._learned = learned
+        self._memory = PictureMemory()
+
+    def update(self, tick: Tick) -> GuardInputs:
+        """Return the readings up to a tick."""
+        if not self._rules.some:
+            return self.inputs
+        pose = PoseReading.of(tick.stamp_ns, tick.truth)
+        inputs = replace(self.inputs, pose=pose or self.inputs.pose)
+        if len(tick.imu.stamps_ns):
+            inputs = replace(inputs, imu_ns=int(tick.imu.stamps_ns[-1]))
+        frame = tick.observation
+        if frame is not None:
+            distance_m = inf if frame.range_m is None else float(np.float32(frame.range_m))
+            ground = RangeReading(frame.stamp_ns, distance_m) if self._ranged else None
+            inputs = replace(inputs, camera_ns=frame.stamp_ns, ground=ground)
+            if self._rules.checks_pictures:
+                picture = frame.image if self._view is None else fit(frame.image, self._view)
+                health, self._memory = picture_health(
+                    picture, frame.stamp_ns, self._memory, self._learned
+                )
+                inputs = inputs.with_picture(health, self._rules)
+        self.inputs = inputs
+        return inputs
+
+
 def fly(
     scenario: Scenario,
     seed: int,
     pilot: Pilot,
     watch: Callable[[FlightProgress], None] | None = None,
     guard: Guard | None = None,
+    sensors: GuardSensors | None = None,
 ) -> FlightRecord:
     """Fly one scenario from start to end in this process.
 
@@ -222,20 +291,22 @@ def fly(
         watch: callback after each control tick.
         guard: guard between pilot and autopilot; one with the default envelope for the
             scenario's camera if None.
+        sensors: readings of the guard's rules; None for those without a model.
 
     Returns:
         The record, one row per control tick.
     """
     guard = guard or Guard(Envelope.for_camera(scenario.camera.rate_hz))
-    state = GuardState()
+    state, sensors = GuardState(), sensors or GuardSensors(guard, scenario.range.enabled)
     with Flight(scenario, seed, guard.envelope.period_s) as flight:
         pilot.start(flight.world)
         while (tick := flight.advance()) is not None:
+            inputs = sensors.update(tick)
             if tick.observation is None:
-                state = guard.poll(tick.stamp_ns, state)
+                state = guard.poll(tick.stamp_ns, state, inputs)
             else:
                 command = pilot.command(tick.observation, tick.truth)
-                state = guard.admit(command, tick.stamp_ns, state)
+                state = guard.admit(command, tick.stamp_ns, state, inputs=inputs)
             applied = flight.apply_command(state.output)
             if watch is not None:
                 watch(applied)

@@ -13,6 +13,17 @@ from liquid_control.graph.processes import end_processes
 pytestmark = pytest.mark.ros
 
 REFERENCE = run_path(str(Path(__file__).parents[2] / "docs" / "ros_reference.py"))
+POLICY = run_path(str(Path(__file__).parents[1] / "unit" / "test_security_policy.py"))
+RULES = {
+    "fence_ceiling_m": 1000.0,
+    "min_forward_m": 0.1,
+    "min_ground_m": 0.1,
+    "camera_max_age_s": 9.0,
+    "imu_max_age_s": 9.0,
+    "picture_max_repeats": 999,
+    "min_battery": 0.01,
+}
+"""Rules of the guard for which it subscribes to every topic of its own."""
 OF_RCLPY = ("use_sim_time", "start_type_description_service", "qos_overrides.")
 OF_ROS = ("/parameter_events", "/rosout")
 NOT_INSTALLED = {topics.TF, topics.TF_STATIC}
@@ -22,10 +33,11 @@ NOT_INSTALLED = {topics.TF, topics.TF_STATIC}
 @pytest.fixture
 def graph(launch, probe, model, tmp_path):
     """Start every node but replay_node; it publishes what the simulator does."""
-    launch(topics.GUARD, mode="realtime")
+    launch(topics.GUARD, mode="realtime", **RULES)
     launch(topics.MANAGER)
-    for name in (topics.PERCEPTION, topics.CONTROLLER):
-        launch(name, mode="realtime", model=str(model), autostart=True)
+    common = {"mode": "realtime", "model": str(model), "autostart": True}
+    launch(topics.PERCEPTION, **common, picture_health=True)
+    launch(topics.CONTROLLER, **common)
     launch(topics.RECORDER, mode="realtime", path=str(tmp_path / "flight.mcap"))
     launch(topics.SIMULATOR, mode="realtime", recorder=True, set=["trail.length_m=500"])
     probe.until(lambda: probe.node.count_publishers(topics.NEURONS), "the controller")
@@ -52,6 +64,24 @@ def test_every_name_of_the_running_graph_is_on_the_page(graph, probe):
     documented = {name: values[0] for name, values in REFERENCE["SERVICES"].items()}
     here = {name: kind for name, kind in documented.items() if topics.REPLAY not in name}
     assert services == here
+    assert_allowed(probe)
+
+
+def assert_allowed(probe) -> None:
+    """Every endpoint of the nodes of a flight is in the policy file of SROS 2."""
+    uses = {
+        "publish": probe.node.get_publisher_names_and_types_by_node,
+        "subscribe": probe.node.get_subscriber_names_and_types_by_node,
+        "reply": probe.node.get_service_names_and_types_by_node,
+        "request": probe.node.get_client_names_and_types_by_node,
+    }
+    names = (topics.GUARD, topics.MANAGER, topics.PERCEPTION, topics.CONTROLLER, topics.RECORDER)
+    for node in names:
+        for use, endpoints in uses.items():
+            found = {name.removeprefix("/") for name, _ in endpoints(node, "/")}
+            assert found or use != "reply", node
+            denied = {name for name in found if node not in POLICY["users"](use, name)}
+            assert not denied, (node, use)
 
 
 def test_a_node_declares_the_parameters_of_the_page(launch, probe, flown):

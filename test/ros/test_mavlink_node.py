@@ -3,6 +3,7 @@
 Bounds of time are exact in `test/unit/autopilots`; here processes must run in time too.
 """
 
+import math
 import socket
 import time
 
@@ -20,6 +21,7 @@ from mavlink_peer import (
 
 from liquid_control import topics
 from liquid_control.nodes import conversions
+from liquid_control.nodes.guard_inputs import autopilot_from
 from liquid_control.types import Command
 
 from .conftest import failed_starts
@@ -104,6 +106,8 @@ def test_commands_become_setpoints(probe, connected, autopilot):
 def test_imu_odometry_and_state_are_published(probe, connected):
     imu, odometry = probe.listen(topics.IMU, "realtime"), probe.listen(topics.ODOM, "realtime")
     diagnostics = probe.listen(topics.DIAGNOSTICS, "realtime")
+    status = probe.listen(topics.AUTOPILOT, "realtime")
+    battery = probe.listen(topics.BATTERY, "realtime")
     connected(PX4)
     probe.until(lambda: len(imu) > 50 and len(odometry) > 10, "IMU samples and odometry")
     arrival_s, sample = imu[-1]
@@ -121,6 +125,10 @@ def test_imu_odometry_and_state_are_published(probe, connected):
     assert (twist.linear.x, twist.linear.y) == pytest.approx((0.25, 0.5), abs=1e-6)
     state = "PX4 (system 1), mode 0, disarmed; waiting for the first command"
     probe.until(lambda: status_of(probe, diagnostics) == state, "the state in diagnostics")
+    probe.until(lambda: battery, "the battery")
+    assert math.isnan(battery[-1][1].percentage)
+    _, connected_, obeys, armed = autopilot_from(status[-1][1])
+    assert (connected_, obeys, armed) == (True, False, False)
 
 
 def test_death_of_the_policy_and_then_of_the_guard(probe, connected, launch):

@@ -26,6 +26,7 @@ from sessions import QUIET, Loop
 
 from liquid_control.autopilots import (
     ArmCheck,
+    BatteryStatus,
     Firmware,
     ImuSample,
     LinkEvent,
@@ -454,6 +455,23 @@ def test_the_arm_check_is_the_autopilots(health, ready):
         "0.5 s or less"
     )
     assert loop.session.arm_check() == ArmCheck(ready, reasons, (warning,))
+
+
+@pytest.mark.parametrize(
+    ("values", "battery"),
+    [
+        ({"battery_remaining": 73, "voltage_battery": 15_210}, BatteryStatus(0.73, 15.21)),
+        ({"battery_remaining": -1, "voltage_battery": 0xFFFF}, BatteryStatus(None, None)),
+        ({"battery_remaining": 0, "voltage_battery": 0}, BatteryStatus(None, None)),
+        ({"battery_remaining": 0, "voltage_battery": 9_800}, BatteryStatus(0.0, 9.8)),
+    ],
+)
+def test_the_battery_is_that_of_sys_status(values, battery):
+    loop = Loop(AutopilotPeer(PX4))
+    loop.connect()
+    assert loop.session.battery == BatteryStatus(None, None)
+    loop.session.receive(loop.source, loop.peer.frame("SYS_STATUS", **values), loop.now_ns)
+    assert loop.session.battery == battery
 
 
 def test_a_lost_heartbeat_is_announced_and_setpoints_go_on():

@@ -29,6 +29,16 @@ def test_the_parameter_files_have_the_defaults_of_the_settings(name):
     assert values
 
 
+def test_the_rules_for_a_flight_outdoors_are_valid_and_on():
+    content = load_yaml(project_file("config/guard_outdoor.yaml"))
+    guard = validate(GuardSettings, content["/**/guard_node"]["ros__parameters"], "outdoor")
+    perception = content["/**/perception_node"]["ros__parameters"]
+    assert guard.rules.fence.contains((0.0, 0.0, 2.0))
+    assert guard.rules.checks_pictures
+    assert validate(PerceptionSettings, perception, "outdoor").picture_health
+    assert not GuardSettings().rules.some
+
+
 def test_every_field_has_a_description():
     for model in MODELS.values():
         assert all(field.description for field in model.model_fields.values())

@@ -1,0 +1,99 @@
+"""The SROS 2 policy file: its form, and that only the guard may command."""
+
+import xml.etree.ElementTree as ElementTree
+from fnmatch import fnmatch
+from typing import NamedTuple
+
+import pytest
+
+from liquid_control import topics
+from liquid_control.config import project_file
+
+pytestmark = pytest.mark.unit
+
+FILE = project_file("config/security/flight.policy.xml")
+CHILDREN = {
+    "policy": {"enclaves"},
+    "enclaves": {"enclave"},
+    "enclave": {"profiles"},
+    "profiles": {"profile"},
+    "profile": {"topics", "services", "actions"},
+    "topics": {"topic"},
+    "services": {"service"},
+    "actions": {"action"},
+}
+"""Elements of version 0.2.0 of SROS 2's access control policies, each with its children."""
+QUALIFIERS = {
+    "topics": {"publish", "subscribe"},
+    "services": {"reply", "request"},
+    "actions": {"call", "execute"},
+}
+ATTRIBUTES = {"policy": {"version"}, "enclave": {"path"}, "profile": {"ns", "node"}}
+
+
+class Permission(NamedTuple):
+    node: str
+    use: str
+    name: str
+
+
+def permissions() -> set[Permission]:
+    root = ElementTree.parse(FILE).getroot()
+    return {
+        Permission(profile.attrib["node"], use, entry.text)
+        for profile in root.iter("profile")
+        for group in profile
+        for use in group.attrib
+        for entry in group
+    }
+
+
+def users(use: str, name: str) -> set[str]:
+    """Return the nodes that may use a name, where a `*` is any."""
+    return {one.node for one in permissions() if one.use == use and fnmatch(name, one.name)}
+
+
+def test_the_file_has_the_form_of_version_0_2_0():
+    root = ElementTree.parse(FILE).getroot()
+    assert (root.tag, root.attrib) == ("policy", {"version": "0.2.0"})
+    for element in root.iter():
+        if element.tag not in CHILDREN:
+            assert not len(element)
+            assert element.text == element.text.strip() != ""
+            continue
+        assert len(element), element.tag
+        assert {child.tag for child in element} <= CHILDREN[element.tag]
+        if element.tag in QUALIFIERS:
+            assert set(element.attrib) <= QUALIFIERS[element.tag]
+            assert set(element.attrib.values()) == {"ALLOW"}
+        else:
+            assert set(element.attrib) == ATTRIBUTES.get(element.tag, set())
+
+
+def test_each_process_has_an_enclave_of_its_own_node():
+    root = ElementTree.parse(FILE).getroot()
+    paths = {e.attrib["path"]: e.find("profiles/profile").attrib for e in root.iter("enclave")}
+    assert {path: {"ns": "/", "node": path.rpartition("/")[2]} for path in paths} == paths
+    flown = {
+        *(topics.PERCEPTION, topics.CONTROLLER, topics.GUARD, topics.GUARD_STANDBY),
+        *(topics.MAVLINK, topics.MANAGER, topics.RECORDER, "drivers"),
+    }
+    assert {profile["node"] for profile in paths.values()} == flown
+
+
+def test_only_the_guard_may_command_and_only_the_controller_may_command_the_guard():
+    assert users("publish", topics.COMMAND) == {topics.GUARD, topics.GUARD_STANDBY}
+    assert users("publish", topics.POLICY_COMMAND) == {topics.CONTROLLER}
+    assert users("publish", topics.FEATURES) == {topics.PERCEPTION}
+    assert users("publish", topics.PICTURE) == {topics.PERCEPTION}
+    assert users("publish", topics.AUTOPILOT) == {topics.MAVLINK}
+    assert users("subscribe", topics.COMMAND) == {topics.MAVLINK, topics.RECORDER}
+
+
+def test_nobody_may_publish_everything_and_every_name_is_known():
+    known = {*topics.TYPES, *topics.GUARD_TYPES, topics.COMPRESSED, "parameter_events", "rosout"}
+    for node, use, name in permissions():
+        if use == "publish":
+            assert name in known or name == f"{node}/transition_event"
+        elif use == "subscribe" and node != topics.RECORDER:
+            assert name in known
