@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from liquid_control.cli.completion import complete_model
+from liquid_control.errors import ConfigError
 
 if TYPE_CHECKING:
     from liquid_control.policy import Model
@@ -27,6 +28,12 @@ def export(
         ),
     ],
     target: Annotated[ExportTarget, typer.Option(help="Export format.")] = ExportTarget.ONNX,
+    int8: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BAG", help="onnx: quantise perception too, calibrated with this recording."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Output folder.", show_default="runs/<UTC time>-export"),
@@ -39,8 +46,10 @@ def export(
     - onnx: perception.onnx maps pictures to features; controller.onnx maps features, state and
       elapsed time to the command and the next state.
 
-    - c: controller.h is the controller as one C99 header without dependencies; controller_test.c
-      compares it with the reference and measures the time of a step.
+      With --int8, perception_int8.onnx has 8-bit weights.
+
+    - c: the whole policy as a C99 project without dependencies, with self-tests and examples for
+      Linux and a bare Cortex-M; its README.md lists the files. controller.h is usable alone.
     """
     from liquid_control.cli.next_steps import suggest, trial_of_export
     from liquid_control.cli.output import output_folder
@@ -48,28 +57,34 @@ def export(
     from liquid_control.policy import load_model
 
     loaded = load_model(model)
-    files = _onnx(loaded) if target is ExportTarget.ONNX else _c(loaded)
+    if int8 is not None and target is ExportTarget.C:
+        raise ConfigError("--int8 needs --target onnx, got --target c")
+    files = _onnx(loaded, int8) if target is ExportTarget.ONNX else _c(loaded)
     with output_folder(out, "export") as folder:
         for name, content in files.items():
             print(atomic_write(folder / name, content))
     suggest(*trial_of_export(folder, files))
 
 
-def _onnx(model: "Model") -> dict[str, bytes]:
+def _onnx(model: "Model", recording: Path | None) -> dict[str, bytes]:
     from liquid_control.dependencies import require
     from liquid_control.policy import WIRED
     from liquid_control.policy.model import CONTROLLER, PERCEPTION
 
-    if model.settings.core.kind != WIRED:
-        return {PERCEPTION: model.perception, CONTROLLER: model.controller}
-    require("onnx", "train", "write ONNX graphs")
-    from liquid_control.export.model_graphs import model_graphs
+    files = {PERCEPTION: model.perception, CONTROLLER: model.controller}
+    if model.settings.core.kind == WIRED:
+        require("onnx", "train", "write ONNX graphs")
+        from liquid_control.export.model_graphs import model_graphs
 
-    return model_graphs(model.settings, model.arrays)
+        files = model_graphs(model.settings, model.arrays)
+    if recording is not None:
+        from liquid_control.export.int8 import INT8_PERCEPTION, int8_perception
+
+        files[INT8_PERCEPTION] = int8_perception(model, recording)
+    return files
 
 
 def _c(model: "Model") -> dict[str, bytes]:
-    from liquid_control.export.c import controller_c
+    from liquid_control.export.c_policy import policy_c
 
-    files = controller_c(model.weights, model.settings.motors, model.name)
-    return {name: text.encode() for name, text in files.items()}
+    return {name: text.encode() for name, text in policy_c(model).items()}
