@@ -2,15 +2,12 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from liquid_control.cli.completion import complete_model
 from liquid_control.errors import ConfigError
-
-if TYPE_CHECKING:
-    from liquid_control.policy import Model
 
 
 class ExportTarget(str, Enum):
@@ -53,38 +50,17 @@ def export(
     """
     from liquid_control.cli.next_steps import suggest, trial_of_export
     from liquid_control.cli.output import output_folder
+    from liquid_control.export import onnx_files, policy_c
     from liquid_control.files import atomic_write
     from liquid_control.policy import load_model
 
-    loaded = load_model(model)
     if int8 is not None and target is ExportTarget.C:
         raise ConfigError("--int8 needs --target onnx, got --target c")
-    files = _onnx(loaded, int8) if target is ExportTarget.ONNX else _c(loaded)
+    if target is ExportTarget.ONNX:
+        files = onnx_files(load_model(model), int8)
+    else:
+        files = {name: text.encode() for name, text in policy_c(load_model(model)).items()}
     with output_folder(out, "export") as folder:
         for name, content in files.items():
             print(atomic_write(folder / name, content))
     suggest(*trial_of_export(folder, files))
-
-
-def _onnx(model: "Model", recording: Path | None) -> dict[str, bytes]:
-    from liquid_control.dependencies import require
-    from liquid_control.policy import WIRED
-    from liquid_control.policy.model import CONTROLLER, PERCEPTION
-
-    files = {PERCEPTION: model.perception, CONTROLLER: model.controller}
-    if model.settings.core.kind == WIRED:
-        require("onnx", "train", "write ONNX graphs")
-        from liquid_control.export.model_graphs import model_graphs
-
-        files = model_graphs(model.settings, model.arrays)
-    if recording is not None:
-        from liquid_control.export.int8 import INT8_PERCEPTION, int8_perception
-
-        files[INT8_PERCEPTION] = int8_perception(model, recording)
-    return files
-
-
-def _c(model: "Model") -> dict[str, bytes]:
-    from liquid_control.export.c_policy import policy_c
-
-    return {name: text.encode() for name, text in policy_c(model).items()}

@@ -48,12 +48,24 @@ PLAIN_FILES = (
     "example_core_cortex_m.c",
 )
 """Files of the export that do not depend on the model."""
+MODEL_FILES = (
+    "README.md",
+    "example_cortex_m.c",
+    "example_loop.c",
+    "perception.c",
+    "perception.h",
+    "perception_weights.c",
+    "policy.c",
+    "policy.h",
+    "policy_test.c",
+)
+"""Files that do, besides those of the controller."""
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PolicyReading:
     """A field of `lc_observation` for an optional input.
 
     Attributes:
@@ -73,19 +85,19 @@ class Reading:
     high: float
 
 
-READINGS: Mapping[str, tuple[Reading, ...]] = {
+READINGS: Mapping[str, tuple[PolicyReading, ...]] = {
     "cruise_speed": (
-        Reading("cruise_mps", "cruise speed to hold, m/s", 0.0, SPEED_UNIT_MPS, 0.5, 4.0),
+        PolicyReading("cruise_mps", "cruise speed to hold, m/s", 0.0, SPEED_UNIT_MPS, 0.5, 4.0),
     ),
     "range": (
-        Reading("range_m", "height above ground, m", RANGE_CENTRE_M, RANGE_UNIT_M, 0.5, 3.0),
+        PolicyReading("range_m", "height above ground, m", RANGE_CENTRE_M, RANGE_UNIT_M, 0.5, 3.0),
     ),
     "attitude": (
-        Reading("roll_rad", "roll, right side down positive", 0.0, TILT_UNIT_RAD, -0.5, 0.5),
-        Reading("pitch_rad", "pitch, nose down positive", 0.0, TILT_UNIT_RAD, -0.5, 0.5),
+        PolicyReading("roll_rad", "roll, right side down positive", 0.0, TILT_UNIT_RAD, -0.5, 0.5),
+        PolicyReading("pitch_rad", "pitch, nose down positive", 0.0, TILT_UNIT_RAD, -0.5, 0.5),
     ),
     "mount": (
-        Reading(
+        PolicyReading(
             "camera_pitch_deg",
             "pitch of the camera, down positive",
             PITCH_CENTRE_DEG,
@@ -93,7 +105,7 @@ READINGS: Mapping[str, tuple[Reading, ...]] = {
             6.0,
             29.0,
         ),
-        Reading(
+        PolicyReading(
             "camera_fov_deg",
             "horizontal field of view of the camera",
             FOV_CENTRE_DEG,
@@ -137,12 +149,10 @@ def policy_c(model: Model) -> dict[str, str]:
         "max_gap_ns": round(settings.max_gap_s * NANOSECONDS),
         **_golden(model, readings),
     }
-    generated = ("README.md", "perception.h", "perception.c", "perception_weights.c", "policy.h")
-    generated += ("policy.c", "policy_test.c", "example_loop.c", "example_cortex_m.c")
     return {
         **controller_c(model.weights, settings.motors, model.name),
         FIXED_HEADER: fixed_controller_c(model.weights, settings.motors, model.name),
-        **{name: template(name).substitute(facts) for name in generated},
+        **{name: template(name).substitute(facts) for name in MODEL_FILES},
         **{name: template(name).template for name in PLAIN_FILES},
     }
 
@@ -229,10 +239,16 @@ def _padded(array: Floats) -> Floats:
 
 
 def _array(name: str, values: Floats) -> str:
-    texts = [number(value) for value in values.ravel().tolist()]
+    texts = [_hexadecimal(value) for value in values.ravel().tolist()]
     lines = (", ".join(texts[at : at + BLOCK]) for at in range(0, len(texts), BLOCK))
     body = ",\n".join(f"    {line}" for line in lines)
     return f"static const float {name}[{len(texts)}] = {{\n{body},\n}};\n"
+
+
+def _hexadecimal(value: float) -> str:
+    """Return a float32 as a hexadecimal C constant: exact, and compilers read it fastest."""
+    mantissa, exponent = value.hex().split("p")
+    return f"{mantissa.rstrip('0').rstrip('.')}p{exponent}f"
 
 
 SCALED = """/* Scale a reading to about one. */
@@ -245,9 +261,7 @@ static int scaled(float value, float centre, float unit, float *feature)
 """
 
 
-def _inputs(
-    declared: Iterable[str], needed: Iterable[str], image: int
-) -> dict[str, object]:
+def _inputs(declared: Iterable[str], needed: Iterable[str], image: int) -> dict[str, object]:
     """Return the C code that reads, scales and documents the optional inputs of a model."""
     readings = [reading for name in needed for reading in READINGS[name]]
     at = image + IMU_FEATURES
@@ -275,7 +289,7 @@ def _inputs(
     }
 
 
-def _scaled(reading: Reading, feature: str) -> str:
+def _scaled(reading: PolicyReading, feature: str) -> str:
     centre, unit = number(reading.centre), number(reading.unit)
     return (
         f"    if (scaled(observation->{reading.field}, {centre}, {unit}, {feature}) != LC_OK) {{\n"
@@ -292,11 +306,12 @@ def golden_picture(style: int, height: int, width: int) -> Pixels:
     index = np.arange(height * width * 3, dtype=np.uint32).reshape(height, width, 3)
     noise = (index + np.uint32(style)) * np.uint32(2654435761)
     if style == 0:
-        return (128 + (noise >> np.uint32(31))).astype(np.uint8)
+        return np.asarray(128 + (noise >> np.uint32(31)), np.uint8)
     value = np.where(trail, 150 - 20 * channel, 40 + 25 * channel)
     value = value + (noise >> np.uint32(27)).astype(np.int64)
     value = value + rows_ * (style & 3) // 2 - columns * (style & 1) // 4
-    return np.clip(value, 0, 255).astype(np.uint8)
+    picture: Pixels = np.clip(value, 0, 255).astype(np.uint8)
+    return picture
 
 
 def observation_of(
@@ -326,7 +341,7 @@ def observation_of(
     )
 
 
-def _golden(model: Model, readings: list[Reading]) -> dict[str, object]:
+def _golden(model: Model, readings: list[PolicyReading]) -> dict[str, object]:
     """Return golden frames with the features and states of the policy, as C initialisers.
 
     Elapsed times are irregular. One stamp does not advance and is refused; one comes after a

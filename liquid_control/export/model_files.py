@@ -1,4 +1,7 @@
-"""Quantisation of the perception network to 8 bits, calibrated with the pictures of a recording."""
+"""ONNX graphs of a model from its settings and arrays, with an option for 8 bits.
+
+Quantisation takes the ranges of activations from the pictures of a recording.
+"""
 
 import logging
 import tempfile
@@ -13,19 +16,76 @@ from liquid_control.bags import FrameEvent, Losses, load_rules, open_bag, read_f
 from liquid_control.bags.events import CameraInfoEvent
 from liquid_control.dependencies import require
 from liquid_control.errors import BagError, ModelError, ObservationError
+from liquid_control.liquid.weights import CfCWeights
 from liquid_control.perception import Viewfinder, fit, input_values, standardise
-from liquid_control.policy.model import Model
+from liquid_control.policy import WIRED
+from liquid_control.policy.model import CONTROLLER, PERCEPTION, Arrays, Model, core_checksum
+from liquid_control.policy.model_settings import ModelSettings
 from liquid_control.types import ImuWindow, Observation, Pixels
 
 INT8_PERCEPTION = "perception_int8.onnx"
 MOST_PICTURES = 256
 LEAST_PICTURES = 8
 FLOAT_NODES = ["linear", "features"]
-"""Nodes of `perception_graph` that stay float32: the last layer is small, and tanh amplifies errors."""
+"""Nodes of `perception_graph` that stay float32: the last layer is small, tanh steep."""
+
+
+def model_graphs(
+    settings: ModelSettings, arrays: Arrays, core_step: bytes | None = None
+) -> dict[str, bytes]:
+    """Return `perception.onnx` and `controller.onnx`, serialised, as `save_model` expects them.
+
+    Args:
+        settings: settings of the model.
+        arrays: arrays of the core and the perception network, by name.
+        core_step: one step of the core, from `liquid_control.cores.step_graph`; not needed for a
+            wired CfC.
+
+    Raises:
+        CellError: the arrays of the controller do not fit its wiring.
+        DependencyError: the package `onnx` is not installed.
+        ModelError: the arrays of the perception network do not fit its spec, or a core other
+            than the wired CfC comes without its step.
+    """
+    require("onnx", "train", "write ONNX graphs")
+    from liquid_control.export.onnx import (
+        controller_graph,
+        core_controller_graph,
+        perception_graph,
+    )
+
+    core = settings.core
+    if core.kind == WIRED:
+        weights = CfCWeights.from_arrays(arrays, core.circuit, core.masking, core.time_unit_s)
+        controller = controller_graph(weights, settings.motors)
+    elif core_step is None:
+        raise ModelError(f"expected one step of core {core.kind} as an ONNX graph, got none")
+    else:
+        controller = core_controller_graph(core_step, settings.motors, core_checksum(arrays))
+    return {PERCEPTION: perception_graph(settings.perception, arrays), CONTROLLER: controller}
+
+
+def onnx_files(model: Model, recording: Path | None = None) -> dict[str, bytes]:
+    """Return the graphs of a loaded model by file name.
+
+    Args:
+        model: its wired CfC is converted anew; the graph of another core is the model's own.
+        recording: adds `perception_int8.onnx`, calibrated with this bag; None for no such graph.
+
+    Raises:
+        BagError: the recording has too few pictures of the model's view.
+        DependencyError: the package `onnx` is not installed and needed.
+    """
+    files = {PERCEPTION: model.perception, CONTROLLER: model.controller}
+    if model.settings.core.kind == WIRED:
+        files = model_graphs(model.settings, model.arrays)
+    if recording is not None:
+        files[INT8_PERCEPTION] = int8_perception(model, recording)
+    return files
 
 
 def int8_perception(model: Model, recording: Path) -> bytes:
-    """Return `perception.onnx` with 8-bit weights and activations, for the same inputs and outputs.
+    """Return `perception.onnx` with 8-bit weights and activations; inputs and outputs are equal.
 
     Ranges of activations are their extremes over pictures at equal distances in a recording.
     Weights have a range for each output channel.
