@@ -144,7 +144,7 @@ def test_a_jump_of_the_stamps_starts_afresh(in_float):
 
 
 def test_self_test_passes_and_its_output_names_the_refused_frame(self_test):
-    options, output = self_test
+    _, options, output = self_test
     lines = output.splitlines()
     assert lines[5] == "frame 5 status 4" + 4 * " 00000000"
     assert lines[-1] == "passed"
