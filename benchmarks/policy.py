@@ -35,7 +35,7 @@ class StageTime:
     Attributes:
         stage: name of the stage.
         p50_us: median, microseconds.
-        p99_us: 99th percentile; NaN where only means over many steps are measured.
+        p99_us: 99th percentile; None where only means over many steps are measured.
         p999_us: 99.9th percentile; likewise.
         core_percent: use of one core by the stage at 30 Hz, from the median.
         samples: number of frames, or of means.
@@ -43,8 +43,8 @@ class StageTime:
 
     stage: str
     p50_us: float
-    p99_us: float
-    p999_us: float
+    p99_us: float | None
+    p999_us: float | None
     core_percent: float
     samples: int
 
@@ -52,9 +52,8 @@ class StageTime:
     def of(cls, stage: str, times_us: list[float], means: bool = False) -> "StageTime":
         """Return the percentiles of some times, or the median of some means."""
         p50, p99, p999 = (float(value) for value in np.percentile(times_us, (50, 99, 99.9)))
-        if means:
-            p99 = p999 = float("nan")
-        return cls(stage, p50, p99, p999, p50 * RATE_HZ * 1e-4, len(times_us))
+        upper = (None, None) if means else (p99, p999)
+        return cls(stage, p50, *upper, p50 * RATE_HZ * 1e-4, len(times_us))
 
 
 def measure_policy(
@@ -180,6 +179,6 @@ def policy_table(rows: list[StageTime]) -> Table:
     table = Table("stage", "p50 µs", "p99 µs", "p99.9 µs", "of a core at 30 Hz, %")
     for row in rows:
         percentiles = (row.p50_us, row.p99_us, row.p999_us)
-        texts = ["" if np.isnan(value) else f"{value:.4g}" for value in percentiles]
+        texts = ["" if value is None else f"{value:.4g}" for value in percentiles]
         table.add_row(row.stage, *texts, f"{row.core_percent:.2g}")
     return table

@@ -33,8 +33,8 @@ from liquid_control.policy.model import Arrays, Model
 from liquid_control.seeding import stream
 from liquid_control.types import NANOSECONDS, ImuWindow, Observation, Pixels
 
-BLOCK = 8
-"""Outputs of a layer that are computed together."""
+BLOCK = 12
+"""Outputs of a layer that are computed together: three SSE or NEON registers of sums."""
 GOLDEN_FRAMES = 12
 OK, BAD_STAMP = 0, 4
 """Codes of `policy.h`."""
