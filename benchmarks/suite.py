@@ -100,6 +100,14 @@ def _replaying(request: BenchmarkRequest, folder: Path) -> Measurement:
     return replay_table(rows), rows, config
 
 
+def _policy(request: BenchmarkRequest, folder: Path) -> Measurement:
+    from benchmarks.policy import measure_policy, policy_table
+
+    model = shipped(Path(request.model or FLOWN_MODEL))
+    rows, config = measure_policy(model, request.repeats, request.measured)
+    return policy_table(rows), rows, config
+
+
 BENCHMARKS: dict[str, Callable[[BenchmarkRequest, Path], Measurement]] = {
     "core": _cores,
     "sim": _simulation,
@@ -107,4 +115,5 @@ BENCHMARKS: dict[str, Callable[[BenchmarkRequest, Path], Measurement]] = {
     "graph": _graph,
     "record": _recording,
     "replay": _replaying,
+    "policy": _policy,
 }

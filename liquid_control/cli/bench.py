@@ -27,6 +27,7 @@ class Benchmark(str, Enum):
     GRAPH = "graph"
     RECORD = "record"
     REPLAY = "replay"
+    POLICY = "policy"
 
 
 def bench(
@@ -83,6 +84,8 @@ def bench(
       two cores.
 
     - replay: speed relative to real time, and memory, of replaying such a recording on one core.
+
+    - policy: time of each stage from picture to command, in Python and exported C, on one core.
 
     Writes results.json, and each measurement to rows.jsonl when it is made.
     """

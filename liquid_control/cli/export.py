@@ -2,14 +2,12 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from liquid_control.cli.completion import complete_model
-
-if TYPE_CHECKING:
-    from liquid_control.policy import Model
+from liquid_control.errors import ConfigError
 
 
 class ExportTarget(str, Enum):
@@ -27,6 +25,12 @@ def export(
         ),
     ],
     target: Annotated[ExportTarget, typer.Option(help="Export format.")] = ExportTarget.ONNX,
+    int8: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BAG", help="onnx: quantise perception too, calibrated with this recording."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Output folder.", show_default="runs/<UTC time>-export"),
@@ -39,37 +43,24 @@ def export(
     - onnx: perception.onnx maps pictures to features; controller.onnx maps features, state and
       elapsed time to the command and the next state.
 
-    - c: controller.h is the controller as one C99 header without dependencies; controller_test.c
-      compares it with the reference and measures the time of a step.
+      With --int8, perception_int8.onnx has 8-bit weights.
+
+    - c: the whole policy as a C99 project without dependencies, with self-tests and examples for
+      Linux and a bare Cortex-M; its README.md lists the files. controller.h is usable alone.
     """
     from liquid_control.cli.next_steps import suggest, trial_of_export
     from liquid_control.cli.output import output_folder
+    from liquid_control.export import onnx_files, policy_c
     from liquid_control.files import atomic_write
     from liquid_control.policy import load_model
 
-    loaded = load_model(model)
-    files = _onnx(loaded) if target is ExportTarget.ONNX else _c(loaded)
+    if int8 is not None and target is ExportTarget.C:
+        raise ConfigError("--int8 needs --target onnx, got --target c")
+    if target is ExportTarget.ONNX:
+        files = onnx_files(load_model(model), int8)
+    else:
+        files = {name: text.encode() for name, text in policy_c(load_model(model)).items()}
     with output_folder(out, "export") as folder:
         for name, content in files.items():
             print(atomic_write(folder / name, content))
     suggest(*trial_of_export(folder, files))
-
-
-def _onnx(model: "Model") -> dict[str, bytes]:
-    from liquid_control.dependencies import require
-    from liquid_control.policy import WIRED
-    from liquid_control.policy.model import CONTROLLER, PERCEPTION
-
-    if model.settings.core.kind != WIRED:
-        return {PERCEPTION: model.perception, CONTROLLER: model.controller}
-    require("onnx", "train", "write ONNX graphs")
-    from liquid_control.export.model_graphs import model_graphs
-
-    return model_graphs(model.settings, model.arrays)
-
-
-def _c(model: "Model") -> dict[str, bytes]:
-    from liquid_control.export.c import controller_c
-
-    files = controller_c(model.weights, model.settings.motors, model.name)
-    return {name: text.encode() for name, text in files.items()}

@@ -43,9 +43,10 @@ LIST_INPUTS = (
 
 def trial_of_export(folder: Path, files: Iterable[str]) -> list[str]:
     """Return the command that runs an exported C test, or shows an ONNX graph's inputs."""
-    if "controller_test.c" in files:
-        source, program = folder / "controller_test.c", folder.resolve() / "controller_test"
-        compiled = command_of("cc", "-std=c99", "-O2", source, "-o", program)
+    if "policy_test.c" in files:
+        names, program = ("policy_test", "policy", "perception*"), folder.resolve() / "policy_test"
+        sources = [path for name in names for path in sorted(folder.glob(f"{name}.c"))]
+        compiled = command_of("cc", "-std=c99", "-O2", *sources, "-o", program)
         return [f"{compiled} && {command_of(program)}"]
     return [command_of(sys.executable, "-c", LIST_INPUTS, folder / "controller.onnx")]
 

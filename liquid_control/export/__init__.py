@@ -1,13 +1,53 @@
-"""Export of weights for other runtimes: ONNX graphs and C, without torch."""
+"""Export of models for other runtimes: ONNX graphs, 8-bit or not, and C, without torch.
 
-from liquid_control.export.c import controller_c
-from liquid_control.export.model_graphs import model_graphs
-from liquid_control.export.onnx import controller_graph, core_controller_graph, perception_graph
+The exported names are imported when they are first used: C code needs no package `onnx`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from liquid_control.export.c import controller_c
+    from liquid_control.export.c_fixed import fixed_controller_c
+    from liquid_control.export.c_policy import policy_c
+    from liquid_control.export.model_files import int8_perception, model_graphs, onnx_files
+    from liquid_control.export.onnx import (
+        controller_graph,
+        core_controller_graph,
+        perception_graph,
+    )
 
 __all__ = [
     "controller_c",
     "controller_graph",
     "core_controller_graph",
+    "fixed_controller_c",
+    "int8_perception",
     "model_graphs",
+    "onnx_files",
     "perception_graph",
+    "policy_c",
 ]
+
+_MODULES = {
+    "controller_c": "c",
+    "controller_graph": "onnx",
+    "core_controller_graph": "onnx",
+    "fixed_controller_c": "c_fixed",
+    "int8_perception": "model_files",
+    "model_graphs": "model_files",
+    "onnx_files": "model_files",
+    "perception_graph": "onnx",
+    "policy_c": "c_policy",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import the module of an exported name and return the name's value."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

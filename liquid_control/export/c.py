@@ -7,7 +7,7 @@ constant outside. Evaluated in float32 it is within 3.5e-7 of tanh for every arg
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from string import Template
 from textwrap import fill
@@ -49,42 +49,44 @@ def controller_c(weights: CfCWeights, motors: MotorScaling, name: str) -> dict[s
         raise CellError(f"expected a CfC in mode 'default', got {weights.mode.value!r}")
     if weights.wiring.outputs != len(MOTORS):
         raise CellError(f"expected {len(MOTORS)} outputs, got {weights.wiring.outputs}")
-    header = _template(HEADER).substitute(_facts(weights, motors, name))
-    return {HEADER: header, TRIAL: _template(TRIAL).substitute(_trial(weights))}
+    header = template(HEADER).substitute(_facts(weights, motors, name))
+    return {HEADER: header, TRIAL: template(TRIAL).substitute(_trial(weights))}
 
 
 def _facts(weights: CfCWeights, motors: MotorScaling, name: str) -> dict[str, object]:
     wiring = weights.wiring
-    counts, sources, values = _synapses(weights)
+    counts, sources, values = synapses(weights)
     places = wiring.inputs + 2 * wiring.neurons
     index, index_bytes = ("uint8_t", 1) if places <= 256 else ("uint16_t", 2)
     biases = np.concatenate([layer.bias for layer in weights.layers], axis=1).T
     return {
         "name": name,
-        "digest": _digest(weights),
+        "digest": digest(weights.arrays()),
         "inputs": wiring.inputs,
         "neurons": wiring.neurons,
         "outputs": wiring.outputs,
         "synapses": len(sources),
-        "time_unit": _number(weights.time_unit_s),
+        "time_unit": number(weights.time_unit_s),
         "motors": ", ".join(MOTORS) + "; m/s and rad/s",
-        "scales": _row(motors.scales),
-        "offsets": _row(motors.offsets),
+        "scales": row(motors.scales),
+        "offsets": row(motors.offsets),
         "index": index,
-        "counts": _wrapped(counts),
-        "sources": _wrapped(sources),
-        "weights": _rows(values),
-        "biases": _rows(biases),
+        "counts": wrapped(counts),
+        "sources": wrapped(sources),
+        "weights": rows(values),
+        "biases": rows(biases),
         "bytes": len(sources) * (16 + index_bytes) + wiring.neurons * 18,
         "stack": 4 * places + 64,
-        "limit": _number(TANH_LIMIT),
+        "limit": number(TANH_LIMIT),
         "tanh_error": TANH_ERROR,
         "numerator": _horner(TANH_NUMERATOR),
         "denominator": _horner(TANH_DENOMINATOR),
     }
 
 
-def _synapses(weights: CfCWeights) -> tuple[list[int], list[int], NDArray[np.float32]]:
+def synapses(
+    weights: CfCWeights,
+) -> tuple[list[int], list[int], NDArray[np.float32]]:
     """Return the number of synapses of each neuron, their source indices and weights [S, 4]."""
     wiring, counts, sources, values = weights.wiring, [], [], []
     for index, (own, layer) in enumerate(zip(wiring.slices, weights.layers, strict=True)):
@@ -113,39 +115,49 @@ def _trial(weights: CfCWeights) -> dict[str, object]:
         states.append(state[0])
     return {
         "steps": TRIAL_STEPS,
-        "dts": _row(dt),
-        "features": _rows(x),
-        "expected": _rows(np.array(states)),
+        "dts": row(dt),
+        "features": rows(x),
+        "expected": rows(np.array(states)),
     }
 
 
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """Return a file of `export/templates`."""
     folder = resources.files("liquid_control.export") / "templates"
     return Template((folder / name).read_text(encoding="utf-8"))
 
 
-def _digest(weights: CfCWeights) -> str:
+def digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:
+    """Return the SHA-256 of arrays in their order, in hex."""
     content = hashlib.sha256()
-    for array in weights.arrays().values():
+    for array in arrays.values():
         content.update(np.ascontiguousarray(array).tobytes())
     return content.hexdigest()
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Return a C constant that parses to the same float32."""
     text = f"{np.float32(value):.9g}"
     return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
 
 
-def _row(values: Iterable[float]) -> str:
-    return ", ".join(_number(float(value)) for value in values)
+def row(values: Iterable[float]) -> str:
+    """Return numbers as C constants with commas between them."""
+    return ", ".join(number(float(value)) for value in values)
 
 
-def _rows(values: NDArray[np.floating]) -> str:
-    return "\n".join(_wrapped_text(f"{{{_row(row)}}},") for row in values)
+def rows(values: NDArray[np.floating]) -> str:
+    """Return an array [R, C] as the initialisers of a C array, a row each."""
+    return wrapped_rows(row(values_of_row) for values_of_row in values)
 
 
-def _wrapped(values: Sequence[int]) -> str:
+def wrapped_rows(texts: Iterable[str]) -> str:
+    """Return rows of numbers as initialisers of a C array of arrays, in lines of limited width."""
+    return "\n".join(_wrapped_text(f"{{{text}}},") for text in texts)
+
+
+def wrapped(values: Sequence[int]) -> str:
+    """Return integers as the initialisers of a C array, in lines of limited width."""
     return _wrapped_text(", ".join(str(value) for value in values))
 
 
@@ -154,7 +166,7 @@ def _wrapped_text(text: str) -> str:
 
 
 def _horner(coefficients: Sequence[float]) -> str:
-    *lower, text = (_number(value) for value in coefficients)
+    *lower, text = (number(value) for value in coefficients)
     for value in reversed(lower):
         text = f"{value} + y * ({text})"
     return text

@@ -126,7 +126,7 @@ def test_evaluate_offers_its_first_failure_and_a_comparison(tmp_path, capsys):
 
 def test_an_exported_controller_is_tried_by_the_command_that_export_prints(tmp_path, capsys):
     """The printed command itself runs: the C test passes, the graph names its inputs."""
-    for target, expected in (("c", "us a step"), ("onnx", "name='features'")):
+    for target, expected in (("c", "passed"), ("onnx", "name='features'")):
         out = tmp_path / target
         assert (
             main(["export", "--model", "trail_cfc19", "--target", target, "--out", str(out)]) == 0

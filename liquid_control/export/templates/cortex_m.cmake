@@ -1,0 +1,16 @@
+# Toolchain of a bare Cortex-M: cmake -DCMAKE_TOOLCHAIN_FILE=cortex_m.cmake -DLC_CPU=cortex-m4
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR arm)
+set(CMAKE_C_COMPILER arm-none-eabi-gcc)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(LC_CPU cortex-m4 CACHE STRING "cortex-m4 (with FPU) or cortex-m7")
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES LC_CPU)
+if(LC_CPU STREQUAL "cortex-m4")
+  set(fpu fpv4-sp-d16)
+elseif(LC_CPU STREQUAL "cortex-m7")
+  set(fpu fpv5-sp-d16)
+else()
+  message(FATAL_ERROR "LC_CPU: expected cortex-m4 or cortex-m7, got ${LC_CPU}")
+endif()
+set(CMAKE_C_FLAGS_INIT
+  "-mcpu=${LC_CPU} -mthumb -mfloat-abi=hard -mfpu=${fpu} -ffreestanding -ffunction-sections -fdata-sections -fstack-usage")
