@@ -21,6 +21,10 @@ def faults(
     ] = "trail",
     settings: Settings = None,
     seeds: Annotated[str, typer.Option(help="A flight of each kind for each.")] = "20000:20010",
+    rules: Annotated[
+        bool,
+        typer.Option(help="Watch sensors, pictures and the computer, as docs/guard.md lists."),
+    ] = True,
     resume: Annotated[bool, typer.Option(help="Continue the campaign in --out.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Output folder.", show_default="runs/<UTC time>-faults")
@@ -33,8 +37,9 @@ def faults(
     Ends with status 1 if the vehicle collided, left the corridor, or never came to an end.
     """
     from liquid_control.cli.output import command_line, output_folder
+    from liquid_control.command import GuardRules
     from liquid_control.evaluation.campaign import parse_seeds
-    from liquid_control.graph.fault_campaign import FaultCampaign, run_faults, write_faults
+    from liquid_control.graph.fault_campaign import RULES, FaultCampaign, run_faults, write_faults
     from liquid_control.graph.fault_flight import FaultOutcome
     from liquid_control.graph.fault_kinds import choose_kinds
     from liquid_control.journal import JOURNAL_FILE
@@ -47,6 +52,7 @@ def faults(
         load_model(model).path,
         scenario,
         ("trail.length_m=30", *(settings or [])),
+        RULES if rules else GuardRules(),
     )
     with output_folder(out, "faults", (JOURNAL_FILE,), resume=resume) as folder:
         rows = run_faults(campaign, folder, resume, command_line())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from liquid_control.command import GuardRules
 from liquid_control.errors import ConfigError
 from liquid_control.evaluation.results import wilson_interval
 from liquid_control.files import atomic_write
@@ -28,6 +29,16 @@ REPORT = "faults.md"
 START_S = (3.0, 6.0)
 """A fault begins at a time drawn from this range, s of ROS time."""
 DURATION_S = 2.0
+RULES = GuardRules(
+    camera_max_age_s=0.5,
+    imu_max_age_s=0.1,
+    odometry_max_age_s=0.5,
+    picture_max_repeats=5,
+    picture_min_brightness=3.0,
+    picture_max_brightness=252.0,
+    stall_s=0.25,
+)
+"""Rules of `config/guard_outdoor.yaml` that a flight in the simulator has readings for."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,7 @@ class FaultCampaign:
         model: folder of the policy.
         scenario: name or path.
         overrides: scenario keys, each as key=value.
+        rules: of the guard beyond its envelope.
     """
 
     kinds: Sequence[FaultKind]
@@ -47,6 +59,7 @@ class FaultCampaign:
     model: Path
     scenario: str = "trail"
     overrides: Sequence[str] = ("trail.length_m=30",)
+    rules: GuardRules = RULES
 
     def flights(self, folder: Path) -> list[FaultFlight]:
         """Return the flights, kind by kind for each seed; their files go to a folder."""
@@ -63,6 +76,7 @@ class FaultCampaign:
             mode="realtime",
             record=False,
             standby=True,
+            rules=self.rules,
         )
         duration_s = 1e6 if kind.recovery is Recovery.STAYS else DURATION_S
         return FaultFlight(kind, plan, round(start_s, 2), duration_s)
@@ -94,6 +108,7 @@ def run_faults(
         "model": loaded.name,
         "weights": loaded.settings.sha256,
         "scenario": flights[0].plan.loaded_scenario.model_dump(),
+        "rules": campaign.rules.model_dump(exclude_defaults=True),
         "kinds": [kind.name for kind in campaign.kinds],
         "seeds": list(campaign.seeds),
     }

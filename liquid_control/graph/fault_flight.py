@@ -97,14 +97,22 @@ class FaultFlight:
     @property
     def nodes(self) -> Mapping[str, Mapping[str, object]]:
         """Parameters of each node; the simulator's drivers have the fault."""
-        nodes = dict(self.plan.nodes)
+        nodes = self.plan.nodes
         simulator = nodes[SIMULATOR] | {"command_timeout_s": COMMAND_TIMEOUT_S}
         if self.kind.driver is not None:
             topic, kind = self.kind.driver
             fault = f"{topic}:{kind.value}:{self.start_s:g}:{self.duration_s:g}"
             simulator["driver_faults"] = [fault]
-        nodes[SIMULATOR] = simulator
-        return nodes
+        intruder: dict[str, Mapping[str, object]] = {}
+        if self.kind.intruder is not None:
+            intruder[INTRUDER] = {
+                "topic": self.kind.intruder,
+                "rate_hz": self.kind.rate_hz,
+                "start_s": self.start_s,
+                "duration_s": self.duration_s,
+            }
+        # The simulator is last: the graph ends with it.
+        return intruder | nodes | {SIMULATOR: simulator}
 
 
 @dataclass
@@ -130,8 +138,6 @@ class _Injection:
         kind = self.flight.kind
         for node in kind.process:
             self.graph.send(node, kind.signal)
-        if kind.intruder is not None:
-            self.graph.add(INTRUDER, {"topic": kind.intruder, "rate_hz": kind.rate_hz})
         busy = kind.load * (os.cpu_count() or 1)
         self.helpers += [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(busy)]
 
@@ -143,8 +149,6 @@ class _Injection:
         elif kind.recovery is Recovery.ENDS and kind.signal == signal.SIGSTOP:
             for node in kind.process:
                 self.graph.send(node, signal.SIGCONT)
-        if kind.intruder is not None:
-            self.graph.send(INTRUDER, signal.SIGTERM)
         self.close()
 
     def close(self) -> None:
@@ -166,13 +170,9 @@ class FaultedGraph(NodeGraph):
                 with suppress(ProcessLookupError):
                     process.child.send_signal(number)
 
-    def add(self, name: str, parameters: Mapping[str, object]) -> None:
-        """Start a further node."""
-        self.processes.insert(0, self._start(name, parameters))
-
     def restart(self, name: str) -> None:
         """Start a node again that has ended."""
-        self.add(name, self.plan.nodes[name])
+        self.processes.insert(0, self._start(name, self.plan.nodes[name]))
 
     def _check_alive(self, last: Process) -> None:
         """Do nothing: deaths are what a campaign injects."""

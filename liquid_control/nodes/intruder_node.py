@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 
 from liquid_control import topics
 from liquid_control.config import CameraSettings
@@ -22,25 +23,32 @@ BACKWARDS = Command(forward_mps=-4.0, yaw_rate_radps=2.0)
 
 
 class IntruderNode(Node):
-    """Publishes plausible but wrong messages, from its start until it is ended.
+    """Publishes plausible but wrong messages for a time.
 
-    Stamps are those of ROS time, so that no check of stamps refuses them.
+    Stamps are those of ROS time, so that no check of stamps refuses them. The publisher exists for
+    that time only: the graph answers a second publisher before its first message.
     """
 
     def __init__(self) -> None:
         super().__init__("intruder_node")
-        settings = declare(self, IntruderSettings)
-        self._topic = settings.topic
-        kind = CLASSES[self._topic]
-        self._publisher = self.create_publisher(
-            kind, self._topic, profile(self._topic, settings.mode)
-        )
+        self._settings = settings = declare(self, IntruderSettings)
+        self._publisher: Publisher | None = None
         self.create_timer(1.0 / settings.rate_hz, self._publish, clock=STEADY)
 
     def _publish(self) -> None:
-        now_ns = self.get_clock().now().nanoseconds
-        if now_ns:
-            self._publisher.publish(_message(self._topic, now_ns))
+        settings, now_ns = self._settings, self.get_clock().now().nanoseconds
+        begun_s = now_ns / NANOSECONDS - settings.start_s
+        if now_ns == 0 or begun_s < 0.0:
+            return
+        if begun_s < settings.duration_s:
+            if self._publisher is None:
+                qos = profile(settings.topic, settings.mode)
+                kind = CLASSES[settings.topic]
+                self._publisher = self.create_publisher(kind, settings.topic, qos)
+            self._publisher.publish(_message(settings.topic, now_ns))
+        elif self._publisher is not None:
+            self.destroy_publisher(self._publisher)
+            self._publisher = None
 
 
 def _message(topic: str, now_ns: int) -> object:

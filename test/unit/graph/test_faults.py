@@ -54,6 +54,19 @@ def test_flights_are_a_function_of_the_seed(tmp_path):
     (fault,) = parse_driver_faults(camera.nodes["simulator_node"]["driver_faults"])
     assert (fault.topic, fault.start_s) == ("camera/image_raw", camera.start_s)
     assert "driver_faults" not in stopped.nodes["simulator_node"]
+    assert list(stopped.nodes)[-1] == "simulator_node"
+
+
+def test_an_intruder_waits_for_its_time(tmp_path):
+    (kind,) = choose_kinds(["foreign_imu_data"])
+    (flight,) = FaultCampaign([kind], [5], MODEL).flights(tmp_path)
+    assert flight.nodes["intruder_node"] == {
+        "topic": "imu/data",
+        "rate_hz": 50.0,
+        "start_s": flight.start_s,
+        "duration_s": 2.0,
+    }
+    assert list(flight.nodes)[-1] == "simulator_node"
 
 
 def test_a_campaign_without_seeds_is_refused(tmp_path):
