@@ -73,7 +73,7 @@ def replay_live(
 
     guard = recorded_guard(request.bag.metadata)
     rules = guard.rules.model_dump(exclude_defaults=True)
-    health = {"picture_health": True} if guard.rules.checks_pictures else {}
+    health: dict[str, object] = {"picture_health": True} if guard.rules.checks_pictures else {}
     plan = ReplayPlan(
         bag=request.bag.path,
         model=request.choice.model.path,
@@ -85,7 +85,7 @@ def replay_live(
         presets=options["topics"],
         flags=dict(pair.split("=", 1) for pair in options["topic"]),
         envelope=guard.envelope.model_dump() | rules,
-        perception=request.given.parameters | health,
+        perception={**request.given.parameters, **health},
     )
     with StatusLine("live", _position) as line:
         return replay_through_graph(plan, line)
