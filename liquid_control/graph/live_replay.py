@@ -71,6 +71,9 @@ def replay_live(
     from liquid_control.progress import StatusLine
     from liquid_control.replay.replay_evaluation import recorded_guard
 
+    guard = recorded_guard(request.bag.metadata)
+    rules = guard.rules.model_dump(exclude_defaults=True)
+    health: dict[str, object] = {"picture_health": True} if guard.rules.checks_pictures else {}
     plan = ReplayPlan(
         bag=request.bag.path,
         model=request.choice.model.path,
@@ -81,8 +84,8 @@ def replay_live(
         duration_s=request.span.duration_s or 0.0,
         presets=options["topics"],
         flags=dict(pair.split("=", 1) for pair in options["topic"]),
-        envelope=recorded_guard(request.bag.metadata).envelope.model_dump(),
-        perception=request.given.parameters,
+        envelope=guard.envelope.model_dump() | rules,
+        perception={**request.given.parameters, **health},
     )
     with StatusLine("live", _position) as line:
         return replay_through_graph(plan, line)

@@ -31,7 +31,7 @@ class ReplayPlan:
         duration_s: how much to replay, s; 0 for all.
         presets: topic presets, by name or path.
         flags: topic by role.
-        envelope: parameters of the guard.
+        envelope: parameters of the guard: its envelope, and its rules.
         perception: further parameters of perception_node.
     """
 
@@ -45,8 +45,8 @@ class ReplayPlan:
     duration_s: float = 0.0
     presets: Sequence[str] = ()
     flags: Mapping[str, str] = field(default_factory=dict)
-    envelope: Mapping[str, float] = field(default_factory=dict)
-    perception: Mapping[str, float] = field(default_factory=dict)
+    envelope: Mapping[str, object] = field(default_factory=dict)
+    perception: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def bag_path(self) -> Path:

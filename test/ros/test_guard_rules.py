@@ -44,7 +44,7 @@ RULES = GuardRules(
 )
 
 
-def test_a_flight_with_rules_equals_the_one_in_process_and_its_replay(model, tmp_path):
+def test_a_flight_with_rules_equals_the_one_in_process_and_its_replay(model, tmp_path, capsys):
     plan = GraphPlan("trail", SEED, model, tmp_path / "graph", OVERRIDES, rules=RULES)
     flight = fly_through_graph(plan)
     scenario = load_scenario("trail", parse_settings(OVERRIDES))
@@ -67,6 +67,10 @@ def test_a_flight_with_rules_equals_the_one_in_process_and_its_replay(model, tmp
     events = document["guard"]["events"]
     assert events["fence_near"] > 0
     assert events["camera_stale"] > 0
+
+    options = ["--model", str(model), "--out", str(tmp_path / "live"), "--live"]
+    assert main(["replay", str(flight.bag), *options]) == 0
+    assert "are those of the offline replay, bit for bit" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from liquid_control.bags import CameraInfoEvent, ClockEvent
-from liquid_control.command import Envelope, Guard, GuardEvent, GuardState
+from liquid_control.command import Envelope, Guard, GuardEvent, GuardRules, GuardState, PoseReading
 from liquid_control.policy import PolicyPilot
 from liquid_control.replay import BACKENDS, FeatureExtractor, Player, replay
 from liquid_control.replay.player import ReplayGuard
@@ -249,3 +249,27 @@ def test_a_given_mode_has_precedence_over_the_first_frame():
     guard.admit(AHEAD, 0, 99)
     guard.clock(25 * MS)
     assert list(guard.outputs().stamp_ns) == [0, 25 * MS]
+
+
+def test_a_frame_sees_the_odometry_of_its_stamp_wherever_the_bag_has_it():
+    """The vehicle leaves the fence at 100 ms: hover is the answer to that frame and its clock."""
+    corners = [-9.0, -9.0, 9.0, -9.0, 9.0, 9.0, -9.0, 9.0]
+    rules = GuardRules(fence_corners=corners, fence_margin_m=0.0)
+
+    def outputs(odometry_first: bool) -> list[tuple[int, float]]:
+        guard = ReplayGuard(Guard(rules=rules), lockstep=True)
+        for stamp in (0, 25, 50, 75, 100, 125):
+            pose = PoseReading(stamp * MS, (0.0 if stamp < 100 else 10.0, 0.0, 1.0), 0.0)
+            if odometry_first:
+                guard.pose(pose)
+            if stamp % 50 == 0:
+                guard.admit(AHEAD, stamp * MS, stamp * MS)
+            if not odometry_first:
+                guard.pose(pose)
+            guard.clock(stamp * MS)
+        out = guard.outputs()
+        assert guard.state.events == {GuardEvent.FENCE_LEFT: 1}
+        return list(zip((out.stamp_ns // MS).tolist(), out.values[:, 0].tolist(), strict=True))
+
+    expected = [(0, 1.0), (25, 1.0), (50, 1.0), (75, 1.0), (100, 0.0), (125, 0.0)]
+    assert outputs(odometry_first=True) == outputs(odometry_first=False) == expected

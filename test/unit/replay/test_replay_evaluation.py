@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from liquid_control.cli.main import main
+from liquid_control.command import GuardRules
 from liquid_control.errors import BagError, ConfigError, ModelError
 from liquid_control.replay import ReplayRequest, evaluate_replay, verdict, write_replay_files
 from liquid_control.replay.replay_evaluation import recorded_guard, recorded_lockstep
@@ -93,3 +94,24 @@ def test_guard_and_mode_are_those_of_the_metadata():
     assert recorded_lockstep({}) is None
     with pytest.raises(BagError, match="parameters of guard_node are not an envelope"):
         recorded_guard({"parameters/guard_node": {"max_forward_mps": "fast"}})
+
+
+def test_the_rules_of_the_guard_are_those_of_the_metadata_without_unread_ones():
+    parameters = {
+        "fence_corners": "[0.0, 0.0, 9.0, 0.0, 9.0, 9.0]",
+        "fence_floor_m": "null",
+        "fence_ceiling_m": "12.5",
+        "fence_action": "land",
+        "picture_max_repeats": "4",
+        "imu_max_age_s": "0.1",
+        "min_battery": "0.3",
+    }
+    rules = recorded_guard({"parameters/guard_node": parameters}).rules
+    assert rules == GuardRules(
+        fence_corners=[0.0, 0.0, 9.0, 0.0, 9.0, 9.0],
+        fence_ceiling_m=12.5,
+        fence_action="land",
+        picture_max_repeats=4,
+    )
+    with pytest.raises(BagError, match="the fence crosses itself"):
+        recorded_guard({"parameters/guard_node": {"fence_corners": "[0, 0, 9, 9, 9, 0, 0, 9]"}})
