@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -52,8 +53,8 @@ class StageTime:
     def of(cls, stage: str, times_us: list[float], means: bool = False) -> "StageTime":
         """Return the percentiles of some times, or the median of some means."""
         p50, p99, p999 = (float(value) for value in np.percentile(times_us, (50, 99, 99.9)))
-        upper = (None, None) if means else (p99, p999)
-        return cls(stage, p50, *upper, p50 * RATE_HZ * 1e-4, len(times_us))
+        upper: tuple[float | None, float | None] = (None, None) if means else (p99, p999)
+        return cls(stage, p50, upper[0], upper[1], p50 * RATE_HZ * 1e-4, len(times_us))
 
 
 def measure_policy(
@@ -74,19 +75,11 @@ def measure_policy(
     """
     with stages(folder) as (timers, means):
         rows = [
-            measured.once(
-                name, StageTime, lambda name=name, run=run: _time(name, run, repeats * FRAMES)
-            )
+            measured.once(name, StageTime, partial(_time, name, run, repeats * FRAMES))
             for name, run in timers.items()
         ]
         rows += [
-            measured.once(
-                name,
-                StageTime,
-                lambda name=name, mean=mean: StageTime.of(
-                    name, [mean() for _ in range(repeats)], means=True
-                ),
-            )
+            measured.once(name, StageTime, partial(_mean, name, mean, repeats))
             for name, mean in means.items()
         ]
     config = {
@@ -172,6 +165,10 @@ def _time(name: str, run: Callable[[], Any], count: int) -> StageTime:
         run()
         times_us.append(1e-3 * (perf_counter_ns() - start))
     return StageTime.of(name, times_us)
+
+
+def _mean(name: str, mean_us: Callable[[], float], repeats: int) -> StageTime:
+    return StageTime.of(name, [mean_us() for _ in range(repeats)], means=True)
 
 
 def policy_table(rows: list[StageTime]) -> Table:

@@ -31,3 +31,10 @@ def cpu_session(graph: bytes, deterministic: bool = False) -> Any:
     if deterministic:
         options.use_deterministic_compute = True
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def quantisation() -> Any:
+    """Return `onnxruntime.quantization`, which needs the package `onnx`."""
+    from onnxruntime import quantization
+
+    return quantization

@@ -17,6 +17,7 @@ from liquid_control.bags.events import CameraInfoEvent
 from liquid_control.dependencies import require
 from liquid_control.errors import BagError, ModelError, ObservationError
 from liquid_control.liquid.weights import CfCWeights
+from liquid_control.onnx_runtime import quantisation
 from liquid_control.perception import Viewfinder, fit, input_values, standardise
 from liquid_control.policy import WIRED
 from liquid_control.policy.model import CONTROLLER, PERCEPTION, Arrays, Model, core_checksum
@@ -99,7 +100,7 @@ def int8_perception(model: Model, recording: Path) -> bytes:
         DependencyError: the package `onnx` is not installed.
     """
     require("onnx", "train", "quantise a network")
-    quantisation = require("onnxruntime.quantization", "train", "quantise a network")
+    tools = quantisation()
     pictures = recorded_pictures(model, recording)
     inputs = [{"pictures": standardise(picture)[np.newaxis]} for picture in pictures]
     if model.settings.perception.mount:
@@ -114,13 +115,13 @@ def int8_perception(model: Model, recording: Path) -> bytes:
         disabled = logging.root.manager.disable
         logging.disable(logging.WARNING)  # It recommends steps that this graph does not need.
         try:
-            quantisation.quantize_static(
+            tools.quantize_static(
                 source,
                 result,
-                _calibration(quantisation, inputs),
+                _calibration(tools, inputs),
                 per_channel=True,
-                activation_type=quantisation.QuantType.QUInt8,
-                weight_type=quantisation.QuantType.QInt8,
+                activation_type=tools.QuantType.QUInt8,
+                weight_type=tools.QuantType.QInt8,
                 nodes_to_exclude=FLOAT_NODES,
             )
         finally:
@@ -164,10 +165,10 @@ def recorded_pictures(model: Model, recording: Path) -> list[Pixels]:
     return pictures
 
 
-def _calibration(quantisation: Any, inputs: Sequence[dict[str, NDArray[np.float32]]]) -> Any:
+def _calibration(tools: Any, inputs: Sequence[dict[str, NDArray[np.float32]]]) -> Any:
     """Return the inputs as the reader that ONNX Runtime expects, which returns None at the end."""
 
-    class Inputs(quantisation.CalibrationDataReader):  # type: ignore[misc]
+    class Inputs(tools.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
             self._left = iter(inputs)
 

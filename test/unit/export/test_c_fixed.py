@@ -97,7 +97,7 @@ def largest_error(weights, fixed, steps, limit=1.0):
 
 
 def test_error_is_below_2_percent_of_the_range_over_1000_irregular_steps(tmp_path):
-    """dt from 3 ms to 1 s. The errors stay far below the bound: about 0.05 %."""
+    """dt from 3 ms to 1 s. Measured for the shipped models: 0.02 to 0.14 %."""
     for name in ("trail_cfc19", "target_cfc19", "hike_cfc19", "trail_from_bags"):
         weights = load_model(name).weights
         folder = tmp_path / name
