@@ -60,8 +60,7 @@ def camera_of(seed: int, width: int) -> dict[str, Any]:
 def errors(found: Calibration, camera: dict[str, Any]) -> dict[str, tuple[float, float]]:
     """Return error and standard deviation by quantity, in `UNITS`.
 
-    A picture's stamp is late by whole physics ticks, and a gyro sample is the mean rate of the
-    tick before its stamp.
+    The simulator rounds the latency to whole physics ticks.
     """
     late_s = round(camera["camera.latency_s"] * PHYSICS_HZ) / PHYSICS_HZ
     fov, pitch, delay = found.horizontal_fov_deg, found.pitch_down_deg, found.delay_s
@@ -107,8 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sizes = np.array([abs(row[name][0]) for row in rows])
         inside = sum(abs(row[name][0]) <= 2.0 * row[name][1] for row in rows)
         print(
-            f"{name}: mean error {sizes.mean():.2f}, worst {sizes.max():.2f} {unit}, n {len(rows)}, "
-            f"{inside} within 2 sigma"
+            f"{name}: mean error {sizes.mean():.2f}, worst {sizes.max():.2f} {unit}, "
+            f"n {len(rows)}, {inside} within 2 sigma"
         )
 
 

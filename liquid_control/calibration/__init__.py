@@ -2,7 +2,7 @@
 
 Example:
     >>> calibration = calibrate("turns.mcap")
-    >>> print("\\n".join(calibration.lines))
+    >>> print(*calibration.lines, sep=", ")
     >>> write_calibration("runs/calibrate", calibration)
 """
 

@@ -213,8 +213,8 @@ def _usable(name: str, matches: Matches, gyro: GyroRotation) -> Matches:
     kept = matches.of_pairs(gyro.covers(first, last))
     if len(kept.times_s) < LEAST_PAIRS:
         raise BagError(
-            f"{name}: expected {LEAST_PAIRS} pairs of pictures with tracked points and IMU samples, "
-            f"got {len(kept.times_s)} of {len(matches.times_s)}; {ADVICE}"
+            f"{name}: expected {LEAST_PAIRS} pairs of pictures with tracked points and IMU "
+            f"samples, got {len(kept.times_s)} of {len(matches.times_s)}; {ADVICE}"
         )
     body = gyro.integrated(np.zeros(3)).at(kept.times_s.ravel()).reshape(-1, 2, 3, 3)
     cosines = 0.5 * (np.einsum("pij,pij->p", body[:, 0], body[:, 1]) - 1.0)
@@ -222,8 +222,8 @@ def _usable(name: str, matches: Matches, gyro: GyroRotation) -> Matches:
     turn_deg = float(np.quantile(turns_deg, 0.75))
     if turn_deg < LEAST_TURN_DEG:
         raise BagError(
-            f"{name}: not enough motion: expected turns of more than {LEAST_TURN_DEG:g} degrees in "
-            f"a quarter of a second, got {turn_deg:.1f}; {ADVICE}"
+            f"{name}: not enough motion: expected turns of more than {LEAST_TURN_DEG:g} degrees "
+            f"in a quarter of a second, got {turn_deg:.1f}; {ADVICE}"
         )
     return kept
 
@@ -236,8 +236,8 @@ def _check_explained(
     if share > UNEXPLAINED:
         raise BagError(
             f"{name}: the gyro does not explain the pictures: residuals are {share:.0%} of the "
-            f"displacements, expected less than {UNEXPLAINED:.0%}; check topic and axes of the IMU "
-            "(--topic imu=/NAME,optical) and that the camera's stamps have the IMU's clock"
+            f"displacements, expected less than {UNEXPLAINED:.0%}; check topic and axes of the "
+            "IMU (--topic imu=/NAME,optical) and that the camera's stamps have the IMU's clock"
         )
 
 

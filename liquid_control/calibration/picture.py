@@ -37,9 +37,6 @@ def draw_sheet(
         cv2.line(shown, start, _pixel(guess, factor), PREDICTED, 3, cv2.LINE_AA)
         cv2.line(shown, start, _pixel(end, factor), MEASURED, 1, cv2.LINE_AA)
         cv2.circle(shown, _pixel(end, factor), 3, MEASURED, -1, cv2.LINE_AA)
-    text = "orange: measured; blue: predicted from the gyro without motion of the camera"
-    cv2.putText(shown, text, (12, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.55, PAPER, 3, cv2.LINE_AA)
-    cv2.putText(shown, text, (12, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.55, INK, 1, cv2.LINE_AA)
     return np.concatenate([shown, _plot(problem, solution.values)])
 
 
@@ -61,7 +58,10 @@ def _plot(problem: solver.CalibrationProblem, values: Floats) -> Pixels:
     cv2.line(plot, (left, bottom), (right, bottom), QUIET, 1)
     cv2.line(plot, (middle, top), (middle, bottom), QUIET, 1)
     cv2.polylines(plot, [curve[:, None]], False, PREDICTED, 2, cv2.LINE_AA)
-    title = f"median residual without motion of the camera by delay; up to {sizes.max():.1f} px"
+    title = (
+        "orange: measured, blue: predicted by rotation alone. Below: median difference by delay, "
+        f"up to {sizes.max():.1f} px"
+    )
     labels = [
         (title, (left, 24)),
         (f"{values[solver.DELAY] * 1e3:.1f} ms", (middle - 24, bottom + 22)),

@@ -83,7 +83,7 @@ class IntegratedRotation:
 
 
 def rotations_of(vectors: Floats) -> Floats:
-    """Return the matrices, float64 [N, 3, 3], of rotation vectors [N, 3], by Rodrigues' formula."""
+    """Return the matrices [N, 3, 3] of rotation vectors [N, 3], by Rodrigues' formula."""
     angles = np.linalg.norm(vectors, axis=1)
     safe = np.maximum(angles, 1e-12)
     cross = np.zeros((len(vectors), 3, 3))
