@@ -16,10 +16,10 @@ activated, which `lifecycle_manager` does:
 they are not active, and whenever they send no commands, the guard hovers.
 
 No process ends because another one did, except that the launch ends with the reason if a node
-refuses its configuration at its start, as with `autostart:=true` and a model that does not load, or
-`autopilot:=mavlink` and no autopilot. A
-guard that dies is restarted at once; meanwhile `guard_standby` sends commands. A recorder that
-dies is restarted with another file. Perception and controller are restarted with
+refuses its configuration at its start, as with `autostart:=true` and a model that does not load,
+or with `autopilot:=mavlink` and no autopilot. A guard that dies is restarted at once; meanwhile
+`guard_standby` sends commands. A recorder that dies is restarted with another file, a camera
+driver and `mavlink_node` after a second. Perception and controller are restarted with
 `use_respawn:=true`; else the guard hovers.
 """
 

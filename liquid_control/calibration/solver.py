@@ -30,15 +30,15 @@ PRIOR = np.array([np.inf, np.inf, 0.1, 0.1, np.inf, 0.02, 0.02, 0.02])
 """Standard deviations of those that are expected to be about zero."""
 STEPS = np.array([1e-5, 1e-5, 1e-5, 1e-5, 1e-4, 1e-5, 1e-5, 1e-5])
 """Steps of the numerical derivatives."""
-SPREAD = 1.0
-"""Standard deviation of inverse distances, as a fraction of their mean."""
 CAUCHY = 2.385
 """Scale of Cauchy's loss, in standard deviations: 95 % efficient for normal errors."""
 LEAST_SIGMA_PX = 0.02
 BLOCK_S = 2.0
 """Errors of pairs that begin within the same period are not independent."""
 ITERATIONS = 30
-MOTION_RIDGE = 1e-3
+STAGES = ((1e9, 0.0), (1e-3, 0.3), (1e-3, 1.0))
+"""Ridge of the motions, which are zero in the first stage, and the standard deviation of inverse
+distances as a fraction of their mean."""
 RATIOS = (0.05, 20.0)
 """Smallest and largest inverse distance, as multiples of their mean."""
 DELAYS_S = np.arange(-0.1, 0.501, 0.04)
@@ -128,20 +128,30 @@ def mount_rotation(pitch_rad: float, roll_rad: float, yaw_rad: float) -> Floats:
 
 
 def solve(problem: CalibrationProblem, start: Floats | None = None) -> Solution:
-    """Return the estimates.
+    """Return the estimates, in stages that allow more and more parallax.
+
+    The first stage has rotation alone. It is biased by parallax, but its minimum is unique where
+    that of the last stage is not.
 
     Args:
         problem: matches and gyro.
         start: float64 [8] to begin with; None for a search on a grid.
     """
     values = coarse(problem) if start is None else start.copy()
-    state = _State.begin(problem, values)
+    for ridge, spread in STAGES:
+        state = _minimised(_State.begin(problem, values, ridge, spread))
+        values = state.values
+    return Solution(values, state.system().sigmas(state), state.across_px)
+
+
+def _minimised(state: "_State") -> "_State":
+    """Return the state of least cost near a state."""
     damping = 1e-3
     for _ in range(ITERATIONS):
         state = state.weighted()
         system = state.system()
         for _ in range(8):
-            change = system.step(damping, state.values, state.sigma)
+            change = system.step(damping, state.values)
             tried = state.at(state.values + change)
             if tried.cost < state.cost:
                 damping = max(damping / 5.0, 1e-9)
@@ -152,8 +162,7 @@ def solve(problem: CalibrationProblem, start: Floats | None = None) -> Solution:
             break
         if float(np.abs(change / STEPS).max()) < 0.5:
             break
-    state = state.weighted()
-    return Solution(state.values, state.system().sigmas(state), state.across_px)
+    return state.weighted()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,6 +178,8 @@ class _State:
         motions: float64 [P, 3], motion of each pair at the mean inverse distance.
         weights: float64 [N, 2, 2], px^-2, constant in an iteration.
         sigma: standard deviation of a position, px.
+        ridge: weight of the squares of the motions.
+        spread: standard deviation of inverse distances, as a fraction of their mean.
     """
 
     problem: CalibrationProblem
@@ -179,9 +190,13 @@ class _State:
     motions: Floats
     weights: Floats
     sigma: float
+    ridge: float
+    spread: float
 
     @classmethod
-    def begin(cls, problem: CalibrationProblem, values: Floats) -> "_State":
+    def begin(
+        cls, problem: CalibrationProblem, values: Floats, ridge: float, spread: float
+    ) -> "_State":
         """Return the state without motion."""
         residuals, predicted = problem.residuals(values)
         slopes = _parallax(predicted, values)
@@ -189,7 +204,9 @@ class _State:
         sigma = _robust_sigma(np.abs(residuals).ravel())
         weights = np.broadcast_to(np.eye(2) / sigma**2, (len(residuals), 2, 2))
         ratios, motions = np.ones(len(residuals)), np.zeros((count, 3))
-        state = cls(problem, values, residuals, slopes, ratios, motions, weights, sigma)
+        state = cls(
+            problem, values, residuals, slopes, ratios, motions, weights, sigma, ridge, spread
+        )
         return state.at(values)
 
     def at(self, values: Floats) -> "_State":
@@ -200,7 +217,7 @@ class _State:
         pulled = np.swapaxes(slopes, 1, 2) @ self.weights
         own = _sums(pair, count, pulled @ slopes)
         pull = _sums(pair, count, (pulled @ residuals[:, :, None])[:, :, 0])
-        ridge = MOTION_RIDGE * np.eye(3)
+        ridge = self.ridge * np.eye(3)
         motions = np.linalg.solve(own + ridge, pull[:, :, None])[:, :, 0]
         left = residuals - (slopes @ motions[pair][:, :, None])[:, :, 0]
         return replace(self, values=values, residuals=left, slopes=slopes, motions=motions)
@@ -211,12 +228,12 @@ class _State:
         along = self._along()
         full = self.residuals + along
         mean = along / self.ratios[:, None]
-        gain = SPREAD**2 / sigma**2
+        gain = self.spread**2 / sigma**2
         ratios = 1.0 + gain * np.einsum("ni,ni->n", mean, full - mean) / (
             1.0 + gain * (mean**2).sum(axis=1)
         )
         ratios = np.clip(ratios, *RATIOS)
-        spread = SPREAD**2 * mean[:, :, None] @ mean[:, None, :]
+        spread = self.spread**2 * mean[:, :, None] @ mean[:, None, :]
         inverse = np.linalg.inv(sigma**2 * np.eye(2) + spread)
         left = full - mean
         apart = np.einsum("ni,nij,nj->n", left, inverse, left)
@@ -229,9 +246,10 @@ class _State:
 
     @property
     def across_px(self) -> Floats:
-        """Residuals across the parallax of each pair, float64 [N]."""
+        """Residuals across the parallax of each pair, float64 [N]; without any, along columns."""
         along = self._along()
-        size = np.maximum(np.linalg.norm(along, axis=1), 1e-9)
+        along = np.where(np.abs(along).sum(axis=1, keepdims=True) > 1e-6, along, [1.0, 0.0])
+        size = np.linalg.norm(along, axis=1)
         product = along[:, 0] * self.residuals[:, 1] - along[:, 1] * self.residuals[:, 0]
         return np.asarray(product / size)
 
@@ -239,7 +257,7 @@ class _State:
     def cost(self) -> float:
         """Weighted sum of squares, with the prior and the ridge."""
         squares = np.einsum("ni,nij,nj->", self.residuals, self.weights, self.residuals)
-        ridge = MOTION_RIDGE * (self.motions**2).sum()
+        ridge = self.ridge * (self.motions**2).sum()
         return float(squares + ridge + ((self.values / PRIOR) ** 2).sum())
 
     def system(self) -> "_System":
@@ -253,7 +271,7 @@ class _State:
             jacobian[:, :, index] = (problem.residuals(changed)[0] - before) / step
         weighted = self.weights @ jacobian
         backward = np.swapaxes(self.slopes, 1, 2) @ self.weights
-        own = _sums(pair, count, backward @ self.slopes) + MOTION_RIDGE * np.eye(3)
+        own = _sums(pair, count, backward @ self.slopes) + self.ridge * np.eye(3)
         shared = _sums(pair, count, backward @ jacobian)
         carried = np.linalg.solve(own, shared)
         matrix = np.einsum("nij,nik->jk", jacobian, weighted)
@@ -275,7 +293,7 @@ class _System:
     matrix: Floats
     by_pair: Floats
 
-    def step(self, damping: float, values: Floats, sigma: float) -> Floats:
+    def step(self, damping: float, values: Floats) -> Floats:
         """Return the change of the unknowns, float64 [8]."""
         damped = self.matrix + np.diag(1.0 / PRIOR**2 + damping * np.diag(self.matrix) + 1e-9)
         return np.linalg.solve(damped, -(self.by_pair.sum(axis=0) + values / PRIOR**2))

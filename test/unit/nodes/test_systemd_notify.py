@@ -1,3 +1,4 @@
+import select
 import socket
 
 import pytest
@@ -9,13 +10,10 @@ pytestmark = pytest.mark.unit
 
 def received(server):
     """Return all datagrams that have arrived."""
-    server.setblocking(False)
     found = []
-    while True:
-        try:
-            found.append(server.recv(64).decode())
-        except BlockingIOError:
-            return found
+    while select.select([server], [], [], 0.0)[0]:
+        found.append(server.recv(64).decode())
+    return found
 
 
 def environment(address, **changes):
