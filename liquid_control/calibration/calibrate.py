@@ -35,9 +35,11 @@ LEAST_PAIRS = 30
 LEAST_TURN_DEG = 4.0
 """A quarter of all pairs must turn by more than this."""
 MOST_DELAY_S, LEAST_DELAY_S = 0.5, -0.1
-UNEXPLAINED = 0.3
-"""Largest residual as a fraction of the displacement; more contradicts the gyro."""
-FLOOR_FOCAL = (0.004, 1.0)
+UNEXPLAINED = 0.5
+"""Largest fraction of the displacements that rotation may leave; more contradicts the gyro."""
+PITCHES_DEG, SKEW_DEG = (-45.0, 90.0), 20.0
+"""Pitches that a camera may have, and its largest roll and yaw."""
+FLOOR_FOCAL = (0.006, 0.5)
 """Systematic error of the focal length: a fraction, and one divided by the width in pixels."""
 FLOOR_DEG, FLOOR_DELAY_S = 0.3, 0.002
 """Systematic errors of the mount's angles and of the delay. They come from simulated flights."""
@@ -231,13 +233,18 @@ def _usable(name: str, matches: Matches, gyro: GyroRotation) -> Matches:
 def _check_explained(
     name: str, problem: solver.CalibrationProblem, solution: solver.Solution
 ) -> None:
+    """Check that rotation explains most of the displacements, with a mount that is possible."""
     moved = np.linalg.norm(problem.matches.last - problem.matches.first, axis=1)
-    share = float(np.median(np.abs(solution.residuals_px)) / max(np.median(moved), 1e-9))
-    if share > UNEXPLAINED:
+    left = np.linalg.norm(problem.residuals(solution.values)[0], axis=1)
+    share = float(np.median(left) / max(np.median(moved), 1e-9))
+    pitch, roll, yaw = np.degrees(solution.values[solver.PITCH : solver.YAW + 1])
+    possible = PITCHES_DEG[0] <= pitch <= PITCHES_DEG[1] and max(abs(roll), abs(yaw)) <= SKEW_DEG
+    if share > UNEXPLAINED or not possible:
         raise BagError(
-            f"{name}: the gyro does not explain the pictures: residuals are {share:.0%} of the "
-            f"displacements, expected less than {UNEXPLAINED:.0%}; check topic and axes of the "
-            "IMU (--topic imu=/NAME,optical) and that the camera's stamps have the IMU's clock"
+            f"{name}: the gyro does not explain the pictures: {share:.0%} of the displacements "
+            f"are left (expected at most {UNEXPLAINED:.0%}) with a camera pitched {pitch:.0f}, rolled "
+            f"{roll:.0f} and yawed {yaw:.0f} degrees; check topic and axes of the IMU (--topic "
+            "imu=/NAME,optical), its clock, and that the camera turns more than it moves"
         )
 
 
@@ -298,7 +305,8 @@ def _check_certain(name: str, found: Calibration) -> None:
     if not LEAST_DELAY_S <= found.delay_s.value <= MOST_DELAY_S:
         raise BagError(
             f"{name}: expected a delay from {LEAST_DELAY_S:g} to {MOST_DELAY_S:g} s, got "
-            f"{found.delay_s.value:.2f} s; check that the camera's stamps have the IMU's clock"
+            f"{found.delay_s.value:.2f} s; check that the camera's stamps have the IMU's clock, "
+            "and the axes of the IMU (--topic imu=/NAME,optical)"
         )
 
 
