@@ -3,6 +3,8 @@
     ros2 launch liquid_control flight.launch.py camera:=/camera/color/image_raw \\
         camera_info:=/camera/color/camera_info imu:=/mavros/imu/data odom:=/mavros/odometry/in \\
         cmd_vel:=/mavros/setpoint_velocity/cmd_vel record:=true
+    ros2 launch liquid_control flight.launch.py camera_driver:=camera_ros autopilot:=mavlink \\
+        link:=serial:///dev/ttyAMA0:921600 params_file:=config/companion/raspberry_pi_5.yaml
     ros2 launch liquid_control flight.launch.py --show-args
 
 It does not arm the vehicle or take off. Perception and controller wait to be configured and
@@ -14,9 +16,10 @@ activated, which `lifecycle_manager` does:
 they are not active, and whenever they send no commands, the guard hovers.
 
 No process ends because another one did, except that the launch ends with the reason if a node
-refuses its configuration at its start, as with `autostart:=true` and a model that does not load. A
-guard that dies is restarted at once; meanwhile `guard_standby` sends commands. A recorder that
-dies is restarted with another file. Perception and controller are restarted with
+refuses its configuration at its start, as with `autostart:=true` and a model that does not load,
+or with `autopilot:=mavlink` and no autopilot. A guard that dies is restarted at once; meanwhile
+`guard_standby` sends commands. A recorder that dies is restarted with another file, a camera
+driver and `mavlink_node` after a second. Perception and controller are restarted with
 `use_respawn:=true`; else the guard hovers.
 """
 
@@ -36,6 +39,7 @@ from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from launch import Action, LaunchContext, LaunchDescription
+from liquid_control.nodes.camera_drivers import DRIVERS
 from liquid_control.nodes.launching import (
     YES_OR_NO,
     NodeMaker,
@@ -63,6 +67,7 @@ REMAPPED = {
 }
 GUARD_DELAY_S = 0.1
 RECORDER_DELAY_S = 1.0
+DRIVER_DELAY_S = 1.0
 WAITING = (
     "perception_node and controller_node wait for: ros2 service call "
     '{}/lifecycle_manager/set_active std_srvs/srv/SetBool "{{data: true}}"'
@@ -90,6 +95,15 @@ def arguments() -> list[DeclareLaunchArgument]:
             ["raw", "compressed"],
         ),
         argument("camera_fov_deg", "0.0", "horizontal field of view; 0: from camera_info"),
+        argument(
+            "camera_driver",
+            "none",
+            "package of a camera driver to start; its topics become camera and camera_info",
+            ["none", *DRIVERS],
+        ),
+        argument("camera_params", "", "YAML file for the driver; empty: config/drivers"),
+        argument("autopilot", "none", "mavlink: start mavlink_node", ["none", "mavlink"]),
+        argument("link", "", "of mavlink_node; empty: as in its parameter file"),
         *input_arguments("not set, which is refused by a model that needs it"),
         argument("record", "false", "write a bag", YES_OR_NO),
         argument("bag", "", "bag to write (.mcap); empty: bags/<UTC time>.mcap"),
@@ -123,8 +137,9 @@ def nodes(context: LaunchContext) -> list[Action]:
         make.policy("controller_node", {"autostart": starts}, defaults={"model": values["model"]}),
         make.policy("lifecycle_manager"),
         *_guards(make, values["standby"] == "true"),
+        *_bridges(make, values),
     ]
-    actions: list[Action] = [*always, *end_if_refused(always)]
+    actions: list[Action] = [*always, *end_if_refused(always), *_camera(make, values)]
     if values["record"] == "true":
         image = {"image": values["image"]} if values["image"] != "raw" else {}
         actions += _recorder(make, {"model": values["model"], **image}, _paths(values["bag"]))
@@ -154,6 +169,24 @@ def _guards(make: NodeMaker, standby: bool) -> list[Node]:
             "guard_standby", {"pair": "standby"}, "guard.yaml", like="guard_node", **options
         ),
     ]
+
+
+def _bridges(make: NodeMaker, values: dict[str, str]) -> list[Node]:
+    """Return the node that connects the autopilot, if one is wanted."""
+    if values["autopilot"] == "none":
+        return []
+    link = {"link": values["link"]} if values["link"] else {}
+    options = {"respawn": True, "respawn_delay": DRIVER_DELAY_S}
+    return [make.node("mavlink_node", link, "mavlink.yaml", **options)]
+
+
+def _camera(make: NodeMaker, values: dict[str, str]) -> list[Node]:
+    """Return the driver of the camera, if one is wanted; it is started again if it dies."""
+    if values["camera_driver"] == "none":
+        return []
+    driver = DRIVERS[values["camera_driver"]]
+    topics = driver.remappings(values["camera"], values["camera_info"])
+    return [make.driver(driver, values["camera_params"], topics, DRIVER_DELAY_S)]
 
 
 def _remappings(values: dict[str, str]) -> list[tuple[str, str]]:

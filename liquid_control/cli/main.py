@@ -11,6 +11,7 @@ import typer
 from liquid_control.cli.adapt import adapt
 from liquid_control.cli.bag import bag
 from liquid_control.cli.bench import bench
+from liquid_control.cli.calibrate import calibrate
 from liquid_control.cli.compare import compare
 from liquid_control.cli.doctor import doctor
 from liquid_control.cli.evaluate import evaluate
@@ -44,6 +45,7 @@ COMMANDS = (
     compare,
     replay,
     probe,
+    calibrate,
     adapt,
     faults,
     worlds,

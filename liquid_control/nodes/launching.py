@@ -20,6 +20,7 @@ from launch_ros.actions import Node
 from launch import Action, LaunchContext
 from liquid_control.config import load_yaml, project_file
 from liquid_control.errors import ConfigError, GraphError, error_line
+from liquid_control.nodes.camera_drivers import CameraDriver
 
 YES_OR_NO = ["true", "false"]
 LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"]
@@ -188,6 +189,40 @@ class NodeMaker:
         """Return a node of the policy, which is started again if it dies and that is wanted."""
         return self.node(
             executable, *args, respawn=self.respawns, respawn_delay=RESPAWN_DELAY_S, **named
+        )
+
+    def driver(
+        self,
+        driver: CameraDriver,
+        file: str,
+        remappings: Sequence[tuple[str, str]],
+        respawn_delay_s: float,
+    ) -> Node:
+        """Return the driver of a camera, which is started again if it dies.
+
+        Args:
+            driver: the driver.
+            file: YAML file of its parameters, which wins over the others; empty for none.
+            remappings: from its topics.
+            respawn_delay_s: time until it is started again.
+
+        Raises:
+            ConfigError: `file` does not exist.
+        """
+        if file and not Path(file).is_file():
+            raise ConfigError(f"camera_params: expected a YAML file, {file} does not exist")
+        files = [str(project_file(driver.file)), self.params_file, file]
+        return Node(
+            package=driver.package,
+            executable=driver.executable,
+            name=driver.name,
+            namespace=self.namespace,
+            output="screen",
+            parameters=[one for one in files if one],
+            remappings=list(remappings),
+            ros_arguments=["--log-level", self.log_level],
+            respawn=True,
+            respawn_delay=respawn_delay_s,
         )
 
     def recorder(self, parameters: Mapping[str, object], **named: object) -> Node:

@@ -21,6 +21,7 @@ from rclpy.task import Future
 
 from liquid_control.errors import LiquidControlError
 from liquid_control.nodes.log_folder import ensure_log_folder
+from liquid_control.nodes.systemd_notify import notifier
 
 LATENCY_S = 0.2
 MAX_LINGERS = 10
@@ -104,8 +105,12 @@ def run(build: Build, linger_s: float = 0.0, executor: MakeExecutor = EventsExec
 def _spin(executor: Executor, nodes: Sequence[Node], shutdown: Shutdown, linger_s: float) -> None:
     for node in nodes:
         executor.add_node(node)
+    systemd = notifier()
+    systemd.ready()
     while not shutdown.future.done():
         executor.spin_until_future_complete(shutdown.future, LATENCY_S)
+        systemd.alive()
+    systemd.stopping()
     if linger_s > 0.0:
         _linger(executor, nodes, linger_s)
     executor.shutdown(0)

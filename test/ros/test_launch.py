@@ -22,6 +22,7 @@ from liquid_control.bags.flight_result import recorded_result
 from liquid_control.config import load_scenario, parse_settings, project_file
 from liquid_control.config.disturbances import joined_overrides
 from liquid_control.graph.processes import clean_environment
+from liquid_control.nodes.camera_drivers import DRIVERS
 from liquid_control.policy import Policy, PolicyPilot, load_model
 from liquid_control.stall_timer import StallTimer, cpu_time_s
 from liquid_control_sim.flight import fly
@@ -55,14 +56,19 @@ def flight(flown):
 class Launched:
     """A launch file that runs in a folder of its own, with the nodes as they are installed."""
 
-    def __init__(self, folder: Path, file: str, *arguments: str) -> None:
+    def __init__(
+        self, folder: Path, file: str, *arguments: str, drivers: tuple[str, ...] = ()
+    ) -> None:
         self.folder = folder
+        prefix = _installed(folder / "prefix")
+        for driver in drivers:
+            install_driver(prefix, driver, DRIVERS[driver].executable)
         self._path = folder / "launch.log"
         self._log = self._path.open("w+")
         environment = clean_environment(
             {
                 "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-                "AMENT_PREFIX_PATH": str(_installed(folder / "prefix")),
+                "AMENT_PREFIX_PATH": str(prefix),
                 "ROS_LOG_DIR": str(folder / "log"),
             }
         )
@@ -125,6 +131,7 @@ NODES = (
     *PIPELINE,
     topics.GUARD_STANDBY,
     topics.MANAGER,
+    topics.MAVLINK,
     topics.RECORDER,
     topics.REPLAY,
     topics.SIMULATOR,
@@ -135,8 +142,8 @@ NODES = (
 def launched(domain, tmp_path):
     started: list[Launched] = []
 
-    def start(file: str, *arguments: str) -> Launched:
-        started.append(Launched(tmp_path, file, *arguments))
+    def start(file: str, *arguments: str, drivers: tuple[str, ...] = ()) -> Launched:
+        started.append(Launched(tmp_path, file, *arguments, drivers=drivers))
         return started[-1]
 
     yield start
@@ -244,6 +251,56 @@ def test_a_model_that_does_not_load_ends_the_launch_of_a_flight_with_the_reason(
     status, log = launched("flight.launch.py", *arguments).exit_status()
     assert status == 1
     assert re.search(r"Caught exception.*_node-\d ended with status 2: .*/none", log)
+
+
+def install_driver(prefix: Path, package: str, program: str) -> None:
+    """Install a program that writes its arguments into its folder and waits."""
+    (prefix / "share/ament_index/resource_index/packages" / package).touch()
+    path = prefix / "lib" / package / program
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        f"#!{sys.executable}\nimport pathlib, sys, time\n"
+        "pathlib.Path(__file__).with_suffix('.arguments').write_text('\\n'.join(sys.argv))\n"
+        "time.sleep(600)\n"
+    )
+    path.chmod(0o755)
+
+
+def test_a_camera_driver_is_started_with_topics_and_parameters(launched, probe, model, tmp_path):
+    file = tmp_path / "front.yaml"
+    file.write_text("/**/v4l2_camera:\n  ros__parameters: {video_device: /dev/video7}\n")
+    arguments = ("camera_driver:=v4l2_camera", f"camera_params:={file}", "camera:=front/image")
+    flight = launched("flight.launch.py", f"model:={model}", *arguments, drivers=("v4l2_camera",))
+    program = tmp_path / "prefix/lib/v4l2_camera/v4l2_camera_node"
+    written = program.with_suffix(".arguments")
+    probe.until(written.exists, "the driver")
+    probe.until(lambda: "__node:=v4l2_camera" in written.read_text(), "its arguments")
+    given = written.read_text().splitlines()
+    for rule in (
+        "image_raw:=front/image",
+        "image_raw/compressed:=front/image/compressed",
+        "camera_info:=camera/camera_info",
+    ):
+        assert rule in given
+    files = [given[i + 1] for i, word in enumerate(given) if word == "--params-file"]
+    assert files[-1] == str(file)
+    assert any(one.endswith("config/drivers/v4l2_camera.yaml") for one in files)
+    assert flight.process.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("camera_driver:=usb_cam", "camera_params:=none.yaml"), "camera_params: expected a YAML"),
+        (("camera_driver:=usb_cam",), "package 'usb_cam' not found"),
+        (("camera_driver:=webcam",), "camera_driver"),
+        (("autopilot:=mavlink", "link:=tcp://127.0.0.1:1"), "tcp://127.0.0.1:1"),
+    ],
+)
+def test_a_driver_or_link_that_cannot_start_ends_the_launch(launched, model, arguments, reason):
+    status, log = launched("flight.launch.py", f"model:={model}", *arguments).exit_status()
+    assert status == 1
+    assert reason in log
 
 
 def test_a_params_file_and_the_log_level_reach_the_nodes(launched, probe, model, tmp_path):

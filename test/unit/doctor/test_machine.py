@@ -2,9 +2,10 @@ import time
 
 import pytest
 
-from liquid_control import doctor
+from liquid_control import doctor as checks
 from liquid_control.cli.main import main
 from liquid_control.doctor import PROBES, CheckStatus, Probe, check_machine, run_probes
+from liquid_control.doctor import machine as doctor
 
 pytestmark = pytest.mark.unit
 
@@ -63,15 +64,14 @@ def test_probes_distinguish_crash_timeout_and_failure(monkeypatch):
         "crash": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
         "absent": "print('half'); import no_such_package",
     }
-    monkeypatch.setattr(doctor, "PROBES", programs)
-    assert run_probes() == {
+    assert run_probes(programs) == {
         "good": Probe(True, "fine 1.0"),
         "crash": Probe(False, "crashed (signal 11)"),
         "absent": Probe(False, "ModuleNotFoundError: No module named 'no_such_package'"),
     }
-    monkeypatch.setattr(doctor, "PROBES", {"silent": "import time; time.sleep(60)"})
     monkeypatch.setattr(doctor, "TIMEOUT_S", 0.2)
-    assert run_probes() == {"silent": Probe(False, "no answer within 0.2 s")}
+    silent = {"silent": "import time; time.sleep(60)"}
+    assert run_probes(silent) == {"silent": Probe(False, "no answer within 0.2 s")}
 
 
 @pytest.mark.parametrize(
@@ -80,15 +80,15 @@ def test_probes_distinguish_crash_timeout_and_failure(monkeypatch):
 )
 def test_status_is_1_if_a_required_package_is_missing(monkeypatch, capsys, given, expected):
     results = [doctor.CheckResult("simulator", given, "pybullet", "pip install it")]
-    monkeypatch.setattr(doctor, "check_machine", lambda _: results)
-    monkeypatch.setattr(doctor, "run_probes", dict)
+    monkeypatch.setattr(checks, "check_machine", lambda _: results)
+    monkeypatch.setattr(checks, "run_probes", dict)
     assert main(["doctor"]) == expected
     assert given.value in capsys.readouterr().out
 
 
 def test_remedy_is_printed_verbatim(monkeypatch, capsys):
     probed = PASSED | {"torch": Probe(False, "ModuleNotFoundError: No module named 'torch'")}
-    monkeypatch.setattr(doctor, "run_probes", lambda: probed)
+    monkeypatch.setattr(checks, "run_probes", lambda _: probed)
     main(["doctor"])
     assert "[train]'" in "".join(capsys.readouterr().out.split())
 
@@ -101,17 +101,16 @@ def test_findings_are_printed_as_they_are_known(monkeypatch, capsys):
             printed.append(capsys.readouterr().out)
             yield doctor.CheckResult(f"check {number}", CheckStatus.OK, "found")
 
-    monkeypatch.setattr(doctor, "check_machine", check)
-    monkeypatch.setattr(doctor, "run_probes", dict)
+    monkeypatch.setattr(checks, "check_machine", check)
+    monkeypatch.setattr(checks, "run_probes", dict)
     assert main(["doctor"]) == 0
     assert ["check 0" in printed[1], "check 1" in printed[2]] == [True, True]
 
 
 def test_a_probe_is_waited_for_when_it_is_needed(monkeypatch):
     slow = {"fast": "print('1.0')", "slow": "import time; time.sleep(60)"}
-    monkeypatch.setattr(doctor, "PROBES", slow)
     monkeypatch.setattr(doctor, "TIMEOUT_S", 0.5)
-    probes = run_probes()
+    probes = run_probes(slow)
     assert list(probes) == ["fast", "slow"]
     started = time.monotonic()
     monkeypatch.setattr(doctor, "TIMEOUT_S", 30.0)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from rich.markup import escape
+from rich.table import Table
+
 from liquid_control.config import project_file
 from liquid_control.dependencies import install_command
 from liquid_control.errors import LiquidControlError
@@ -105,8 +108,8 @@ class RunningProbes(Mapping[str, Probe]):
         return len(self._running)
 
 
-def run_probes() -> RunningProbes:
-    """Start all probe programs concurrently and return their results by name."""
+def run_probes(programs: Mapping[str, str] = PROBES) -> RunningProbes:
+    """Start probe programs concurrently and return their results by name."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return RunningProbes(
         {
@@ -117,7 +120,7 @@ def run_probes() -> RunningProbes:
                 text=True,
                 env=environment,
             )
-            for name, source in PROBES.items()
+            for name, source in programs.items()
         }
     )
 
@@ -142,11 +145,20 @@ PYTHONS = ((3, 10), (3, 12))
 
 
 class CheckStatus(str, Enum):
-    """Status of a check; an optional one is missing but not needed to fly."""
+    """Status of a check; an optional one is missing but not needed to fly.
+
+    The checks before a flight have warnings and errors in place of missing and optional packages.
+    """
 
     OK = "ok"
     MISSING = "missing"
     OPTIONAL = "optional"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+FAILED = frozenset({CheckStatus.MISSING, CheckStatus.ERROR})
+"""With one of these the machine cannot fly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +167,7 @@ class CheckResult:
 
     Attributes:
         name: name of the check.
-        status: with a missing result the machine cannot fly.
+        status: with a missing result or an error the machine cannot fly.
         message: the version or path found, or the problem.
         remedy: the command that fixes the problem; empty without a problem.
     """
@@ -172,7 +184,7 @@ def check_machine(probes: Mapping[str, Probe]) -> Iterator[CheckResult]:
     Args:
         probes: results of `run_probes`.
     """
-    yield _python()
+    yield check_python()
     yield _probed("flight packages", probes["flight"], install_command())
     yield _probed("ROS 2", probes["ros"], f"{install_command('ros')}, or source ROS 2")
     yield _probed("messages", probes["messages"], install_command("ros"))
@@ -180,7 +192,7 @@ def check_machine(probes: Mapping[str, Probe]) -> Iterator[CheckResult]:
     yield _probed("simulator", probes["pybullet"], install_command("sim"))
     yield _probed("reports", probes["report"], install_command("report"))
     yield _probed("training", probes["torch"], install_command("train"), optional=True)
-    yield _models()
+    yield check_models()
     yield _folders()
 
 
@@ -199,7 +211,8 @@ def _probed(name: str, probe: Probe, remedy: str, optional: bool = False) -> Che
     return CheckResult(name, status, probe.message, remedy)
 
 
-def _python() -> CheckResult:
+def check_python() -> CheckResult:
+    """Check the version of Python."""
     message = f"Python {sys.version.split()[0]} in {sys.prefix}"
     if PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
         return _ok("Python", message)
@@ -222,7 +235,8 @@ def _middleware() -> CheckResult:
         return _missing(name, "config/fastdds.xml is missing", "reinstall liquid_control")
 
 
-def _models() -> CheckResult:
+def check_models() -> CheckResult:
+    """Check that the models of the project can be read and match their checksums."""
     remedy = "git checkout -- models, or liquid-control train config/train/trail_cfc19.yaml"
     try:
         from liquid_control.policy import load_model
@@ -264,3 +278,24 @@ def _writable(folder: Path) -> bool:
 def _short(path: Path) -> str:
     """Return a path relative to the working directory if it is inside."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+COLOURS = {
+    CheckStatus.OK: "green",
+    CheckStatus.MISSING: "bold red",
+    CheckStatus.OPTIONAL: "yellow",
+    CheckStatus.WARNING: "yellow",
+    CheckStatus.ERROR: "bold red",
+}
+
+
+def result_row(result: CheckResult) -> Table:
+    """Return a result as one row of text; equal widths align the rows."""
+    remedy = f" [dim]→ {escape(result.remedy)}[/]" if result.remedy else ""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(width=max(len(status.value) for status in CheckStatus))
+    table.add_column(width=len("Fast DDS profile"))
+    table.add_column()
+    status = f"[{COLOURS[result.status]}]{result.status.value}[/]"
+    table.add_row(status, result.name, escape(result.message) + remedy)
+    return table
