@@ -35,8 +35,8 @@ NAME = "Betaflight"
 RC_PORT, CLI_PORT = 9004, 5761
 EEPROM = "eeprom.bin"
 CONNECT_S, REPLY_S, SAVE_S = 10.0, 3.0, 10.0
-RC_EVERY = 2
-"""Physics ticks from one RC frame to the next: 120 Hz."""
+RC_EVERY = 4
+"""Physics ticks from one RC frame to the next: 60 Hz."""
 STATUS_EVERY = 48
 BOOTED_NS, READY_NS, SWITCH_NS = 2 * NANOSECONDS, 6 * NANOSECONDS, 2 * NANOSECONDS
 """RC frames that arrive while it boots are lost, and with them the receiver."""
@@ -59,6 +59,7 @@ SETTINGS = (
     *(f"set d_max_{axis} = 0" for axis in ("roll", "pitch")),
     "set p_yaw = 200",
     "set i_yaw = 40",
+    "set f_yaw = 0",
     "set runaway_takeoff_prevention = OFF",
 )
 """Lines for the CLI: switches, linear rates, and gains of a vehicle with 10 inch propellers."""

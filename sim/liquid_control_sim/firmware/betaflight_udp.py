@@ -67,7 +67,7 @@ def motor_packet(data: bytes) -> Four | None:
 class BetaflightUdp:
     """Physics of Betaflight; implements `FirmwareBackend`."""
 
-    exchange_hz = 960
+    exchange_hz = 480
     thrust_expo = 0.65
 
     def __init__(

@@ -92,11 +92,13 @@ class FirmwareFlyer:
     Attributes:
         setup: starts the firmware.
         folder: of its files; a temporary one if None.
+        gui: whether to show PyBullet's window.
         sorties: what surrounded each flight so far.
     """
 
     setup: FirmwareSetup
     folder: Path | None = None
+    gui: bool = False
     sorties: list[FirmwareSortie] = field(default_factory=list)
 
     def __call__(
@@ -114,14 +116,13 @@ class FirmwareFlyer:
         guard = Guard(Envelope.for_camera(scenario.camera.rate_hz))
         sortie = FirmwareSortie()
         self.sorties.append(sortie)
-        with ExitStack() as stack:
+        with ExitStack() as world, ExitStack() as firmware:  # it lands before the world ends
 
             def make(site: VehicleSite, start: tuple[Floats, float]) -> FirmwareQuadrotor:
-                return stack.enter_context(self.hovering(site, start, sortie))
+                return firmware.enter_context(self.hovering(site, start, sortie))
 
-            period_s = guard.envelope.period_s
-            flight = Flight(scenario, seed, period_s, make_vehicle=make)
-            stack.enter_context(flight)
+            flight = Flight(scenario, seed, guard.envelope.period_s, self.gui, make)
+            world.callback(flight.close)
             return fly_to_end(flight, pilot, guard, watch)
 
     @contextmanager

@@ -9,6 +9,7 @@ import os
 import shutil
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 from liquid_control.errors import AutopilotError, DependencyError
@@ -18,7 +19,7 @@ from liquid_control_sim.firmware.backend import Patience
 _SOURCE = Path(__file__).with_name("lockstep.c")
 _GRANT = struct.Struct("<q")
 DONE, PROCESSED = b"d", b"p"
-FIRST_DATAGRAM_S = 0.02
+FIRST_DATAGRAM_S, ENDING_S = 0.02, 2.0
 
 
 def lockstep_library() -> Path:
@@ -109,14 +110,20 @@ class LockstepClock:
         self._wait(DONE)
 
     def _wait(self, event: bytes) -> None:
-        while self._patience.receive(self._done, self._patience.silence_s):
+        patience = self._patience
+        while patience.receive(self._done, patience.silence_s):
             got = os.read(self._done, 1)
             if got == event:
                 return
-            if not got:
-                self._patience.receive(self._done, 1.0)
+            if not got:  # its end of the pipe is closed: it is ending
+                end = time.monotonic() + ENDING_S
+                while time.monotonic() < end:
+                    patience.check()
+                    time.sleep(0.01)
+                break
         raise AutopilotError(
-            f"{self._patience.name}: it did not come to {self._patience.silence_s:g} s"
+            f"{patience.name}: its clock did not advance in {patience.silence_s:g} s; "
+            "is it another build than the documentation asks for?"
         )
 
     def close(self) -> None:

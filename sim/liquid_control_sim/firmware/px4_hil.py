@@ -95,7 +95,10 @@ class Px4Hil:
             AutopilotError: PX4 does not connect, ended, closed the connection, or is silent.
         """
         stream = self._stream or self._accept()
-        stream.sendall(self._messages(readings))
+        try:
+            stream.sendall(self._messages(readings))
+        except ConnectionError:
+            self._fail_closed()
         self.counts.exchanges += 1
         begun = self.counts.answers > 0
         wait_s = self._patience.silence_s if begun else FIRST_ANSWER_S
@@ -178,8 +181,7 @@ class Px4Hil:
         except ConnectionError:
             data = b""
         if not data:
-            self._patience.check()
-            raise AutopilotError(f"{self._patience.name}: closed the simulator's connection")
+            self._fail_closed()
         found = False
         for message in self._mav.parse_buffer(data) or []:
             if message.get_type() == "BAD_DATA":
@@ -192,6 +194,10 @@ class Px4Hil:
             if outputs is not None:
                 self._motors, found = outputs, True
         return found
+
+    def _fail_closed(self) -> None:
+        self._patience.check()
+        raise AutopilotError(f"{self._patience.name}: closed the simulator's connection")
 
     def close(self) -> None:
         """Release the ports."""
