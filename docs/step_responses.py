@@ -2,8 +2,9 @@
 
     python docs/step_responses.py --betaflight PATH [--seeds 3]
 
-Each vehicle hovers in calm air, gets one velocity command for 3 s, and hovers again. Times are from
-the command to 10, 63 and 90 % of it, and the overshoot is relative to it, means over the seeds.
+Each vehicle hovers in calm air, gets one velocity command for 3 s, and hovers again. Times are
+from the command to 10, 63 and 90 % of it, and the overshoot is relative to it, means over the
+seeds.
 """
 
 import argparse

@@ -75,9 +75,7 @@ class AngleModeSettings:
 
     def __post_init__(self) -> None:
         if not 0.05 <= self.hover_throttle <= 0.9:
-            raise ConfigError(
-                f"hover_throttle: expected 0.05 to 0.9, got {self.hover_throttle:g}"
-            )
+            raise ConfigError(f"hover_throttle: expected 0.05 to 0.9, got {self.hover_throttle:g}")
         if not 0.0 <= self.thrust_expo <= 1.0:
             raise ConfigError(f"thrust_expo: expected 0 to 1, got {self.thrust_expo:g}")
         if not 0.0 < self.tilt_deg <= self.angle_limit_deg <= 80.0:

@@ -57,7 +57,10 @@ class NavigationSettings(Settings):
         0.02, ge=0.0, le=5.0, description="random walk of its bias in one second, m"
     )
     gps_noise_m: float = Field(
-        0.1, ge=0.0, le=20.0, description="white noise of a position, horizontal; vertical is 1.5 x"
+        0.1,
+        ge=0.0,
+        le=20.0,
+        description="white noise of a position, horizontal; vertical is 1.5 x",
     )
     gps_drift_m: float = Field(
         0.3,

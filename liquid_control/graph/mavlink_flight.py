@@ -163,10 +163,11 @@ class MavlinkCompanion:
         height = float(state.position[2])
         if stage is Stage.FLY and self._takes_off(height):
             return
-        if stage is Stage.DISARM and self._session.one is not None:
-            if self._asked_ns is None or now_ns - self._asked_ns >= DISARM_EVERY_NS:
-                self._asked_ns = now_ns
-                self._session.one.request(CommandRequest(ARM_DISARM, (0.0,), "disarming"))
+        asked_ns, one = self._asked_ns, self._session.one
+        due = asked_ns is None or now_ns - asked_ns >= DISARM_EVERY_NS
+        if stage is Stage.DISARM and one is not None and due:
+            self._asked_ns = now_ns
+            one.request(CommandRequest(ARM_DISARM, (0.0,), "disarming"))
         flown = command if stage is Stage.FLY else HOVER
         if stage is not Stage.WAIT:
             self._session.command(flown, now_ns, 0, now_ns)

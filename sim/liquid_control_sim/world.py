@@ -30,7 +30,6 @@ from liquid_control_sim.sensors.imu import Imu
 from liquid_control_sim.sensors.range_sensor import RangeSensor
 from liquid_control_sim.tasks.start import draw_start
 
-
 Start = tuple[Floats, float]
 """Position, float64 [3], m, map, and heading, rad, of the start of a flight."""
 

@@ -1,7 +1,8 @@
 """Firmwares as their documentation describes the wire, for tests of the simulator's side.
 
-ArduPilot: libraries/SITL/examples/JSON/readme.md. Betaflight: the packets of the SITL target's header.
-PX4: docs.px4.io, "Simulation"; messages of MAVLink's common.xml. Nothing here uses the code under test.
+ArduPilot: libraries/SITL/examples/JSON/readme.md. Betaflight: the packets of the SITL target's
+header. PX4: docs.px4.io, "Simulation"; messages of MAVLink's common.xml. Nothing here uses the
+code under test.
 """
 
 import json

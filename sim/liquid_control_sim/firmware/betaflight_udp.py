@@ -1,7 +1,7 @@
 """Interface of Betaflight's simulator target (SITL): UDP, one motor packet for each state.
 
-The firmware has no lockstep of its own: its clock is real time, scaled by the ratio of simulated to
-real time between the last two states. `LockstepClock` replaces that clock. Without it, the
+The firmware has no lockstep of its own: its clock is real time, scaled by the ratio of simulated
+to real time between the last two states. `LockstepClock` replaces that clock. Without it, the
 simulation keeps real time, and a flight is not reproducible.
 """
 

@@ -1,4 +1,4 @@
-"""Lockstep for a firmware that runs on the machine's clock, by a library that is preloaded into it.
+"""Lockstep for a firmware that runs on the machine's clock, by a library preloaded into it.
 
 The library, `lockstep.c`, replaces the firmware's monotonic clock by simulated time, which stands
 still until the simulator grants more. It is compiled once, into the user's cache.
@@ -62,7 +62,7 @@ class LockstepClock:
         library = lockstep_library()
         grant_in, self._grant = os.pipe()
         self._done, done_out = os.pipe()
-        self.descriptors = (grant_in, done_out)
+        self.descriptors: tuple[int, ...] = (grant_in, done_out)
         self.environment = {
             "LD_PRELOAD": str(library),
             "LIQUID_CONTROL_GRANT_FD": str(grant_in),

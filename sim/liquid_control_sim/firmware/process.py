@@ -89,7 +89,7 @@ class FirmwareProcess:
         return self._child.pid
 
     def exit_message(self) -> str | None:
-        """Return status and last line of output of a process that has ended; None while it lives."""
+        """Return status and last line of a process that has ended; None while it lives."""
         status = self._child.poll()
         if status is None:
             return None
