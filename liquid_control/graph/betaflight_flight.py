@@ -19,7 +19,7 @@ from liquid_control.autopilots.betaflight_rc import (
 )
 from liquid_control.errors import AutopilotError
 from liquid_control.types import NANOSECONDS, Command, VehicleState
-from liquid_control_sim.firmware.backend import LOOPBACK, Patience, Stage
+from liquid_control_sim.firmware.backend import LOOPBACK, FlightStage, Patience
 from liquid_control_sim.firmware.betaflight_udp import STATE_PORT, BetaflightUdp, is_udp_port_used
 from liquid_control_sim.firmware.lockstep import LockstepClock
 from liquid_control_sim.firmware.process import FirmwareProcess, check_program
@@ -198,20 +198,24 @@ class BetaflightCompanion:
         self._blocked_by: tuple[str, ...] = ()
         self._tick = 0
 
-    def step(self, now_ns: int, state: VehicleState, command: Command, stage: Stage) -> None:
+    def step(self, now_ns: int, state: VehicleState, command: Command, stage: FlightStage) -> None:
         """Send the RC frame that is due; see `Companion.step`."""
         self._tick += 1
-        if stage is Stage.ARM and now_ns > READY_NS + SWITCH_NS and self._tick % STATUS_EVERY == 0:
+        if (
+            stage is FlightStage.ARM
+            and now_ns > READY_NS + SWITCH_NS
+            and self._tick % STATUS_EVERY == 0
+        ):
             self._ask_status()
         if self._tick % RC_EVERY or now_ns < BOOTED_NS:
             return
-        if stage is Stage.FLY:
+        if stage is FlightStage.FLY:
             dt = RC_EVERY / PHYSICS_HZ
             sticks, self._state = self._mode.step(command, state, dt, self._state)
             channels = channels_of(sticks, armed=True)
         else:
             raised = now_ns >= READY_NS and now_ns % SWITCH_NS >= SWITCH_NS // 4
-            channels = idle_channels(armed=stage is Stage.ARM and raised)
+            channels = idle_channels(armed=stage is FlightStage.ARM and raised)
             self._state = AngleState()
         with suppress(OSError):  # nothing is bound to the port yet
             self._port.sendto(rc_packet(now_ns / NANOSECONDS, channels), (LOOPBACK, RC_PORT))

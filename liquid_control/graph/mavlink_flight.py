@@ -10,7 +10,7 @@ from liquid_control.autopilots.mavlink_session import MavlinkOptions, MavlinkSes
 from liquid_control.errors import AutopilotError
 from liquid_control.types import HOVER, NANOSECONDS, Command, VehicleState
 from liquid_control_sim.firmware.ardupilot_json import ArduPilotJson
-from liquid_control_sim.firmware.backend import LOOPBACK, Patience, Stage
+from liquid_control_sim.firmware.backend import LOOPBACK, FlightStage, Patience
 from liquid_control_sim.firmware.process import FirmwareProcess, check_program
 from liquid_control_sim.firmware.px4_hil import Px4Hil, hil_dialect
 from liquid_control_sim.sensors.navigation import (
@@ -121,7 +121,7 @@ class MavlinkCompanion:
         self._ground_m: float | None = None
         self._asked_ns: int | None = None
 
-    def step(self, now_ns: int, state: VehicleState, command: Command, stage: Stage) -> None:
+    def step(self, now_ns: int, state: VehicleState, command: Command, stage: FlightStage) -> None:
         """Exchange what is due; see `Companion.step`."""
         self._tick += 1
         if self._link is None and self._tick % REOPEN_EVERY == 0:
@@ -159,17 +159,19 @@ class MavlinkCompanion:
         except AutopilotError:  # the firmware does not listen yet
             self._session.discard_partial_frames()
 
-    def _command(self, now_ns: int, state: VehicleState, command: Command, stage: Stage) -> None:
+    def _command(
+        self, now_ns: int, state: VehicleState, command: Command, stage: FlightStage
+    ) -> None:
         height = float(state.position[2])
-        if stage is Stage.FLY and self._takes_off(height):
+        if stage is FlightStage.FLY and self._takes_off(height):
             return
         asked_ns, one = self._asked_ns, self._session.one
         due = asked_ns is None or now_ns - asked_ns >= DISARM_EVERY_NS
-        if stage is Stage.DISARM and one is not None and due:
+        if stage is FlightStage.DISARM and one is not None and due:
             self._asked_ns = now_ns
             one.request(CommandRequest(ARM_DISARM, (0.0,), "disarming"))
-        flown = command if stage is Stage.FLY else HOVER
-        if stage is not Stage.WAIT:
+        flown = command if stage is FlightStage.FLY else HOVER
+        if stage is not FlightStage.WAIT:
             self._session.command(flown, now_ns, 0, now_ns)
 
     def _takes_off(self, height: float) -> bool:

@@ -6,7 +6,12 @@ a scenario and lands; it implements `interfaces.Flyer`.
 """
 
 from liquid_control_sim.firmware.ardupilot_json import ArduPilotJson
-from liquid_control_sim.firmware.backend import Companion, FirmwareBackend, Readings, Stage
+from liquid_control_sim.firmware.backend import (
+    Companion,
+    FirmwareBackend,
+    FlightStage,
+    SensorReadings,
+)
 from liquid_control_sim.firmware.betaflight_udp import BetaflightUdp
 from liquid_control_sim.firmware.flyer import FirmwareFlyer, FirmwareSortie
 from liquid_control_sim.firmware.px4_hil import Px4Hil
@@ -20,7 +25,7 @@ __all__ = [
     "FirmwareFlyer",
     "FirmwareQuadrotor",
     "FirmwareSortie",
+    "FlightStage",
     "Px4Hil",
-    "Readings",
-    "Stage",
+    "SensorReadings",
 ]

@@ -12,7 +12,7 @@ from liquid_control_sim.dynamics.vectors import Four
 from liquid_control_sim.firmware.backend import (
     ExchangeCounts,
     Patience,
-    Readings,
+    SensorReadings,
     bound_port,
     motor_outputs,
     wire,
@@ -26,7 +26,7 @@ _HEADER = struct.Struct("<HHI")
 LOW_US, SPAN_US = 1000.0, 1000.0
 
 
-def state_message(readings: Readings) -> bytes:
+def state_message(readings: SensorReadings) -> bytes:
     """Return the JSON line of a state: no spaces, a line feed before and after."""
     on_wire = wire(readings)
     content = {
@@ -72,7 +72,7 @@ class ArduPilotJson:
         self._answer = b""
         self.counts = ExchangeCounts()
 
-    def exchange(self, readings: Readings) -> Four:
+    def exchange(self, readings: SensorReadings) -> Four:
         """Answer the last request, and return the motor outputs of the next one.
 
         A request with the counter of the last one is a repetition: its answer was lost, and is

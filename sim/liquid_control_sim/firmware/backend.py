@@ -1,6 +1,6 @@
 """What every firmware backend shares: protocols, frames, motor order, waiting for an answer.
 
-Readings are in the frames of this package: `base_link` FLU, `map` ENU. All three firmwares use
+SensorReadings are in the frames of this package: `base_link` FLU, `map` ENU. All three firmwares use
 FRD and NED; `wire` converts, once for all of them. Motors are in the order of
 `dynamics.vehicle`: front right, rear left, front left, rear right, the first two turning
 counter-clockwise. ArduPilot and PX4 number an X quadrotor alike, and Betaflight's simulator sends
@@ -23,7 +23,7 @@ from liquid_control_sim.dynamics.vectors import Four, Quaternion, Vector
 LOOPBACK = "127.0.0.1"
 
 
-class Readings(NamedTuple):
+class SensorReadings(NamedTuple):
     """Sensor readings of one exchange.
 
     Attributes:
@@ -44,7 +44,7 @@ class Readings(NamedTuple):
 
 
 class WireReadings(NamedTuple):
-    """`Readings` in FRD and NED; the quaternion is (w, x, y, z), FRD to NED."""
+    """`SensorReadings` in FRD and NED; the quaternion is (w, x, y, z), FRD to NED."""
 
     gyro: Vector
     accel: Vector
@@ -63,7 +63,7 @@ def ned(vector: Vector) -> Vector:
     return vector[1], vector[0], -vector[2]
 
 
-def wire(readings: Readings) -> WireReadings:
+def wire(readings: SensorReadings) -> WireReadings:
     """Return readings in the frames of the firmwares.
 
     The quaternion is the inverse of `liquid_control.frames.quaternion_from_ned_frd`.
@@ -114,7 +114,7 @@ class FirmwareBackend(Protocol):
     thrust_expo: float
     counts: ExchangeCounts
 
-    def exchange(self, readings: Readings) -> Four:
+    def exchange(self, readings: SensorReadings) -> Four:
         """Send readings and return the motor outputs, in [0, 1].
 
         Raises:
@@ -127,8 +127,8 @@ class FirmwareBackend(Protocol):
         ...
 
 
-class Stage(Enum):
-    """Stage of a flight with firmware."""
+class FlightStage(Enum):
+    """FlightStage of a flight with firmware."""
 
     WAIT = "waiting for the firmware"
     ARM = "arming"
@@ -139,7 +139,7 @@ class Stage(Enum):
 class Companion(Protocol):
     """Commands a firmware as a companion computer does; simulated time and state are arguments."""
 
-    def step(self, now_ns: int, state: VehicleState, command: Command, stage: Stage) -> None:
+    def step(self, now_ns: int, state: VehicleState, command: Command, stage: FlightStage) -> None:
         """Send what is due; called at every physics tick.
 
         Args:

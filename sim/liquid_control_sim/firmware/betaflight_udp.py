@@ -15,7 +15,7 @@ from liquid_control_sim.firmware.backend import (
     LOOPBACK,
     ExchangeCounts,
     Patience,
-    Readings,
+    SensorReadings,
     bound_port,
     motor_outputs,
     wire,
@@ -35,7 +35,7 @@ SLOW_HZ = 20
 
 
 def state_packet(
-    readings: Readings, altitude_m: float, place: tuple[float, float, float]
+    readings: SensorReadings, altitude_m: float, place: tuple[float, float, float]
 ) -> bytes:
     """Return the packet of a state.
 
@@ -94,7 +94,7 @@ class BetaflightUdp:
         self._altitude_m, self._place = 0.0, (0.0, 0.0, 0.0)
         self.counts = ExchangeCounts()
 
-    def exchange(self, readings: Readings) -> Four:
+    def exchange(self, readings: SensorReadings) -> Four:
         """Send a state and return the motor outputs that answer it.
 
         Raises:

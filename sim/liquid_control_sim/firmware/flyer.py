@@ -15,7 +15,7 @@ from liquid_control.frames import heading_from_world, heading_of, wrap_angle
 from liquid_control.interfaces import FlightProgress, Pilot
 from liquid_control.types import HOVER, Command, FlightRecord, Floats
 from liquid_control_sim.dynamics.vectors import ZERO
-from liquid_control_sim.firmware.backend import Companion, FirmwareBackend, Patience, Stage
+from liquid_control_sim.firmware.backend import Companion, FirmwareBackend, FlightStage, Patience
 from liquid_control_sim.firmware.process import FirmwareProcess
 from liquid_control_sim.firmware.vehicle import FirmwareQuadrotor
 from liquid_control_sim.flight import Flight, fly_to_end
@@ -165,7 +165,7 @@ def arm(vehicle: FirmwareQuadrotor, companion: Companion, setup: FirmwareSetup) 
     Raises:
         AutopilotError: it does not within `setup.arm_s`, or the vehicle dies.
     """
-    vehicle.stage = Stage.ARM
+    vehicle.stage = FlightStage.ARM
     while not vehicle.is_armed:
         if vehicle.time_s > setup.arm_s:
             problem = companion.arming_problem() or "it states no reason"
@@ -181,7 +181,7 @@ def take_off(vehicle: FirmwareQuadrotor, start: tuple[Floats, float]) -> None:
     Raises:
         AutopilotError: the vehicle does not get there within `TAKE_OFF_S`.
     """
-    vehicle.stage = Stage.FLY
+    vehicle.stage = FlightStage.FLY
     begun_s, settled = vehicle.time_s, 0
     while settled < SETTLED_S * PHYSICS_HZ:
         vehicle.step(approach(vehicle, start), ZERO)
@@ -224,8 +224,8 @@ def land(vehicle: FirmwareQuadrotor, sortie: FirmwareSortie) -> None:
     begun_s = vehicle.time_s
     while vehicle.time_s - begun_s < LANDING_S:
         if vehicle.height_m < 0.005:
-            vehicle.stage = Stage.DISARM
-        if vehicle.stage is Stage.DISARM and max(vehicle.motors) <= 0.0:
+            vehicle.stage = FlightStage.DISARM
+        if vehicle.stage is FlightStage.DISARM and max(vehicle.motors) <= 0.0:
             sortie.landed_s = vehicle.time_s
             return
         vehicle.step(Command(up_mps=-SINK_MPS), ZERO)

@@ -17,7 +17,7 @@ from liquid_control_sim.firmware.backend import (
     LOOPBACK,
     ExchangeCounts,
     Patience,
-    Readings,
+    SensorReadings,
     frd,
     motor_outputs,
     ned,
@@ -88,7 +88,7 @@ class Px4Hil:
         self._motors: Four = (0.0, 0.0, 0.0, 0.0)
         self.counts = ExchangeCounts()
 
-    def exchange(self, readings: Readings) -> Four:
+    def exchange(self, readings: SensorReadings) -> Four:
         """Send the sensor messages of a step and return the motor outputs that answer them.
 
         Raises:
@@ -124,7 +124,7 @@ class Px4Hil:
         self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self._stream
 
-    def _messages(self, readings: Readings) -> bytes:
+    def _messages(self, readings: SensorReadings) -> bytes:
         step = self.counts.exchanges
         dt, on_wire = 1.0 / self.exchange_hz, wire(readings)
         fields = IMU_FIELDS
@@ -152,7 +152,7 @@ class Px4Hil:
             data += self._gps_message(readings, stamp_us, GPS_EVERY * dt).pack(self._mav)
         return data
 
-    def _gps_message(self, readings: Readings, stamp_us: int, dt: float) -> Any:
+    def _gps_message(self, readings: SensorReadings, stamp_us: int, dt: float) -> Any:
         position, velocity = self._sensors.fix(readings.position, readings.velocity, dt)
         latitude, longitude, altitude = geodetic(position)
         north, east, down = ned(velocity)

@@ -15,8 +15,8 @@ from liquid_control_sim.dynamics.velocity_loop import Estimate
 from liquid_control_sim.firmware.backend import (
     Companion,
     FirmwareBackend,
-    Readings,
-    Stage,
+    FlightStage,
+    SensorReadings,
     rotor_speed,
 )
 from liquid_control_sim.quiet_bullet import pybullet as p
@@ -66,7 +66,7 @@ class FirmwareQuadrotor(Quadrotor):
         floor = site.ground.height_at(float(x), float(y))
         on_ground = np.array([x, y, floor + REST_M])
         super().__init__(site.client, site.vehicle, on_ground, heading, site.faults, RATE_HZ)
-        self.stage = Stage.WAIT
+        self.stage = FlightStage.WAIT
         self.ticks = 0
         self.motors: Four = (0.0, 0.0, 0.0, 0.0)
         self._ground: Ground = site.ground
@@ -115,12 +115,12 @@ class FirmwareQuadrotor(Quadrotor):
     def close(self) -> None:
         """Do nothing: `FirmwareFlyer` ends the firmware after the landing."""
 
-    def _readings(self) -> Readings:
+    def _readings(self) -> SensorReadings:
         position, quaternion, velocity, rates = self._estimate
         force = self._forces.specific_force
         gyro, accel = self._imu.sample(np.array(rates), np.array(force))
         home = self._home
-        return Readings(
+        return SensorReadings(
             self._steps / RATE_HZ,
             tuple(gyro.tolist()),
             tuple(accel.tolist()),

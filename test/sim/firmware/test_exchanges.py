@@ -14,7 +14,7 @@ from liquid_control_sim.firmware import (
     ArduPilotJson,
     BetaflightUdp,
     Px4Hil,
-    Readings,
+    SensorReadings,
     betaflight_udp,
 )
 from liquid_control_sim.firmware.ardupilot_json import servo_frame, state_message
@@ -34,7 +34,7 @@ EXACT = NavigationSettings(
     gps_drift_m=0.0,
     gps_velocity_noise_mps=0.0,
 )
-AT_REST = Readings(
+AT_REST = SensorReadings(
     0.25, (0.1, 0.2, 0.3), (0.4, 0.5, 9.8), (0.0, 0.0, 0.0, 1.0), (2.0, 1.0, 3.0), (5.0, 4.0, 6.0)
 )
 """Faces east, 2 m east, 1 m north and 3 m up of its home, moves 5 m/s east, 4 north and 6 up."""
@@ -171,7 +171,7 @@ def test_the_state_of_ardupilot_is_exact_to_the_byte():
         '"position":[0.0,0.0,-0.0],"quaternion":[1.0,0.0,0.0,0.0],"velocity":[0.0,0.0,-0.0]}\n'
     )
     zero = (0.0, 0.0, 0.0)
-    north = Readings(0.5, zero, (0.0, 0.0, 9.75), (0.0, 0.0, H, H), zero, zero)
+    north = SensorReadings(0.5, zero, (0.0, 0.0, 9.75), (0.0, 0.0, H, H), zero, zero)
     got = state_message(north).decode()
     rounded = json.loads(got, parse_float=lambda number: round(float(number), 12))
     assert rounded == json.loads(text)

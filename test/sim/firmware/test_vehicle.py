@@ -8,7 +8,7 @@ import pytest
 from liquid_control.config import load_scenario
 from liquid_control.types import HOVER
 from liquid_control_sim.dynamics.vectors import ZERO
-from liquid_control_sim.firmware import FirmwareQuadrotor, Stage
+from liquid_control_sim.firmware import FirmwareQuadrotor, FlightStage
 from liquid_control_sim.firmware.backend import ExchangeCounts
 from liquid_control_sim.firmware.vehicle import REST_M
 from liquid_control_sim.place.terrain import FLAT
@@ -153,7 +153,7 @@ def test_exchanges_have_their_rate_and_their_time(make, rate):
     assert times == pytest.approx([index / rate for index in range(rate // 10)])
     companion = vehicle._companion
     assert companion.times[:3] == [0, 4_166_666, 8_333_333]
-    assert set(companion.stages) == {Stage.WAIT}
+    assert set(companion.stages) == {FlightStage.WAIT}
 
 
 def test_equal_seeds_give_equal_readings(make):
