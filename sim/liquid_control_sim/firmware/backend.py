@@ -1,6 +1,6 @@
 """What every firmware backend shares: protocols, frames, motor order, waiting for an answer.
 
-SensorReadings are in the frames of this package: `base_link` FLU, `map` ENU. All three firmwares use
+Readings are in the frames of this package: `base_link` FLU, `map` ENU. All three firmwares use
 FRD and NED; `wire` converts, once for all of them. Motors are in the order of
 `dynamics.vehicle`: front right, rear left, front left, rear right, the first two turning
 counter-clockwise. ArduPilot and PX4 number an X quadrotor alike, and Betaflight's simulator sends
