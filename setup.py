@@ -136,7 +136,7 @@ setup(
             "replay/templates/*",
             "export/templates/*",
         ],
-        "liquid_control_sim": ["py.typed"],
+        "liquid_control_sim": ["py.typed", "firmware/*.c"],
     },
     data_files=shared_files(),
     install_requires=BASE,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from liquid_control.autopilots.interface import LinkEvent, LinkNotice
 
+TAKEOFF = 22
 SET_MODE = 176
 ARM_DISARM = 400
 SET_MESSAGE_INTERVAL = 511

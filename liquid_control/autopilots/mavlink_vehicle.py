@@ -161,6 +161,10 @@ class VehicleConnection:
             messages.append(self._encoder.param_request_read_encode(*target, name, -1))
         return messages
 
+    def request(self, request: CommandRequest) -> None:
+        """Send a request once the ones before it are answered."""
+        self._queue.add(request)
+
     def notices(self) -> list[LinkNotice]:
         """Return the news since the last call."""
         notices, self._notices = self._notices, []

@@ -68,6 +68,10 @@ def fly(
         str, typer.Option(help="Preset: noon, overcast, dusk, dark or glare.")
     ] = "",
     fog: Annotated[str, typer.Option(help="Preset: clear, haze, fog or dense.")] = "",
+    autopilot: Annotated[
+        str, typer.Option(help="Firmware to fly: ardupilot, px4 or betaflight; no ROS then.")
+    ] = "",
+    firmware: Annotated[Path | None, typer.Option(help="Program of that firmware.")] = None,
     gui: Annotated[bool, typer.Option("--gui", help="Show PyBullet's window.")] = False,
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Pace by the wall clock instead of in lockstep.")
@@ -116,7 +120,7 @@ def fly(
     from liquid_control.evaluation import check_cameras, check_scenes, plan_flights
     from liquid_control.policy import load_model
 
-    _check_options(realtime, rate, record, gif)
+    _check_options(realtime, rate, record, gif, autopilot, firmware)
     overrides = preset_overrides(wind, lighting, fog) | parse_settings(settings or [])
     disturbed = parse_disturbances(disturb or [])
     entries, title = _entries(campaign, scenario, seed)
@@ -125,7 +129,8 @@ def fly(
     require_report()
     check_installed("pybullet", "sim", "fly in simulation")
     check_installed("numba", "sim", "fly in simulation")
-    check_installed("rclpy", "ros", "fly through the ROS 2 graph")
+    if not autopilot:
+        check_installed("rclpy", "ros", "fly through the ROS 2 graph")
     check_cameras(loaded, jobs)
     options = {
         "model": loaded.path,
@@ -135,6 +140,8 @@ def fly(
         "gui": gui,
         "image": image.value,
         "compression": compression.value,
+        "autopilot": autopilot,
+        "firmware": firmware,
     }
     with output_folder(out, "fly", ("results.json",)) as folder:
         from liquid_control.interrupts import check_interrupt
@@ -164,10 +171,25 @@ def _offer(folder: Path, flight: "GraphFlight", show: bool) -> None:
         suggest(command_of("liquid-control", "replay", flight.bag))
 
 
-def _check_options(realtime: bool, rate: float | None, record: bool, gif: bool) -> None:
-    """Check that no option is given that would have no effect."""
+def _check_options(
+    realtime: bool,
+    rate: float | None,
+    record: bool,
+    gif: bool,
+    autopilot: str,
+    firmware: Path | None,
+) -> None:
+    """Check that no option is given that would have no effect, and that a firmware exists."""
     from liquid_control.errors import ConfigError
 
+    if autopilot:
+        from liquid_control.graph.firmware_flight import firmware_setup
+
+        firmware_setup(autopilot, firmware)
+        if realtime:
+            raise ConfigError("--realtime: flights with a firmware have its clock")
+    elif firmware is not None:
+        raise ConfigError(f"--firmware {firmware}: expected --autopilot NAME too")
     if rate is not None and not realtime:
         raise ConfigError(
             f"--rate {rate:g}: expected --realtime too; in lockstep there is no rate"

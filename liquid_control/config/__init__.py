@@ -11,7 +11,12 @@ from liquid_control.config.loading import (
     shipped,
     validate,
 )
-from liquid_control.config.scenario import Scenario, load_scenario, scenario_names
+from liquid_control.config.scenario import (
+    NavigationSettings,
+    Scenario,
+    load_scenario,
+    scenario_names,
+)
 from liquid_control.config.sections import (
     CameraSettings,
     DeltaSettings,
@@ -37,6 +42,7 @@ __all__ = [
     "HikeSettings",
     "ImuSettings",
     "LightSettings",
+    "NavigationSettings",
     "RangeSettings",
     "Scenario",
     "Settings",

@@ -41,6 +41,38 @@ class WorldSettings(Settings):
     )
 
 
+class NavigationSettings(Settings):
+    """Magnetometer, barometer and GPS of an autopilot's firmware; our own cascade has none."""
+
+    mag_noise_gauss: float = Field(
+        0.002, ge=0.0, le=1.0, description="white noise of a magnetometer reading, gauss"
+    )
+    mag_bias_gauss: float = Field(
+        0.01, ge=0.0, le=1.0, description="standard deviation of its turn-on bias, gauss"
+    )
+    baro_noise_m: float = Field(
+        0.1, ge=0.0, le=10.0, description="white noise of a barometer reading, m"
+    )
+    baro_drift_m: float = Field(
+        0.02, ge=0.0, le=5.0, description="random walk of its bias in one second, m"
+    )
+    gps_noise_m: float = Field(
+        0.1,
+        ge=0.0,
+        le=20.0,
+        description="white noise of a position, horizontal; vertical is 1.5 x",
+    )
+    gps_drift_m: float = Field(
+        0.3,
+        ge=0.0,
+        le=20.0,
+        description="standard deviation of its slow error (60 s), horizontal; vertical is 1.5 x",
+    )
+    gps_velocity_noise_mps: float = Field(
+        0.05, ge=0.0, le=5.0, description="white noise of each component of the velocity, m/s"
+    )
+
+
 class Scenario(Settings):
     """Complete settings of a flight apart from its seed and its pilot."""
 
@@ -74,6 +106,7 @@ class Scenario(Settings):
     delta: sections.DeltaSettings = sections.DeltaSettings()
     imu: sections.ImuSettings = sections.ImuSettings()
     range: sections.RangeSettings = sections.RangeSettings()
+    navigation: NavigationSettings = NavigationSettings()
     faults: sections.FaultSettings = sections.FaultSettings()
 
     @model_validator(mode="after")

@@ -42,6 +42,9 @@ class GraphPlan:
         image: format of pictures in the bag: raw, png or jpeg.
         compression: of the bag's chunks: none, lz4 or zstd.
         rules: of the guard; perception publishes the health of pictures where they need it.
+        autopilot: firmware that flies the vehicle, without ROS: ardupilot, px4 or betaflight; our
+            own cascade if empty.
+        firmware: program of that firmware.
     """
 
     scenario: str
@@ -58,6 +61,8 @@ class GraphPlan:
     image: str = "raw"
     compression: str = "none"
     rules: GuardRules = field(default_factory=GuardRules)
+    autopilot: str = ""
+    firmware: Path | None = None
 
     @property
     def record_path(self) -> Path:
@@ -157,6 +162,8 @@ class GraphFlight:
 def fly_through_graph(plan: GraphPlan, on_progress: ProgressCallback | None = None) -> GraphFlight:
     """Fly one flight through the ROS graph, each node in a process of its own.
 
+    With `plan.autopilot` it is flown in this process, by that firmware.
+
     Args:
         plan: the flight.
         on_progress: receives `{"event": "progress", "distance_m", "length_m", "speed_mps",
@@ -167,9 +174,12 @@ def fly_through_graph(plan: GraphPlan, on_progress: ProgressCallback | None = No
         ModelError: the model does not load, its camera is not the scenario's, or the scenario
             lacks an input that it needs.
         GraphError: a process did not start, died, or stopped answering.
+        AutopilotError: the firmware is missing, does not start or arm, or dies.
     """
     scenario = plan.loaded_scenario
     Policy(load_model(plan.model)).model.check_scenario(scenario)
+    if plan.autopilot:
+        return _fly_with_firmware(plan, on_progress)
     done = _run(plan, on_progress)
     return GraphFlight(
         FlightResult(**done["result"]),
@@ -178,6 +188,28 @@ def fly_through_graph(plan: GraphPlan, on_progress: ProgressCallback | None = No
         plan.bag_path if plan.record else None,
         done["replaced"],
     )
+
+
+def _fly_with_firmware(plan: GraphPlan, on_progress: ProgressCallback | None) -> GraphFlight:
+    # Other flights need no simulator in this process, so it is imported here only.
+    from liquid_control.evaluation import FlightJob
+    from liquid_control.graph.firmware_flight import firmware_setup, fly_with_firmware
+
+    overrides = parse_settings(plan.overrides)
+    name, scenario = load_model(plan.model).name, plan.loaded_scenario
+    job = FlightJob(name, plan.scenario, plan.scenario, "", 0, plan.seed, overrides, scenario)
+    setup, bag = firmware_setup(plan.autopilot, plan.firmware), plan.bag_path
+    result, statistics = fly_with_firmware(
+        job,
+        setup,
+        plan.model,
+        plan.out_dir,
+        bag if plan.record else None,
+        plan.image,
+        plan.gui,
+        on_progress,
+    )
+    return GraphFlight(result, statistics, plan.record_path, bag if plan.record else None)
 
 
 def _run(plan: GraphPlan, on_progress: ProgressCallback | None) -> Mapping[str, Any]:

@@ -37,7 +37,7 @@ from liquid_control.types import (
 )
 from liquid_control_sim.schedule import Schedule, stamp_of
 from liquid_control_sim.tasks.completion import TaskStatus, make_task
-from liquid_control_sim.world import SimulatedWorld
+from liquid_control_sim.world import MakeVehicle, SimulatedWorld
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ class Flight:
         seed: seed of all random streams.
         guard_period_s: time between control ticks without a frame.
         gui: whether to show PyBullet's window.
+        make_vehicle: makes a vehicle with another autopilot; None for ours.
 
     Attributes:
         cruise_mps: cruise speed in the next observations, m/s; at first that of the scenario. It
@@ -110,6 +111,7 @@ class Flight:
     seed: int
     guard_period_s: float = Envelope().period_s
     gui: bool = False
+    make_vehicle: MakeVehicle | None = None
     cruise_mps: float = field(init=False)
     _ticks: list[Tick] = field(default_factory=list)
     _status: TaskStatus = field(default_factory=TaskStatus)
@@ -118,7 +120,7 @@ class Flight:
 
     def __post_init__(self) -> None:
         self.cruise_mps = self.scenario.cruise_mps
-        self.world = SimulatedWorld(self.scenario, self.seed, gui=self.gui)
+        self.world = SimulatedWorld(self.scenario, self.seed, self.gui, self.make_vehicle)
         self._schedule = Schedule(self.scenario.camera.rate_hz, self.guard_period_s)
         self._losses = stream(self.seed, "camera.drops")
         self._since_frame: list[ImuWindow] = []
@@ -297,17 +299,29 @@ def fly(
         The record, one row per control tick.
     """
     guard = guard or Guard(Envelope.for_camera(scenario.camera.rate_hz))
-    state, sensors = GuardState(), sensors or GuardSensors(guard, scenario.range.enabled)
+    sensors = sensors or GuardSensors(guard, scenario.range.enabled)
     with Flight(scenario, seed, guard.envelope.period_s) as flight:
-        pilot.start(flight.world)
-        while (tick := flight.advance()) is not None:
-            inputs = sensors.update(tick)
-            if tick.observation is None:
-                state = guard.poll(tick.stamp_ns, state, inputs)
-            else:
-                command = pilot.command(tick.observation, tick.truth)
-                state = guard.admit(command, tick.stamp_ns, state, inputs=inputs)
-            applied = flight.apply_command(state.output)
-            if watch is not None:
-                watch(applied)
-        return flight.record()
+        return fly_to_end(flight, pilot, guard, watch, sensors)
+
+
+def fly_to_end(
+    flight: Flight,
+    pilot: Pilot,
+    guard: Guard,
+    watch: Callable[[FlightProgress], None] | None = None,
+    sensors: GuardSensors | None = None,
+) -> FlightRecord:
+    """Fly a flight that has not begun until its task ends; the arguments are those of `fly`."""
+    state, sensors = GuardState(), sensors or GuardSensors(guard)
+    pilot.start(flight.world)
+    while (tick := flight.advance()) is not None:
+        inputs = sensors.update(tick)
+        if tick.observation is None:
+            state = guard.poll(tick.stamp_ns, state, inputs)
+        else:
+            command = pilot.command(tick.observation, tick.truth)
+            state = guard.admit(command, tick.stamp_ns, state, inputs=inputs)
+        applied = flight.apply_command(state.output)
+        if watch is not None:
+            watch(applied)
+    return flight.record()

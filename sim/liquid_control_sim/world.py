@@ -2,19 +2,22 @@
 
 import math
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.config import Scenario
 from liquid_control.config.scenario import Backend
+from liquid_control.interfaces import Ground
 from liquid_control.types import NANOSECONDS, Command, Floats, ImuWindow, Pixels, VehicleState
 from liquid_control_sim.air.wind import Air
 from liquid_control_sim.dynamics.aviary import Aviary
-from liquid_control_sim.dynamics.faults import draw_faults
+from liquid_control_sim.dynamics.faults import Faults, draw_faults
 from liquid_control_sim.dynamics.quadrotor import Quadrotor, VehicleBase
 from liquid_control_sim.dynamics.vectors import Vector
-from liquid_control_sim.dynamics.vehicle import load_vehicle
+from liquid_control_sim.dynamics.vehicle import Vehicle, load_vehicle
 from liquid_control_sim.dynamics.velocity_loop import Estimate
 from liquid_control_sim.picture.forward_camera import Camera
 from liquid_control_sim.place.forest import generate_forest
@@ -27,6 +30,40 @@ from liquid_control_sim.sensors.imu import Imu
 from liquid_control_sim.sensors.range_sensor import RangeSensor
 from liquid_control_sim.tasks.start import draw_start
 
+Start = tuple[Floats, float]
+"""Position, float64 [3], m, map, and heading, rad, of the start of a flight."""
+
+
+@dataclass(frozen=True)
+class VehicleSite:
+    """Where a vehicle is made.
+
+    Attributes:
+        client: PyBullet's physics client.
+        scenario: of the flight.
+        seed: of the flight.
+        ground: below the vehicle.
+    """
+
+    client: int
+    scenario: Scenario
+    seed: int
+    ground: Ground
+
+    @property
+    def vehicle(self) -> Vehicle:
+        """The scenario's vehicle."""
+        return load_vehicle(self.scenario.vehicle)
+
+    @property
+    def faults(self) -> Faults:
+        """Its faults in this flight."""
+        scenario = self.scenario
+        return draw_faults(scenario.faults, self.seed, self.vehicle, scenario.flight_limit_s)
+
+
+MakeVehicle = Callable[[VehicleSite, Start], VehicleBase]
+
 
 class SimulatedWorld:
     """World of one flight; implements `interfaces.World` for experts.
@@ -35,9 +72,16 @@ class SimulatedWorld:
         scenario: scenario of the world.
         seed: seed of all random streams.
         gui: whether to show PyBullet's window.
+        make_vehicle: makes a vehicle with another autopilot; None for ours.
     """
 
-    def __init__(self, scenario: Scenario, seed: int, gui: bool = False) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        gui: bool = False,
+        make_vehicle: MakeVehicle | None = None,
+    ) -> None:
         self.scenario = scenario
         self.seed = seed
         self.vehicle = load_vehicle(scenario.vehicle)
@@ -50,7 +94,8 @@ class SimulatedWorld:
         self.tick = 0
         self._client = pybullet.connect(pybullet.GUI if gui else pybullet.DIRECT)
         start = draw_start(self.forest, scenario, self.vehicle.radius_m, seed)
-        self._quadrotor = self._build(start, seed)
+        make = make_vehicle or self._build
+        self._quadrotor = make(VehicleSite(self._client, scenario, seed, self.ground), start)
         self._scene = Scene(self.forest, scenario.light, seed)
         if gui:
             show_forest(self._client, self.forest)
@@ -65,12 +110,12 @@ class SimulatedWorld:
         self._truth: VehicleState | None = None
         self._sample_state()
 
-    def _build(self, start: tuple[Floats, float], seed: int) -> VehicleBase:
-        scenario, vehicle = self.scenario, self.vehicle
-        faults = draw_faults(scenario.faults, seed, vehicle, scenario.flight_limit_s)
-        if scenario.world.backend is Backend.GYM_PYBULLET_DRONES:
+    @staticmethod
+    def _build(site: VehicleSite, start: Start) -> VehicleBase:
+        vehicle, faults = site.vehicle, site.faults
+        if site.scenario.world.backend is Backend.GYM_PYBULLET_DRONES:
             return Aviary(vehicle, *start, faults)
-        return Quadrotor(self._client, vehicle, *start, faults)
+        return Quadrotor(site.client, vehicle, *start, faults)
 
     def close(self) -> None:
         """Release the physics client."""

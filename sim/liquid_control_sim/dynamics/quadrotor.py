@@ -23,18 +23,22 @@ from liquid_control_sim.schedule import PHYSICS_HZ
 class VehicleBase(ABC):
     """A vehicle with its autopilot, rotors and faults; subclasses integrate the rigid body."""
 
-    def __init__(self, vehicle: Vehicle, faults: Faults, start: Estimate) -> None:
+    def __init__(
+        self, vehicle: Vehicle, faults: Faults, start: Estimate, rate_hz: int = PHYSICS_HZ
+    ) -> None:
         """Start in hover, as far as the faults allow.
 
         Args:
             vehicle: vehicle that the autopilot is tuned for.
             faults: deviations of the actual vehicle.
             start: initial state.
+            rate_hz: rate of `drive`.
         """
         self.vehicle = loaded = faults.loaded(vehicle)
         """Actual vehicle, payload included."""
         self._faults = faults
-        self._model = airframe_model(loaded, 1.0 / PHYSICS_HZ, faults.efficiency)
+        self._rate_hz = rate_hz
+        self._model = airframe_model(loaded, 1.0 / rate_hz, faults.efficiency)
         self._autopilot = Autopilot(vehicle, 1.0 / PHYSICS_HZ)
         self._ticks = 0
         self._estimate = start
@@ -67,7 +71,7 @@ class VehicleBase(ABC):
         self.drive(targets, wind, thrust_gain)
 
     def drive(self, targets: Four, wind: Floats | Vector, thrust_gain: float = 1.0) -> None:
-        """Advance by one physics step with commanded rotor speeds, bypassing the autopilot.
+        """Advance by one step of `rate_hz` with commanded rotor speeds, bypassing the autopilot.
 
         Args:
             targets: rad/s: front right, rear left, front left, rear right.
@@ -139,7 +143,7 @@ class VehicleBase(ABC):
         battery = self._faults.battery
         if battery is None:
             return targets
-        fraction = battery.speed_fraction(self._ticks / PHYSICS_HZ, self._forces.speeds)
+        fraction = battery.speed_fraction(self._ticks / self._rate_hz, self._forces.speeds)
         a, b, c, d = targets
         return fraction * a, fraction * b, fraction * c, fraction * d
 
@@ -209,6 +213,7 @@ class Quadrotor(VehicleBase):
         position: Floats,
         heading_rad: float = 0.0,
         faults: Faults = NO_FAULTS,
+        rate_hz: int = PHYSICS_HZ,
     ) -> None:
         """Create the vehicle in a client, in hover; set gravity and time step of the client.
 
@@ -218,14 +223,15 @@ class Quadrotor(VehicleBase):
             position: float64 [3], m, map.
             heading_rad: counter-clockwise from east, rad.
             faults: deviations of the actual vehicle.
+            rate_hz: rate of the physics steps.
         """
         loaded = faults.loaded(vehicle)
         self._client = client
         p.setGravity(0.0, 0.0, -loaded.engine.gravity_mps2, physicsClientId=client)
-        p.setTimeStep(1.0 / PHYSICS_HZ, physicsClientId=client)
+        p.setTimeStep(1.0 / rate_hz, physicsClientId=client)
         self.body = build(client, loaded, position, heading_rad)
         """PyBullet's id of the body."""
-        super().__init__(vehicle, faults, read(client, self.body))
+        super().__init__(vehicle, faults, read(client, self.body), rate_hz)
 
     def close(self) -> None:
         """Do nothing: the caller owns the client."""

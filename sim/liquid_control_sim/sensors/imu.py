@@ -44,15 +44,18 @@ class Imu:
     reading with new stamps, as many drivers do.
     """
 
-    def __init__(self, settings: ImuSettings, seed: int, rate_hz: float = 240.0) -> None:
+    def __init__(
+        self, settings: ImuSettings, seed: int, rate_hz: float = 240.0, name: str = "imu"
+    ) -> None:
         """Draw the turn-on bias.
 
         Args:
             settings: noise, bias and dropouts.
             seed: seed of the flight.
             rate_hz: rate at which `sample` is called.
+            name: of the random stream; dropouts have one of their own.
         """
-        self._generator = stream(seed, "imu")
+        self._generator = stream(seed, name)
         self._noise = np.repeat((settings.gyro_noise, settings.accel_noise), 3)
         turn_on = np.repeat((settings.gyro_bias, settings.accel_bias), 3)
         self._walk = turn_on * (WALK_PER_ROOT_S / rate_hz**0.5)
@@ -62,7 +65,7 @@ class Imu:
         self._losses: Iterator[bool] | None = None
         if settings.dropout_rate:
             lengths = DROPOUT_S * rate_hz
-            self._losses = bursts(stream(seed, "imu.dropout"), settings.dropout_rate, lengths)
+            self._losses = bursts(stream(seed, f"{name}.dropout"), settings.dropout_rate, lengths)
         self._last = np.zeros((1, 3)), np.zeros((1, 3))
 
     def sample(self, angular_velocity: Floats, specific_force: Floats) -> tuple[Floats, Floats]:

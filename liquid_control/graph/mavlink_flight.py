@@ -1,0 +1,186 @@
+"""ArduPilot and PX4 as the autopilot of the simulated vehicle: setups and MAVLink companion."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from liquid_control.autopilots.interface import Firmware
+from liquid_control.autopilots.mavlink_links import LinkAddress, MavlinkPort, open_link
+from liquid_control.autopilots.mavlink_requests import ARM_DISARM, TAKEOFF, CommandRequest
+from liquid_control.autopilots.mavlink_session import MavlinkOptions, MavlinkSession
+from liquid_control.errors import AutopilotError
+from liquid_control.types import HOVER, NANOSECONDS, Command, VehicleState
+from liquid_control_sim.firmware.ardupilot_json import ArduPilotJson
+from liquid_control_sim.firmware.backend import LOOPBACK, FlightStage, Patience
+from liquid_control_sim.firmware.process import FirmwareProcess, check_program
+from liquid_control_sim.firmware.px4_hil import Px4Hil, hil_dialect
+from liquid_control_sim.sensors.navigation import (
+    HOME_ALTITUDE_M,
+    HOME_LATITUDE_DEG,
+    HOME_LONGITUDE_DEG,
+    NavigationSensors,
+)
+from liquid_control_sim.world import VehicleSite
+
+LINK_EVERY, COMMAND_EVERY, REOPEN_EVERY = 2, 12, 240
+"""Physics ticks between two looks at the link, two set-points, two attempts to open it."""
+CLIMB_M, CLIMBED_M = 1.5, 0.7
+"""Height of ArduPilot's take-off, and the height from which set-points take over."""
+DISARM_EVERY_NS = NANOSECONDS
+
+ARDUPILOT_PARAMETERS = """\
+FRAME_CLASS 1
+FRAME_TYPE 1
+GUID_TIMEOUT 0.5
+MOT_SPOOL_TIME 0.5
+DISARM_DELAY 0
+"""
+"""Quadrotor in X. The rest are the defaults of the firmware."""
+
+
+@dataclass(frozen=True)
+class ArduPilotSetup:
+    """Starts an ArduPilot Copter that was built for SITL; implements `FirmwareSetup`.
+
+    Attributes:
+        program: its program.
+        arm_s: longest time until it arms, simulated time, s; its estimator needs about 42.
+    """
+
+    program: Path
+    arm_s: float = 120.0
+    pace: float | None = None
+    name: str = "ArduPilot"
+
+    def start(self, folder: Path) -> FirmwareProcess:
+        """Start the firmware in a folder; see `FirmwareSetup.start`."""
+        program = check_program(self.name, self.program)
+        hil_dialect()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "vehicle.parm").write_text(ARDUPILOT_PARAMETERS, encoding="utf-8")
+        home = f"{HOME_LATITUDE_DEG},{HOME_LONGITUDE_DEG},{HOME_ALTITUDE_M:g},0"
+        options = ["--model", f"JSON:{LOOPBACK}", "--home", home, "--defaults", "vehicle.parm"]
+        return FirmwareProcess(self.name, [str(program), "--wipe", *options], folder)
+
+    def backend(self, process: FirmwareProcess, site: VehicleSite) -> ArduPilotJson:
+        """Return the physics side."""
+        return ArduPilotJson(Patience(self.name, process.exit_message, silence_s=60.0))
+
+    def companion(self, process: FirmwareProcess) -> "MavlinkCompanion":
+        """Return the side that commands it."""
+        return MavlinkCompanion(f"tcp://{LOOPBACK}:5760")
+
+
+@dataclass(frozen=True)
+class Px4Setup:
+    """Starts a PX4 that was built for SITL with lockstep; implements `FirmwareSetup`.
+
+    Attributes:
+        program: `bin/px4` in its build folder, beside `etc`.
+        arm_s: longest time until it arms, simulated time, s.
+    """
+
+    program: Path
+    arm_s: float = 60.0
+    pace: float | None = None
+    name: str = "PX4"
+
+    def start(self, folder: Path) -> FirmwareProcess:
+        """Start the firmware in a folder; see `FirmwareSetup.start`."""
+        program = check_program(self.name, self.program)
+        hil_dialect()
+        files = program.parent.parent / "etc"
+        if not files.is_dir():
+            raise AutopilotError(f"{self.name}: expected the folder {files} beside its program")
+        model = {"PX4_SIM_MODEL": "none_iris"}
+        return FirmwareProcess(self.name, [str(program), "-d", str(files)], folder, model)
+
+    def backend(self, process: FirmwareProcess, site: VehicleSite) -> Px4Hil:
+        """Return the physics side."""
+        sensors = NavigationSensors(site.scenario.navigation, site.seed)
+        return Px4Hil(sensors, Patience(self.name, process.exit_message, silence_s=30.0))
+
+    def companion(self, process: FirmwareProcess) -> "MavlinkCompanion":
+        """Return the side that commands it."""
+        return MavlinkCompanion(f"udpin://{LOOPBACK}:14540")
+
+
+class MavlinkCompanion:
+    """Commands ArduPilot or PX4 by `MavlinkSession` in simulated time; implements `Companion`.
+
+    Mode and arming are requested by the session, which this is allowed to in simulation only.
+    ArduPilot takes off by NAV_TAKEOFF, since it ignores velocities on the ground.
+    """
+
+    def __init__(self, address: str) -> None:
+        """Prepare the link; it is opened once the firmware listens."""
+        self._address = LinkAddress.parse(address)
+        options = MavlinkOptions(imu_rate_hz=0.0, odometry_rate_hz=0.0, allow_arm=True)
+        self._session = MavlinkSession(options, 0)
+        self._link: MavlinkPort | None = None
+        self._tick = -1
+        self._ground_m: float | None = None
+        self._asked_ns: int | None = None
+
+    def step(self, now_ns: int, state: VehicleState, command: Command, stage: FlightStage) -> None:
+        """Exchange what is due; see `Companion.step`."""
+        self._tick += 1
+        if self._link is None and self._tick % REOPEN_EVERY == 0:
+            self._open()
+        if self._link is None or self._tick % LINK_EVERY:
+            return
+        if self._tick % COMMAND_EVERY == 0:
+            self._command(now_ns, state, command, stage)
+        try:
+            for source, data in self._link.read(0.0):
+                self._session.receive(source, data, now_ns)
+            for frame in self._session.poll(now_ns):
+                self._link.write(frame, self._session.source)
+        except AutopilotError:
+            self._link.close()
+            self._link = None
+
+    def arming_problem(self) -> str:
+        """Return the state of the firmware and its messages about failed checks."""
+        found = self._session.state
+        if found is None:
+            return self._session.refusal or f"{self._address}: no autopilot answers"
+        reasons = self._session.arm_check().reasons
+        notices = [notice.text for notice in self._session.notices()]
+        return "; ".join([str(found), *(reasons or notices)])
+
+    def close(self) -> None:
+        """Close the link."""
+        if self._link is not None:
+            self._link.close()
+
+    def _open(self) -> None:
+        try:
+            self._link = open_link(self._address)
+        except AutopilotError:  # the firmware does not listen yet
+            self._session.discard_partial_frames()
+
+    def _command(
+        self, now_ns: int, state: VehicleState, command: Command, stage: FlightStage
+    ) -> None:
+        height = float(state.position[2])
+        if stage is FlightStage.FLY and self._takes_off(height):
+            return
+        asked_ns, one = self._asked_ns, self._session.one
+        due = asked_ns is None or now_ns - asked_ns >= DISARM_EVERY_NS
+        if stage is FlightStage.DISARM and one is not None and due:
+            self._asked_ns = now_ns
+            one.request(CommandRequest(ARM_DISARM, (0.0,), "disarming"))
+        flown = command if stage is FlightStage.FLY else HOVER
+        if stage is not FlightStage.WAIT:
+            self._session.command(flown, now_ns, 0, now_ns)
+
+    def _takes_off(self, height: float) -> bool:
+        """Return whether ArduPilot's take-off is in progress; request it at first."""
+        found, one = self._session.state, self._session.one
+        if found is None or one is None or found.firmware is not Firmware.ARDUPILOT:
+            return False
+        if self._ground_m is None:
+            self._ground_m = height
+            climb = (*(0.0,) * 6, CLIMB_M)
+            one.request(CommandRequest(TAKEOFF, climb, "take-off"))
+        return height - self._ground_m < CLIMBED_M
