@@ -1,15 +1,17 @@
 """Node of a fault campaign: a foreign publisher on one topic of the graph."""
 
 import time
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
 from liquid_control import topics
 from liquid_control.config import CameraSettings
 from liquid_control.nodes import conversions
-from liquid_control.nodes.node_settings import IntruderSettings
+from liquid_control.nodes.node_settings import Mode, NodeSettings
 from liquid_control.nodes.pace import STEADY
 from liquid_control.nodes.parameters import declare
 from liquid_control.nodes.qos import CLASSES, profile
@@ -20,6 +22,24 @@ FEATURES = 38
 """As many as a policy's features, inertial values and other inputs."""
 BACKWARDS = Command(forward_mps=-4.0, yaw_rate_radps=2.0)
 """What nobody should fly."""
+
+
+class IntruderSettings(NodeSettings):
+    """Parameters of intruder_node."""
+
+    mode: Mode = Field("realtime", description="quality of service of the graph")
+    topic: Literal[
+        "camera/image_raw",
+        "camera/camera_info",
+        "imu/data",
+        "perception/features",
+        "policy/cmd_vel",
+        "cmd_vel",
+        "clock",
+    ] = Field("policy/cmd_vel", description="topic to publish on")
+    rate_hz: float = Field(50.0, gt=0.0, le=5000.0, description="messages, 1/s")
+    start_s: float = Field(0.0, ge=0.0, description="begin, s of ROS time")
+    duration_s: float = Field(1e6, gt=0.0, description="length, s of ROS time")
 
 
 class IntruderNode(Node):

@@ -344,24 +344,6 @@ class SimulatorSettings(SourceSettings):
         return load_scenario(self.scenario, replaced)
 
 
-class IntruderSettings(NodeSettings):
-    """Parameters of intruder_node."""
-
-    mode: Mode = Field("realtime", description=_MODE)
-    topic: Literal[
-        "camera/image_raw",
-        "camera/camera_info",
-        "imu/data",
-        "perception/features",
-        "policy/cmd_vel",
-        "cmd_vel",
-        "clock",
-    ] = Field("policy/cmd_vel", description="topic to publish on")
-    rate_hz: float = Field(50.0, gt=0.0, le=5000.0, description="messages, 1/s")
-    start_s: float = Field(0.0, ge=0.0, description="begin, s of ROS time")
-    duration_s: float = Field(1e6, gt=0.0, description="length, s of ROS time")
-
-
 class ReplaySettings(SourceSettings):
     """Parameters of replay_node."""
 

@@ -26,7 +26,7 @@ EXAMPLES = {"leaky", "test_leaky"}
 """Modules that `docs/add_a_core.md` creates."""
 
 SCENARIO_KEYS = re.compile(r"world\.backend")
-FILE = re.compile(r"\.(py|yaml|md|xml|html|json|npz|onnx|mcap|mp4|gif)$")
+FILE = re.compile(r"\.(py|yaml|md|xml|html|json|npz|onnx|mcap|mp4|gif|png)$")
 PATH = re.compile(r"[\w.-]+(?:/[\w.*-]+)*/?")
 DOTTED = re.compile(r"\b(?:liquid_control|liquid_control_sim)(?:\.\w+)+")
 
