@@ -1,4 +1,4 @@
-"""CalibratedValue the field of view, the mount and the delay of a recorded camera from its gyro."""
+"""Estimate the field of view, the mount and the delay of a recorded camera from its gyro."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ ADVICE = (
 
 
 @dataclass(frozen=True, slots=True)
-class CalibratedValue:
+class Uncertain:
     """An estimate with its standard deviation.
 
     Attributes:
@@ -88,12 +88,12 @@ class Calibration:
     bag: str
     topic: str
     size: tuple[int, int]
-    horizontal_fov_deg: CalibratedValue
-    focal_px: CalibratedValue
-    pitch_down_deg: CalibratedValue
-    roll_deg: CalibratedValue
-    yaw_deg: CalibratedValue
-    delay_s: CalibratedValue
+    horizontal_fov_deg: Uncertain
+    focal_px: Uncertain
+    pitch_down_deg: Uncertain
+    roll_deg: Uncertain
+    yaw_deg: Uncertain
+    delay_s: Uncertain
     stated_fov_deg: float | None
     pairs: int
     points: int
@@ -135,9 +135,7 @@ class Calibration:
     def to_dict(self) -> dict[str, Any]:
         """Return the content of calibration.json."""
         names = ("horizontal_fov_deg", "focal_px", "pitch_down_deg", "roll_deg", "yaw_deg")
-        found: dict[str, CalibratedValue] = {
-            name: getattr(self, name) for name in (*names, "delay_s")
-        }
+        found: dict[str, Uncertain] = {name: getattr(self, name) for name in (*names, "delay_s")}
         return {
             "schema": 1,
             "bag": self.bag,
@@ -157,7 +155,7 @@ def calibrate(
     rules: TopicRules | None = None,
     advance: Callable[[int], None] = lambda size: None,
 ) -> Calibration:
-    """CalibratedValue field of view, mount and delay of the camera of a recording.
+    """Estimate field of view, mount and delay of the camera of a recording.
 
     The camera must turn, by hand or in hover, among objects that stand still.
 
@@ -260,24 +258,20 @@ def _result(
     fov_deg = _fov_deg(lens, focal_px)
     slope_deg = abs(_fov_deg(lens, focal_px * 1.01) - fov_deg) / 0.01
 
-    def angle(index: int) -> CalibratedValue:
-        return CalibratedValue(
-            degrees(values[index]), sqrt(degrees(sigmas[index]) ** 2 + FLOOR_DEG**2)
-        )
+    def angle(index: int) -> Uncertain:
+        return Uncertain(degrees(values[index]), sqrt(degrees(sigmas[index]) ** 2 + FLOOR_DEG**2))
 
     known = stated is not None and np.isfinite(stated.horizontal_fov_deg)
     return Calibration(
         "",
         "",
         (lens.width, lens.height),
-        CalibratedValue(fov_deg, share * slope_deg),
-        CalibratedValue(focal_px, share * focal_px),
+        Uncertain(fov_deg, share * slope_deg),
+        Uncertain(focal_px, share * focal_px),
         angle(solver.PITCH),
         angle(solver.ROLL),
         angle(solver.YAW),
-        CalibratedValue(
-            float(values[solver.DELAY]), sqrt(sigmas[solver.DELAY] ** 2 + FLOOR_DELAY_S**2)
-        ),
+        Uncertain(float(values[solver.DELAY]), sqrt(sigmas[solver.DELAY] ** 2 + FLOOR_DELAY_S**2)),
         stated.horizontal_fov_deg if known and stated is not None else None,
         len(problem.matches.times_s),
         len(problem.matches.pair),

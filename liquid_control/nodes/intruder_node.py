@@ -86,10 +86,5 @@ def _message(topic: str, now_ns: int) -> object:
     return conversions.imu_message((9.0, 9.0, 9.0), (0.0, 0.0, 9.81), now_ns)
 
 
-def main() -> None:
-    """Run intruder_node."""
-    main_of(lambda shutdown: [IntruderNode()])
-
-
 if __name__ == "__main__":
-    main()
+    main_of(lambda shutdown: [IntruderNode()])
