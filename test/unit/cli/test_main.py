@@ -115,6 +115,10 @@ def _cpu_seconds(code):
         ),
         (["export", "--model", "nowhere"], "model folder nowhere does not exist"),
         (["export", "--model", "m", "--target", "fortran"], "'fortran' is not"),
+        (
+            ["export", "--model", "m", "--target", "c", "--int8", "a.mcap"],
+            "--int8 needs --target onnx, got --target c",
+        ),
         (["bench", "teapot"], "'teapot' is not one of 'core', 'sim', 'train', 'graph'"),
         (["dance"], "No such command 'dance'"),
     ],

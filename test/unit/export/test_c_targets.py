@@ -122,6 +122,26 @@ def test_example_steps_the_policy_at_30_hz_on_a_bare_processor(board, small_proj
     assert len({command for _, command in frames}) > 1
 
 
+def test_cmake_builds_the_programs_of_a_bare_processor(small_project, tmp_path):
+    need(GCC, QEMU, "cmake")
+    toolchain = f"-DCMAKE_TOOLCHAIN_FILE={small_project / 'cortex_m.cmake'}"
+    output_of("cmake", "-S", small_project, "-B", tmp_path, toolchain, "-DLC_CPU=cortex-m7")
+    output_of("cmake", "--build", tmp_path)
+    assert run_on(M7, tmp_path / "policy_test.elf").endswith("passed\n")
+    wrong = [
+        "cmake",
+        "-S",
+        small_project,
+        "-B",
+        tmp_path / "wrong",
+        toolchain,
+        "-DLC_CPU=cortex-m0",
+    ]
+    done = subprocess.run(wrong, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "expected cortex-m4 or cortex-m7, got cortex-m0" in done.stderr
+
+
 def test_section_sizes_are_read_from_a_map_file():
     text = (
         ".text           0x00000000     0x1668\n"
