@@ -1,10 +1,12 @@
 """Bridges between the velocity commands of this package and real autopilots.
 
 `AutopilotBridge` is the interface of all of them, with frames FLU and ENU. `MavlinkAutopilot`
-connects ArduPilot Copter and PX4 over serial ports, UDP and TCP. Arming, flight modes and take-off
+connects ArduPilot Copter and PX4 over serial ports, UDP and TCP; `AngleMode` flies a firmware that
+follows angles and throttle only, as Betaflight. Arming, flight modes and take-off
 are the pilot's. Set-points follow the age of the policy's command: `SetpointRules`.
 """
 
+from liquid_control.autopilots.angle_mode import AngleMode, AngleModeSettings, AngleState, Sticks
 from liquid_control.autopilots.interface import (
     ArmCheck,
     AutopilotBridge,
@@ -27,6 +29,9 @@ from liquid_control.autopilots.setpoint_stream import (
 )
 
 __all__ = [
+    "AngleMode",
+    "AngleModeSettings",
+    "AngleState",
     "ArmCheck",
     "AutopilotBridge",
     "AutopilotStatus",
@@ -44,5 +49,6 @@ __all__ = [
     "OnStale",
     "SetpointRules",
     "SetpointStream",
+    "Sticks",
     "StreamPhase",
 ]

@@ -21,8 +21,7 @@ from liquid_control.errors import AutopilotError
 from liquid_control.types import NANOSECONDS, Command, VehicleState
 from liquid_control_sim.firmware.backend import LOOPBACK, FlightStage, Patience
 from liquid_control_sim.firmware.betaflight_udp import STATE_PORT, BetaflightUdp, is_udp_port_used
-from liquid_control_sim.firmware.lockstep import LockstepClock
-from liquid_control_sim.firmware.process import FirmwareProcess, check_program
+from liquid_control_sim.firmware.process import FirmwareProcess, LockstepClock, check_program
 from liquid_control_sim.schedule import PHYSICS_HZ
 from liquid_control_sim.sensors.navigation import NavigationSensors
 from liquid_control_sim.world import VehicleSite

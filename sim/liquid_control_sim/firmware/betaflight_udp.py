@@ -20,7 +20,7 @@ from liquid_control_sim.firmware.backend import (
     motor_outputs,
     wire,
 )
-from liquid_control_sim.firmware.lockstep import LockstepClock
+from liquid_control_sim.firmware.process import LockstepClock
 from liquid_control_sim.sensors.navigation import NavigationSensors, geodetic, pressure_hpa
 
 MOTOR_PORT, STATE_PORT = 9002, 9003

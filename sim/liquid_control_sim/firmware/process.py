@@ -1,15 +1,142 @@
-"""A firmware's program as a child process: started in a folder of its own, ends with this one."""
+"""A firmware's program as a child process, and its clock where it needs one for lockstep.
+
+The program runs in a folder of its own and ends with this process. A firmware that runs on the
+machine's clock gets a library preloaded, `lockstep.c`, which replaces its monotonic clock by
+simulated time; that stands still until the simulator grants more. The library is compiled once,
+into the user's cache.
+"""
 
 import ctypes
+import hashlib
 import os
+import shutil
 import signal
+import struct
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from liquid_control.errors import AutopilotError
-from liquid_control_sim.firmware.lockstep import LockstepClock
+from liquid_control.errors import AutopilotError, DependencyError
+from liquid_control_sim.compiling import cache_folder
+from liquid_control_sim.firmware.backend import Patience
+
+_SOURCE = Path(__file__).with_name("lockstep.c")
+_GRANT = struct.Struct("<q")
+DONE, PROCESSED = b"d", b"p"
+FIRST_DATAGRAM_S, ENDING_S = 0.02, 2.0
+
+
+def lockstep_library() -> Path:
+    """Compile the library unless it is in the cache; return its path.
+
+    Raises:
+        DependencyError: there is no C compiler, or it fails.
+    """
+    source = _SOURCE.read_bytes()
+    path = cache_folder() / f"lockstep-{hashlib.sha256(source).hexdigest()[:12]}.so"
+    if path.exists():
+        return path
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise DependencyError("lockstep with this firmware needs a C compiler, found no cc or gcc")
+    built = path.with_suffix(f".{os.getpid()}")
+    command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(built), str(_SOURCE), "-ldl"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        raise DependencyError(f"{compiler} failed on lockstep.c: {(lines or ['no output'])[-1]}")
+    built.replace(path)
+    return path
+
+
+class LockstepClock:
+    """The clock of one firmware: grants it simulated time.
+
+    Attributes:
+        environment: variables for the firmware's process.
+        descriptors: file descriptors that it inherits.
+    """
+
+    def __init__(self) -> None:
+        """Create the pipes.
+
+        Raises:
+            DependencyError: the library cannot be compiled.
+        """
+        library = lockstep_library()
+        grant_in, self._grant = os.pipe()
+        self._done, done_out = os.pipe()
+        self.descriptors: tuple[int, ...] = (grant_in, done_out)
+        self.environment = {
+            "LD_PRELOAD": str(library),
+            "LIQUID_CONTROL_GRANT_FD": str(grant_in),
+            "LIQUID_CONTROL_DONE_FD": str(done_out),
+        }
+        self._patience = Patience("firmware")
+        self._expected = 0
+        self._begun = False
+
+    def begin(self, patience: Patience) -> None:
+        """Take over from the firmware's start: it has come to its first wait.
+
+        Raises:
+            AutopilotError: it ended, or does not come there.
+        """
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+        self.descriptors = ()
+        self._patience = patience
+        self._wait(DONE)
+
+    def expect(self) -> None:
+        """State that a datagram was sent to the firmware."""
+        self._expected += 1
+
+    def advance(self, to_ns: int) -> None:
+        """Grant the firmware time up to a simulated time, and wait until it is used up.
+
+        It first processes the datagrams that were sent to it.
+
+        Raises:
+            AutopilotError: it ended, or does not come there.
+        """
+        while self._expected:
+            if not self._begun and not self._patience.receive(self._done, FIRST_DATAGRAM_S):
+                self._expected = 0  # its ports are not open yet
+                break
+            self._wait(PROCESSED)
+            self._expected -= 1
+            self._begun = True
+        try:
+            os.write(self._grant, _GRANT.pack(to_ns))
+        except OSError:
+            self._patience.check()
+        self._wait(DONE)
+
+    def _wait(self, event: bytes) -> None:
+        patience = self._patience
+        while patience.receive(self._done, patience.silence_s):
+            got = os.read(self._done, 1)
+            if got == event:
+                return
+            if not got:  # its end of the pipe is closed: it is ending
+                end = time.monotonic() + ENDING_S
+                while time.monotonic() < end:
+                    patience.check()
+                    time.sleep(0.01)
+                break
+        raise AutopilotError(
+            f"{patience.name}: its clock did not advance in {patience.silence_s:g} s; "
+            "is it another build than the documentation asks for?"
+        )
+
+    def close(self) -> None:
+        """Close the pipes: the firmware ends."""
+        for descriptor in (self._grant, self._done, *self.descriptors):
+            os.close(descriptor)
+
 
 LOG = "firmware.log"
 TERM_S = 2.0
@@ -81,6 +208,8 @@ class FirmwareProcess:
                     start_new_session=True,
                 )
         except OSError as error:
+            if clock is not None:
+                clock.close()
             raise AutopilotError(f"{name}: {command[0]} does not start ({error})") from error
 
     @property

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from liquid_control.errors import AutopilotError, DependencyError
-from liquid_control_sim.firmware import lockstep
+from liquid_control_sim.firmware import process as process_module
 from liquid_control_sim.firmware.backend import Patience
-from liquid_control_sim.firmware.lockstep import LockstepClock, lockstep_library
-from liquid_control_sim.firmware.process import FirmwareProcess, check_program
+from liquid_control_sim.firmware.process import (
+    FirmwareProcess,
+    LockstepClock,
+    check_program,
+    lockstep_library,
+)
 
 pytestmark = pytest.mark.sim
 
@@ -126,8 +130,8 @@ def test_a_program_that_ends_is_named_with_its_status(program, tmp_path):
 
 
 def test_without_a_compiler_there_is_one_line(monkeypatch, tmp_path):
-    monkeypatch.setattr(lockstep, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(lockstep.shutil, "which", lambda name: None)
+    monkeypatch.setattr(process_module, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(process_module.shutil, "which", lambda name: None)
     with pytest.raises(DependencyError, match="needs a C compiler, found no cc or gcc"):
         lockstep_library()
 
