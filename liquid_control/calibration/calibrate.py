@@ -242,9 +242,9 @@ def _check_explained(
     if share > UNEXPLAINED or not possible:
         raise BagError(
             f"{name}: the gyro does not explain the pictures: {share:.0%} of the displacements "
-            f"are left (expected at most {UNEXPLAINED:.0%}) with a camera pitched {pitch:.0f}, rolled "
-            f"{roll:.0f} and yawed {yaw:.0f} degrees; check topic and axes of the IMU (--topic "
-            "imu=/NAME,optical), its clock, and that the camera turns more than it moves"
+            f"are left (expected at most {UNEXPLAINED:.0%}) with a camera pitched {pitch:.0f}, "
+            f"rolled {roll:.0f} and yawed {yaw:.0f} degrees; check topic and axes of the IMU "
+            "(--topic imu=/NAME,optical), its clock, and that the camera turns more than it moves"
         )
 
 
