@@ -8,10 +8,10 @@ Example:
 
 from liquid_control.calibration.calibrate import (
     DOCUMENT,
+    CalibratedValue,
     Calibration,
-    Estimate,
     calibrate,
     write_calibration,
 )
 
-__all__ = ["DOCUMENT", "Calibration", "Estimate", "calibrate", "write_calibration"]
+__all__ = ["DOCUMENT", "CalibratedValue", "Calibration", "calibrate", "write_calibration"]
