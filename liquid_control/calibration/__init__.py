@@ -8,10 +8,10 @@ Example:
 
 from liquid_control.calibration.calibrate import (
     DOCUMENT,
+    CalibratedValue,
     Calibration,
-    Uncertain,
     calibrate,
     write_calibration,
 )
 
-__all__ = ["DOCUMENT", "Calibration", "Uncertain", "calibrate", "write_calibration"]
+__all__ = ["DOCUMENT", "CalibratedValue", "Calibration", "calibrate", "write_calibration"]

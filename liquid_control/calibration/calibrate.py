@@ -52,7 +52,7 @@ ADVICE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Uncertain:
+class CalibratedValue:
     """An estimate with its standard deviation.
 
     Attributes:
@@ -88,12 +88,12 @@ class Calibration:
     bag: str
     topic: str
     size: tuple[int, int]
-    horizontal_fov_deg: Uncertain
-    focal_px: Uncertain
-    pitch_down_deg: Uncertain
-    roll_deg: Uncertain
-    yaw_deg: Uncertain
-    delay_s: Uncertain
+    horizontal_fov_deg: CalibratedValue
+    focal_px: CalibratedValue
+    pitch_down_deg: CalibratedValue
+    roll_deg: CalibratedValue
+    yaw_deg: CalibratedValue
+    delay_s: CalibratedValue
     stated_fov_deg: float | None
     pairs: int
     points: int
@@ -135,7 +135,9 @@ class Calibration:
     def to_dict(self) -> dict[str, Any]:
         """Return the content of calibration.json."""
         names = ("horizontal_fov_deg", "focal_px", "pitch_down_deg", "roll_deg", "yaw_deg")
-        found: dict[str, Uncertain] = {name: getattr(self, name) for name in (*names, "delay_s")}
+        found: dict[str, CalibratedValue] = {
+            name: getattr(self, name) for name in (*names, "delay_s")
+        }
         return {
             "schema": 1,
             "bag": self.bag,
@@ -242,9 +244,9 @@ def _check_explained(
     if share > UNEXPLAINED or not possible:
         raise BagError(
             f"{name}: the gyro does not explain the pictures: {share:.0%} of the displacements "
-            f"are left (expected at most {UNEXPLAINED:.0%}) with a camera pitched {pitch:.0f}, rolled "
-            f"{roll:.0f} and yawed {yaw:.0f} degrees; check topic and axes of the IMU (--topic "
-            "imu=/NAME,optical), its clock, and that the camera turns more than it moves"
+            f"are left (expected at most {UNEXPLAINED:.0%}) with a camera pitched {pitch:.0f}, "
+            f"rolled {roll:.0f} and yawed {yaw:.0f} degrees; check topic and axes of the IMU "
+            "(--topic imu=/NAME,optical), its clock, and that the camera turns more than it moves"
         )
 
 
@@ -258,20 +260,26 @@ def _result(
     fov_deg = _fov_deg(lens, focal_px)
     slope_deg = abs(_fov_deg(lens, focal_px * 1.01) - fov_deg) / 0.01
 
-    def angle(index: int) -> Uncertain:
-        return Uncertain(degrees(values[index]), sqrt(degrees(sigmas[index]) ** 2 + FLOOR_DEG**2))
+    delay_sigma_s = sqrt(sigmas[solver.DELAY] ** 2 + FLOOR_DELAY_S**2)
+
+    def angle(index: int) -> CalibratedValue:
+        return CalibratedValue(
+            degrees(values[index]), sqrt(degrees(sigmas[index]) ** 2 + FLOOR_DEG**2)
+        )
 
     known = stated is not None and np.isfinite(stated.horizontal_fov_deg)
     return Calibration(
         "",
         "",
         (lens.width, lens.height),
-        Uncertain(fov_deg, share * slope_deg),
-        Uncertain(focal_px, share * focal_px),
+        CalibratedValue(fov_deg, share * slope_deg),
+        CalibratedValue(focal_px, share * focal_px),
         angle(solver.PITCH),
         angle(solver.ROLL),
         angle(solver.YAW),
-        Uncertain(float(values[solver.DELAY]), sqrt(sigmas[solver.DELAY] ** 2 + FLOOR_DELAY_S**2)),
+        CalibratedValue(
+            float(values[solver.DELAY]), sqrt(sigmas[solver.DELAY] ** 2 + FLOOR_DELAY_S**2)
+        ),
         stated.horizontal_fov_deg if known and stated is not None else None,
         len(problem.matches.times_s),
         len(problem.matches.pair),

@@ -218,7 +218,7 @@ class _State:
         own = _sums(pair, count, pulled @ slopes)
         pull = _sums(pair, count, (pulled @ residuals[:, :, None])[:, :, 0])
         ridge = self.ridge * np.eye(3)
-        motions = np.linalg.solve(own + ridge, pull[:, :, None])[:, :, 0]
+        motions = np.asarray(np.linalg.solve(own + ridge, pull[:, :, None])[:, :, 0], float)
         left = residuals - (slopes @ motions[pair][:, :, None])[:, :, 0]
         return replace(self, values=values, residuals=left, slopes=slopes, motions=motions)
 
@@ -310,7 +310,7 @@ class _System:
         sums = np.zeros((count, UNKNOWNS))
         np.add.at(sums, number, self.by_pair)
         sandwich = bread @ (count / max(count - 1, 1) * sums.T @ sums) @ bread
-        return np.sqrt(np.maximum(np.diag(sandwich), np.diag(bread)))
+        return np.asarray(np.sqrt(np.maximum(np.diag(sandwich), np.diag(bread))))
 
 
 def _parallax(predicted: Floats, values: Floats) -> Floats:

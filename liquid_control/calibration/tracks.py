@@ -1,6 +1,7 @@
 """Feature tracks: positions of the same points in two pictures a fraction of a second apart."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -93,12 +94,13 @@ class FeatureTracker:
                 f"{size[0]}x{size[1]}"
             )
         stamp_s = (stamp_ns - self.origin_ns) / NANOSECONDS
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         height, width = grey.shape
         used = min(max(width, MIN_WIDTH), MAX_WIDTH)
         if used != width:
             how = cv2.INTER_AREA if used < width else cv2.INTER_CUBIC
-            grey = cv2.resize(grey, (used, round(height * used / width)), interpolation=how)
+            size = (used, round(height * used / width))
+            grey = np.asarray(cv2.resize(grey, size, interpolation=how), np.uint8)
         self._scale = np.array([width / grey.shape[1], height / grey.shape[0]])
         before = self._before
         if before is None or not 0.0 < stamp_s - self._before_s < LOST_S:
@@ -114,7 +116,8 @@ class FeatureTracker:
         apart = max(3, grey.shape[1] // 50)
         corners = cv2.goodFeaturesToTrack(grey, MAX_POINTS, 0.01, apart)
         if corners is not None and len(corners) >= MIN_POINTS:
-            self._open.append(_Open(stamp_s, grey, corners, corners))
+            points = np.asarray(corners, np.float32)
+            self._open.append(_Open(stamp_s, grey, points, points))
 
     def _follow(self, before: Pixels, grey: Pixels) -> None:
         for one in self._open:
@@ -160,13 +163,14 @@ def _tracked(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the positions in the picture after, and which of them lead back to their start."""
     side = 21 if before.shape[1] >= 320 else 11
-    options = {
+    options: Any = {
         "winSize": (side, side),
         "maxLevel": 3 if side == 21 else 2,
         "criteria": (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 0.005),
         "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
     }
-    moved, seen, _ = cv2.calcOpticalFlowPyrLK(before, after, points, guess.copy(), **options)
+    to, seen, _ = cv2.calcOpticalFlowPyrLK(before, after, points, guess.copy(), **options)
+    moved = np.asarray(to, np.float32)
     start = moved - (guess - points)
     back, found, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, start, **options)
     distance = np.linalg.norm((back - points).reshape(-1, 2), axis=1)
