@@ -260,8 +260,6 @@ def _result(
     fov_deg = _fov_deg(lens, focal_px)
     slope_deg = abs(_fov_deg(lens, focal_px * 1.01) - fov_deg) / 0.01
 
-    delay_sigma_s = sqrt(sigmas[solver.DELAY] ** 2 + FLOOR_DELAY_S**2)
-
     def angle(index: int) -> CalibratedValue:
         return CalibratedValue(
             degrees(values[index]), sqrt(degrees(sigmas[index]) ** 2 + FLOOR_DEG**2)
