@@ -275,7 +275,9 @@ def _result(
         angle(solver.PITCH),
         angle(solver.ROLL),
         angle(solver.YAW),
-        CalibratedValue(float(values[solver.DELAY]), delay_sigma_s),
+        CalibratedValue(
+            float(values[solver.DELAY]), sqrt(sigmas[solver.DELAY] ** 2 + FLOOR_DELAY_S**2)
+        ),
         stated.horizontal_fov_deg if known and stated is not None else None,
         len(problem.matches.times_s),
         len(problem.matches.pair),
