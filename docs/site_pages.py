@@ -72,6 +72,7 @@ MODULES = (
     "liquid_control.evaluation",
     "liquid_control.export",
     "liquid_control.autopilots",
+    "liquid_control.calibration",
     "liquid_control.graph",
     "liquid_control_sim",
     "liquid_control_sim.environments",

@@ -6,7 +6,7 @@ Example:
     >>> write_calibration("runs/calibrate", calibration)
 """
 
-from liquid_control.calibration.calibrate import (
+from liquid_control.calibration.camera_calibration import (
     DOCUMENT,
     CalibratedValue,
     Calibration,

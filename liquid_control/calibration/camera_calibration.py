@@ -30,7 +30,8 @@ from liquid_control.files import atomic_write
 from liquid_control.perception.camera_model import CameraModel
 from liquid_control.types import ImuWindow, Pixels
 
-DOCUMENT, SHEET = "calibration.json", "calibration.png"
+DOCUMENT = "calibration.json"
+SHEET = "calibration.png"
 LEAST_PAIRS = 30
 LEAST_TURN_DEG = 4.0
 """A quarter of all pairs must turn by more than this."""
