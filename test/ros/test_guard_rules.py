@@ -150,8 +150,9 @@ def test_outside_of_the_fence_the_guard_lands_until_the_pilot_takes_over(probe, 
     status = [m.status[0] for _, m in diagnostics if m.status[0].name == "guard_node"][-1]
     assert status.level == b"\x02"
     assert status.message.startswith("the vehicle is outside of the fence")
-    until(probe, received, HOVER, at(0.0, obeys=False))
-    until(probe, received, flying, at(0.0))
+    until(probe, received, landing, at(0.0))
+    # The pilot has taken over: what the policy commands afterwards is passed on again.
+    until(probe, received, flying, at(0.0, obeys=False))
 
 
 def test_without_odometry_a_fence_means_hover_and_a_second_publisher_is_no_odometry(
