@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from liquid_control.errors import GraphError
+from liquid_control.errors import ConfigError, GraphError
 from liquid_control.evaluation.records import load_record
 from liquid_control.graph.fault_kinds import FaultKind, Recovery
 from liquid_control.graph.flight_graph import SIMULATOR, GraphPlan
@@ -29,7 +29,8 @@ STANDSTILL_MPS = 0.3
 LIMIT_S = 120.0
 """Longest wall time of a flight."""
 INTRUDER = "intruder_node"
-_BUSY = "while True: pass"
+_BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+"""It ends with the campaign, even if that is killed."""
 
 
 class FaultOutcome(str, Enum):
@@ -186,7 +187,11 @@ class FaultedGraph(NodeGraph):
 
 
 def fly_with_fault(flight: FaultFlight) -> FaultRow:
-    """Fly, inject the fault, and return what happened."""
+    """Fly, inject the fault, and return what happened.
+
+    Raises:
+        ConfigError: the flight ended before the fault.
+    """
     reason = _run(flight)
     row = FaultRow(
         flight.kind.name,
@@ -201,6 +206,12 @@ def fly_with_fault(flight: FaultFlight) -> FaultRow:
     if reason is not None:
         return row
     record = load_record(flight.plan.record_path)
+    if (ended_s := record.stamp_ns[-1] / NANOSECONDS) < flight.start_s:
+        raise ConfigError(
+            f"seed {flight.plan.seed}: the flight ended after {ended_s:.1f} s "
+            f"({record.result.reason}), before the fault at {flight.start_s:g} s; give a longer "
+            "trail with --set trail.length_m, or another seed"
+        )
     return replace(row, **measured(record, flight.start_s, flight.duration_s))
 
 
