@@ -168,11 +168,14 @@ def _rows(store: "FrameStore", index: int) -> NDArray[np.int64]:
 
 def _load(torch: Any, store: "FrameStore", index: int) -> tuple[Any, Any, Any]:
     """Return pictures as bytes, means and scales of a batch, as `EncoderLearner` draws it."""
-    from liquid_control.training.encoder_learner import frame_batch
+    from liquid_control.training.encoder_learner import PictureChanges, frame_batch
+    from liquid_control.training.tone_curves import draw_curves
 
-    flips = np.arange(SETTINGS["batch"]) % 2 == 0
-    gains = np.ones((SETTINGS["batch"], 3), np.float32)
-    batch = frame_batch(store, _rows(store, index), flips, gains)
+    count = SETTINGS["batch"]
+    flips = np.arange(count) % 2 == 0
+    tables = draw_curves(np.random.default_rng(index), count, 0.0)
+    changes = PictureChanges(flips, np.ones((count, 3), np.float32), tables)
+    batch = frame_batch(store, _rows(store, index), changes)
     return tuple(map(torch.from_numpy, (batch.images, batch.means, batch.scales)))
 
 

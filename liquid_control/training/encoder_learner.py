@@ -31,6 +31,7 @@ from liquid_control.training.learner import (
 )
 from liquid_control.training.network_settings import EncoderLearning
 from liquid_control.training.ranks import Ranks
+from liquid_control.training.tone_curves import apply_curves, draw_curves
 from liquid_control.training.windows import MIRRORED_LABELS
 
 _NOTE_EVERY = 20
@@ -40,6 +41,25 @@ _CHECKED_ROWS = 64
 _CONSTANT = 1e-4
 """Standard deviation over pictures below which a feature, in (-1, 1), is constant."""
 COMMANDS = ("forward", "left", "up", "yaw_rate")
+
+
+@dataclass(frozen=True, slots=True)
+class PictureChanges:
+    """Random changes of the pictures of a batch of B.
+
+    Attributes:
+        flips: bool [B], mirrored left to right, with all that goes with it.
+        gains: float32 [B, 3], factors of the colour channels.
+        tables: uint8 [B, 256, 3], tone curves.
+    """
+
+    flips: NDArray[np.bool_]
+    gains: NDArray[np.float32]
+    tables: NDArray[np.uint8]
+
+    def rows(self, part: NDArray[np.int64]) -> "PictureChanges":
+        """Return the changes of some pictures."""
+        return PictureChanges(self.flips[part], self.gains[part], self.tables[part])
 
 
 @dataclass
@@ -120,8 +140,7 @@ class EncoderLearner:
             ModelError: they do not: weights that grew too far have saturated all of them.
         """
         some = rows[:: max(1, len(rows) // _CHECKED_ROWS)]
-        plain = np.zeros(len(some), np.bool_)
-        batch = frame_batch(store, some, plain, np.ones((len(some), 3), np.float32))
+        batch = frame_batch(store, some)
         spread = self.network.features(batch).std(dim=0)
         if len(some) > 1 and float(spread.max()) < _CONSTANT:
             raise ModelError(
@@ -137,8 +156,10 @@ class EncoderLearner:
         drawn = np.sort(rows[generator.integers(len(rows), size=self.settings.batch)])
         flips = generator.uniform(size=len(drawn)) < 0.5
         gains = np.exp(self.settings.colour * generator.standard_normal((len(drawn), 3)))
+        tables = draw_curves(generator, len(drawn), self.settings.tone_curves)
+        changes = PictureChanges(flips, gains.astype(np.float32), tables)
         parts = np.array_split(self.ranks.part(np.arange(len(drawn))), self.threads)
-        work = partial(self._gradients, store, drawn, flips, gains.astype(np.float32))
+        work = partial(self._gradients, store, drawn, changes)
         results = list(self._pool.map(work, parts))
         parts_of_sum = [gradients for gradients, _ in results]
         total = sum(error for _, error in results)
@@ -156,11 +177,10 @@ class EncoderLearner:
         self,
         store: FrameStore,
         rows: NDArray[np.int64],
-        flips: NDArray[np.bool_],
-        gains: NDArray[np.float32],
+        changes: PictureChanges,
         part: NDArray[np.int64],
     ) -> tuple[tuple[Tensor, ...], float]:
-        batch = frame_batch(store, rows[part], flips[part], gains[part])
+        batch = frame_batch(store, rows[part], changes.rows(part))
         error = self.network.loss(batch)
         return torch.autograd.grad(error, list(self.network.parameters())), float(error.detach())
 
@@ -174,8 +194,7 @@ class EncoderLearner:
         truth: list[NDArray[np.float32]] = []
         for start in range(0, len(rows), _MEASURE_ROWS):
             part = rows[start : start + _MEASURE_ROWS]
-            plain = np.zeros(len(part), np.bool_)
-            batch = frame_batch(store, part, plain, np.ones((len(part), 3), np.float32))
+            batch = frame_batch(store, part)
             commands, auxiliary = self.average.predict(batch)
             on_trail = np.isfinite(batch.auxiliary[:, :1])
             flown = np.where(on_trail, commands[:, 0].numpy(), commands[:, 1].numpy())
@@ -206,22 +225,22 @@ class EncoderLearner:
 
 
 def frame_batch(
-    store: FrameStore,
-    rows: NDArray[np.int64],
-    flips: NDArray[np.bool_],
-    gains: NDArray[np.float32],
+    store: FrameStore, rows: NDArray[np.int64], changes: PictureChanges | None = None
 ) -> FrameBatch:
-    """Return some rows of a store; those in `flips` are mirrored left to right."""
-    images, imu, labels = store.images[rows], store.imu[rows], store.labels[rows]
+    """Return some rows of a store, changed or as they are."""
+    images, means, scales = store.images[rows], store.means[rows], store.scales[rows]
+    imu, labels = store.imu[rows], store.labels[rows]
     inputs, auxiliary = store.inputs[rows], store.auxiliary[rows]
-    images[flips] = images[flips, :, ::-1]
-    imu[flips] *= MIRRORED_IMU
-    labels[flips] *= MIRRORED_LABELS
-    inputs[flips] *= MIRRORED_INPUTS
-    auxiliary[flips] = mirrored(auxiliary[flips])
-    return FrameBatch(
-        images, store.means[rows], store.scales[rows], imu, inputs, labels, auxiliary, gains
-    )
+    gains = np.ones((len(rows), 3), np.float32)
+    if changes is not None:
+        flips, gains = changes.flips, changes.gains
+        images[flips] = images[flips, :, ::-1]
+        imu[flips] *= MIRRORED_IMU
+        labels[flips] *= MIRRORED_LABELS
+        inputs[flips] *= MIRRORED_INPUTS
+        auxiliary[flips] = mirrored(auxiliary[flips])
+        apply_curves(images, means, scales, changes.tables)
+    return FrameBatch(images, means, scales, imu, inputs, labels, auxiliary, gains)
 
 
 def _explained(found: NDArray[np.float32], truth: NDArray[np.float32]) -> dict[str, float]:

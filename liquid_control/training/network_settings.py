@@ -105,5 +105,8 @@ class EncoderLearning(Settings):
     colour: float = Field(
         0.1, ge=0.0, le=1.0, description="deviation of the logarithm of each channel's factor"
     )
+    tone_curves: float = Field(
+        0.0, ge=0.0, le=1.0, description="share of pictures that pass a random tone curve"
+    )
     width: int = Field(96, ge=16, le=1920, description="columns of the fitted pictures")
     height: int = Field(54, ge=16, le=1080, description="rows of the fitted pictures")
