@@ -17,11 +17,11 @@ KNOTS = np.array([0.0, 48.0, 96.0, 144.0, 192.0, 255.0])
 CHANNEL_DEVIATION = 0.15
 """Difference of the three channels' curves, standard deviation as a part of the range."""
 LEAST_CONTRAST = 8.0
-"""Standard deviation of a picture below which its curve is not used: nothing would be left to see."""
+"""Standard deviation of a picture below which its curve is not used."""
 
 
 def draw_curves(generator: np.random.Generator, count: int, share: float) -> NDArray[np.uint8]:
-    """Return tables [count, 256, 3]; each is random with the probability `share`, else identity."""
+    """Return tables [count, 256, 3]: each random with the probability `share`, else identity."""
     knots = generator.uniform(0.0, 1.0, (count, len(KNOTS), 1))
     knots = knots + CHANNEL_DEVIATION * generator.standard_normal((count, len(KNOTS), 3))
     random = generator.uniform(size=count) < share

@@ -20,7 +20,9 @@ def test_without_a_share_every_curve_is_the_identity() -> None:
     images, means, scales = pictures(6)
     before = images.copy()
     apply_curves(images, means, scales, tables)
-    assert (images == before).all() and (means == -1.0).all() and (scales == -2.0).all()
+    assert (images == before).all()
+    assert (means == -1.0).all()
+    assert (scales == -2.0).all()
 
 
 def test_the_share_of_random_curves_is_as_asked() -> None:
@@ -48,7 +50,9 @@ def test_a_curve_that_leaves_no_contrast_is_not_used() -> None:
     before = images.copy()
     flat = np.full((1, 256, 3), 100, np.uint8)
     apply_curves(images, means, scales, flat)
-    assert LEAST_CONTRAST > 0.0 and (images == before).all() and means[0] == -1.0
+    assert LEAST_CONTRAST > 0.0
+    assert (images == before).all()
+    assert means[0] == -1.0
 
 
 def test_some_curves_fall_and_the_same_seed_gives_the_same_curves() -> None:

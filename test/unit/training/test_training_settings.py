@@ -79,8 +79,9 @@ def test_shipped_core_trainings_share_their_data_and_updates():
 def test_tasks_are_flown_by_their_shares():
     settings = load_training(project_file("config/train/encoder.yaml"))
     names = [settings.task_of(index) for index in range(1000)]
-    assert abs(names.count("trail") - 700) <= 3
-    assert abs(names.count("target") - 150) <= 3
+    assert abs(names.count("trail") - 486) <= 3
+    assert abs(names.count("obstacles") - 306) <= 3
+    assert abs(names.count("target") - 104) <= 3
     chosen = settings.model_copy(
         update={"flights": settings.flights.model_copy(update={"tasks": ("hike", "rotation")})}
     )
