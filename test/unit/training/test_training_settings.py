@@ -69,8 +69,8 @@ def test_shipped_core_trainings_share_their_data_and_updates():
     }
     assert runs[3].learner == runs[0].learner.model_copy(update=changed)
     assert [run.flights.tasks for run in runs] == [
-        ("trail",),
-        ("trail",),
+        ("trail", "obstacles"),
+        ("trail", "obstacles"),
         ("target", "occlusion", "rotation"),
         ("hike", "occlusion", "rotation"),
     ]
