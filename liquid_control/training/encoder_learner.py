@@ -239,7 +239,8 @@ def frame_batch(
         labels[flips] *= MIRRORED_LABELS
         inputs[flips] *= MIRRORED_INPUTS
         auxiliary[flips] = mirrored(auxiliary[flips])
-        apply_curves(images, means, scales, changes.tables)
+        on_trail = np.isfinite(auxiliary[:, 0])
+        apply_curves(images, means, scales, changes.tables, on_trail)
     return FrameBatch(images, means, scales, imu, inputs, labels, auxiliary, gains)
 
 

@@ -106,7 +106,10 @@ class EncoderLearning(Settings):
         0.1, ge=0.0, le=1.0, description="deviation of the logarithm of each channel's factor"
     )
     tone_curves: float = Field(
-        0.0, ge=0.0, le=1.0, description="share of pictures that pass a random tone curve"
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="share of the pictures without targets that pass a random tone curve",
     )
     width: int = Field(96, ge=16, le=1920, description="columns of the fitted pictures")
     height: int = Field(54, ge=16, le=1080, description="rows of the fitted pictures")

@@ -39,9 +39,14 @@ def apply_curves(
     means: NDArray[np.float32],
     scales: NDArray[np.float32],
     tables: NDArray[np.uint8],
+    where: NDArray[np.bool_],
 ) -> None:
-    """Apply tables [B, 256, 3] to pictures [B, H, W, 3] in place, and update their moments [B]."""
-    for row, table in enumerate(tables):
+    """Apply tables [B, 256, 3] to some pictures of [B, H, W, 3] in place, and update their moments.
+
+    A target is known by its colour: `where` [B] leaves pictures with targets out.
+    """
+    for row in np.flatnonzero(where):
+        table = tables[row]
         if np.array_equal(table[:, 0], _IDENTITY):
             continue
         changed = cv2.LUT(images[row], table[None])

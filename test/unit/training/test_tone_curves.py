@@ -19,7 +19,7 @@ def test_without_a_share_every_curve_is_the_identity() -> None:
     assert (tables == np.arange(256)[None, :, None]).all()
     images, means, scales = pictures(6)
     before = images.copy()
-    apply_curves(images, means, scales, tables)
+    apply_curves(images, means, scales, tables, np.ones(len(images), bool))
     assert (images == before).all()
     assert (means == -1.0).all()
     assert (scales == -2.0).all()
@@ -36,7 +36,7 @@ def test_a_changed_picture_has_its_own_moments_and_keeps_its_edges() -> None:
     images, means, scales = pictures(3)
     before = images.copy()
     tables = draw_curves(np.random.default_rng(3), 3, 1.0)
-    apply_curves(images, means, scales, tables)
+    apply_curves(images, means, scales, tables, np.ones(len(images), bool))
     for row in range(3):
         expected = np.stack([tables[row, before[row, :, :, c], c] for c in range(3)], axis=2)
         assert (images[row] == expected).all()
@@ -49,7 +49,7 @@ def test_a_curve_that_leaves_no_contrast_is_not_used() -> None:
     images, means, scales = pictures(1)
     before = images.copy()
     flat = np.full((1, 256, 3), 100, np.uint8)
-    apply_curves(images, means, scales, flat)
+    apply_curves(images, means, scales, flat, np.ones(len(images), bool))
     assert LEAST_CONTRAST > 0.0
     assert (images == before).all()
     assert means[0] == -1.0
@@ -59,3 +59,12 @@ def test_some_curves_fall_and_the_same_seed_gives_the_same_curves() -> None:
     tables = draw_curves(np.random.default_rng(4), 50, 1.0).astype(int)
     assert (np.diff(tables, axis=1).min(axis=(1, 2)) < 0).all()
     assert (tables == draw_curves(np.random.default_rng(4), 50, 1.0)).all()
+
+
+def test_pictures_with_targets_are_left_alone() -> None:
+    images, means, scales = pictures(2)
+    before = images.copy()
+    tables = draw_curves(np.random.default_rng(6), 2, 1.0)
+    apply_curves(images, means, scales, tables, np.array([False, True]))
+    assert (images[0] == before[0]).all()
+    assert (images[1] != before[1]).any()
