@@ -41,7 +41,7 @@ def apply_curves(
     tables: NDArray[np.uint8],
     where: NDArray[np.bool_],
 ) -> None:
-    """Apply tables [B, 256, 3] to some pictures of [B, H, W, 3] in place, and update their moments.
+    """Apply tables [B, 256, 3] to pictures [B, H, W, 3] in place, and update their moments [B].
 
     A target is known by its colour: `where` [B] leaves pictures with targets out.
     """
