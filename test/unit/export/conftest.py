@@ -22,6 +22,9 @@ from liquid_control.policy import (
 )
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow")
+_PERCEPTION = load_model("trail_cfc19").settings.perception
+PICTURE = _PERCEPTION.height, _PERCEPTION.width
+"""Rows and columns of the pictures of `trail_cfc19`."""
 PROGRAM = ("policy_test.c", "policy.c", "perception.c")
 """Sources of the self-test, without the weights."""
 

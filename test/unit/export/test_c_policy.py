@@ -14,7 +14,16 @@ from liquid_control.export.c_policy import golden_picture
 from liquid_control.policy import Policy, PolicySession, load_model
 from liquid_control.types import ImuWindow, Observation
 
-from .conftest import EVERY_INPUT, EVERYTHING, PROGRAM, compiled, need, output_of, random_model
+from .conftest import (
+    EVERY_INPUT,
+    EVERYTHING,
+    PICTURE,
+    PROGRAM,
+    compiled,
+    need,
+    output_of,
+    random_model,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -22,7 +31,7 @@ TOLERANCE = 1e-5
 SECOND = 10**9
 
 
-def observation(stamp_ns, rng, size=(54, 96), **changes):
+def observation(stamp_ns, rng, size=PICTURE, **changes):
     """Draw an observation with every optional input."""
     samples = int(rng.integers(0, 20))
     orientation = np.array([*rng.normal(0.0, 0.2, 3), 1.0])
@@ -41,7 +50,7 @@ def observation(stamp_ns, rng, size=(54, 96), **changes):
     return replace(given, **changes)
 
 
-def largest_differences(model, policy_in_c, frames, size=(54, 96)):
+def largest_differences(model, policy_in_c, frames, size=PICTURE):
     """Return the largest difference of a feature and of a neuron over irregular frames."""
     policy, rng = Policy(model), np.random.default_rng(5)
     session, stamp_ns, features, neurons = PolicySession(policy), SECOND, 0.0, 0.0
@@ -86,7 +95,7 @@ def test_a_grey_picture_is_not_amplified(model, in_float):
     rng = np.random.default_rng(0)
     for style in (0, None):
         picture = (
-            np.full((54, 96, 3), 77, np.uint8) if style is None else golden_picture(0, 54, 96)
+            np.full((*PICTURE, 3), 77, np.uint8) if style is None else golden_picture(0, *PICTURE)
         )
         frame = observation(SECOND, rng, image=picture)
         in_float.start()
@@ -201,7 +210,7 @@ def test_example_answers_frames_at_30_hz(project, weights, in_float, tmp_path):
     need("cc")
     sources = ("example_loop.c", *PROGRAM[1:], weights)
     program = compiled("cc", project, sources, tmp_path / "loop", "-O2", "-ffp-contract=off")
-    frames = [golden_picture(style, 54, 96) for style in (2, 3, 4)]
+    frames = [golden_picture(style, *PICTURE) for style in (2, 3, 4)]
     done = subprocess.run(
         [program],
         input=b"".join(frame.tobytes() for frame in frames),
