@@ -39,7 +39,9 @@ from liquid_control.types import ImuWindow, Observation
 policy = Policy(load_model(sys.argv[1]))
 window = ImuWindow(np.arange(5, dtype=np.int64), np.zeros((5, 3)), np.zeros((5, 3)) + [0, 0, 9.8])
 inputs = {"cruise_mps": 2.0, "mount": (90.0, 15.0), "orientation": np.array([0.0, 0.0, 0.0, 1.0])}
-observation = Observation(5, np.zeros((54, 96, 3), np.uint8), window, **inputs)
+picture = policy.model.settings.perception
+black = np.zeros((picture.height, picture.width, 3), np.uint8)
+observation = Observation(5, black, window, **inputs)
 features = policy.features(observation)
 onnx = BACKENDS["onnx"](policy.model)
 onnx.act(features, onnx.init_state(), 0.05)

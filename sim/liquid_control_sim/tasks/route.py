@@ -90,13 +90,13 @@ _REACH = 3
 """Largest change of the offset between stations, in steps of 0.1 m."""
 _BEYOND_M = 6.0
 """Length of the route beyond the finish."""
-_WIDE_M = 0.9
+_WIDE_M = 1.4
 """Gaps to the hull wider than this have no cost."""
 _BLOCKED = 1e3
-_GAP_COST, _CENTRE_COST, _SLOPE_COST = 6.0, 0.15, 4.0
+_GAP_COST, _CENTRE_COST, _SLOPE_COST = 10.0, 0.15, 4.0
 _SMOOTHINGS_M = (2.0, 1.4, 1.0, 0.7, 0.4)
-_FREE_M = 0.25
-"""Minimum gap to the hull after smoothing, unless the unsmoothed line has less."""
+_FREE_M = 0.5
+"""Minimum gap to the hull after smoothing, except where the unsmoothed line has less."""
 
 
 def plan_route(world: World, hull_m: float, cruise_mps: float, gains: ExpertGains) -> PlannedRoute:
@@ -170,17 +170,13 @@ def _cheapest(costs: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 
 def _smoothed(raw: Floats, world: World, frame: Floats, hull_m: float) -> Floats:
-    """Smooth offsets as strongly as the minimum gap to the hull allows."""
-    least = min(_least_gap(raw, world, frame, hull_m) - 0.05, _FREE_M)
+    """Smooth offsets as strongly as the gaps to the hull allow."""
+    least = np.minimum(_gaps(world, _fine(frame, raw), hull_m) - 0.05, _FREE_M)
     for width in _SMOOTHINGS_M:
         offsets = _blurred(raw, width / _STATION_M)
-        if _least_gap(offsets, world, frame, hull_m) >= least:
+        if (_gaps(world, _fine(frame, offsets), hull_m) >= least).all():
             return offsets
     return raw
-
-
-def _least_gap(offsets: Floats, world: World, frame: Floats, hull_m: float) -> float:
-    return float(_gaps(world, _fine(frame, offsets), hull_m).min())
 
 
 def _fine(frame: Floats, offsets: Floats) -> Floats:

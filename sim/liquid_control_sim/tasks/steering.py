@@ -25,8 +25,8 @@ class ExpertGains(Settings):
     repulsion_per_s: float = Field(1.5, ge=0.0, description="strength of the repulsion, 1/s")
     bend_mps2: float = Field(1.8, gt=0.0, description="lateral acceleration in bends, m/s^2")
     brake_mps2: float = Field(1.5, gt=0.0, description="longitudinal acceleration, m/s^2")
-    narrow_m: float = Field(1.0, gt=0.0, description="gap that allows full speed, m")
-    narrow_mps: float = Field(1.0, gt=0.0, description="speed in a gap of zero width, m/s")
+    narrow_m: float = Field(1.3, gt=0.0, description="gap that allows full speed, m")
+    narrow_mps: float = Field(0.7, gt=0.0, description="speed in a gap of zero width, m/s")
     approach_per_s: float = Field(0.7, gt=0.0, description="speed per distance to a stop, 1/s")
     stop_fraction: float = Field(
         0.8, gt=0.0, le=1.0, description="stop at this fraction of stop_m"
