@@ -2,9 +2,9 @@ import pytest
 
 from liquid_control.command import Envelope
 from liquid_control.config import Settings, load_yaml, project_file, validate
+from liquid_control.nodes.autopilot_settings import MavlinkNodeSettings
 from liquid_control.nodes.node_settings import (
     GuardSettings,
-    MavlinkNodeSettings,
     PerceptionSettings,
     ReplaySettings,
     SimulatorSettings,

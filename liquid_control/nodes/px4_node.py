@@ -1,0 +1,178 @@
+"""Node that connects PX4 over ROS 2 (`px4_msgs`, uXRCE-DDS): `cmd_vel` out, its state in."""
+
+import math
+import time
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+from liquid_control import frames, topics
+from liquid_control.autopilots import OdometrySample
+from liquid_control.autopilots.bridge_session import BridgeSession
+from liquid_control.autopilots.interface import OnSample
+from liquid_control.autopilots.px4_topics import (
+    BATTERY,
+    FORMAT_PROTOCOL,
+    MODE,
+    NEEDED,
+    ODOMETRY,
+    REQUEST,
+    RESPONSE,
+    SENSORS,
+    SETPOINT,
+    STATUS,
+    USED,
+    Px4Topic,
+    battery_of,
+    format_hash,
+    format_problem,
+    imu_sample,
+    ned_setpoint,
+    status_of,
+    version_problem,
+)
+from liquid_control.bags.decoding.px4 import vehicle_odometry
+from liquid_control.errors import ObservationError
+from liquid_control.nodes.autopilot_node import AutopilotNode
+from liquid_control.nodes.autopilot_settings import Px4NodeSettings
+from liquid_control.nodes.message_classes import message_class, type_definition
+from liquid_control.nodes.shutdown import main_of
+from liquid_control.nodes.topic_autopilot import TopicAutopilot
+from liquid_control.types import Command
+
+NOT_CONTROLLED = [math.nan] * 3
+RECEIVED = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""PX4's publishers are best effort."""
+SENT = QoSProfile(depth=1)
+NANOSECONDS_PER_MICROSECOND = 1000
+CLOCK_TOLERANCE_NS = 500_000_000
+"""A stamp further from now is of another clock: the time of arrival is used."""
+
+
+class Px4Topics:
+    """PX4's topics in the namespace of a node.
+
+    Args:
+        node: owns publishers and subscriptions.
+        settings: its parameters.
+        on_sample: called with IMU samples and odometry.
+
+    Raises:
+        OutputError: `px4_msgs` is not installed, or lacks a type.
+    """
+
+    def __init__(self, node: Node, settings: Px4NodeSettings, on_sample: OnSample) -> None:
+        self._node, self._on_sample = node, on_sample
+        self._classes = {one: message_class(one.kind) for one in (*USED, REQUEST, RESPONSE)}
+        self.session = BridgeSession(settings.rules)
+        self._setpoint = self._publisher(SETPOINT)
+        self._mode = self._publisher(MODE)
+        self._request = self._publisher(REQUEST)
+        self._unchecked = list(USED) if settings.check_formats else []
+        self._format_problem = ""
+        callbacks = {
+            STATUS: self._on_status,
+            ODOMETRY: self._on_odometry,
+            SENSORS: self._on_sensors,
+            BATTERY: self._on_battery,
+            RESPONSE: self._on_format,
+        }
+        for topic, callback in callbacks.items():
+            kind, name = self._classes[topic], topic.named(self._version(topic))
+            node.create_subscription(kind, name, callback, RECEIVED)
+        status = node.resolve_topic_name(STATUS.named(self._version(STATUS)))
+        missing = f"no {status} arrived (is the uXRCE-DDS agent running, and PX4 connected to it?)"
+        self.bridge = TopicAutopilot(node, self.session, self.publish, missing, self.check)
+
+    def publish(self, command: Command, heading_rad: float) -> None:
+        """Publish a set-point, and with it the mode, which is PX4's proof of life.
+
+        A timestamp of 0 lets PX4 set it.
+        """
+        velocity, yawspeed = ned_setpoint(command, heading_rad)
+        setpoint = self._classes[SETPOINT](yaw=math.nan, yawspeed=yawspeed)
+        setpoint.velocity = list(velocity)
+        setpoint.position = setpoint.acceleration = setpoint.jerk = NOT_CONTROLLED
+        self._mode.publish(self._classes[MODE](velocity=True))
+        self._setpoint.publish(setpoint)
+
+    def check(self) -> None:
+        """Compare versions of messages with those of PX4, and ask for the formats."""
+        versions = {topic: self._version(topic) for topic in NEEDED}
+        prefix = self._node.resolve_topic_name("fmu").removesuffix("fmu")
+        problem = version_problem(self._present(), prefix, versions)
+        self.session.problem = problem or self._format_problem
+        if self._unchecked and self._request.get_subscription_count() > 0:
+            request = self._classes[REQUEST](protocol_version=FORMAT_PROTOCOL)
+            name = self._unchecked[0].name.encode()
+            request.topic_name = list(name.ljust(len(request.topic_name), b"\0"))
+            self._request.publish(request)
+
+    def _present(self) -> list[str]:
+        """Return the topics that others publish for us, or subscribe to."""
+        node, names = self._node, [name for name, _ in self._node.get_topic_names_and_types()]
+        out = [one for one in names if "/fmu/out/" in one and node.count_publishers(one) > 0]
+        into = [one for one in names if "/fmu/in/" in one and node.count_subscribers(one) > 0]
+        return out + into
+
+    def _publisher(self, topic: Px4Topic) -> Any:
+        kind = self._classes[topic]
+        return self._node.create_publisher(kind, topic.named(self._version(topic)), SENT)
+
+    def _version(self, topic: Px4Topic) -> int:
+        return int(getattr(self._classes[topic], "MESSAGE_VERSION", 0))
+
+    def _on_status(self, message: Any) -> None:
+        state, check = status_of(message)
+        self.session.status(state, time.monotonic_ns(), check)
+
+    def _on_odometry(self, message: Any) -> None:
+        try:
+            state = vehicle_odometry(message)
+        except ObservationError:
+            return
+        heading_rad = frames.heading_of(state.quaternion)
+        if math.isfinite(heading_rad):
+            self.session.heading(heading_rad, time.monotonic_ns())
+            self._on_sample(OdometrySample(self._stamp_ns(message), state))
+
+    def _on_sensors(self, message: Any) -> None:
+        if (sample := imu_sample(message, self._stamp_ns(message))) is not None:
+            self._on_sample(sample)
+
+    def _on_battery(self, message: Any) -> None:
+        self.bridge.battery = battery_of(message)
+
+    def _on_format(self, message: Any) -> None:
+        name = bytes(message.topic_name).split(b"\0")[0].decode(errors="replace")
+        topic = next((one for one in self._unchecked if one.name == name), None)
+        if topic is None:
+            return
+        self._unchecked.remove(topic)
+        wanted = format_hash(type_definition(self._classes[topic]))
+        full = self._node.resolve_topic_name(name)
+        known, received = bool(message.success), int(message.message_hash)
+        problem = format_problem(full, known, wanted, received)
+        if problem and topic in NEEDED:
+            self._format_problem = self.session.problem = problem
+
+    def _stamp_ns(self, message: Any) -> int:
+        """Return a message's time in our steady clock; the agent gives it in the system's."""
+        stamp_ns = int(message.timestamp) * NANOSECONDS_PER_MICROSECOND
+        age_ns = time.time_ns() - stamp_ns
+        return time.monotonic_ns() - (age_ns if abs(age_ns) < CLOCK_TOLERANCE_NS else 0)
+
+
+def connect(node: Node, settings: Px4NodeSettings, on_sample: OnSample) -> TopicAutopilot:
+    """Return the bridge."""
+    return Px4Topics(node, settings, on_sample).bridge
+
+
+def main() -> None:
+    """Run px4_node."""
+    main_of(lambda shutdown: [AutopilotNode(topics.PX4, Px4NodeSettings, connect, shutdown)])
+
+
+if __name__ == "__main__":
+    main()
