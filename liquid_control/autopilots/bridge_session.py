@@ -50,6 +50,7 @@ class BridgeRules:
         target_system: system id of the autopilot; 0 for any.
         needs_heading: whether set-points are in a frame that does not turn with the vehicle.
         separation: how two autopilots that share the link are told apart, for messages.
+        fallback: what is done in place of commands while there is a problem, for messages.
     """
 
     setpoints: SetpointRules = field(default_factory=SetpointRules)
@@ -57,6 +58,7 @@ class BridgeRules:
     target_system: int = 0
     needs_heading: bool = False
     separation: str = "give each a link of its own"
+    fallback: str = "hovering"
 
 
 class BridgeSession:
@@ -131,7 +133,8 @@ class BridgeSession:
             return None
         problem = self._hindrance(now_ns)
         if problem and problem != self._announced:
-            self._notices.append(LinkNotice(LinkEvent.HOVERING, f"{problem}: hovering"))
+            text = f"{problem}: {self._rules.fallback}"
+            self._notices.append(LinkNotice(LinkEvent.HOVERING, text))
         self._announced = problem
         if setpoint is None:
             return None

@@ -7,6 +7,7 @@ from pydantic import Field
 from liquid_control import topics as names
 from liquid_control.autopilots import (
     AngleModeSettings,
+    BetaflightOptions,
     MavlinkOptions,
     MavlinkSettings,
     OnStale,
@@ -216,6 +217,15 @@ class BetaflightNodeSettings(AutopilotNodeSettings):
         )
 
     @property
-    def rules(self) -> BridgeRules:
-        """Rules of the bridge."""
-        return BridgeRules(self.setpoints, "angle mode and the MSP override")
+    def betaflight(self) -> BetaflightOptions:
+        """Options of the connection.
+
+        Raises:
+            ConfigError: the link has another form.
+        """
+        rules = BridgeRules(
+            self.setpoints, "angle mode and the MSP override", fallback="level sticks"
+        )
+        return BetaflightOptions(
+            self.link, rules, self.angle_mode, self.neutral_s, self.odometry_timeout_s
+        )
