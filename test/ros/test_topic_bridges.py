@@ -122,12 +122,14 @@ def test_px4_over_ros_2(probe, launch):
     unused = [*last.position, *last.acceleration, *last.jerk, last.yaw]
     assert all(math.isnan(value) for value in unused)
     assert last.timestamp == 0
-    assert (peer.modes[-1].velocity, peer.modes[-1].position) == (True, False)
+    modes = peer.modes
+    probe.until(flies(probe, lambda: modes), "modes")
+    assert (modes[-1].velocity, modes[-1].position) == (True, False)
     probe.until(lambda: setpoints[-1].velocity[0] == 0.0, "zero velocity")
     probe.spin(0.3)
-    count = len(setpoints), len(peer.modes)
+    count = len(setpoints), len(modes)
     probe.spin(0.5)
-    assert (len(setpoints), len(peer.modes)) == count
+    assert (len(setpoints), len(modes)) == count
     pose, twist = odometry[-1][1].pose.pose, odometry[-1][1].twist.twist
     assert (pose.position.x, pose.position.y, pose.position.z) == (2.0, 1.0, 3.0)
     # north 0.5 and east 0.25 with the nose north: forward 0.5, right 0.25
