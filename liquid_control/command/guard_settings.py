@@ -197,12 +197,10 @@ class GuardRules(Settings):
         The simulator has no autopilot with a state of its own, no battery and no range sensor that
         looks forward.
         """
-        off = {
-            "link_timeout_s": 0.0,
-            "mode_action": "off",
-            "min_battery": 0.0,
-            "min_forward_m": 0.0,
-        }
+        off: dict[str, float | str] = dict.fromkeys(
+            ("link_timeout_s", "min_battery", "min_forward_m"), 0.0
+        )
+        off["mode_action"] = "off"
         names = [name for name, value in off.items() if getattr(self, name) != value]
         return self.model_copy(update={name: off[name] for name in names}), names
 

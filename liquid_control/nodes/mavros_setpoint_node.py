@@ -32,7 +32,7 @@ from liquid_control.nodes.qos import profile
 from liquid_control.nodes.service_calls import ServiceCalls
 from liquid_control.nodes.shutdown import main_of
 from liquid_control.nodes.topic_autopilot import TopicAutopilot
-from liquid_control.types import Command
+from liquid_control.types import HOVER, Command
 
 SENT = QoSProfile(depth=1)
 RECEIVED = QoSProfile(depth=10)
@@ -41,7 +41,7 @@ RECEIVED = QoSProfile(depth=10)
 class MavrosTopics:
     """Topics of MAVROS, and its parameter `mav_frame`, which is asked for once a second.
 
-    Until MAVROS has answered, set-points are zero velocity.
+    Until the parameter is known, set-points are zero velocity.
 
     Args:
         node: owns publishers, subscriptions and the client.
@@ -65,7 +65,7 @@ class MavrosTopics:
             node.create_subscription(Odometry, topics.ODOM, self._on_odometry, odometry)
         self._client = node.create_client(GetParameters, f"{self._plugin}/get_parameters")
         self._calls = ServiceCalls()
-        self.session.problem = f"{self._plugin} has not stated its {PARAMETER} yet"
+        self._is_checked = False
         missing = (
             f"no {node.resolve_topic_name(state)} with a connected autopilot arrived (is MAVROS "
             "running?)"
@@ -74,7 +74,8 @@ class MavrosTopics:
 
     def publish(self, command: Command, heading_rad: float) -> None:
         """Publish a set-point."""
-        frame, velocity = mavros_velocity(command, self._frame, heading_rad)
+        checked = command if self._is_checked else HOVER
+        frame, velocity = mavros_velocity(checked, self._frame, heading_rad)
         message = command_message(velocity, self._node.get_clock().now().nanoseconds)
         message.header.frame_id = frame
         self._publisher.publish(message)
@@ -91,6 +92,7 @@ class MavrosTopics:
         values = response.values
         found = parameter_value_to_python(values[0]) if values else None
         self.session.problem = frame_problem(self._plugin, self._frame, found)
+        self._is_checked = True
 
     def _on_state(self, message: Any) -> None:
         if (state := status_of(message)) is not None:
@@ -98,7 +100,7 @@ class MavrosTopics:
 
     def _on_odometry(self, message: Odometry) -> None:
         if (pose := pose_from(message)) is not None:
-            self.session.heading(pose.heading_rad, time.monotonic_ns())
+            self.session.heading(pose.yaw_rad, time.monotonic_ns())
 
 
 def connect(node: Node, settings: MavrosNodeSettings, on_sample: OnSample) -> TopicAutopilot:
