@@ -10,18 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from liquid_control.autopilots import betaflight_rc as rc
 from liquid_control.autopilots.angle_mode import AngleMode, AngleModeSettings, AngleState, Sticks
-from liquid_control.autopilots.betaflight_rc import (
-    MSP_API_VERSION,
-    MSP_BOXIDS,
-    MSP_FC_VARIANT,
-    MSP_STATUS,
-    STICKS,
-    MspMessage,
-    MspReader,
-    channels_of,
-    msp_status,
-)
 from liquid_control.autopilots.bridge_session import BridgeRules, BridgeSession
 from liquid_control.autopilots.interface import (
     ArmCheck,
@@ -93,7 +83,7 @@ class BetaflightSession:
         self._options = options
         self._mode = AngleMode(options.angle_mode)
         self._angle = AngleState()
-        self._reader = MspReader()
+        self._reader = rc.MspReader()
         self._boxes: bytes = b""
         self._vehicle: tuple[int, VehicleState] | None = None
         self._command = HOVER
@@ -141,22 +131,22 @@ class BetaflightSession:
         sticks, self._angle = self._mode.step(self._command, self._vehicle[1], dt, self._angle)
         return sticks, neutral
 
-    def _on_message(self, message: MspMessage, now_ns: int) -> None:
+    def _on_message(self, message: rc.MspMessage, now_ns: int) -> None:
         payload = message.payload or b""
-        if message.code == MSP_FC_VARIANT and payload:
+        if message.code == rc.MSP_FC_VARIANT and payload:
             name = payload.decode(errors="replace")
             wrong = payload != VARIANT
             self.rules.refusal = f"expected Betaflight (BTFL), found {name!r}" if wrong else ""
-        elif message.code == MSP_API_VERSION and len(payload) >= 3:
+        elif message.code == rc.MSP_API_VERSION and len(payload) >= 3:
             if payload[1] != API:
                 self.rules.refusal = f"expected MSP API {API}, found {payload[1]}.{payload[2]}"
-        elif message.code == MSP_BOXIDS:
+        elif message.code == rc.MSP_BOXIDS:
             self._boxes = payload
-        elif message.code == MSP_STATUS and self._boxes and not self.rules.refusal:
+        elif message.code == rc.MSP_STATUS and self._boxes and not self.rules.refusal:
             self._on_status(payload, now_ns)
 
     def _on_status(self, payload: bytes, now_ns: int) -> None:
-        status = msp_status(payload, self._boxes)
+        status = rc.msp_status(payload, self._boxes)
         if status is None:
             return
         mode = " + ".join(
@@ -284,7 +274,7 @@ class BetaflightAutopilot:
         timeout_s = self._options.rules.setpoints.timeout_s
         rules = KeeperRules(timeout_s, self._options.neutral_s)
         self._sending = False
-        return RcKeeper(self._options.link, rules, STICKS)
+        return RcKeeper(self._options.link, rules, rc.STICKS)
 
     def _exchange(self, keeper: RcKeeper) -> None:
         """Read what has arrived, and send the sticks that are due.
@@ -300,7 +290,7 @@ class BetaflightAutopilot:
             self._failure = "" if data else self._failure
         if sticks is not None:
             self._sending = True
-            channels, neutral = (channels_of(one, armed=False) for one in sticks)
+            channels, neutral = (rc.channels_of(one, armed=False) for one in sticks)
             keeper.send(channels, neutral)
         elif not keeper.is_alive():
             raise AutopilotError(keeper.last_words())

@@ -19,16 +19,12 @@ from liquid_control.autopilots.interface import (
     LinkHealth,
     LinkNotice,
     Sample,
+    StreamPhase,
 )
 from liquid_control.autopilots.mavlink_modes import FIRMWARES, NO_AUTOPILOT, PROFILES
 from liquid_control.autopilots.mavlink_search import MavlinkVehicle, VehicleSearch
 from liquid_control.autopilots.mavlink_vehicle import STATUS_RATE_HZ, VehicleConnection
-from liquid_control.autopilots.setpoint_stream import (
-    SetpointRules,
-    SetpointStream,
-    StreamPhase,
-    StreamState,
-)
+from liquid_control.autopilots.setpoint_stream import SetpointRules, SetpointStream, StreamState
 from liquid_control.dependencies import require
 from liquid_control.types import HOVER, NANOSECONDS, Command
 

@@ -25,25 +25,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
-from liquid_control.autopilots.betaflight_rc import (
-    CHANNELS,
-    MSP_API_VERSION,
-    MSP_BOXIDS,
-    MSP_FC_VARIANT,
-    MSP_STATUS,
-    msp_request,
-    msp_set_raw_rc,
-    rc_packet,
-)
+from liquid_control.autopilots import betaflight_rc as rc
 from liquid_control.autopilots.mavlink_links import LinkAddress, MavlinkPort, open_link
 from liquid_control.errors import AutopilotError, ConfigError
 from liquid_control.types import NANOSECONDS
 
 SIMULATOR_PORT = 9004
-FRAME = struct.Struct(f"<{2 * CHANNELS}H")
+FRAME = struct.Struct(f"<{2 * rc.CHANNELS}H")
 """Channels to send, and the neutral channels that stand for them later, us."""
 PERIOD_S = 0.02
-REQUESTS = (MSP_API_VERSION, MSP_FC_VARIANT, MSP_BOXIDS, MSP_STATUS)
+REQUESTS = (rc.MSP_API_VERSION, rc.MSP_FC_VARIANT, rc.MSP_BOXIDS, rc.MSP_STATUS)
 """What is asked for, in turn."""
 REQUEST_NS = 50_000_000
 TWO_WAY = ("serial", "tcp")
@@ -108,7 +99,7 @@ class RcKeeper:
     """
 
     def __init__(
-        self, address: str, rules: KeeperRules = KeeperRules(), channels: int = CHANNELS
+        self, address: str, rules: KeeperRules = KeeperRules(), channels: int = rc.CHANNELS
     ) -> None:
         """Start the process.
 
@@ -182,14 +173,14 @@ class RcKeeper:
 
 
 def keep(
-    link: MavlinkPort, address: LinkAddress, rules: KeeperRules, count: int = CHANNELS
+    link: MavlinkPort, address: LinkAddress, rules: KeeperRules, count: int = rc.CHANNELS
 ) -> None:
     """Forward frames of standard input until the link is released."""
     source = sys.stdin.fileno()
     last_ns: int | None = None
     channels: tuple[int, ...] = ()
     neutral: tuple[int, ...] = ()
-    asked, next_ns = 0, 0
+    next_request, next_ns = 0, 0
     data, ended = b"", False
     while True:
         if ended:
@@ -201,7 +192,7 @@ def keep(
         whole = len(data) // FRAME.size * FRAME.size
         if whole:
             values = FRAME.unpack(data[whole - FRAME.size : whole])
-            channels, neutral, data = values[:CHANNELS], values[CHANNELS:], data[whole:]
+            channels, neutral, data = values[: rc.CHANNELS], values[rc.CHANNELS :], data[whole:]
             last_ns = now_ns
         phase = rules.phase(last_ns, now_ns, ended)
         if phase is KeeperPhase.RELEASED:
@@ -211,19 +202,19 @@ def keep(
         if whole or phase is KeeperPhase.NEUTRAL:
             link.write(_on_wire(address, channels, now_ns, count), None)
         if address.kind in TWO_WAY and now_ns >= next_ns:
-            link.write(msp_request(REQUESTS[asked]), None)
-            asked, next_ns = (asked + 1) % len(REQUESTS), now_ns + REQUEST_NS
+            link.write(rc.msp_request(REQUESTS[next_request]), None)
+            next_request, next_ns = (next_request + 1) % len(REQUESTS), now_ns + REQUEST_NS
         for _, received in link.read(0.0):
             with suppress(OSError):  # a companion that does not read, or is dead
                 os.write(sys.stdout.fileno(), received)
 
 
 def _on_wire(
-    address: LinkAddress, channels: Sequence[int], now_ns: int, count: int = CHANNELS
+    address: LinkAddress, channels: Sequence[int], now_ns: int, count: int = rc.CHANNELS
 ) -> bytes:
     if address.kind == "udpout" and address.number == SIMULATOR_PORT:
-        return rc_packet(now_ns / NANOSECONDS, channels)
-    return msp_set_raw_rc(channels[:count])
+        return rc.rc_packet(now_ns / NANOSECONDS, channels)
+    return rc.msp_set_raw_rc(channels[:count])
 
 
 def main() -> int:

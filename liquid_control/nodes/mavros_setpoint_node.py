@@ -11,18 +11,9 @@ from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import QoSProfile
 
 from liquid_control import message_types, topics
-from liquid_control.autopilots import ArmCheck
+from liquid_control.autopilots import ArmCheck, mavros_topics
 from liquid_control.autopilots.bridge_session import BridgeSession
 from liquid_control.autopilots.interface import OnSample
-from liquid_control.autopilots.mavros_topics import (
-    PARAMETER,
-    PLUGIN,
-    SETPOINT,
-    STATE,
-    frame_problem,
-    mavros_velocity,
-    status_of,
-)
 from liquid_control.nodes.autopilot_node import MODE, AutopilotNode
 from liquid_control.nodes.autopilot_settings import MavrosNodeSettings
 from liquid_control.nodes.conversions import command_message
@@ -55,9 +46,11 @@ class MavrosTopics:
         self._node, self._frame = node, settings.mav_frame
         self.session = BridgeSession(settings.rules)
         space = settings.mavros.rstrip("/")
-        state = f"{space}/{STATE}"
-        self._plugin = node.resolve_service_name(f"{space}/{PLUGIN}")
-        self._publisher = node.create_publisher(TwistStamped, f"{space}/{SETPOINT}", SENT)
+        state = f"{space}/{mavros_topics.STATE}"
+        self._plugin = node.resolve_service_name(f"{space}/{mavros_topics.PLUGIN}")
+        self._publisher = node.create_publisher(
+            TwistStamped, f"{space}/{mavros_topics.SETPOINT}", SENT
+        )
         kind = message_class(message_types.MAVROS_STATE)
         node.create_subscription(kind, state, self._on_state, RECEIVED)
         if settings.rules.needs_heading:
@@ -75,7 +68,7 @@ class MavrosTopics:
     def publish(self, command: Command, heading_rad: float) -> None:
         """Publish a set-point."""
         checked = command if self._is_checked else HOVER
-        frame, velocity = mavros_velocity(checked, self._frame, heading_rad)
+        frame, velocity = mavros_topics.mavros_velocity(checked, self._frame, heading_rad)
         message = command_message(velocity, self._node.get_clock().now().nanoseconds)
         message.header.frame_id = frame
         self._publisher.publish(message)
@@ -85,17 +78,17 @@ class MavrosTopics:
         if self._plugin in self._calls:
             self._calls.repeat_overdue()
         elif self._client.service_is_ready():
-            request = GetParameters.Request(names=[PARAMETER])
+            request = GetParameters.Request(names=[mavros_topics.PARAMETER])
             self._calls.send(self._plugin, self._client, request, self._on_parameter)
 
     def _on_parameter(self, response: GetParameters.Response) -> None:
         values = response.values
         found = parameter_value_to_python(values[0]) if values else None
-        self.session.problem = frame_problem(self._plugin, self._frame, found)
+        self.session.problem = mavros_topics.frame_problem(self._plugin, self._frame, found)
         self._is_checked = True
 
     def _on_state(self, message: Any) -> None:
-        if (state := status_of(message)) is not None:
+        if (state := mavros_topics.status_of(message)) is not None:
             self.session.status(state, time.monotonic_ns(), ArmCheck(None))
 
     def _on_odometry(self, message: Odometry) -> None:

@@ -8,30 +8,9 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from liquid_control import frames, topics
-from liquid_control.autopilots import OdometrySample
+from liquid_control.autopilots import OdometrySample, px4_topics
 from liquid_control.autopilots.bridge_session import BridgeSession
 from liquid_control.autopilots.interface import OnSample
-from liquid_control.autopilots.px4_topics import (
-    BATTERY,
-    FORMAT_PROTOCOL,
-    MODE,
-    NEEDED,
-    ODOMETRY,
-    REQUEST,
-    RESPONSE,
-    SENSORS,
-    SETPOINT,
-    STATUS,
-    USED,
-    Px4Topic,
-    battery_of,
-    format_hash,
-    format_problem,
-    imu_sample,
-    ned_setpoint,
-    status_of,
-    version_problem,
-)
 from liquid_control.bags.decoding.px4 import vehicle_odometry
 from liquid_control.errors import ObservationError
 from liquid_control.nodes.autopilot_node import AutopilotNode
@@ -64,24 +43,27 @@ class Px4Topics:
 
     def __init__(self, node: Node, settings: Px4NodeSettings, on_sample: OnSample) -> None:
         self._node, self._on_sample = node, on_sample
-        self._classes = {one: message_class(one.kind) for one in (*USED, REQUEST, RESPONSE)}
+        self._classes = {
+            one: message_class(one.kind)
+            for one in (*px4_topics.USED, px4_topics.REQUEST, px4_topics.RESPONSE)
+        }
         self.session = BridgeSession(settings.rules)
-        self._setpoint = self._publisher(SETPOINT)
-        self._mode = self._publisher(MODE)
-        self._request = self._publisher(REQUEST)
-        self._unchecked = list(USED) if settings.check_formats else []
+        self._setpoint = self._publisher(px4_topics.SETPOINT)
+        self._mode = self._publisher(px4_topics.MODE)
+        self._request = self._publisher(px4_topics.REQUEST)
+        self._unchecked = list(px4_topics.USED) if settings.check_formats else []
         self._format_problem = ""
         callbacks = {
-            STATUS: self._on_status,
-            ODOMETRY: self._on_odometry,
-            SENSORS: self._on_sensors,
-            BATTERY: self._on_battery,
-            RESPONSE: self._on_format,
+            px4_topics.STATUS: self._on_status,
+            px4_topics.ODOMETRY: self._on_odometry,
+            px4_topics.SENSORS: self._on_sensors,
+            px4_topics.BATTERY: self._on_battery,
+            px4_topics.RESPONSE: self._on_format,
         }
         for topic, callback in callbacks.items():
             kind, name = self._classes[topic], topic.named(self._version(topic))
             node.create_subscription(kind, name, callback, RECEIVED)
-        status = node.resolve_topic_name(STATUS.named(self._version(STATUS)))
+        status = node.resolve_topic_name(px4_topics.STATUS.named(self._version(px4_topics.STATUS)))
         missing = f"no {status} arrived (is the uXRCE-DDS agent running, and PX4 connected to it?)"
         self.bridge = TopicAutopilot(node, self.session, self.publish, missing, self.check)
 
@@ -90,21 +72,23 @@ class Px4Topics:
 
         A timestamp of 0 lets PX4 set it.
         """
-        velocity, yawspeed = ned_setpoint(command, heading_rad)
-        setpoint = self._classes[SETPOINT](yaw=math.nan, yawspeed=yawspeed)
+        velocity, yawspeed = px4_topics.ned_setpoint(command, heading_rad)
+        setpoint = self._classes[px4_topics.SETPOINT](yaw=math.nan, yawspeed=yawspeed)
         setpoint.velocity = list(velocity)
         setpoint.position = setpoint.acceleration = setpoint.jerk = NOT_CONTROLLED
-        self._mode.publish(self._classes[MODE](velocity=True))
+        self._mode.publish(self._classes[px4_topics.MODE](velocity=True))
         self._setpoint.publish(setpoint)
 
     def check(self) -> None:
         """Compare versions of messages with those of PX4, and ask for the formats."""
-        versions = {topic: self._version(topic) for topic in NEEDED}
+        versions = {topic: self._version(topic) for topic in px4_topics.NEEDED}
         prefix = self._node.resolve_topic_name("fmu").removesuffix("fmu")
-        problem = version_problem(self._present(), prefix, versions)
+        problem = px4_topics.version_problem(self._present(), prefix, versions)
         self.session.problem = problem or self._format_problem
         if self._unchecked and self._request.get_subscription_count() > 0:
-            request = self._classes[REQUEST](protocol_version=FORMAT_PROTOCOL)
+            request = self._classes[px4_topics.REQUEST](
+                protocol_version=px4_topics.FORMAT_PROTOCOL
+            )
             name = self._unchecked[0].name.encode()
             request.topic_name = list(name.ljust(len(request.topic_name), b"\0"))
             self._request.publish(request)
@@ -116,15 +100,15 @@ class Px4Topics:
         into = [one for one in names if "/fmu/in/" in one and node.count_subscribers(one) > 0]
         return out + into
 
-    def _publisher(self, topic: Px4Topic) -> Any:
+    def _publisher(self, topic: px4_topics.Px4Topic) -> Any:
         kind = self._classes[topic]
         return self._node.create_publisher(kind, topic.named(self._version(topic)), SENT)
 
-    def _version(self, topic: Px4Topic) -> int:
+    def _version(self, topic: px4_topics.Px4Topic) -> int:
         return int(getattr(self._classes[topic], "MESSAGE_VERSION", 0))
 
     def _on_status(self, message: Any) -> None:
-        state, check = status_of(message)
+        state, check = px4_topics.status_of(message)
         self.session.status(state, time.monotonic_ns(), check)
 
     def _on_odometry(self, message: Any) -> None:
@@ -138,11 +122,11 @@ class Px4Topics:
             self._on_sample(OdometrySample(self._stamp_ns(message), state))
 
     def _on_sensors(self, message: Any) -> None:
-        if (sample := imu_sample(message, self._stamp_ns(message))) is not None:
+        if (sample := px4_topics.imu_sample(message, self._stamp_ns(message))) is not None:
             self._on_sample(sample)
 
     def _on_battery(self, message: Any) -> None:
-        self.bridge.battery = battery_of(message)
+        self.bridge.battery = px4_topics.battery_of(message)
 
     def _on_format(self, message: Any) -> None:
         name = bytes(message.topic_name).split(b"\0")[0].decode(errors="replace")
@@ -150,11 +134,11 @@ class Px4Topics:
         if topic is None:
             return
         self._unchecked.remove(topic)
-        wanted = format_hash(type_definition(self._classes[topic]))
+        wanted = px4_topics.format_hash(type_definition(self._classes[topic]))
         full = self._node.resolve_topic_name(name)
         known, received = bool(message.success), int(message.message_hash)
-        problem = format_problem(full, known, wanted, received)
-        if problem and topic in NEEDED:
+        problem = px4_topics.format_problem(full, known, wanted, received)
+        if problem and topic in px4_topics.NEEDED:
             self._format_problem = self.session.problem = problem
 
     def _stamp_ns(self, message: Any) -> int:

@@ -57,7 +57,7 @@ class Px4Peer:
         self.mode, self.wrong_format = 14, ""
         self.setpoints: list = []
         self.modes: list = []
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         kinds = self.classes
         self.status = self.node.create_publisher(kinds[px4.STATUS], self.status_name, 1)
         self.odometry = self.node.create_publisher(kinds[px4.ODOMETRY], px4.ODOMETRY.name, 1)
@@ -86,7 +86,7 @@ class Px4Peer:
 
     def on_request(self, request) -> None:
         name = bytes(request.topic_name).split(b"\0")[0].decode()
-        self.asked.append(name)
+        self.requested.append(name)
         topic = next(one for one in px4.USED if one.name == name)
         value = px4.format_hash(type_definition(self.classes[topic]))
         reply = self.classes[px4.RESPONSE](protocol_version=1, success=True)
@@ -135,7 +135,7 @@ def test_px4_over_ros_2(probe, launch):
     # north 0.5 and east 0.25 with the nose north: forward 0.5, right 0.25
     assert (twist.linear.x, twist.linear.y) == pytest.approx((0.5, -0.25), abs=1e-6)
     probe.until(lambda: autopilot_from(status[-1][1])[1:] == (True, True, True), "the status")
-    probe.until(lambda: len(set(peer.asked)) == len(px4.USED), "questions about all formats")
+    probe.until(lambda: len(set(peer.requested)) == len(px4.USED), "questions about all formats")
     peer.mode = 2
     probe.until(lambda: not autopilot_from(status[-1][1]).obeys, "the pilot's mode")
 
