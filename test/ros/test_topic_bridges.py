@@ -5,14 +5,13 @@ px4_msgs and mavros_msgs are no wheels: a sourced workspace has them. Rules of t
 """
 
 import math
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 from geometry_msgs.msg import TwistStamped
+from msp_peer import ANGLE, ARM, OVERRIDE, MspPeer, PortPeer
 from nav_msgs.msg import Odometry
 
 from liquid_control import message_types, topics
@@ -24,9 +23,6 @@ from liquid_control.nodes.message_classes import message_class, type_definition
 from liquid_control.types import Command, VehicleState
 
 from .conftest import failed_starts
-
-sys.path.append(str(Path(__file__).parents[1] / "unit" / "autopilots"))
-from msp_peer import ANGLE, ARM, OVERRIDE, MspPeer, PortPeer
 
 pytestmark = pytest.mark.ros
 
