@@ -72,6 +72,8 @@ class BridgeSession:
         stream: state of the set-point stream.
         refusal: reason why no autopilot is commanded; empty if one is, and before any was found.
         problem: reason why set-points are zero velocity at present; set by the bridge.
+        mismatch: reason why nothing is sent, as messages that the autopilot reads otherwise; set
+            by the bridge.
     """
 
     def __init__(self, rules: BridgeRules) -> None:
@@ -79,7 +81,7 @@ class BridgeSession:
         self._setpoints = SetpointStream(rules.setpoints)
         self.stream = StreamState()
         self.state: AutopilotStatus | None = None
-        self.refusal = self.problem = ""
+        self.refusal = self.problem = self.mismatch = ""
         self._check = ArmCheck(None)
         self._systems: dict[int, int] = {}
         self._first_ns: int | None = None
@@ -129,7 +131,7 @@ class BridgeSession:
         if event is not None:
             self._notices.append(LinkNotice(event, self.stream.phase.value))
         self._check_link(now_ns)
-        if self.state is None:
+        if self.state is None or self.mismatch:
             return None
         problem = self._hindrance(now_ns)
         if problem and problem != self._announced:
@@ -144,7 +146,8 @@ class BridgeSession:
     def last(self) -> tuple[Command, float] | None:
         """Return the last set-point of a connection: zero velocity, if set-points were sent."""
         streams = self.stream.phase in (StreamPhase.FOLLOWING, StreamPhase.HOVERING)
-        return (HOVER, 0.0) if streams and self.state is not None else None
+        is_known = self.state is not None and not self.mismatch
+        return (HOVER, 0.0) if streams and is_known else None
 
     def arm_check(self) -> ArmCheck:
         """Return the autopilot's checks before arming."""

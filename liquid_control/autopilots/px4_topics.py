@@ -68,9 +68,9 @@ SENSORS = Px4Topic("fmu/out/sensor_combined", message_types.SENSOR_COMBINED)
 BATTERY = Px4Topic("fmu/out/battery_status", message_types.BATTERY_STATUS)
 SETPOINT = Px4Topic("fmu/in/trajectory_setpoint", message_types.TRAJECTORY_SETPOINT)
 MODE = Px4Topic("fmu/in/offboard_control_mode", message_types.OFFBOARD_CONTROL_MODE)
-USED = (STATUS, ODOMETRY, SENSORS, BATTERY, SETPOINT, MODE)
-NEEDED = (STATUS, ODOMETRY, SETPOINT, MODE)
-"""Those without which nothing is sent; the others only give IMU samples and the battery."""
+NEEDED = (SETPOINT, MODE, STATUS, ODOMETRY)
+"""Topics without which nothing is sent."""
+USED = (*NEEDED, SENSORS, BATTERY)
 REQUEST = Px4Topic("fmu/in/message_format_request", message_types.MESSAGE_FORMAT_REQUEST)
 RESPONSE = Px4Topic("fmu/out/message_format_response", message_types.MESSAGE_FORMAT_RESPONSE)
 FORMAT_PROTOCOL = 1

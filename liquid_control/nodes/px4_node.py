@@ -84,14 +84,18 @@ class Px4Topics:
         versions = {topic: self._version(topic) for topic in px4_topics.NEEDED}
         prefix = self._node.resolve_topic_name("fmu").removesuffix("fmu")
         problem = px4_topics.version_problem(self._present(), prefix, versions)
-        self.session.problem = problem or self._format_problem
-        if self._unchecked and self._request.get_subscription_count() > 0:
-            request = self._classes[px4_topics.REQUEST](
-                protocol_version=px4_topics.FORMAT_PROTOCOL
-            )
-            name = self._unchecked[0].name.encode()
-            request.topic_name = list(name.ljust(len(request.topic_name), b"\0"))
-            self._request.publish(request)
+        self.session.mismatch = problem or self._format_problem
+        self._request_format()
+
+    def _request_format(self) -> None:
+        """Ask PX4 for the next format; it is asked again once a second until it answers."""
+        if not self._unchecked or self._request.get_subscription_count() == 0:
+            return
+        protocol = px4_topics.FORMAT_PROTOCOL
+        request = self._classes[px4_topics.REQUEST](protocol_version=protocol)
+        name = self._unchecked[0].name.encode()
+        request.topic_name = list(name.ljust(len(request.topic_name), b"\0"))
+        self._request.publish(request)
 
     def _present(self) -> list[str]:
         """Return the topics that others publish for us, or subscribe to."""
@@ -134,12 +138,13 @@ class Px4Topics:
         if topic is None:
             return
         self._unchecked.remove(topic)
+        self._request_format()
         wanted = px4_topics.format_hash(type_definition(self._classes[topic]))
         full = self._node.resolve_topic_name(name)
         known, received = bool(message.success), int(message.message_hash)
         problem = px4_topics.format_problem(full, known, wanted, received)
         if problem and topic in px4_topics.NEEDED:
-            self._format_problem = self.session.problem = problem
+            self._format_problem = self.session.mismatch = problem
 
     def _stamp_ns(self, message: Any) -> int:
         """Return a message's time in our steady clock; the agent gives it in the system's."""

@@ -57,7 +57,7 @@ class TopicAutopilot:
     @property
     def refusal(self) -> str:
         """Reason why there is no autopilot to command; empty if there is one."""
-        return self.session.problem or self.session.refusal
+        return self.session.mismatch or self.session.problem or self.session.refusal
 
     @property
     def phase(self) -> StreamPhase:

@@ -109,6 +109,14 @@ def test_a_problem_of_the_bridge_means_zero_velocity_and_one_line():
     assert math.isnan(clock.session.poll(clock.now_ns + 100 * MS)[1])
 
 
+def test_with_a_mismatch_nothing_is_sent():
+    clock = Clock(px4())
+    clock.session.mismatch = "other fields"
+    clock.run(3.0, FLY)
+    assert clock.sent == []
+    assert clock.session.last() is None
+
+
 def test_another_system_id_is_refused():
     clock = Clock(px4(system=7), target_system=1)
     clock.run(3.0, FLY)
