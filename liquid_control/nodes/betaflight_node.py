@@ -2,14 +2,14 @@
 
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
 
 from liquid_control import topics
 from liquid_control.autopilots import BetaflightAutopilot
 from liquid_control.autopilots.interface import OnSample
-from liquid_control.nodes.autopilot_node import MODE, AutopilotNode
+from liquid_control.nodes.autopilot_node import AutopilotNode
 from liquid_control.nodes.autopilot_settings import BetaflightNodeSettings
 from liquid_control.nodes.conversions import vehicle_state_from
-from liquid_control.nodes.qos import profile
 from liquid_control.nodes.shutdown import main_of
 
 
@@ -23,7 +23,7 @@ def connect(
         if (state := vehicle_state_from(message)) is not None:
             autopilot.odometry(state)
 
-    node.create_subscription(Odometry, topics.ODOM, on_odometry, profile(topics.ODOM, MODE))
+    node.create_subscription(Odometry, topics.ODOM, on_odometry, qos_profile_sensor_data)
     return autopilot
 
 

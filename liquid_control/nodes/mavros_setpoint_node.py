@@ -8,18 +8,17 @@ from nav_msgs.msg import Odometry
 from rcl_interfaces.srv import GetParameters
 from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
 
 from liquid_control import message_types, topics
 from liquid_control.autopilots import ArmCheck, mavros_topics
 from liquid_control.autopilots.bridge_session import BridgeSession
 from liquid_control.autopilots.interface import OnSample
-from liquid_control.nodes.autopilot_node import MODE, AutopilotNode
+from liquid_control.nodes.autopilot_node import AutopilotNode
 from liquid_control.nodes.autopilot_settings import MavrosNodeSettings
 from liquid_control.nodes.conversions import command_message
 from liquid_control.nodes.guard_inputs import pose_from
 from liquid_control.nodes.message_classes import message_class
-from liquid_control.nodes.qos import profile
 from liquid_control.nodes.service_calls import ServiceCalls
 from liquid_control.nodes.shutdown import main_of
 from liquid_control.nodes.topic_autopilot import TopicAutopilot
@@ -54,8 +53,8 @@ class MavrosTopics:
         kind = message_class(message_types.MAVROS_STATE)
         node.create_subscription(kind, state, self._on_state, RECEIVED)
         if settings.rules.needs_heading:
-            odometry = profile(topics.ODOM, MODE)
-            node.create_subscription(Odometry, topics.ODOM, self._on_odometry, odometry)
+            qos = qos_profile_sensor_data  # as MAVROS publishes it
+            node.create_subscription(Odometry, topics.ODOM, self._on_odometry, qos)
         self._client = node.create_client(GetParameters, f"{self._plugin}/get_parameters")
         self._calls = ServiceCalls()
         self._is_checked = False

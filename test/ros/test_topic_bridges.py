@@ -13,6 +13,7 @@ import pytest
 from geometry_msgs.msg import TwistStamped
 from msp_peer import ANGLE, ARM, OVERRIDE, MspPeer, PortPeer
 from nav_msgs.msg import Odometry
+from rclpy.qos import qos_profile_sensor_data
 
 from liquid_control import message_types, topics
 from liquid_control.autopilots import px4_topics as px4
@@ -216,12 +217,12 @@ class MavrosPeer:
 def test_mavros(probe, launch, frame):
     peer = MavrosPeer(probe, frame)
     probe.advertise(topics.COMMAND, "realtime")
-    probe.advertise(topics.ODOM, "realtime")
+    odometry = probe.node.create_publisher(Odometry, topics.ODOM, qos_profile_sensor_data)
     node = launch("mavros_setpoint_node", guards=["probe"], mav_frame=frame)
     state = VehicleState(np.zeros(3), NORTH, np.zeros(3), np.zeros(3))
 
     def moves() -> bool:
-        probe.publish(topics.ODOM, conversions.odometry_message(state, time.time_ns()))
+        odometry.publish(conversions.odometry_message(state, time.time_ns()))
         return bool(peer.moving())
 
     probe.until(flies(probe, moves), "set-points")
@@ -253,7 +254,7 @@ def test_betaflight(probe, launch):
     """Over a pseudo-terminal; after the node is killed, the keeper sends level sticks and ends."""
     port = PortPeer(MspPeer(active={ARM, ANGLE, OVERRIDE}))
     probe.advertise(topics.COMMAND, "realtime")
-    odometry = probe.node.create_publisher(Odometry, topics.ODOM, 10)
+    odometry = probe.node.create_publisher(Odometry, topics.ODOM, qos_profile_sensor_data)
     status = probe.listen(topics.AUTOPILOT, "realtime")
     node = launch("betaflight_node", link=port.link, guards=["probe"], neutral_s=0.5)
     state = VehicleState(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(3), np.zeros(3))
