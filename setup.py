@@ -20,6 +20,9 @@ NODES = (
     "recorder_node",
     "replay_node",
     "mavlink_node",
+    "px4_node",
+    "mavros_setpoint_node",
+    "betaflight_node",
     "lifecycle_manager",
 )
 

@@ -98,7 +98,7 @@ class RecordingLoad(Node):
 
 def _message_factories(camera: CameraSettings) -> dict[str, Callable[[int, int], object]]:
     """Return a function per topic that makes a message from its number and stamp."""
-    pictures = [conversions.image_message(one, 0) for one in _pictures(camera)]
+    pictures = [conversions.image_message(one, 0) for one in synthetic_pictures(camera)]
     rate, force = np.array([0.1, 0.2, 0.3]), np.array([0.0, 0.0, 9.81])
     still = np.zeros(3)
     state = VehicleState(still, np.array([0.0, 0.0, 0.0, 1.0]), still, still)
@@ -121,7 +121,7 @@ def _message_factories(camera: CameraSettings) -> dict[str, Callable[[int, int],
     }
 
 
-def _pictures(camera: CameraSettings) -> list[Pixels]:
+def synthetic_pictures(camera: CameraSettings) -> list[Pixels]:
     """Return synthetic pictures of smooth shapes at three scales, with sensor noise."""
     random = stream(0, NAME)
     size = (camera.width, camera.height)

@@ -81,6 +81,16 @@ def _graph(request: BenchmarkRequest, folder: Path) -> Measurement:
     return graph_table(rows), rows, config
 
 
+def _link(request: BenchmarkRequest, folder: Path) -> Measurement:
+    from benchmarks.link import link_table, measure_link
+    from liquid_control.dependencies import check_installed
+
+    check_installed("rclpy", "ros", "run the graph of a companion computer")
+    model = shipped(Path(request.model or FLOWN_MODEL))
+    rows, config = measure_link(model, request.repeats, folder, request.measured)
+    return link_table(rows), rows, config
+
+
 def _recording(request: BenchmarkRequest, folder: Path) -> Measurement:
     from benchmarks.recording import measure_recording, record_table
     from liquid_control.dependencies import check_installed
@@ -113,6 +123,7 @@ BENCHMARKS: dict[str, Callable[[BenchmarkRequest, Path], Measurement]] = {
     "sim": _simulation,
     "train": _training,
     "graph": _graph,
+    "link": _link,
     "record": _recording,
     "replay": _replaying,
     "policy": _policy,

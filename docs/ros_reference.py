@@ -14,6 +14,7 @@ from liquid_control import topics
 from liquid_control.autopilots import LinkEvent
 from liquid_control.bags import Loss
 from liquid_control.command import Envelope, GuardEvent, sentence
+from liquid_control.nodes import autopilot_settings as bridges
 from liquid_control.nodes import node_settings as settings
 
 PAGE = Path(__file__).with_name("ros.md")
@@ -26,7 +27,10 @@ SETTINGS: dict[str, type[settings.NodeSettings]] = {
     topics.RECORDER: settings.RecorderSettings,
     topics.REPLAY: settings.ReplaySettings,
     topics.MANAGER: settings.ManagerSettings,
-    topics.MAVLINK: settings.MavlinkNodeSettings,
+    topics.MAVLINK: bridges.MavlinkNodeSettings,
+    topics.PX4: bridges.Px4NodeSettings,
+    topics.MAVROS: bridges.MavrosNodeSettings,
+    topics.BETAFLIGHT: bridges.BetaflightNodeSettings,
 }
 """Parameters of each node; `guard_standby` has those of `guard_node`."""
 
@@ -185,14 +189,16 @@ KEYS: dict[str, dict[str, str]] = {
         **{loss.name.lower(): loss.value for loss in Loss},
         "warnings": "facts that make the recording doubtful; the log has them",
     },
-    topics.MAVLINK: {
-        **{event.value: event.meaning for event in LinkEvent},
-        "frame_refused": "commands in another frame than `base_link`, not used",
-        "frames_damaged": "MAVLink frames with a wrong checksum, and bytes between frames",
-        "messages_lost": "messages of the autopilot that are missing, by their sequence numbers",
-        **BOUND_KEYS,
-    },
 }
+LINK_KEYS = {
+    **{event.value: event.meaning for event in LinkEvent},
+    "frame_refused": "commands in another frame than `base_link`, not used",
+    "frames_damaged": "frames with a wrong checksum, and in MAVLink bytes between frames",
+    "messages_lost": "MAVLink messages that are missing, by their sequence numbers",
+    **BOUND_KEYS,
+}
+KEYS |= dict.fromkeys((topics.MAVLINK, topics.PX4, topics.MAVROS, topics.BETAFLIGHT), LINK_KEYS)
+"""The nodes of all autopilots have the same keys."""
 
 
 def topic_table() -> str:

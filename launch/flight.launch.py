@@ -1,8 +1,7 @@
 """Nodes of a companion computer: perception, controller and guard, and optionally a recorder.
 
     ros2 launch liquid_control flight.launch.py camera:=/camera/color/image_raw \\
-        camera_info:=/camera/color/camera_info imu:=/mavros/imu/data odom:=/mavros/odometry/in \\
-        cmd_vel:=/mavros/setpoint_velocity/cmd_vel record:=true
+        camera_info:=/camera/color/camera_info autopilot:=mavros record:=true
     ros2 launch liquid_control flight.launch.py camera_driver:=camera_ros autopilot:=mavlink \\
         link:=serial:///dev/ttyAMA0:921600 params_file:=config/companion/raspberry_pi_5.yaml
     ros2 launch liquid_control flight.launch.py --show-args
@@ -17,9 +16,9 @@ they are not active, and whenever they send no commands, the guard hovers.
 
 No process ends because another one did, except that the launch ends with the reason if a node
 refuses its configuration at its start, as with `autostart:=true` and a model that does not load,
-or with `autopilot:=mavlink` and no autopilot. A guard that dies is restarted at once; meanwhile
+or with no autopilot where `autopilot` names one. A guard that dies is restarted at once; meanwhile
 `guard_standby` sends commands. A recorder that dies is restarted with another file, a camera
-driver and `mavlink_node` after a second. Perception and controller are restarted with
+driver and the autopilot's node after a second. Perception and controller are restarted with
 `use_respawn:=true`; else the guard hovers.
 """
 
@@ -39,6 +38,8 @@ from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from launch import Action, LaunchContext, LaunchDescription
+from liquid_control import topics
+from liquid_control.errors import ConfigError
 from liquid_control.nodes.camera_drivers import DRIVERS
 from liquid_control.nodes.launching import (
     YES_OR_NO,
@@ -65,6 +66,21 @@ REMAPPED = {
     "cmd_vel": "cmd_vel",
     "clock": "clock",
 }
+BRIDGES = {
+    "mavlink": topics.MAVLINK,
+    "px4": topics.PX4,
+    "mavros": topics.MAVROS,
+    "betaflight": topics.BETAFLIGHT,
+}
+"""Node that connects an autopilot, by the value of `autopilot`."""
+LINKED = ("mavlink", "betaflight")
+"""Those with a link of their own."""
+OF_MAVROS = {
+    "imu": "mavros/imu/data",
+    "odom": "mavros/local_position/odom",
+    "battery": "mavros/battery",
+}
+"""Topics of MAVROS by their argument."""
 GUARD_DELAY_S = 0.1
 RECORDER_DELAY_S = 1.0
 DRIVER_DELAY_S = 1.0
@@ -78,7 +94,7 @@ RECORDER_PARTS = 9
 
 def arguments() -> list[DeclareLaunchArgument]:
     """Return the arguments with descriptions, defaults and choices."""
-    topics = [
+    remapped = [
         argument(name, topic, f"topic to use instead of {topic}")
         for name, topic in REMAPPED.items()
     ]
@@ -87,7 +103,7 @@ def arguments() -> list[DeclareLaunchArgument]:
         argument(
             "autostart", "false", "configure and activate the policy at the start", YES_OR_NO
         ),
-        *topics,
+        *remapped,
         argument(
             "transport",
             "raw",
@@ -102,8 +118,16 @@ def arguments() -> list[DeclareLaunchArgument]:
             ["none", *DRIVERS],
         ),
         argument("camera_params", "", "YAML file for the driver; empty: config/drivers"),
-        argument("autopilot", "none", "mavlink: start mavlink_node", ["none", "mavlink"]),
-        argument("link", "", "of mavlink_node; empty: as in its parameter file"),
+        argument(
+            "autopilot",
+            "none",
+            "start the node that connects it; px4: over px4_msgs; mavros: MAVROS runs already, "
+            "and its topics are used for imu, odom and battery where these are not given",
+            ["none", *BRIDGES],
+        ),
+        argument(
+            "link", "", "of mavlink_node or betaflight_node; empty: as in its parameter file"
+        ),
         *input_arguments("not set, which is refused by a model that needs it"),
         argument("record", "false", "write a bag", YES_OR_NO),
         argument("bag", "", "bag to write (.mcap); empty: bags/<UTC time>.mcap"),
@@ -123,7 +147,7 @@ def arguments() -> list[DeclareLaunchArgument]:
 
 def nodes(context: LaunchContext) -> list[Action]:
     """Return the nodes for the values of the arguments."""
-    values = values_of(arguments(), context)
+    values = _with_mavros(values_of(arguments(), context))
     common = {"mode": "realtime", "use_sim_time": values["use_sim_time"] == "true"}
     make = NodeMaker.of(values, common, _remappings(values))
     starts = values["autostart"] == "true"
@@ -175,9 +199,20 @@ def _bridges(make: NodeMaker, values: dict[str, str]) -> list[Node]:
     """Return the node that connects the autopilot, if one is wanted."""
     if values["autopilot"] == "none":
         return []
+    kind = values["autopilot"]
+    if values["link"] and kind not in LINKED:
+        raise ConfigError(f"link: expected autopilot:={' or '.join(LINKED)}, got {kind}")
     link = {"link": values["link"]} if values["link"] else {}
     options = {"respawn": True, "respawn_delay": DRIVER_DELAY_S}
-    return [make.node("mavlink_node", link, "mavlink.yaml", **options)]
+    return [make.node(BRIDGES[kind], link, f"{kind}.yaml", **options)]
+
+
+def _with_mavros(values: dict[str, str]) -> dict[str, str]:
+    """Return the values with MAVROS's topics in place of those that were not changed."""
+    if values["autopilot"] != "mavros":
+        return values
+    given = {name for name in OF_MAVROS if values[name] != REMAPPED[name]}
+    return values | {name: topic for name, topic in OF_MAVROS.items() if name not in given}
 
 
 def _camera(make: NodeMaker, values: dict[str, str]) -> list[Node]:
@@ -185,8 +220,8 @@ def _camera(make: NodeMaker, values: dict[str, str]) -> list[Node]:
     if values["camera_driver"] == "none":
         return []
     driver = DRIVERS[values["camera_driver"]]
-    topics = driver.remappings(values["camera"], values["camera_info"])
-    return [make.driver(driver, values["camera_params"], topics, DRIVER_DELAY_S)]
+    rules = driver.remappings(values["camera"], values["camera_info"])
+    return [make.driver(driver, values["camera_params"], rules, DRIVER_DELAY_S)]
 
 
 def _remappings(values: dict[str, str]) -> list[tuple[str, str]]:

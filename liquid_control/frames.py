@@ -86,6 +86,11 @@ def heading_from_world(vector: NDArray[np.float64], heading_rad: float) -> NDArr
     return np.array([c * x + s * y, -s * x + c * y, z])
 
 
+def world_from_heading(vector: NDArray[np.float64], heading_rad: float) -> NDArray[np.float64]:
+    """Return a vector of the heading frame (forward, left, up) in the world."""
+    return heading_from_world(vector, -heading_rad)
+
+
 def enu_from_ned(vector: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a north-east-down vector as east-north-up; it also converts ENU to NED."""
     x, y, z = (float(v) for v in vector)

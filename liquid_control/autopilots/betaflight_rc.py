@@ -16,7 +16,11 @@ THROTTLE_LOW_US = 1050
 """`min_check`: throttle begins here."""
 ARM_CHANNEL, ANGLE_CHANNEL, OVERRIDE_CHANNEL = 4, 5, 6
 """AUX1, AUX2 and AUX3."""
-MSP_API_VERSION, MSP_FC_VARIANT, MSP_STATUS, MSP_SET_RAW_RC = 1, 2, 101, 200
+STICKS = 4
+"""Channels of roll, pitch, throttle and yaw; the others are the pilot's switches."""
+MSP_API_VERSION, MSP_FC_VARIANT, MSP_STATUS, MSP_BOXIDS, MSP_SET_RAW_RC = 1, 2, 101, 119, 200
+BOX_ARM, BOX_ANGLE, BOX_OVERRIDE = 0, 1, 50
+"""Permanent ids of flight modes: ARM, ANGLE and MSP OVERRIDE."""
 _RC = struct.Struct("<d16H")
 _STATUS = struct.Struct("<HHHIBHH")
 
@@ -127,28 +131,36 @@ class MspStatus(NamedTuple):
         armed: whether the motors are armed.
         angle: whether angle mode is active.
         blocked_by: names of the flags that keep it from arming.
+        override: whether the MSP override is active; None where it is not set up.
     """
 
     armed: bool
     angle: bool
     blocked_by: tuple[str, ...]
+    override: bool | None = None
 
 
-def msp_status(payload: bytes) -> MspStatus | None:
+def msp_status(payload: bytes, boxes: bytes = bytes((BOX_ARM, BOX_ANGLE))) -> MspStatus | None:
     """Return the content of a reply to MSP_STATUS; None if it is too short.
 
-    The first flight mode flags are ARM and ANGLE, in the order of MSP_BOXIDS.
+    Args:
+        payload: of the reply.
+        boxes: reply to MSP_BOXIDS: permanent id of the mode of each flag.
     """
     if len(payload) < _STATUS.size + 1:
         return None
-    flags = _STATUS.unpack_from(payload)[3]
-    at = _STATUS.size + 1 + payload[_STATUS.size]
+    more = payload[_STATUS.size] & 0x0F
+    at = _STATUS.size + 1 + more
     if len(payload) < at + 5:
         return None
+    flags = _STATUS.unpack_from(payload)[3]
+    flags |= int.from_bytes(payload[at - more : at], "little") << 32
+    active = {box: bool(flags >> bit & 1) for bit, box in enumerate(boxes)}
     blocked = int.from_bytes(payload[at + 1 : at + 5], "little")
     names = (
         ARMING_FLAGS[bit] if bit < len(ARMING_FLAGS) else f"bit {bit}"
         for bit in range(32)
         if blocked >> bit & 1
     )
-    return MspStatus(bool(flags & 1), bool(flags & 2), tuple(names))
+    armed, angle = active.get(BOX_ARM, False), active.get(BOX_ANGLE, False)
+    return MspStatus(armed, angle, tuple(names), active.get(BOX_OVERRIDE))

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from liquid_control.types import Command, Floats, VehicleState
+from liquid_control.types import NANOSECONDS, Command, Floats, VehicleState
+
+SEARCH_NS = 1_500_000_000
+"""From an autopilot's first status to the decision which one is commanded."""
+LOST_NS = 3 * NANOSECONDS
+"""Without a status for so long an autopilot is lost."""
+NOT_ARMED_NS = 30 * NANOSECONDS
+"""A vehicle that is not armed after so long with commands is reported."""
 
 
 class Firmware(str, Enum):
@@ -18,6 +25,9 @@ class Firmware(str, Enum):
 
     ARDUPILOT = "ArduPilot"
     PX4 = "PX4"
+    BETAFLIGHT = "Betaflight"
+    BEHIND_MAVROS = "autopilot behind MAVROS"
+    """MAVROS does not state which one."""
 
 
 class LinkEvent(str, Enum):
@@ -39,6 +49,7 @@ class LinkEvent(str, Enum):
     HOLD_TIME = "hold_time"
     CLOCK_RESET = "clock_reset"
     IMU_BACKWARDS = "imu_backwards"
+    HOVERING = "hovering"
 
     @property
     def meaning(self) -> str:
@@ -63,7 +74,17 @@ _MEANINGS = {
     LinkEvent.HOLD_TIME: "parameters that let the autopilot hold old set-points for too long",
     LinkEvent.CLOCK_RESET: "jumps of the autopilot's clock, as after its restart",
     LinkEvent.IMU_BACKWARDS: "IMU samples not later than the one before, not published",
+    LinkEvent.HOVERING: "reasons to send zero velocity instead of commands",
 }
+
+
+class StreamPhase(str, Enum):
+    """Phase of the set-point stream."""
+
+    WAITING = "waiting for the first command"
+    FOLLOWING = "following commands"
+    HOVERING = "hovering: no fresh command"
+    STOPPED = "stopped: no fresh command"
 
 
 class LinkNotice(NamedTuple):
@@ -79,7 +100,7 @@ class AutopilotStatus:
 
     Attributes:
         firmware: its firmware.
-        system_id: its MAVLink system id, or what identifies it in another protocol.
+        system_id: its MAVLink system id; 0 where the protocol has none.
         mode: name of its flight mode.
         obeys: whether this mode follows the set-points of a companion computer.
         armed: whether the motors are armed.
@@ -93,7 +114,8 @@ class AutopilotStatus:
 
     def __str__(self) -> str:
         armed = "armed" if self.armed else "disarmed"
-        return f"{self.firmware.value} (system {self.system_id}), {self.mode}, {armed}"
+        number = f" (system {self.system_id})" if self.system_id else ""
+        return f"{self.firmware.value}{number}, {self.mode}, {armed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +201,7 @@ OnSample = Callable[[Sample], None]
 class AutopilotBridge(Protocol):
     """A connection to one autopilot.
 
-    Its methods do not wait, except `connect`. Set-points follow `SetpointRules`: they never
+    Its methods do not wait. Set-points follow `SetpointRules`: they never
     outlive the command that they come from.
     """
 
@@ -191,23 +213,28 @@ class AutopilotBridge(Protocol):
         """
         ...
 
-    def connect(self, timeout_s: float) -> AutopilotStatus:
-        """Start, and wait for the autopilot.
-
-        Raises:
-            AutopilotError: the port cannot be opened, no autopilot answers, or it is not the
-                expected one.
-        """
-        ...
-
     @property
     def state(self) -> AutopilotStatus | None:
         """State of the autopilot; None before it is found."""
         ...
 
     @property
+    def battery(self) -> BatteryStatus | None:
+        """The battery; None before the autopilot states it, and where it does not."""
+        ...
+
+    @property
     def refusal(self) -> str:
         """Reason why there is no autopilot to command; empty if there is one."""
+        ...
+
+    @property
+    def phase(self) -> StreamPhase:
+        """What the set-point stream sends at present."""
+        ...
+
+    def absence(self, elapsed_s: float) -> str:
+        """Return the line on an autopilot that was not found within a time, s."""
         ...
 
     def command(self, command: Command, stamp_ns: int, age_ns: int) -> None:

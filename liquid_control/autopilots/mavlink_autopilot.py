@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from liquid_control.autopilots.bridge_session import MAX_NOTICES
 from liquid_control.autopilots.interface import (
     ArmCheck,
     AutopilotStatus,
@@ -16,10 +17,10 @@ from liquid_control.autopilots.interface import (
     LinkNotice,
     OnSample,
     Sample,
+    StreamPhase,
 )
 from liquid_control.autopilots.mavlink_links import LinkAddress, MavlinkPort, open_link
-from liquid_control.autopilots.mavlink_session import MAX_NOTICES, MavlinkOptions, MavlinkSession
-from liquid_control.autopilots.setpoint_stream import StreamPhase
+from liquid_control.autopilots.mavlink_session import MavlinkOptions, MavlinkSession
 from liquid_control.errors import AutopilotError, ConfigError
 from liquid_control.types import NANOSECONDS, Command
 

@@ -4,14 +4,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from liquid_control.autopilots.interface import Firmware
+from liquid_control.autopilots.interface import LOST_NS, SEARCH_NS, Firmware
 from liquid_control.autopilots.mavlink_modes import FIRMWARES, MULTIROTORS, NO_AUTOPILOT
-from liquid_control.types import NANOSECONDS
 
-SEARCH_NS = 1_500_000_000
-"""From the first autopilot's heartbeat to the decision; heartbeats come once a second."""
-LOST_NS = 3 * NANOSECONDS
-"""Without a heartbeat for so long an autopilot is lost."""
 HEARTBEAT_VERSION = 3
 """Version of MAVLink's heartbeat message, for protocol versions 1 and 2 alike."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+from liquid_control.autopilots.bridge_session import MAX_NOTICES, command_notice
 from liquid_control.autopilots.interface import (
     ArmCheck,
     AutopilotStatus,
@@ -18,16 +19,12 @@ from liquid_control.autopilots.interface import (
     LinkHealth,
     LinkNotice,
     Sample,
+    StreamPhase,
 )
 from liquid_control.autopilots.mavlink_modes import FIRMWARES, NO_AUTOPILOT, PROFILES
 from liquid_control.autopilots.mavlink_search import MavlinkVehicle, VehicleSearch
 from liquid_control.autopilots.mavlink_vehicle import STATUS_RATE_HZ, VehicleConnection
-from liquid_control.autopilots.setpoint_stream import (
-    SetpointRules,
-    SetpointStream,
-    StreamPhase,
-    StreamState,
-)
+from liquid_control.autopilots.setpoint_stream import SetpointRules, SetpointStream, StreamState
 from liquid_control.dependencies import require
 from liquid_control.types import HOVER, NANOSECONDS, Command
 
@@ -39,9 +36,9 @@ STANDBY, ACTIVE = 3, 4
 """MAV_STATE in our heartbeat: before the first command of a policy, and since."""
 MAX_SOURCES = 8
 """UDP senders whose partial frames are kept."""
-MAX_NOTICES = 200
-"""News that are kept for a caller who does not fetch them; the oldest are dropped."""
 SAME_CRC_ERRORS = 5
+"""So many wrong checksums of a message that never had a right one mean another definition."""
+CRC_ERRORS = 5
 """So many wrong checksums of a message that never had a right one mean another definition."""
 COMMAND_EVENTS = {
     LinkEvent.LATE: "a command is {age:.0f} ms old: not used",
@@ -124,9 +121,7 @@ class MavlinkSession:
         """Process a command; `poll` then returns its set-point. See `SetpointStream.admit`."""
         self.stream, event = self._setpoints.admit(command, stamp_ns, age_ns, now_ns, self.stream)
         if event is not None:
-            age_ms = age_ns / 1e6
-            text = COMMAND_EVENTS[event].format(age=age_ms, ahead=-age_ms)
-            self._notices.append(LinkNotice(event, text))
+            self._notices.append(command_notice(event, age_ns))
 
     def poll(self, now_ns: int) -> list[bytes]:
         """Return the frames to send now."""

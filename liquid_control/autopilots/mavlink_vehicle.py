@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from liquid_control.autopilots.interface import LinkEvent, LinkNotice, Sample
+from liquid_control.autopilots.interface import (
+    LOST_NS,
+    NOT_ARMED_NS,
+    LinkEvent,
+    LinkNotice,
+    Sample,
+)
 from liquid_control.autopilots.mavlink_frames import (
     BODY_NED,
     VELOCITY_AND_YAW_RATE,
@@ -16,7 +22,7 @@ from liquid_control.autopilots.mavlink_requests import (
     CommandQueue,
     CommandRequest,
 )
-from liquid_control.autopilots.mavlink_search import LOST_NS, MavlinkVehicle
+from liquid_control.autopilots.mavlink_search import MavlinkVehicle
 from liquid_control.autopilots.mavlink_status import VehicleStatus
 from liquid_control.autopilots.simulated_pilot import SimulatedPilot
 from liquid_control.autopilots.time_sync import TimeSync
@@ -27,7 +33,6 @@ SILENCE_NS = 3 * NANOSECONDS
 STATUS_RATE_HZ = 1.0
 PARAMETER_NS = NANOSECONDS
 PARAMETER_ATTEMPTS = 5
-NOT_ARMED_NS = 30 * NANOSECONDS
 MAVLINK_1 = 0xFE
 
 

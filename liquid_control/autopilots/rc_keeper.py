@@ -7,9 +7,11 @@ killed, the keeper sends the neutral frame that came with the last one, for `neu
 releases: it sends nothing more, and whatever holds the last channels holds neutral ones. After a
 release, frames are forwarded again only if the companion begins anew with a new keeper.
 
-    python -m liquid_control.autopilots.rc_keeper ADDRESS TIMEOUT_S NEUTRAL_S < frames
+    python -m liquid_control.autopilots.rc_keeper ADDRESS TIMEOUT_S NEUTRAL_S CHANNELS < frames
 
-`RcKeeper` starts it. Time and state are arguments of `KeeperRules`.
+Over a serial port or TCP it also asks for the state of the flight controller, and writes what
+arrives to its standard output; what the companion does not read is dropped. `RcKeeper` starts it.
+Time and state are arguments of `KeeperRules`.
 """
 
 import os
@@ -23,15 +25,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
-from liquid_control.autopilots.betaflight_rc import CHANNELS, msp_set_raw_rc, rc_packet
+from liquid_control.autopilots import betaflight_rc as rc
 from liquid_control.autopilots.mavlink_links import LinkAddress, MavlinkPort, open_link
 from liquid_control.errors import AutopilotError, ConfigError
 from liquid_control.types import NANOSECONDS
 
 SIMULATOR_PORT = 9004
-FRAME = struct.Struct(f"<{2 * CHANNELS}H")
+FRAME = struct.Struct(f"<{2 * rc.CHANNELS}H")
 """Channels to send, and the neutral channels that stand for them later, us."""
 PERIOD_S = 0.02
+REQUESTS = (rc.MSP_API_VERSION, rc.MSP_FC_VARIANT, rc.MSP_BOXIDS, rc.MSP_STATUS)
+"""What is asked for, in turn."""
+REQUEST_NS = 50_000_000
+TWO_WAY = ("serial", "tcp")
+"""Kinds of links on which a flight controller answers."""
+READ_BYTES = 65536
+PROGRAM = "import sys; from liquid_control.autopilots import rc_keeper as k; sys.exit(k.main())"
 
 
 class KeeperPhase(str, Enum):
@@ -89,29 +98,34 @@ class RcKeeper:
     ends it before it has released the link.
     """
 
-    def __init__(self, address: str, rules: KeeperRules = KeeperRules()) -> None:
+    def __init__(
+        self, address: str, rules: KeeperRules = KeeperRules(), channels: int = rc.CHANNELS
+    ) -> None:
         """Start the process.
 
         Args:
             address: of the link: `udpout://127.0.0.1:9004` for RC packets to the simulator;
                 otherwise MSP, over `serial:///dev/ttyAMA0:115200` or `tcp://127.0.0.1:5761`.
             rules: when it sends what.
+            channels: number of channels in MSP, the first ones of a frame.
 
         Raises:
             ConfigError: the address has none of these forms.
         """
         LinkAddress.parse(address)
-        module = "liquid_control.autopilots.rc_keeper"
-        times = (str(rules.timeout_s), str(rules.neutral_s))
+        times = (str(rules.timeout_s), str(rules.neutral_s), str(channels))
         path = os.pathsep.join(path for path in sys.path if path)
         self._child = subprocess.Popen(
-            [sys.executable, "-m", module, address, *times],
+            [sys.executable, "-c", PROGRAM, address, *times],
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": path},
             start_new_session=True,
             bufsize=0,
         )
+        assert self._child.stdout is not None
+        os.set_blocking(self._child.stdout.fileno(), False)
 
     @property
     def pid(self) -> int:
@@ -129,7 +143,16 @@ class RcKeeper:
             if pipe is not None:
                 pipe.write(FRAME.pack(*channels, *neutral))
         except (OSError, ValueError) as error:
-            raise AutopilotError(self._last_words()) from error
+            raise AutopilotError(self.last_words()) from error
+
+    def read(self) -> bytes:
+        """Return what has arrived from the link over MSP; it does not wait."""
+        pipe = self._child.stdout
+        return b"" if pipe is None else pipe.read(READ_BYTES) or b""
+
+    def is_alive(self) -> bool:
+        """Return whether the keeper still runs."""
+        return self._child.poll() is None
 
     def close(self) -> None:
         """End the frames: the keeper sends neutral ones, releases the link and ends."""
@@ -141,19 +164,23 @@ class RcKeeper:
         """Wait for the end of the keeper; return its status."""
         return self._child.wait(timeout_s)
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """Wait for the end of the keeper; return why it ended."""
         self._child.wait()
         errors = b"" if self._child.stderr is None else self._child.stderr.read()
         lines = errors.decode(errors="replace").strip().splitlines()
         return (lines or ["the RC link was released: no frame came in time"])[-1]
 
 
-def keep(link: MavlinkPort, address: LinkAddress, rules: KeeperRules) -> None:
+def keep(
+    link: MavlinkPort, address: LinkAddress, rules: KeeperRules, count: int = rc.CHANNELS
+) -> None:
     """Forward frames of standard input until the link is released."""
     source = sys.stdin.fileno()
     last_ns: int | None = None
     channels: tuple[int, ...] = ()
     neutral: tuple[int, ...] = ()
+    next_request, next_ns = 0, 0
     data, ended = b"", False
     while True:
         if ended:
@@ -165,7 +192,7 @@ def keep(link: MavlinkPort, address: LinkAddress, rules: KeeperRules) -> None:
         whole = len(data) // FRAME.size * FRAME.size
         if whole:
             values = FRAME.unpack(data[whole - FRAME.size : whole])
-            channels, neutral, data = values[:CHANNELS], values[CHANNELS:], data[whole:]
+            channels, neutral, data = values[: rc.CHANNELS], values[rc.CHANNELS :], data[whole:]
             last_ns = now_ns
         phase = rules.phase(last_ns, now_ns, ended)
         if phase is KeeperPhase.RELEASED:
@@ -173,21 +200,31 @@ def keep(link: MavlinkPort, address: LinkAddress, rules: KeeperRules) -> None:
         if phase is KeeperPhase.NEUTRAL:
             channels = neutral
         if whole or phase is KeeperPhase.NEUTRAL:
-            link.write(_on_wire(address, channels, now_ns), None)
-        link.read(0.0)  # replies to MSP
+            link.write(_on_wire(address, channels, now_ns, count), None)
+        if address.kind in TWO_WAY and now_ns >= next_ns:
+            link.write(rc.msp_request(REQUESTS[next_request]), None)
+            next_request, next_ns = (next_request + 1) % len(REQUESTS), now_ns + REQUEST_NS
+        for _, received in link.read(0.0):
+            with suppress(OSError):  # a companion that does not read, or is dead
+                os.write(sys.stdout.fileno(), received)
 
 
-def _on_wire(address: LinkAddress, channels: Sequence[int], now_ns: int) -> bytes:
+def _on_wire(
+    address: LinkAddress, channels: Sequence[int], now_ns: int, count: int = rc.CHANNELS
+) -> bytes:
     if address.kind == "udpout" and address.number == SIMULATOR_PORT:
-        return rc_packet(now_ns / NANOSECONDS, channels)
-    return msp_set_raw_rc(channels)
+        return rc.rc_packet(now_ns / NANOSECONDS, channels)
+    return rc.msp_set_raw_rc(channels[:count])
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> int:
     """Run a keeper; return its exit status."""
+    arguments = sys.argv[1:]
     address = LinkAddress.parse(arguments[0])
+    rules = KeeperRules(float(arguments[1]), float(arguments[2]))
+    os.set_blocking(sys.stdout.fileno(), False)
     try:
-        keep(open_link(address), address, KeeperRules(float(arguments[1]), float(arguments[2])))
+        keep(open_link(address), address, rules, int(arguments[3]))
     except AutopilotError as error:
         print(error, file=sys.stderr)
         return 2
@@ -195,4 +232,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,10 +1,9 @@
 """Set-points depend on the age of the policy's command, not on whether its publisher is alive."""
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Literal
 
-from liquid_control.autopilots.interface import LinkEvent
+from liquid_control.autopilots.interface import LinkEvent, StreamPhase
 from liquid_control.errors import ConfigError
 from liquid_control.types import HOVER, NANOSECONDS, Command
 
@@ -12,15 +11,6 @@ MAX_TIMEOUT_S = 0.15
 MARGIN_NS = 10_000_000
 """Zero velocity is sent so long before a command's end of life: a busy machine wakes late."""
 OnStale = Literal["hover", "stop"]
-
-
-class StreamPhase(str, Enum):
-    """Phase of the set-point stream."""
-
-    WAITING = "waiting for the first command"
-    FOLLOWING = "following commands"
-    HOVERING = "hovering: no fresh command"
-    STOPPED = "stopped: no fresh command"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class Benchmark(str, Enum):
     SIM = "sim"
     TRAIN = "train"
     GRAPH = "graph"
+    LINK = "link"
     RECORD = "record"
     REPLAY = "replay"
     POLICY = "policy"
@@ -79,6 +80,9 @@ def bench(
 
     - graph: four processes over ROS 2, in lockstep, and in real time with 128 x 72 pixels at
       30 Hz.
+
+    - link: the graph of a companion computer in real time, from a picture to MAVLink's bytes, and
+      from kill -9 of the policy to hover; once for each of --repeats.
 
     - record: messages that the recorder loses at 640 x 480 pixels, 30 Hz, with a 400 Hz IMU, on
       two cores.

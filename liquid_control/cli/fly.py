@@ -15,6 +15,7 @@ from liquid_control.cli.options import Disturb, Settings, factor, whole_number
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from liquid_control.command import GuardRules
     from liquid_control.evaluation import CampaignEntry, FlightJob, FlightRow
     from liquid_control.evaluation.flight_data import FlightData
     from liquid_control.graph import GraphFlight
@@ -72,6 +73,12 @@ def fly(
         str, typer.Option(help="Firmware to fly: ardupilot, px4 or betaflight; no ROS then.")
     ] = "",
     firmware: Annotated[Path | None, typer.Option(help="Program of that firmware.")] = None,
+    guard: Annotated[
+        Path | None,
+        typer.Option(
+            help="ROS parameter file with rules of the guard, such as config/guard_outdoor.yaml."
+        ),
+    ] = None,
     gui: Annotated[bool, typer.Option("--gui", help="Show PyBullet's window.")] = False,
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Pace by the wall clock instead of in lockstep.")
@@ -121,6 +128,7 @@ def fly(
     from liquid_control.policy import load_model
 
     _check_options(realtime, rate, record, gif, autopilot, firmware)
+    rules = _guard_rules(guard, autopilot)
     overrides = preset_overrides(wind, lighting, fog) | parse_settings(settings or [])
     disturbed = parse_disturbances(disturb or [])
     entries, title = _entries(campaign, scenario, seed)
@@ -142,6 +150,7 @@ def fly(
         "compression": compression.value,
         "autopilot": autopilot,
         "firmware": firmware,
+        "rules": rules,
     }
     with output_folder(out, "fly", ("results.json",)) as folder:
         from liquid_control.interrupts import check_interrupt
@@ -198,6 +207,23 @@ def _check_options(
         raise ConfigError(
             "--gif: expected no --no-record; the pictures are those of the recording"
         )
+
+
+def _guard_rules(file: Path | None, autopilot: str) -> "GuardRules":
+    """Return the rules of a file; note those that a simulated flight has no readings for."""
+    from liquid_control.cli.output import note
+    from liquid_control.command import GuardRules, load_guard_rules
+    from liquid_control.config import shipped
+    from liquid_control.errors import ConfigError
+
+    if file is None:
+        return GuardRules()
+    if autopilot:
+        raise ConfigError("--guard: expected no --autopilot; such flights have the envelope only")
+    rules, off = load_guard_rules(shipped(file)).simulated()
+    if off:
+        note(f"{file}: off in simulation, where there are no readings: {', '.join(off)}")
+    return rules
 
 
 def _entries(
@@ -268,7 +294,8 @@ def _write_results(
         asdict(row) | {"graph": flight.statistics}
         for row, (_, flight) in zip(rows, flown, strict=True)
     ]
-    config = {"flights": [job.scenario for job in jobs], **options}
+    rules = options["rules"].model_dump(exclude_defaults=True)
+    config = {"flights": [job.scenario for job in jobs], **options, "rules": rules}
     return write_document(folder, config, measured, summarise(rows), len(flown) == len(jobs))
 
 

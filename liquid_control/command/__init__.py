@@ -10,7 +10,12 @@ from liquid_control.command.guard_rules import (
     PoseReading,
     RangeReading,
 )
-from liquid_control.command.guard_settings import GuardAction, GuardEvent, GuardRules
+from liquid_control.command.guard_settings import (
+    GuardAction,
+    GuardEvent,
+    GuardRules,
+    load_guard_rules,
+)
 from liquid_control.command.motors import MOTORS, Motor, MotorScaling
 
 __all__ = [
@@ -29,6 +34,7 @@ __all__ = [
     "MotorScaling",
     "PoseReading",
     "RangeReading",
+    "load_guard_rules",
     "sentence",
     "status_line",
 ]

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from enum import Enum, IntEnum
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from liquid_control.command.geofence import Fence
-from liquid_control.config import Settings
+from liquid_control.config import Settings, node_parameters, validate
+from liquid_control.errors import ConfigError
 
 
 class GuardAction(IntEnum):
@@ -189,8 +191,33 @@ class GuardRules(Settings):
         named = self.fence.exists or self.checks_pictures or self.mode_action != "off"
         return named or any(number > 0.0 for number in numbers)
 
+    def simulated(self) -> "tuple[GuardRules, list[str]]":
+        """Return the rules that a simulated flight has readings for, and names of the others.
+
+        The simulator has no autopilot with a state of its own, no battery and no range sensor that
+        looks forward.
+        """
+        off: dict[str, float | str] = dict.fromkeys(
+            ("link_timeout_s", "min_battery", "min_forward_m"), 0.0
+        )
+        off["mode_action"] = "off"
+        names = [name for name, value in off.items() if getattr(self, name) != value]
+        return self.model_copy(update={name: off[name] for name in names}), names
+
     @property
     def checks_pictures(self) -> bool:
         """Whether a rule needs the health of pictures."""
         named = self.picture_min_brightness > 0.0 or self.picture_max_brightness < 255.0
         return named or self.picture_max_score > 0.0 or self.picture_max_repeats > 0
+
+
+def load_guard_rules(path: Path) -> GuardRules:
+    """Return the rules in the section `guard_node` of a ROS parameter file.
+
+    Raises:
+        ConfigError: the file does not exist, has no such section, or a value does not fit.
+    """
+    values = node_parameters(path, "guard_node")
+    if not values:
+        raise ConfigError(f"{path}: expected a section /**/guard_node with ros__parameters")
+    return validate(GuardRules, values, str(path))

@@ -33,6 +33,7 @@ from liquid_control.config.sections import (
     TrailSettings,
     WindSettings,
 )
+from liquid_control.config.yaml_files import node_parameters
 
 __all__ = [
     "CameraSettings",
@@ -57,6 +58,7 @@ __all__ = [
     "load_extended",
     "load_scenario",
     "load_yaml",
+    "node_parameters",
     "parse_settings",
     "project_file",
     "scenario_names",

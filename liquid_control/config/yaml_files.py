@@ -102,6 +102,25 @@ def _check_depth(text: str | bytes) -> None:
             depth -= 1
 
 
+def node_parameters(path: Path, name: str) -> dict[str, object]:
+    """Return what a ROS parameter file has for a node's name, in any namespace.
+
+    Raises:
+        ConfigError: the file does not exist, or is no YAML.
+    """
+    found: dict[str, object] = {}
+
+    def collect(tree: object, last: str) -> None:
+        for key, value in tree.items() if isinstance(tree, dict) else ():
+            if key != "ros__parameters":
+                collect(value, str(key).rpartition("/")[2] or last)
+            elif last in (name, "*", "**") and isinstance(value, dict):
+                found.update(value)
+
+    collect(load_yaml(path), "")
+    return found
+
+
 def load_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file whose top level is a mapping.
 

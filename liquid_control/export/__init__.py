@@ -3,8 +3,9 @@
 The exported names are imported when they are first used: C code needs no package `onnx`.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from liquid_control.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from liquid_control.export.c import controller_c
@@ -41,13 +42,4 @@ _MODULES = {
     "policy_c": "c_policy",
 }
 
-
-def __getattr__(name: str) -> object:
-    """Import the module of an exported name and return the name's value."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_exports(__name__, _MODULES)

@@ -206,13 +206,22 @@ def fly_with_fault(flight: FaultFlight) -> FaultRow:
     if reason is not None:
         return row
     record = load_record(flight.plan.record_path)
-    if (ended_s := record.stamp_ns[-1] / NANOSECONDS) < flight.start_s:
-        raise ConfigError(
-            f"seed {flight.plan.seed}: the flight ended after {ended_s:.1f} s "
-            f"({record.result.reason}), before the fault at {flight.start_s:g} s; give a longer "
-            "trail with --set trail.length_m, or another seed"
-        )
+    check_reached(record, flight.start_s, flight.plan.seed)
     return replace(row, **measured(record, flight.start_s, flight.duration_s))
+
+
+def check_reached(record: FlightRecord, start_s: float, seed: int) -> None:
+    """Check that a flight lasted until its fault: else it would count as a safe one.
+
+    Raises:
+        ConfigError: it ended before.
+    """
+    if (ended_s := record.stamp_ns[-1] / NANOSECONDS) < start_s:
+        raise ConfigError(
+            f"seed {seed}: the flight ended after {ended_s:.1f} s ({record.result.reason}), "
+            f"before the fault at {start_s:g} s; give a longer trail with --set trail.length_m, "
+            "or another seed"
+        )
 
 
 def _run(flight: FaultFlight) -> str | None:

@@ -26,7 +26,7 @@ TERM_TIMEOUT_S = 3.0
 FLUSH_TIMEOUT_S = 20.0
 """The same after a complete flight, whose bag the recorder still closes."""
 POLL_PERIOD_S = 0.02
-_LEAKED = ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH")
+_BOOTSTRAPPED, _LIBRARIES = "_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH"
 """Variables that ROS wheels set for this process; a child must find its own libraries."""
 _PR_SET_PDEATHSIG = 1
 
@@ -83,9 +83,17 @@ def node_command(
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment for a child: without leaked variables, with `extra`."""
-    leaked = _LEAKED if _LEAKED[0] in os.environ else ()
-    return {key: value for key, value in os.environ.items() if key not in leaked} | dict(extra)
+    """Return this process's environment for a child: without leaked variables, with `extra`.
+
+    Of the library path, only folders outside of this Python installation are the user's, such as
+    those of a workspace with message packages.
+    """
+    environment = dict(os.environ)
+    if environment.pop(_BOOTSTRAPPED, None) is not None:
+        folders = environment.pop(_LIBRARIES, "").split(os.pathsep)
+        own = [one for one in folders if one and not Path(one).is_relative_to(sys.prefix)]
+        environment |= {_LIBRARIES: os.pathsep.join(own)} if own else {}
+    return environment | dict(extra)
 
 
 def ros_variables(domain: int) -> dict[str, str]:

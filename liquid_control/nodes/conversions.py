@@ -260,6 +260,22 @@ def odometry_message(
     return message
 
 
+def vehicle_state_from(message: Odometry) -> VehicleState | None:
+    """Return the state of odometry: pose in the map, twist in base_link; None if not finite."""
+    p, q = message.pose.pose.position, message.pose.pose.orientation
+    linear, angular = message.twist.twist.linear, message.twist.twist.angular
+    quaternion = np.array([q.x, q.y, q.z, q.w])
+    norm = float(np.linalg.norm(quaternion))
+    numbers = (p.x, p.y, p.z, linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
+    if not (np.isfinite(numbers).all() and 0.5 < norm < inf):
+        return None
+    quaternion /= norm
+    turn = frames.rotation_from_quaternion(quaternion)
+    velocity = turn @ np.array([linear.x, linear.y, linear.z])
+    rates = np.array([angular.x, angular.y, angular.z])
+    return VehicleState(np.array([p.x, p.y, p.z]), quaternion, velocity, rates)
+
+
 def command_message(command: Command, stamp_ns: int) -> TwistStamped:
     """Return a command, heading frame, as a twist."""
     message = TwistStamped()

@@ -189,9 +189,16 @@ def picture_health_from(message: JointState) -> PictureHealth | None:
 
 
 def autopilot_message(
-    status: AutopilotStatus | None, connected: bool, stamp_ns: int
+    name: str, status: AutopilotStatus | None, connected: bool, stamp_ns: int
 ) -> DiagnosticArray:
-    """Return an autopilot's state: link, mode, arming, and whether the mode follows set-points."""
+    """Return an autopilot's state: link, mode, arming, and whether the mode follows set-points.
+
+    Args:
+        name: of the node that states it.
+        status: of the autopilot; None before it is found.
+        connected: whether its link is.
+        stamp_ns: time of the message.
+    """
     values = {"connected": connected and status is not None, "obeys": False, "armed": False}
     if status is not None:
         values |= {"obeys": status.obeys, "armed": status.armed}
@@ -199,7 +206,7 @@ def autopilot_message(
     text["mode"] = "" if status is None else status.mode
     one = DiagnosticStatus(
         level=DiagnosticStatus.OK if values["connected"] else DiagnosticStatus.ERROR,
-        name=topics.MAVLINK,
+        name=name,
         message="no autopilot yet" if status is None else str(status),
         values=[KeyValue(key=key, value=value) for key, value in text.items()],
     )

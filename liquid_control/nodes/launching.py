@@ -18,7 +18,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import Action, LaunchContext
-from liquid_control.config import load_yaml, project_file
+from liquid_control.config import node_parameters, project_file
 from liquid_control.errors import ConfigError, GraphError, error_line
 from liquid_control.nodes.camera_drivers import CameraDriver
 
@@ -170,7 +170,7 @@ class NodeMaker:
         """
         shipped = [str(project_file("config/nodes") / file)] if file else []
         own = [self.params_file] if self.params_file else []
-        alike = [section_of(one, like) for one in (*shipped, *own)] if like else []
+        alike = [node_parameters(Path(one), like) for one in (*shipped, *own)] if like else []
         fixed = {**self.common, **(parameters or {})}
         layers = [*shipped, dict(defaults or {}), *alike, *own, fixed]
         return Node(
@@ -234,21 +234,6 @@ class NodeMaker:
             sigkill_timeout=BACKLOG_S,
             **named,
         )
-
-
-def section_of(file: str, name: str) -> dict[str, object]:
-    """Return the parameters that a ROS parameter file has for a node's name, in any namespace."""
-    found: dict[str, object] = {}
-
-    def collect(tree: object, last: str) -> None:
-        for key, value in tree.items() if isinstance(tree, dict) else ():
-            if key != "ros__parameters":
-                collect(value, str(key).rpartition("/")[2] or last)
-            elif last in (name, "*", "**") and isinstance(value, dict):
-                found.update(value)
-
-    collect(load_yaml(Path(file)), "")
-    return found
 
 
 class OutputTails:

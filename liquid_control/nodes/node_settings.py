@@ -5,7 +5,6 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from liquid_control import topics as names
-from liquid_control.autopilots import MavlinkOptions, MavlinkSettings, OnStale, SetpointRules
 from liquid_control.command import Envelope, GuardRules
 from liquid_control.config import Scenario, Settings, load_scenario, parse_settings
 from liquid_control.config.disturbances import joined_overrides, parse_disturbances
@@ -212,89 +211,6 @@ class ManagerSettings(NodeSettings):
         le=600.0,
         description="a request fails without progress for so long, s of wall time",
     )
-
-
-class MavlinkNodeSettings(NodeSettings):
-    """Parameters of mavlink_node."""
-
-    link: str = Field(
-        "udpin://0.0.0.0:14540",
-        description="udpin://ADDRESS:PORT (listen), udpout://ADDRESS:PORT (send to), "
-        "tcp://ADDRESS:PORT or serial:///dev/NAME:BAUD",
-    )
-    target_system: int = Field(
-        0, ge=0, le=255, description="system id of the autopilot; 0: the only one on the link"
-    )
-    system_id: int = Field(
-        0, ge=0, le=255, description="of this companion computer; 0: that of the autopilot"
-    )
-    component_id: int = Field(191, ge=1, le=255, description="of this companion computer")
-    connect_timeout_s: float = Field(
-        30.0,
-        ge=0.0,
-        le=600.0,
-        description="end with an error when no autopilot was found for so long, s; 0: never",
-    )
-    timeout_s: float = Field(
-        0.15,
-        gt=0.02,
-        le=0.15,
-        description="a set-point is in force no longer than this after its command's stamp, s",
-    )
-    setpoint_rate_hz: float = Field(
-        20.0, ge=5.0, le=100.0, description="set-points while no command arrives, 1/s"
-    )
-    on_stale: OnStale = Field(
-        "hover",
-        description="without a fresh command: hover sends zero velocity, stop sends it once and "
-        "then nothing",
-    )
-    hover_limit_s: float = Field(
-        0.0,
-        ge=0.0,
-        le=3600.0,
-        description="set-points stop after so long without a command other than hover, s; "
-        "0: never, else at least 1",
-    )
-    imu_rate_hz: float = Field(
-        200.0, ge=0.0, le=1000.0, description="IMU samples to request, 1/s; 0: none"
-    )
-    odometry_rate_hz: float = Field(
-        50.0, ge=0.0, le=200.0, description="attitudes and positions to request, 1/s; 0: none"
-    )
-    guards: list[str] = Field(
-        [names.GUARD, names.GUARD_STANDBY],
-        max_length=2,
-        description="nodes that may publish cmd_vel, relative to the namespace, two at most; "
-        "hover while another one does; empty: any node",
-    )
-    allow_arm: bool = Field(
-        False,
-        description="request flight mode and arming, for simulation only: refused unless the link "
-        "is on this machine",
-    )
-
-    @property
-    def mavlink(self) -> MavlinkSettings:
-        """Settings of the connection.
-
-        Raises:
-            ConfigError: the link has no known form, or `allow_arm` is set for a link that leaves
-                this machine.
-        """
-        rules = SetpointRules(
-            self.timeout_s, 1.0 / self.setpoint_rate_hz, self.on_stale, self.hover_limit_s
-        )
-        options = MavlinkOptions(
-            self.target_system,
-            self.system_id,
-            self.component_id,
-            self.imu_rate_hz,
-            self.odometry_rate_hz,
-            self.allow_arm,
-            rules,
-        )
-        return MavlinkSettings(self.link, options)
 
 
 class SimulatorSettings(SourceSettings):

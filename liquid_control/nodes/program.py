@@ -23,13 +23,16 @@ def run_node(name: str) -> None:
     import_module(f"liquid_control.nodes.{name}").main()
 
 
+betaflight_node = partial(run_node, "betaflight_node")
 controller_node = partial(run_node, "controller_node")
 guard_node = partial(run_node, "guard_node")
 guard_standby = partial(run_node, "guard_standby")
 lifecycle_manager = partial(run_node, "lifecycle_manager")
 mavlink_node = partial(run_node, "mavlink_node")
+mavros_setpoint_node = partial(run_node, "mavros_setpoint_node")
 perception_node = partial(run_node, "perception_node")
 policy_node = partial(run_node, "policy_node")
+px4_node = partial(run_node, "px4_node")
 recorder_node = partial(run_node, "recorder_node")
 replay_node = partial(run_node, "replay_node")
 simulator_node = partial(run_node, "simulator_node")

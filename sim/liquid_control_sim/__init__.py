@@ -4,8 +4,9 @@ The exported names are imported when they are first used. `liquid_control_sim.pl
 needs neither PyBullet nor Numba.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from liquid_control.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from liquid_control_sim.flight import Flight, Tick, fly
@@ -24,13 +25,4 @@ _MODULES = {
     "fly": "flight",
 }
 
-
-def __getattr__(name: str) -> object:
-    """Import the module of an exported name and return the name's value."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_exports(__name__, _MODULES)

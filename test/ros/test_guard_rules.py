@@ -125,7 +125,9 @@ def test_outside_of_the_fence_the_guard_lands_until_the_pilot_takes_over(probe, 
     def at(x: float, obeys: bool = True):
         def step(now_ns: int) -> None:
             status = AutopilotStatus(Firmware.PX4, 1, "OFFBOARD", obeys, True)
-            probe.publish(topics.AUTOPILOT, autopilot_message(status, True, now_ns))
+            probe.publish(
+                topics.AUTOPILOT, autopilot_message(topics.MAVLINK, status, True, now_ns)
+            )
             probe.publish(topics.ODOM, odometry(x, now_ns))
             command = conversions.command_message(flying, now_ns)
             probe.publish(topics.POLICY_COMMAND, command)

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from runpy import run_path
 
 import numpy as np
 import pytest
 from lifecycle_msgs.srv import GetState
+from msp_peer import ANGLE, ARM, OVERRIDE, MspPeer, PortPeer
 from rcl_interfaces.srv import GetParameters
 from rclpy.parameter import parameter_value_to_python
 from std_srvs.srv import SetBool
@@ -132,6 +134,9 @@ NODES = (
     topics.GUARD_STANDBY,
     topics.MANAGER,
     topics.MAVLINK,
+    topics.PX4,
+    topics.MAVROS,
+    topics.BETAFLIGHT,
     topics.RECORDER,
     topics.REPLAY,
     topics.SIMULATOR,
@@ -295,12 +300,35 @@ def test_a_camera_driver_is_started_with_topics_and_parameters(launched, probe, 
         (("camera_driver:=usb_cam",), "package 'usb_cam' not found"),
         (("camera_driver:=webcam",), "camera_driver"),
         (("autopilot:=mavlink", "link:=tcp://127.0.0.1:1"), "tcp://127.0.0.1:1"),
+        (("autopilot:=betaflight", "link:=udpin://0.0.0.0:1"), "which carry MSP"),
+        (("autopilot:=mavros", "link:=tcp://127.0.0.1:1"), "link: expected autopilot:=mavlink or"),
+        (("autopilot:=other",), "autopilot"),
     ],
 )
 def test_a_driver_or_link_that_cannot_start_ends_the_launch(launched, model, arguments, reason):
     status, log = launched("flight.launch.py", f"model:={model}", *arguments).exit_status()
     assert status == 1
     assert reason in log
+
+
+def test_betaflight_is_connected_by_its_name_and_link(launched, probe, model):
+    port = PortPeer(MspPeer(active={ARM, ANGLE, OVERRIDE}))
+    status = probe.listen(topics.AUTOPILOT, "realtime")
+    arguments = ("autopilot:=betaflight", f"link:={port.link}")
+    launched("flight.launch.py", f"model:={model}", *arguments)
+    expected = "Betaflight, ANGLE + MSP OVERRIDE, armed"
+    probe.until(lambda: status and status[-1][1].status[0].message == expected, "its status")
+    assert status[-1][1].status[0].name == topics.BETAFLIGHT
+    port.close()
+
+
+def test_topics_of_mavros_are_used_where_none_are_given():
+    launch_file = run_path(str(project_file("launch/flight.launch.py")))
+    values = dict(launch_file["REMAPPED"]) | {"autopilot": "mavros", "odom": "my/odom"}
+    changed = launch_file["_with_mavros"](values)
+    assert changed == values | {"imu": "mavros/imu/data", "battery": "mavros/battery"}
+    plain = values | {"autopilot": "px4"}
+    assert launch_file["_with_mavros"](plain) == plain
 
 
 def test_a_params_file_and_the_log_level_reach_the_nodes(launched, probe, model, tmp_path):

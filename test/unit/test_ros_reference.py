@@ -18,6 +18,10 @@ ROOT = Path(__file__).parents[2]
 NODES = ROOT / "liquid_control" / "nodes"
 REFERENCE = run_path(str(ROOT / "docs" / "ros_reference.py"))
 SHARED = ("publisher_binding.py",)
+BRIDGES = (topics.MAVLINK, topics.PX4, topics.MAVROS, topics.BETAFLIGHT)
+LINK_KEYS = {event.value for event in LinkEvent} | {
+    *("frames_damaged", "messages_lost", "second_publisher", "message_of_second_publisher")
+}
 SOURCES = {
     topics.PERCEPTION: ("perception_node.py", "lifecycle.py", *SHARED),
     topics.CONTROLLER: ("controller_node.py", "lifecycle.py", *SHARED),
@@ -26,15 +30,14 @@ SOURCES = {
     topics.REPLAY: ("replay_node.py",),
     topics.SIMULATOR: ("simulator_node.py",),
     topics.MANAGER: ("lifecycle_manager.py",),
-    topics.MAVLINK: ("mavlink_node.py",),
+    **dict.fromkeys(BRIDGES, ("autopilot_node.py",)),
 }
 """Modules of each node that count events."""
 COUNTED_ELSEWHERE = {
     topics.GUARD: {event.value for event in GuardEvent} | {"action"},
     topics.REPLAY: {loss.name.lower() for loss in Loss} | {"warnings"},
     topics.RECORDER: {"pictures_not_compressed"},
-    topics.MAVLINK: {event.value for event in LinkEvent}
-    | {"frames_damaged", "messages_lost", "second_publisher", "message_of_second_publisher"},
+    **dict.fromkeys(BRIDGES, LINK_KEYS),
 }
 """Keys that come from the counts of other classes."""
 
@@ -91,7 +94,7 @@ def test_every_topic_of_the_graph_is_on_the_page():
     names = {name for name in vars(topics) if name.isupper() and not name.endswith("TYPES")}
     nodes = {
         *("SIMULATOR", "PERCEPTION", "CONTROLLER", "GUARD", "GUARD_STANDBY", "RECORDER"),
-        *("REPLAY", "MANAGER", "MAVLINK"),
+        *("REPLAY", "MANAGER", "MAVLINK", "PX4", "MAVROS", "BETAFLIGHT"),
     }
     assert set(REFERENCE["TOPICS"]) == {getattr(topics, name) for name in names - nodes}
     for topic, kind in (topics.TYPES | topics.GUARD_TYPES).items():

@@ -94,8 +94,11 @@ def status(modes: int, blocked: int, extra: bytes = b"") -> bytes:
 
 def test_status_by_hand():
     """Bits 2 and 12 of the flags: RXLOSS and CALIB."""
-    assert msp_status(status(0b10, 1 << 2 | 1 << 12)) == (False, True, ("RXLOSS", "CALIB"))
-    assert msp_status(status(0b11, 0, b"\x00\x00")) == (True, True, ())
+    assert msp_status(status(0b10, 1 << 2 | 1 << 12)) == (False, True, ("RXLOSS", "CALIB"), None)
+    assert msp_status(status(0b11, 0, b"\x00\x00")) == (True, True, (), None)
+    boxes = bytes((1, *range(2, 34), 50, 0))  # ANGLE is bit 0, MSP OVERRIDE 33, ARM 34
+    assert msp_status(status(1, 0, b"\x02"), boxes) == (False, True, (), True)
+    assert msp_status(status(0, 0, b"\x04"), boxes) == (True, False, (), False)
     assert msp_status(status(0, 1 << 31)).blocked_by == ("bit 31",)
     assert msp_status(status(0, 0)[:12]) is None
     assert msp_status(b"") is None

@@ -88,6 +88,8 @@ def _cpu_seconds(code):
         (["fly", "--rate", "nan"], "expected a number > 0, got 'nan'"),
         (["fly", "--rate", "2"], "--rate 2: expected --realtime too"),
         (["fly", "--gif", "--no-record"], "--gif: expected no --no-record"),
+        (["fly", "--guard", "/no/such.yaml"], "/no/such.yaml"),
+        (["fly", "--guard", "config/nodes/mavlink.yaml"], "expected a section /**/guard_node"),
         (["fly", "--scenario", ""], "expected a name or the path of a .yaml, got ''"),
         (["fly", "--seed", str(2**63)], f"expected a whole number <= {2**63 - 1}, got {2**63}"),
         (["fly", "--seed", "9" * 5000], "expected a whole number >= 0, got '999"),

@@ -21,11 +21,12 @@ from liquid_control.command import (
     GuardState,
     PoseReading,
     RangeReading,
+    load_guard_rules,
     sentence,
     status_line,
 )
 from liquid_control.command.guard_rules import RULES
-from liquid_control.config import validate
+from liquid_control.config import project_file, validate
 from liquid_control.errors import ConfigError
 from liquid_control.types import HOVER, Command, PictureHealth, VehicleState
 
@@ -423,3 +424,40 @@ def test_rules_that_are_off_change_nothing(steps):
             with_readings = guard.poll(now, with_readings, inputs)
             without = guard.poll(now, without)
         assert with_readings == without
+
+
+def test_rules_of_a_parameter_file(tmp_path):
+    """The shipped file has rules for an autopilot, which a simulated flight leaves out."""
+    rules = load_guard_rules(project_file("config/guard_outdoor.yaml"))
+    assert (rules.link_timeout_s, rules.fence_ceiling_m) == (3.0, 15.0)
+    simulated, off = rules.simulated()
+    assert off == ["link_timeout_s", "min_battery", "mode_action"]
+    assert (simulated.link_timeout_s, simulated.mode_action) == (0.0, "off")
+    assert simulated.fence.contains((0.0, 0.0, 2.0))
+    assert GuardRules().simulated() == (GuardRules(), [])
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        (
+            "/**/other_node: {ros__parameters: {stall_s: 1.0}}",
+            "expected a section /",
+        ),
+        ("/**/guard_node: {ros__parameters: {stal_s: 1.0}}", "stal_s"),
+        (
+            "/**/guard_node: {ros__parameters: {fence_corners: [0.0, 0.0, 5.0, 0.0]}}",
+            "expected a fence of 3 to 100 corners, got 2 corners",
+        ),
+        (
+            "/**/guard_node: {ros__parameters: {fence_corners: "
+            "[0.0, 0.0, 5.0, 5.0, 5.0, 0.0, 0.0, 5.0]}}",
+            "cross",
+        ),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(tmp_path, section, line):
+    file = tmp_path / "guard.yaml"
+    file.write_text(section + "\n")
+    with pytest.raises(ConfigError, match=line):
+        load_guard_rules(file)

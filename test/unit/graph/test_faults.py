@@ -16,7 +16,7 @@ from liquid_control.graph.fault_campaign import (
     run_faults,
     write_faults,
 )
-from liquid_control.graph.fault_flight import FaultRow, measured
+from liquid_control.graph.fault_flight import FaultRow, check_reached, measured
 from liquid_control.graph.fault_kinds import KINDS, Recovery, choose_kinds
 from liquid_control.types import FlightRecord, FlightResult
 
@@ -104,6 +104,15 @@ def test_times_and_path_count_from_the_fault():
         "standstill_s": 3.5,
         "travelled_m": 7.0,
     }
+
+
+def test_a_flight_that_ends_before_its_fault_is_refused():
+    """The record ends at 5 s; a fault at that time was injected."""
+    flown = record("completed", [2] * 6, [2.0] * 6)
+    check_reached(flown, 5.0, 7)
+    line = r"seed 7: the flight ended after 5.0 s \(completed\), before the fault at 5.1 s; give a"
+    with pytest.raises(ConfigError, match=line):
+        check_reached(flown, 5.1, 7)
 
 
 def test_a_flight_that_never_stopped_has_no_times():

@@ -2,12 +2,9 @@ import pytest
 import yaml
 
 from liquid_control.config import project_file
+from liquid_control.nodes.autopilot_settings import MavlinkNodeSettings
 from liquid_control.nodes.camera_drivers import DRIVERS
-from liquid_control.nodes.node_settings import (
-    GuardSettings,
-    MavlinkNodeSettings,
-    PerceptionSettings,
-)
+from liquid_control.nodes.node_settings import GuardSettings, PerceptionSettings
 
 pytestmark = pytest.mark.unit
 

@@ -1,10 +1,16 @@
 import pytest
 
+from liquid_control import topics
 from liquid_control.command import Envelope
 from liquid_control.config import Settings, load_yaml, project_file, validate
+from liquid_control.nodes.autopilot_settings import (
+    BetaflightNodeSettings,
+    MavlinkNodeSettings,
+    MavrosNodeSettings,
+    Px4NodeSettings,
+)
 from liquid_control.nodes.node_settings import (
     GuardSettings,
-    MavlinkNodeSettings,
     PerceptionSettings,
     ReplaySettings,
     SimulatorSettings,
@@ -14,7 +20,10 @@ pytestmark = pytest.mark.unit
 
 MODELS: dict[str, type[Settings]] = {
     "guard": GuardSettings,
+    "betaflight": BetaflightNodeSettings,
     "mavlink": MavlinkNodeSettings,
+    "mavros": MavrosNodeSettings,
+    "px4": Px4NodeSettings,
     "perception": PerceptionSettings,
     "replay": ReplaySettings,
     "simulator": SimulatorSettings,
@@ -24,7 +33,8 @@ MODELS: dict[str, type[Settings]] = {
 @pytest.mark.parametrize("name", MODELS)
 def test_the_parameter_files_have_the_defaults_of_the_settings(name):
     content = load_yaml(project_file(f"config/nodes/{name}.yaml"))
-    values = content[f"/**/{name}_node"]["ros__parameters"]
+    node = {"mavros": topics.MAVROS}.get(name, f"{name}_node")
+    values = content[f"/**/{node}"]["ros__parameters"]
     assert validate(MODELS[name], values, name) == MODELS[name]()
     assert values
 
