@@ -315,7 +315,10 @@ def test_betaflight_is_connected_by_its_name_and_link(launched, probe, model):
     port = PortPeer(MspPeer(active={ARM, ANGLE, OVERRIDE}))
     status = probe.listen(topics.AUTOPILOT, "realtime")
     arguments = ("autopilot:=betaflight", f"link:={port.link}")
-    launched("flight.launch.py", f"model:={model}", *arguments)
+    flight = launched("flight.launch.py", f"model:={model}", *arguments)
+    probe.until(lambda: flight.pid("betaflight_node"), "the node's process")
+    probe.until(lambda: status, "the node")
+    probe.until(lambda: port.peer.data or port.peer.requests, "the keeper's process")
     expected = "Betaflight, ANGLE + MSP OVERRIDE, armed"
     probe.until(lambda: status and status[-1][1].status[0].message == expected, "its status")
     assert status[-1][1].status[0].name == topics.BETAFLIGHT

@@ -34,6 +34,7 @@ class MspPeer:
         active: ids of the modes that are active.
         blocked: flags that keep it from arming.
         rc: (time in s, channels) of each frame.
+        requests: number of frames received.
     """
 
     variant: bytes = b"BTFL"
@@ -43,6 +44,7 @@ class MspPeer:
     blocked: int = 0
     rc: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
     data: bytes = b""
+    requests: int = 0
 
     def receive(self, data: bytes) -> bytes:
         """Process bytes; return the answers."""
@@ -59,6 +61,7 @@ class MspPeer:
                 checksum ^= byte
             assert checksum == frame[5 + length]
             self.data = frame[6 + length :]
+            self.requests += 1
             answer += self.answer(code, payload)
         return answer
 
