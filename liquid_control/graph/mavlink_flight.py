@@ -7,6 +7,7 @@ from liquid_control.autopilots.interface import Firmware
 from liquid_control.autopilots.mavlink_links import LinkAddress, MavlinkPort, open_link
 from liquid_control.autopilots.mavlink_requests import ARM_DISARM, TAKEOFF, CommandRequest
 from liquid_control.autopilots.mavlink_session import MavlinkOptions, MavlinkSession
+from liquid_control.autopilots.setpoint_stream import SetpointRules, StreamPhase
 from liquid_control.errors import AutopilotError
 from liquid_control.types import HOVER, NANOSECONDS, Command, VehicleState
 from liquid_control_sim.firmware.ardupilot_json import ArduPilotJson
@@ -25,7 +26,10 @@ LINK_EVERY, COMMAND_EVERY, REOPEN_EVERY = 2, 12, 240
 """Physics ticks between two looks at the link, two set-points, two attempts to open it."""
 CLIMB_M, CLIMBED_M = 1.5, 0.7
 """Height of ArduPilot's take-off, and the height from which set-points take over."""
-DISARM_EVERY_NS = NANOSECONDS
+DISARM_EVERY_NS, TAKEOFF_EVERY_NS = NANOSECONDS, 5 * NANOSECONDS
+
+CLIMBING = CommandRequest(TAKEOFF, (*(0.0,) * 6, CLIMB_M), "take-off")
+DISARMING = CommandRequest(ARM_DISARM, (0.0,), "disarming")
 
 ARDUPILOT_PARAMETERS = """\
 FRAME_CLASS 1
@@ -59,7 +63,9 @@ class ArduPilotSetup:
         (folder / "vehicle.parm").write_text(ARDUPILOT_PARAMETERS, encoding="utf-8")
         home = f"{HOME_LATITUDE_DEG},{HOME_LONGITUDE_DEG},{HOME_ALTITUDE_M:g},0"
         options = ["--model", f"JSON:{LOOPBACK}", "--home", home, "--defaults", "vehicle.parm"]
-        return FirmwareProcess(self.name, [str(program), "--wipe", *options], folder)
+        # By default it waits for a connection before its first servo outputs: tcp:0:wait.
+        command = [str(program), "--wipe", *options, "--serial0", "tcp:0"]
+        return FirmwareProcess(self.name, command, folder)
 
     def backend(self, process: FirmwareProcess, site: VehicleSite) -> ArduPilotJson:
         """Return the physics side."""
@@ -108,18 +114,29 @@ class MavlinkCompanion:
     """Commands ArduPilot or PX4 by `MavlinkSession` in simulated time; implements `Companion`.
 
     Mode and arming are requested by the session, which this is allowed to in simulation only.
-    ArduPilot takes off by NAV_TAKEOFF, since it ignores velocities on the ground.
+    ArduPilot takes off by NAV_TAKEOFF, since it ignores velocities on the ground. A set-point ends
+    its take-off at once, zero velocity too, so the stream stops before the request.
     """
 
     def __init__(self, address: str) -> None:
         """Prepare the link; it is opened once the firmware listens."""
         self._address = LinkAddress.parse(address)
-        options = MavlinkOptions(imu_rate_hz=0.0, odometry_rate_hz=0.0, allow_arm=True)
+        rules = SetpointRules(on_stale="stop")
+        options = MavlinkOptions(
+            imu_rate_hz=0.0, odometry_rate_hz=0.0, allow_arm=True, rules=rules
+        )
         self._session = MavlinkSession(options, 0)
         self._link: MavlinkPort | None = None
         self._tick = -1
         self._ground_m: float | None = None
         self._asked_ns: int | None = None
+        self._climbed = False
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether its heartbeat states that it is armed."""
+        found = self._session.state
+        return found is not None and found.armed
 
     def step(self, now_ns: int, state: VehicleState, command: Command, stage: FlightStage) -> None:
         """Exchange what is due; see `Companion.step`."""
@@ -163,24 +180,30 @@ class MavlinkCompanion:
         self, now_ns: int, state: VehicleState, command: Command, stage: FlightStage
     ) -> None:
         height = float(state.position[2])
-        if stage is FlightStage.FLY and self._takes_off(height):
+        if stage is FlightStage.FLY and self._takes_off(height, now_ns):
             return
-        asked_ns, one = self._asked_ns, self._session.one
-        due = asked_ns is None or now_ns - asked_ns >= DISARM_EVERY_NS
-        if stage is FlightStage.DISARM and one is not None and due:
-            self._asked_ns = now_ns
-            one.request(CommandRequest(ARM_DISARM, (0.0,), "disarming"))
-        flown = command if stage is FlightStage.FLY else HOVER
+        if stage is FlightStage.DISARM:
+            self._request(DISARMING, now_ns, DISARM_EVERY_NS)
+        # On the ground it goes on to descend, which is how a firmware finds that it has landed.
+        flown = HOVER if stage is FlightStage.ARM else command
         if stage is not FlightStage.WAIT:
             self._session.command(flown, now_ns, 0, now_ns)
 
-    def _takes_off(self, height: float) -> bool:
-        """Return whether ArduPilot's take-off is in progress; request it at first."""
-        found, one = self._session.state, self._session.one
-        if found is None or one is None or found.firmware is not Firmware.ARDUPILOT:
+    def _takes_off(self, height: float, now_ns: int) -> bool:
+        """Return whether ArduPilot's take-off is in progress; request it until it climbs."""
+        found = self._session.state
+        if self._climbed or found is None or found.firmware is not Firmware.ARDUPILOT:
             return False
         if self._ground_m is None:
             self._ground_m = height
-            climb = (*(0.0,) * 6, CLIMB_M)
-            one.request(CommandRequest(TAKEOFF, climb, "take-off"))
-        return height - self._ground_m < CLIMBED_M
+        self._climbed = height - self._ground_m >= CLIMBED_M
+        if self._session.stream.phase is StreamPhase.STOPPED and not self._climbed:
+            self._request(CLIMBING, now_ns, TAKEOFF_EVERY_NS)
+        return not self._climbed
+
+    def _request(self, request: CommandRequest, now_ns: int, every_ns: int) -> None:
+        """Send a request, and again after a while."""
+        one, asked_ns = self._session.one, self._asked_ns
+        if one is not None and (asked_ns is None or now_ns - asked_ns >= every_ns):
+            self._asked_ns = now_ns
+            one.request(request)

@@ -1,7 +1,8 @@
 """ArduPilot's JSON interface: UDP, in lockstep (libraries/SITL/examples/JSON/readme.md).
 
 ArduPilot sends its servo outputs and waits for the state. The interval between two states is
-free; ArduPilot's loop rate is 400 Hz, and it does not arm below about 1.8 times that.
+free; ArduPilot's loop rate is 400 Hz, and it does not arm below about 1.8 times that. With
+`no_time_sync` it does not slow down to real time.
 """
 
 import json
@@ -35,6 +36,7 @@ def state_message(readings: SensorReadings) -> bytes:
         "position": on_wire.position,
         "quaternion": on_wire.quaternion,
         "velocity": on_wire.velocity,
+        "no_time_sync": 1,
     }
     return ("\n" + json.dumps(content, separators=(",", ":")) + "\n").encode()
 

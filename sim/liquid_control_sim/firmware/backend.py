@@ -150,6 +150,11 @@ class Companion(Protocol):
         """
         ...
 
+    @property
+    def is_armed(self) -> bool | None:
+        """Whether the firmware is armed, as it states it; None if it does not state it."""
+        ...
+
     def arming_problem(self) -> str:
         """Return why the firmware does not arm, as it states it; empty if it does not."""
         ...

@@ -30,7 +30,7 @@ RATE_HZ = SUBSTEPS * PHYSICS_HZ
 REST_M = 0.1
 """Height of base_link above the ground that it rests on."""
 ARMED_OUTPUT = 0.01
-"""Motors turn above this output."""
+"""Motors turn above this output; PX4 holds them still while it is armed on the ground."""
 
 
 class FirmwareQuadrotor(Quadrotor):
@@ -91,8 +91,9 @@ class FirmwareQuadrotor(Quadrotor):
 
     @property
     def is_armed(self) -> bool:
-        """Whether all motors turn."""
-        return min(self.motors) > ARMED_OUTPUT
+        """Whether the firmware is armed; all motors turn, if it does not state it."""
+        stated = self._companion.is_armed
+        return min(self.motors) > ARMED_OUTPUT if stated is None else stated
 
     def step(self, command: Command, wind: Floats | Vector, thrust_gain: float = 1.0) -> None:
         """Advance by one tick, 1 / 240 s; the arguments are those of `VehicleBase.step`.

@@ -168,7 +168,8 @@ def test_motor_outputs_are_equal_on_all_wires(ardupilot, betaflight, px4):
 def test_the_state_of_ardupilot_is_exact_to_the_byte():
     text = (
         '\n{"timestamp":0.5,"imu":{"gyro":[0.0,-0.0,-0.0],"accel_body":[0.0,-0.0,-9.75]},'
-        '"position":[0.0,0.0,-0.0],"quaternion":[1.0,0.0,0.0,0.0],"velocity":[0.0,0.0,-0.0]}\n'
+        '"position":[0.0,0.0,-0.0],"quaternion":[1.0,0.0,0.0,0.0],"velocity":[0.0,0.0,-0.0],'
+        '"no_time_sync":1}\n'
     )
     zero = (0.0, 0.0, 0.0)
     north = SensorReadings(0.5, zero, (0.0, 0.0, 9.75), (0.0, 0.0, H, H), zero, zero)

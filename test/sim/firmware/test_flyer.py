@@ -145,6 +145,7 @@ def test_the_command_line_of_ardupilot(tmp_path):
     assert process.wait(10.0)
     expected = "--wipe --model JSON:127.0.0.1 --home 47.397742,8.545594,488,0"
     assert process.log.read_text().startswith(expected)
+    assert process.log.read_text().endswith("--serial0 tcp:0\n")  # tcp:0:wait waits for a client
     assert "FRAME_TYPE 1" in (tmp_path / "run" / "vehicle.parm").read_text()
 
 
