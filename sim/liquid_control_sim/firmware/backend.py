@@ -86,7 +86,8 @@ class ExchangeCounts:
     Attributes:
         exchanges: readings sent.
         answers: motor outputs received for them.
-        repeated: requests that were repeated, and answered again without a step.
+        repeated: requests that were repeated, and answered again without a step; answers to
+            earlier readings.
         unanswered: readings without an answer in time; the motors kept their values.
         refused: messages that are not of the protocol.
         restarts: times that the firmware began to count anew.

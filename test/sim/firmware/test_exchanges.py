@@ -38,6 +38,7 @@ AT_REST = SensorReadings(
     0.25, (0.1, 0.2, 0.3), (0.4, 0.5, 9.8), (0.0, 0.0, 0.0, 1.0), (2.0, 1.0, 3.0), (5.0, 4.0, 6.0)
 )
 """Faces east, 2 m east, 1 m north and 3 m up of its home, moves 5 m/s east, 4 north and 6 up."""
+NOW_US = 250_000
 
 
 def sensors() -> NavigationSensors:
@@ -161,7 +162,7 @@ def test_motor_outputs_are_equal_on_all_wires(ardupilot, betaflight, px4):
     peer.send(struct.pack("<4f", *expected))
     assert call.get() == expected
     backend, peer = px4
-    peer.socket.sendall(peer.controls(0, list(expected)))
+    peer.socket.sendall(peer.controls(NOW_US, list(expected)))
     assert backend.exchange(AT_REST) == expected
 
 
@@ -256,7 +257,7 @@ def test_betaflight_garbage():
 def test_the_first_sensor_messages_of_px4_need_no_answer_but_later_ones_do(px4):
     backend, peer = px4
     assert backend.exchange(AT_REST) == (0.0,) * 4
-    peer.socket.sendall(peer.controls(0, [0.5] * 4))
+    peer.socket.sendall(peer.controls(NOW_US, [0.5] * 4))
     assert backend.exchange(AT_REST) == (0.5,) * 4
     with pytest.raises(AutopilotError, match=r"^PX4: no HIL_ACTUATOR_CONTROLS arrived in 0.5 s$"):
         backend.exchange(AT_REST)
@@ -264,13 +265,25 @@ def test_the_first_sensor_messages_of_px4_need_no_answer_but_later_ones_do(px4):
 
 def test_px4_that_is_disarmed_sends_nan(px4):
     backend, peer = px4
-    peer.socket.sendall(peer.controls(0, [float("nan")] * 4))
+    peer.socket.sendall(peer.controls(NOW_US, [float("nan")] * 4))
     assert backend.exchange(AT_REST) == (0.0,) * 4
+
+
+def test_px4_that_answers_late_is_not_one_step_behind_from_then_on(px4):
+    """The answer to the first message comes with the second one; only its own is used."""
+    backend, peer = px4
+    assert backend.exchange(AT_REST) == (0.0,) * 4  # none in time
+    peer.socket.sendall(peer.controls(NOW_US, [0.25] * 4))
+    call = in_thread(backend.exchange, AT_REST._replace(time_s=0.254))
+    assert call.is_waiting()  # longer than for the first answers: PX4 runs
+    peer.socket.sendall(peer.controls(254_000, [0.5] * 4))
+    assert call.get() == (0.5,) * 4
+    assert (backend.counts.unanswered, backend.counts.repeated) == (1, 1)
 
 
 def test_px4_garbage_is_passed_over(px4):
     backend, peer = px4
-    peer.socket.sendall(b"\x00garbage\r\n" + peer.controls(0, [0.25] * 4))
+    peer.socket.sendall(b"\x00garbage\r\n" + peer.controls(NOW_US, [0.25] * 4))
     assert backend.exchange(AT_REST) == (0.25,) * 4
 
 
@@ -278,7 +291,7 @@ def test_px4_that_closes_is_one_line(px4):
     backend, peer = px4
     backend.exchange(AT_REST)
     peer.socket.close()
-    backend.counts.answers = 1  # in flight: it waits for each answer
+    backend._begun = True  # in flight: it waits for each answer
     with pytest.raises(AutopilotError, match=r"^PX4: closed the simulator's connection$"):
         backend.exchange(AT_REST)
 
@@ -287,7 +300,7 @@ def test_px4_sensors_have_their_rates(px4):
     """Of 48 steps at 240 Hz: 12 readings of the magnetometer, 6 of the barometer, 2 of the GPS."""
     backend, peer = px4
     for step in range(48):
-        peer.socket.sendall(peer.controls(step, [0.0] * 4))
+        peer.socket.sendall(peer.controls(round(step / 240 * 1e6), [0.0] * 4))
         backend.exchange(AT_REST._replace(time_s=step / 240))
     backend.close()
     while data := peer.socket.recv(65536):
