@@ -1,6 +1,7 @@
 """ArduPilot and PX4 as the autopilot of the simulated vehicle: setups and MAVLink companion."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from liquid_control.autopilots.interface import Firmware
@@ -31,14 +32,19 @@ DISARM_EVERY_NS, TAKEOFF_EVERY_NS = NANOSECONDS, 5 * NANOSECONDS
 CLIMBING = CommandRequest(TAKEOFF, (*(0.0,) * 6, CLIMB_M), "take-off")
 DISARMING = CommandRequest(ARM_DISARM, (0.0,), "disarming")
 
-ARDUPILOT_PARAMETERS = """\
-FRAME_CLASS 1
-FRAME_TYPE 1
-GUID_TIMEOUT 0.5
-MOT_SPOOL_TIME 0.5
-DISARM_DELAY 0
-"""
-"""Quadrotor in X. The rest are the defaults of the firmware."""
+MAGNET_OFFSETS: Mapping[str, float] = {"X": 5, "Y": 13, "Z": -18}
+"""Of the magnetometers that ArduPilot simulates, milligauss; without these it does not arm."""
+ARDUPILOT_PARAMETERS: Mapping[str, float] = {
+    "FRAME_CLASS": 1,
+    "FRAME_TYPE": 1,
+    "GUID_TIMEOUT": 0.5,
+    "MOT_SPOOL_TIME": 0.5,
+    "DISARM_DELAY": 0,
+    **{f"COMPASS_OFS{i}_{axis}": at for i in ("", 2, 3) for axis, at in MAGNET_OFFSETS.items()},
+}
+"""Quadrotor in X, with calibrated magnetometers. The rest are the defaults of the firmware."""
+PX4_PARAMETERS: Mapping[str, float] = {"COM_OF_LOSS_T": 0.5, "COM_OBL_RC_ACT": 5}
+"""Hold when set-points stop. The rest are the defaults of the model `none_iris`."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +54,23 @@ class ArduPilotSetup:
     Attributes:
         program: its program.
         arm_s: longest time until it arms, simulated time, s; its estimator needs about 42.
+        parameters: in addition to `ARDUPILOT_PARAMETERS`, or in their place.
     """
 
     program: Path
     arm_s: float = 120.0
     pace: float | None = None
     name: str = "ArduPilot"
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def start(self, folder: Path) -> FirmwareProcess:
         """Start the firmware in a folder; see `FirmwareSetup.start`."""
         program = check_program(self.name, self.program)
         hil_dialect()
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "vehicle.parm").write_text(ARDUPILOT_PARAMETERS, encoding="utf-8")
+        values = {**ARDUPILOT_PARAMETERS, **self.parameters}
+        lines = "".join(f"{name} {value:g}\n" for name, value in values.items())
+        (folder / "vehicle.parm").write_text(lines, encoding="utf-8")
         home = f"{HOME_LATITUDE_DEG},{HOME_LONGITUDE_DEG},{HOME_ALTITUDE_M:g},0"
         options = ["--model", f"JSON:{LOOPBACK}", "--home", home, "--defaults", "vehicle.parm"]
         # By default it waits for a connection before its first servo outputs: tcp:0:wait.
@@ -83,12 +93,14 @@ class Px4Setup:
     Attributes:
         program: `bin/px4` in its build folder, beside `etc`.
         arm_s: longest time until it arms, simulated time, s.
+        parameters: in addition to `PX4_PARAMETERS`, or in their place.
     """
 
     program: Path
     arm_s: float = 60.0
     pace: float | None = None
     name: str = "PX4"
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def start(self, folder: Path) -> FirmwareProcess:
         """Start the firmware in a folder; see `FirmwareSetup.start`."""
@@ -97,8 +109,11 @@ class Px4Setup:
         files = program.parent.parent / "etc"
         if not files.is_dir():
             raise AutopilotError(f"{self.name}: expected the folder {files} beside its program")
-        model = {"PX4_SIM_MODEL": "none_iris"}
-        return FirmwareProcess(self.name, [str(program), "-d", str(files)], folder, model)
+        values = {**PX4_PARAMETERS, **self.parameters}
+        environment = {f"PX4_PARAM_{name}": f"{value:g}" for name, value in values.items()}
+        environment["PX4_SIM_MODEL"] = "none_iris"
+        command = [str(program), "-d", str(files)]
+        return FirmwareProcess(self.name, command, folder, environment)
 
     def backend(self, process: FirmwareProcess, site: VehicleSite) -> Px4Hil:
         """Return the physics side."""

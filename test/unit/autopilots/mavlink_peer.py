@@ -203,8 +203,8 @@ class AutopilotPeer:
     """An autopilot at the level of the protocol: bytes and its own time in, bytes out.
 
     It behaves as measured on real firmware: no telemetry before it is requested; PX4 refuses
-    OFFBOARD without set-points, and rejects frames other than 1 and 8; a set-point ends ArduPilot's
-    take-off.
+    OFFBOARD without set-points, and rejects frames other than 1 and 8; a set-point ends the
+    take-off of ArduPilot.
     """
 
     autopilot: int = ARDUPILOT
