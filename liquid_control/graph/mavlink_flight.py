@@ -45,6 +45,9 @@ ARDUPILOT_PARAMETERS: Mapping[str, float] = {
 """Quadrotor in X, with calibrated magnetometers. The rest are the defaults of the firmware."""
 PX4_PARAMETERS: Mapping[str, float] = {"COM_OF_LOSS_T": 0.5, "COM_OBL_RC_ACT": 5}
 """Hold when set-points stop. The rest are the defaults of the model `none_iris`."""
+PX4_FILES = ("parameters.bson", "parameters_backup.bson", "dataman")
+"""What PX4 keeps from one flight to the next: calibrations and the thrust of hover that it learnt
+would make a flight depend on the ones before it."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class Px4Setup:
         files = program.parent.parent / "etc"
         if not files.is_dir():
             raise AutopilotError(f"{self.name}: expected the folder {files} beside its program")
+        for kept in PX4_FILES:
+            (folder / kept).unlink(missing_ok=True)
         values = {**PX4_PARAMETERS, **self.parameters}
         environment = {f"PX4_PARAM_{name}": f"{value:g}" for name, value in values.items()}
         environment["PX4_SIM_MODEL"] = "none_iris"

@@ -210,12 +210,33 @@ def test_ardupilot_is_answered_again_when_it_repeats_a_frame(ardupilot):
     assert backend.counts.repeated == 1
 
 
+def test_a_repetition_that_waited_for_the_answer_is_not_answered_twice(ardupilot):
+    """The simulation took longer than a second: a second answer would count for the next request."""
+    backend, peer = ardupilot
+    peer.send(5, [1000] * 4)
+    backend.exchange(AT_REST)
+    peer.send(5, [1000] * 4)
+    peer.send(5, [1000] * 4)
+    call = in_thread(backend.exchange, AT_REST._replace(time_s=1.0))
+    assert peer.state()["timestamp"] == 1.0
+    peer.send(6, [1100] * 4)
+    assert call.get() == pytest.approx((0.1,) * 4)
+    assert backend.counts.repeated == 2
+    call = in_thread(backend.exchange, AT_REST._replace(time_s=2.0))
+    assert peer.state()["timestamp"] == 2.0  # no second answer lies in between
+    peer.send(7, [1200] * 4)
+    assert call.get() == pytest.approx((0.2,) * 4)
+
+
 def test_ardupilot_that_restarts_counts_anew(ardupilot):
     backend, peer = ardupilot
     peer.send(900, [1000] * 4)
     backend.exchange(AT_REST)
     peer.send(0, [1200] * 4)
-    assert backend.exchange(AT_REST) == pytest.approx((0.2,) * 4)
+    call = in_thread(backend.exchange, AT_REST)
+    peer.state()
+    peer.send(1, [1300] * 4)
+    assert call.get() == pytest.approx((0.3,) * 4)
     assert backend.counts.restarts == 1
 
 

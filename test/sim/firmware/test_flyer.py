@@ -159,6 +159,27 @@ def test_the_command_line_of_ardupilot(tmp_path):
     assert "FRAME_TYPE 1" in (tmp_path / "run" / "vehicle.parm").read_text()
 
 
+def test_px4_gets_parameters_and_remembers_no_earlier_flight(tmp_path):
+    """Its program is one that prints its environment and the files of its folder."""
+    program = tmp_path / "build" / "bin" / "px4"
+    (tmp_path / "build" / "etc").mkdir(parents=True)
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nenv | grep ^PX4_ | sort\necho "$@"\nls\n')
+    program.chmod(0o755)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "parameters.bson").write_bytes(b"of an earlier flight")
+    process = Px4Setup(program, parameters={"COM_OF_LOSS_T": 1.0}).start(folder)
+    assert process.wait(10.0)
+    assert process.log.read_text().splitlines() == [
+        "PX4_PARAM_COM_OBL_RC_ACT=5",
+        "PX4_PARAM_COM_OF_LOSS_T=1",
+        "PX4_SIM_MODEL=none_iris",
+        f"-d {tmp_path / 'build' / 'etc'}",
+        "firmware.log",
+    ]
+
+
 def test_the_standard_atmosphere_and_the_place_by_hand():
     assert pressure_hpa(0.0) == 1013.25
     assert pressure_hpa(1000.0) == pytest.approx(898.75, abs=0.01)  # ISO 2533: 898.76
