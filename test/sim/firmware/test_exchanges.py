@@ -211,7 +211,7 @@ def test_ardupilot_is_answered_again_when_it_repeats_a_frame(ardupilot):
 
 
 def test_a_repetition_that_waited_for_the_answer_is_not_answered_twice(ardupilot):
-    """The simulation took longer than a second: a second answer would count for the next request."""
+    """The simulation took more than a second: a second answer would be that of the next request."""
     backend, peer = ardupilot
     peer.send(5, [1000] * 4)
     backend.exchange(AT_REST)
