@@ -6,7 +6,7 @@ import socket
 import struct
 
 import pytest
-from firmware_peers import ArduPilotPeer, BetaflightPeer, Px4Peer, in_thread
+from firmware_peers import PATIENCE_S, ArduPilotPeer, BetaflightPeer, Px4Peer, in_thread
 
 from liquid_control.config import NavigationSettings
 from liquid_control.errors import AutopilotError
@@ -51,7 +51,7 @@ def port_of(backend) -> int:
 
 @pytest.fixture
 def ardupilot():
-    backend = ArduPilotJson(Patience("ArduPilot", silence_s=0.3), port=0)
+    backend = ArduPilotJson(Patience("ArduPilot", silence_s=PATIENCE_S), port=0)
     yield backend, ArduPilotPeer(port_of(backend))
     backend.close()
 
@@ -68,7 +68,7 @@ def betaflight(monkeypatch):
 
 @pytest.fixture
 def px4():
-    backend = Px4Hil(sensors(), Patience("PX4", silence_s=0.5), port=0)
+    backend = Px4Hil(sensors(), Patience("PX4", silence_s=PATIENCE_S), port=0)
     yield backend, Px4Peer(backend._server.getsockname()[1])
     backend.close()
 
@@ -211,7 +211,7 @@ def test_ardupilot_is_answered_again_when_it_repeats_a_frame(ardupilot):
 
 
 def test_a_repetition_that_waited_for_the_answer_is_not_answered_twice(ardupilot):
-    """The simulation took more than a second: a second answer would be that of the next request."""
+    """The simulation took more than 1 s; a second answer would be that of the next request."""
     backend, peer = ardupilot
     peer.send(5, [1000] * 4)
     backend.exchange(AT_REST)
@@ -251,6 +251,7 @@ def test_ardupilot_garbage_is_counted_and_not_answered(ardupilot, garbage):
 
 def test_silence_of_ardupilot_is_one_line(ardupilot):
     backend, _ = ardupilot
+    backend._patience.silence_s = 0.3
     line = rf"^ArduPilot: no servo outputs arrived on UDP port {port_of(backend)} in 0.3 s$"
     with pytest.raises(AutopilotError, match=line):
         backend.exchange(AT_REST)
@@ -280,6 +281,7 @@ def test_the_first_sensor_messages_of_px4_need_no_answer_but_later_ones_do(px4):
     assert backend.exchange(AT_REST) == (0.0,) * 4
     peer.socket.sendall(peer.controls(NOW_US, [0.5] * 4))
     assert backend.exchange(AT_REST) == (0.5,) * 4
+    backend._patience.silence_s = 0.5
     with pytest.raises(AutopilotError, match=r"^PX4: no HIL_ACTUATOR_CONTROLS arrived in 0.5 s$"):
         backend.exchange(AT_REST)
 
