@@ -1,6 +1,6 @@
-"""Step responses of our cascade and of a Betaflight: the table of docs/results.md.
+"""Step responses of our cascade and of real firmwares: the table of docs/results.md.
 
-    python docs/step_responses.py --betaflight PATH [--seeds 3]
+    python docs/step_responses.py --betaflight PATH --ardupilot PATH --px4 PATH [--seeds 3]
 
 Each vehicle hovers in calm air, gets one velocity command for 3 s, and hovers again. Times are
 from the command to 10, 63 and 90 % of it, and the overshoot is relative to it, means over the
@@ -16,11 +16,12 @@ import numpy as np
 
 from liquid_control.config import load_scenario
 from liquid_control.frames import heading_from_world, heading_of
-from liquid_control.graph.betaflight_flight import BetaflightSetup
+from liquid_control.graph.firmware_flight import SETUPS
 from liquid_control.types import HOVER, Command, VehicleState
 from liquid_control_sim.dynamics.quadrotor import Quadrotor, VehicleBase
 from liquid_control_sim.dynamics.vectors import ZERO
 from liquid_control_sim.firmware import FirmwareFlyer, FirmwareSortie
+from liquid_control_sim.firmware.flyer import FirmwareSetup
 from liquid_control_sim.place.terrain import FLAT
 from liquid_control_sim.quiet_bullet import pybullet
 from liquid_control_sim.schedule import PHYSICS_HZ
@@ -76,9 +77,9 @@ def own(seed: int) -> dict[str, list[float]]:
     return fly(Quadrotor(place.client, place.vehicle, *START))
 
 
-def betaflight(program: Path, folder: Path) -> Callable[[int], dict[str, list[float]]]:
-    """Return a function that flies a Betaflight."""
-    flyer = FirmwareFlyer(BetaflightSetup(program), folder)
+def firmware(setup: FirmwareSetup, folder: Path) -> Callable[[int], dict[str, list[float]]]:
+    """Return a function that flies a firmware."""
+    flyer = FirmwareFlyer(setup, folder)
 
     def one(seed: int) -> dict[str, list[float]]:
         with flyer.hovering(site(seed), START, FirmwareSortie()) as vehicle:
@@ -90,12 +91,17 @@ def betaflight(program: Path, folder: Path) -> Callable[[int], dict[str, list[fl
 def main() -> None:
     """Print the table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--betaflight", type=Path, required=True)
+    for name in SETUPS:
+        parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     print("| step | autopilot | 10 % | 63 % | 90 % | overshoot |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        flights = {"our cascade": own, "Betaflight": betaflight(options.betaflight, Path(folder))}
+        flights = {"our cascade": own}
+        for name, setup_of in SETUPS.items():
+            if program := getattr(options, name):
+                setup = setup_of(program.resolve())
+                flights[setup.name] = firmware(setup, Path(folder) / name)
         means: dict[str, dict[str, list[float]]] = {}
         for name, flight in flights.items():
             flown = [flight(seed) for seed in range(options.seeds)]

@@ -221,6 +221,11 @@ class BetaflightCompanion:
             if self._clock is not None:
                 self._clock.expect()
 
+    @property
+    def is_armed(self) -> None:
+        """Not stated: its motors turn while it is armed."""
+        return None
+
     def arming_problem(self) -> str:
         """Return why the firmware does not arm, as MSP_STATUS states it."""
         return ", ".join(self._blocked_by)

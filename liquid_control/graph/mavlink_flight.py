@@ -1,12 +1,14 @@
 """ArduPilot and PX4 as the autopilot of the simulated vehicle: setups and MAVLink companion."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from liquid_control.autopilots.interface import Firmware
 from liquid_control.autopilots.mavlink_links import LinkAddress, MavlinkPort, open_link
 from liquid_control.autopilots.mavlink_requests import ARM_DISARM, TAKEOFF, CommandRequest
 from liquid_control.autopilots.mavlink_session import MavlinkOptions, MavlinkSession
+from liquid_control.autopilots.setpoint_stream import SetpointRules, StreamPhase
 from liquid_control.errors import AutopilotError
 from liquid_control.types import HOVER, NANOSECONDS, Command, VehicleState
 from liquid_control_sim.firmware.ardupilot_json import ArduPilotJson
@@ -25,16 +27,27 @@ LINK_EVERY, COMMAND_EVERY, REOPEN_EVERY = 2, 12, 240
 """Physics ticks between two looks at the link, two set-points, two attempts to open it."""
 CLIMB_M, CLIMBED_M = 1.5, 0.7
 """Height of ArduPilot's take-off, and the height from which set-points take over."""
-DISARM_EVERY_NS = NANOSECONDS
+DISARM_EVERY_NS, TAKEOFF_EVERY_NS = NANOSECONDS, 5 * NANOSECONDS
 
-ARDUPILOT_PARAMETERS = """\
-FRAME_CLASS 1
-FRAME_TYPE 1
-GUID_TIMEOUT 0.5
-MOT_SPOOL_TIME 0.5
-DISARM_DELAY 0
-"""
-"""Quadrotor in X. The rest are the defaults of the firmware."""
+CLIMBING = CommandRequest(TAKEOFF, (*(0.0,) * 6, CLIMB_M), "take-off")
+DISARMING = CommandRequest(ARM_DISARM, (0.0,), "disarming")
+
+MAGNET_OFFSETS: Mapping[str, float] = {"X": 5, "Y": 13, "Z": -18}
+"""Of the magnetometers that ArduPilot simulates, milligauss; without these it does not arm."""
+ARDUPILOT_PARAMETERS: Mapping[str, float] = {
+    "FRAME_CLASS": 1,
+    "FRAME_TYPE": 1,
+    "GUID_TIMEOUT": 0.5,
+    "MOT_SPOOL_TIME": 0.5,
+    "DISARM_DELAY": 0,
+    **{f"COMPASS_OFS{i}_{axis}": at for i in ("", 2, 3) for axis, at in MAGNET_OFFSETS.items()},
+}
+"""Quadrotor in X, with calibrated magnetometers. The rest are the defaults of the firmware."""
+PX4_PARAMETERS: Mapping[str, float] = {"COM_OF_LOSS_T": 0.5, "COM_OBL_RC_ACT": 5}
+"""Hold when set-points stop. The rest are the defaults of the model `none_iris`."""
+PX4_FILES = ("parameters.bson", "parameters_backup.bson", "dataman")
+"""What PX4 keeps from one flight to the next: calibrations and the thrust of hover that it learnt
+would make a flight depend on the ones before it."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +57,28 @@ class ArduPilotSetup:
     Attributes:
         program: its program.
         arm_s: longest time until it arms, simulated time, s; its estimator needs about 42.
+        parameters: in addition to `ARDUPILOT_PARAMETERS`, or in their place.
     """
 
     program: Path
     arm_s: float = 120.0
     pace: float | None = None
     name: str = "ArduPilot"
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def start(self, folder: Path) -> FirmwareProcess:
         """Start the firmware in a folder; see `FirmwareSetup.start`."""
         program = check_program(self.name, self.program)
         hil_dialect()
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "vehicle.parm").write_text(ARDUPILOT_PARAMETERS, encoding="utf-8")
+        values = {**ARDUPILOT_PARAMETERS, **self.parameters}
+        lines = "".join(f"{name} {value:g}\n" for name, value in values.items())
+        (folder / "vehicle.parm").write_text(lines, encoding="utf-8")
         home = f"{HOME_LATITUDE_DEG},{HOME_LONGITUDE_DEG},{HOME_ALTITUDE_M:g},0"
         options = ["--model", f"JSON:{LOOPBACK}", "--home", home, "--defaults", "vehicle.parm"]
-        return FirmwareProcess(self.name, [str(program), "--wipe", *options], folder)
+        # By default it waits for a connection before its first servo outputs: tcp:0:wait.
+        command = [str(program), "--wipe", *options, "--serial0", "tcp:0"]
+        return FirmwareProcess(self.name, command, folder)
 
     def backend(self, process: FirmwareProcess, site: VehicleSite) -> ArduPilotJson:
         """Return the physics side."""
@@ -77,12 +96,14 @@ class Px4Setup:
     Attributes:
         program: `bin/px4` in its build folder, beside `etc`.
         arm_s: longest time until it arms, simulated time, s.
+        parameters: in addition to `PX4_PARAMETERS`, or in their place.
     """
 
     program: Path
     arm_s: float = 60.0
     pace: float | None = None
     name: str = "PX4"
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def start(self, folder: Path) -> FirmwareProcess:
         """Start the firmware in a folder; see `FirmwareSetup.start`."""
@@ -91,8 +112,13 @@ class Px4Setup:
         files = program.parent.parent / "etc"
         if not files.is_dir():
             raise AutopilotError(f"{self.name}: expected the folder {files} beside its program")
-        model = {"PX4_SIM_MODEL": "none_iris"}
-        return FirmwareProcess(self.name, [str(program), "-d", str(files)], folder, model)
+        for kept in PX4_FILES:
+            (folder / kept).unlink(missing_ok=True)
+        values = {**PX4_PARAMETERS, **self.parameters}
+        environment = {f"PX4_PARAM_{name}": f"{value:g}" for name, value in values.items()}
+        environment["PX4_SIM_MODEL"] = "none_iris"
+        command = [str(program), "-d", str(files)]
+        return FirmwareProcess(self.name, command, folder, environment)
 
     def backend(self, process: FirmwareProcess, site: VehicleSite) -> Px4Hil:
         """Return the physics side."""
@@ -108,18 +134,29 @@ class MavlinkCompanion:
     """Commands ArduPilot or PX4 by `MavlinkSession` in simulated time; implements `Companion`.
 
     Mode and arming are requested by the session, which this is allowed to in simulation only.
-    ArduPilot takes off by NAV_TAKEOFF, since it ignores velocities on the ground.
+    ArduPilot takes off by NAV_TAKEOFF, since it ignores velocities on the ground. A set-point ends
+    its take-off at once, zero velocity too, so the stream stops before the request.
     """
 
     def __init__(self, address: str) -> None:
         """Prepare the link; it is opened once the firmware listens."""
         self._address = LinkAddress.parse(address)
-        options = MavlinkOptions(imu_rate_hz=0.0, odometry_rate_hz=0.0, allow_arm=True)
+        rules = SetpointRules(on_stale="stop")
+        options = MavlinkOptions(
+            imu_rate_hz=0.0, odometry_rate_hz=0.0, allow_arm=True, rules=rules
+        )
         self._session = MavlinkSession(options, 0)
         self._link: MavlinkPort | None = None
         self._tick = -1
         self._ground_m: float | None = None
         self._asked_ns: int | None = None
+        self._climbed = False
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether its heartbeat states that it is armed."""
+        found = self._session.state
+        return found is not None and found.armed
 
     def step(self, now_ns: int, state: VehicleState, command: Command, stage: FlightStage) -> None:
         """Exchange what is due; see `Companion.step`."""
@@ -163,24 +200,30 @@ class MavlinkCompanion:
         self, now_ns: int, state: VehicleState, command: Command, stage: FlightStage
     ) -> None:
         height = float(state.position[2])
-        if stage is FlightStage.FLY and self._takes_off(height):
+        if stage is FlightStage.FLY and self._takes_off(height, now_ns):
             return
-        asked_ns, one = self._asked_ns, self._session.one
-        due = asked_ns is None or now_ns - asked_ns >= DISARM_EVERY_NS
-        if stage is FlightStage.DISARM and one is not None and due:
-            self._asked_ns = now_ns
-            one.request(CommandRequest(ARM_DISARM, (0.0,), "disarming"))
-        flown = command if stage is FlightStage.FLY else HOVER
+        if stage is FlightStage.DISARM:
+            self._request(DISARMING, now_ns, DISARM_EVERY_NS)
+        # On the ground it goes on to descend, which is how a firmware finds that it has landed.
+        flown = HOVER if stage is FlightStage.ARM else command
         if stage is not FlightStage.WAIT:
             self._session.command(flown, now_ns, 0, now_ns)
 
-    def _takes_off(self, height: float) -> bool:
-        """Return whether ArduPilot's take-off is in progress; request it at first."""
-        found, one = self._session.state, self._session.one
-        if found is None or one is None or found.firmware is not Firmware.ARDUPILOT:
+    def _takes_off(self, height: float, now_ns: int) -> bool:
+        """Return whether ArduPilot's take-off is in progress; request it until it climbs."""
+        found = self._session.state
+        if self._climbed or found is None or found.firmware is not Firmware.ARDUPILOT:
             return False
         if self._ground_m is None:
             self._ground_m = height
-            climb = (*(0.0,) * 6, CLIMB_M)
-            one.request(CommandRequest(TAKEOFF, climb, "take-off"))
-        return height - self._ground_m < CLIMBED_M
+        self._climbed = height - self._ground_m >= CLIMBED_M
+        if self._session.stream.phase is StreamPhase.STOPPED and not self._climbed:
+            self._request(CLIMBING, now_ns, TAKEOFF_EVERY_NS)
+        return not self._climbed
+
+    def _request(self, request: CommandRequest, now_ns: int, every_ns: int) -> None:
+        """Send a request, and again after a while."""
+        one, asked_ns = self._session.one, self._asked_ns
+        if one is not None and (asked_ns is None or now_ns - asked_ns >= every_ns):
+            self._asked_ns = now_ns
+            one.request(request)

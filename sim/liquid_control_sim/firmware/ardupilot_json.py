@@ -1,10 +1,12 @@
 """ArduPilot's JSON interface: UDP, in lockstep (libraries/SITL/examples/JSON/readme.md).
 
 ArduPilot sends its servo outputs and waits for the state. The interval between two states is
-free; ArduPilot's loop rate is 400 Hz, and it does not arm below about 1.8 times that.
+free; ArduPilot's loop rate is 400 Hz, and it does not arm below about 1.8 times that. With
+`no_time_sync` it does not slow down to real time.
 """
 
 import json
+import select
 import struct
 
 from liquid_control.errors import AutopilotError
@@ -35,6 +37,7 @@ def state_message(readings: SensorReadings) -> bytes:
         "position": on_wire.position,
         "quaternion": on_wire.quaternion,
         "velocity": on_wire.velocity,
+        "no_time_sync": 1,
     }
     return ("\n" + json.dumps(content, separators=(",", ":")) + "\n").encode()
 
@@ -75,14 +78,17 @@ class ArduPilotJson:
     def exchange(self, readings: SensorReadings) -> Four:
         """Answer the last request, and return the motor outputs of the next one.
 
-        A request with the counter of the last one is a repetition: its answer was lost, and is
-        sent again.
+        A request with the counter of the last one is a repetition. One that came before the answer
+        is not answered twice: ArduPilot, which repeats after 1 s, would take the second answer
+        for that of its next request, and stay one step behind. One that comes after it is
+        answered again, since the answer was lost.
 
         Raises:
             AutopilotError: ArduPilot ended, or sends nothing.
         """
         self.counts.exchanges += 1
         self._answer = state_message(readings)
+        self._discard_repetitions()
         if self._sender is not None:
             self._port.sendto(self._answer, self._sender)
         while True:
@@ -91,22 +97,34 @@ class ArduPilotJson:
                     f"{self._patience.name}: no servo outputs arrived on UDP port "
                     f"{self._port.getsockname()[1]} in {self._patience.silence_s:g} s"
                 )
-            data, sender = self._port.recvfrom(4096)
-            packet = servo_frame(data)
-            if packet is None:
-                self.counts.refused += 1
-                continue
-            frame, outputs = packet
-            first, self._sender = self._sender is None, sender
-            if frame == self._frame and not first:
-                self.counts.repeated += 1
-                self._port.sendto(self._answer, sender)
-                continue
-            if self._frame is not None and frame < self._frame:
-                self.counts.restarts += 1
-            self._frame = frame
-            self.counts.answers += 1
-            return outputs
+            repeated = self.counts.repeated
+            outputs = self._request()
+            if outputs is not None:
+                self.counts.answers += 1
+                return outputs
+            if self.counts.repeated > repeated and self._sender is not None:
+                self._port.sendto(self._answer, self._sender)
+
+    def _discard_repetitions(self) -> None:
+        """Read what arrived since the last request, as the simulation took its time."""
+        while self._sender is not None and select.select([self._port], [], [], 0.0)[0]:
+            self._request()
+
+    def _request(self) -> Four | None:
+        """Read one packet; return its motor outputs if it is a new request."""
+        data, sender = self._port.recvfrom(4096)
+        packet = servo_frame(data)
+        if packet is None:
+            self.counts.refused += 1
+            return None
+        frame, outputs = packet
+        before, self._frame, self._sender = self._frame, frame, sender
+        if frame == before:
+            self.counts.repeated += 1
+            return None
+        if before is not None and frame < before:
+            self.counts.restarts += 1
+        return outputs
 
     def close(self) -> None:
         """Release the port."""

@@ -86,7 +86,8 @@ class ExchangeCounts:
     Attributes:
         exchanges: readings sent.
         answers: motor outputs received for them.
-        repeated: requests that were repeated, and answered again without a step.
+        repeated: requests that were repeated, and answered again without a step; answers to
+            earlier readings.
         unanswered: readings without an answer in time; the motors kept their values.
         refused: messages that are not of the protocol.
         restarts: times that the firmware began to count anew.
@@ -148,6 +149,11 @@ class Companion(Protocol):
             command: velocity command, heading frame, that is in force.
             stage: what the firmware shall do.
         """
+        ...
+
+    @property
+    def is_armed(self) -> bool | None:
+        """Whether the firmware is armed, as it states it; None if it does not state it."""
         ...
 
     def arming_problem(self) -> str:

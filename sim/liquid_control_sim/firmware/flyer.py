@@ -160,7 +160,7 @@ class FirmwareFlyer:
 
 
 def arm(vehicle: FirmwareQuadrotor, companion: Companion, setup: FirmwareSetup) -> None:
-    """Wait until the firmware turns the motors.
+    """Wait until the firmware is armed.
 
     Raises:
         AutopilotError: it does not within `setup.arm_s`, or the vehicle dies.
@@ -225,7 +225,8 @@ def land(vehicle: FirmwareQuadrotor, sortie: FirmwareSortie) -> None:
     while vehicle.time_s - begun_s < LANDING_S:
         if vehicle.height_m < 0.005:
             vehicle.stage = FlightStage.DISARM
-        if vehicle.stage is FlightStage.DISARM and max(vehicle.motors) <= 0.0:
+        disarmed = not vehicle.is_armed and max(vehicle.motors) <= 0.0
+        if vehicle.stage is FlightStage.DISARM and disarmed:
             sortie.landed_s = vehicle.time_s
             return
         vehicle.step(Command(up_mps=-SINK_MPS), ZERO)

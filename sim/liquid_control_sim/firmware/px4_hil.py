@@ -2,7 +2,8 @@
 
 PX4 connects to the simulator. HIL_SENSOR moves its clock, and HIL_ACTUATOR_CONTROLS answers each
 (docs.px4.io, "Simulation", "Lockstep Simulation"). The first sensor messages after its start have
-no answer yet.
+no answer yet. An answer has the time of the message that it answers; one to an earlier message,
+which came late, is not used, or every later answer would be one step old.
 """
 
 import importlib
@@ -86,6 +87,7 @@ class Px4Hil:
         self._mag: Vector = (0.0, 0.0, 0.0)
         self._altitude_m = 0.0
         self._motors: Four = (0.0, 0.0, 0.0, 0.0)
+        self._begun = False
         self.counts = ExchangeCounts()
 
     def exchange(self, readings: SensorReadings) -> Four:
@@ -100,19 +102,22 @@ class Px4Hil:
         except ConnectionError:
             self._fail_closed()
         self.counts.exchanges += 1
-        begun = self.counts.answers > 0
-        wait_s = self._patience.silence_s if begun else FIRST_ANSWER_S
-        end = time.monotonic() + wait_s
-        while self._patience.receive(stream, max(0.0, end - time.monotonic())):
-            if self._read(stream):
+        begin = time.monotonic()
+        stamp_us = round(readings.time_s * 1e6)
+        while self._patience.receive(stream, max(0.0, begin + self._wait_s - time.monotonic())):
+            if self._read(stream, stamp_us):
                 self.counts.answers += 1
                 return self._motors
         self.counts.unanswered += 1
-        if begun:
+        if self._begun:
             raise AutopilotError(
-                f"{self._patience.name}: no HIL_ACTUATOR_CONTROLS arrived in {wait_s:g} s"
+                f"{self._patience.name}: no HIL_ACTUATOR_CONTROLS arrived in {self._wait_s:g} s"
             )
         return self._motors
+
+    @property
+    def _wait_s(self) -> float:
+        return self._patience.silence_s if self._begun else FIRST_ANSWER_S
 
     def _accept(self) -> socket.socket:
         name, port = self._patience.name, self._server.getsockname()[1]
@@ -174,8 +179,8 @@ class Px4Hil:
             0,
         )
 
-    def _read(self, stream: socket.socket) -> bool:
-        """Read what has arrived; return whether it has motor outputs."""
+    def _read(self, stream: socket.socket, stamp_us: int) -> bool:
+        """Read what has arrived; return whether it has the answer to a time."""
         try:
             data = stream.recv(4096)
         except ConnectionError:
@@ -187,6 +192,10 @@ class Px4Hil:
             if message.get_type() == "BAD_DATA":
                 self.counts.refused += 1
             if message.get_type() != "HIL_ACTUATOR_CONTROLS":
+                continue
+            self._begun = True
+            if message.time_usec < stamp_us:
+                self.counts.repeated += 1
                 continue
             # A disarmed PX4 sends NaN for motors without an output.
             values = (0.0 if math.isnan(value) else value for value in message.controls[:4])

@@ -30,7 +30,7 @@ RATE_HZ = SUBSTEPS * PHYSICS_HZ
 REST_M = 0.1
 """Height of base_link above the ground that it rests on."""
 ARMED_OUTPUT = 0.01
-"""Motors turn above this output."""
+"""Motors turn above this output; PX4 holds them still while it is armed on the ground."""
 
 
 class FirmwareQuadrotor(Quadrotor):
@@ -43,6 +43,7 @@ class FirmwareQuadrotor(Quadrotor):
         stage: what the firmware shall do.
         ticks: ticks since the firmware was started.
         motors: outputs of the firmware, in [0, 1].
+        companion: commands the firmware.
     """
 
     def __init__(
@@ -71,7 +72,8 @@ class FirmwareQuadrotor(Quadrotor):
         self.motors: Four = (0.0, 0.0, 0.0, 0.0)
         self._ground: Ground = site.ground
         self._home: Vector = (float(x), float(y), floor + REST_M)
-        self._backend, self._companion, self._pace = backend, companion, pace
+        self.companion = companion
+        self._backend, self._pace = backend, pace
         self._every = RATE_HZ // backend.exchange_hz
         self._imu = Imu(site.scenario.imu, site.seed, backend.exchange_hz, "firmware.imu")
         self._steps = 0
@@ -91,8 +93,9 @@ class FirmwareQuadrotor(Quadrotor):
 
     @property
     def is_armed(self) -> bool:
-        """Whether all motors turn."""
-        return min(self.motors) > ARMED_OUTPUT
+        """Whether the firmware is armed; all motors turn, if it does not state it."""
+        stated = self.companion.is_armed
+        return min(self.motors) > ARMED_OUTPUT if stated is None else stated
 
     def step(self, command: Command, wind: Floats | Vector, thrust_gain: float = 1.0) -> None:
         """Advance by one tick, 1 / 240 s; the arguments are those of `VehicleBase.step`.
@@ -101,7 +104,7 @@ class FirmwareQuadrotor(Quadrotor):
             AutopilotError: the firmware ended, or does not answer.
         """
         now_ns = self.ticks * NANOSECONDS // PHYSICS_HZ
-        self._companion.step(now_ns, self.state, command, self.stage)
+        self.companion.step(now_ns, self.state, command, self.stage)
         top, expo = self.vehicle.rotors.max_speed_radps, self._backend.thrust_expo
         for _ in range(SUBSTEPS):
             if self._steps % self._every == 0:

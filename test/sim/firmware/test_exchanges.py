@@ -6,7 +6,7 @@ import socket
 import struct
 
 import pytest
-from firmware_peers import ArduPilotPeer, BetaflightPeer, Px4Peer, in_thread
+from firmware_peers import PATIENCE_S, ArduPilotPeer, BetaflightPeer, Px4Peer, in_thread
 
 from liquid_control.config import NavigationSettings
 from liquid_control.errors import AutopilotError
@@ -38,6 +38,7 @@ AT_REST = SensorReadings(
     0.25, (0.1, 0.2, 0.3), (0.4, 0.5, 9.8), (0.0, 0.0, 0.0, 1.0), (2.0, 1.0, 3.0), (5.0, 4.0, 6.0)
 )
 """Faces east, 2 m east, 1 m north and 3 m up of its home, moves 5 m/s east, 4 north and 6 up."""
+NOW_US = 250_000
 
 
 def sensors() -> NavigationSensors:
@@ -50,7 +51,7 @@ def port_of(backend) -> int:
 
 @pytest.fixture
 def ardupilot():
-    backend = ArduPilotJson(Patience("ArduPilot", silence_s=0.3), port=0)
+    backend = ArduPilotJson(Patience("ArduPilot", silence_s=PATIENCE_S), port=0)
     yield backend, ArduPilotPeer(port_of(backend))
     backend.close()
 
@@ -67,7 +68,7 @@ def betaflight(monkeypatch):
 
 @pytest.fixture
 def px4():
-    backend = Px4Hil(sensors(), Patience("PX4", silence_s=0.5), port=0)
+    backend = Px4Hil(sensors(), Patience("PX4", silence_s=PATIENCE_S), port=0)
     yield backend, Px4Peer(backend._server.getsockname()[1])
     backend.close()
 
@@ -161,14 +162,15 @@ def test_motor_outputs_are_equal_on_all_wires(ardupilot, betaflight, px4):
     peer.send(struct.pack("<4f", *expected))
     assert call.get() == expected
     backend, peer = px4
-    peer.socket.sendall(peer.controls(0, list(expected)))
+    peer.socket.sendall(peer.controls(NOW_US, list(expected)))
     assert backend.exchange(AT_REST) == expected
 
 
 def test_the_state_of_ardupilot_is_exact_to_the_byte():
     text = (
         '\n{"timestamp":0.5,"imu":{"gyro":[0.0,-0.0,-0.0],"accel_body":[0.0,-0.0,-9.75]},'
-        '"position":[0.0,0.0,-0.0],"quaternion":[1.0,0.0,0.0,0.0],"velocity":[0.0,0.0,-0.0]}\n'
+        '"position":[0.0,0.0,-0.0],"quaternion":[1.0,0.0,0.0,0.0],"velocity":[0.0,0.0,-0.0],'
+        '"no_time_sync":1}\n'
     )
     zero = (0.0, 0.0, 0.0)
     north = SensorReadings(0.5, zero, (0.0, 0.0, 9.75), (0.0, 0.0, H, H), zero, zero)
@@ -208,12 +210,33 @@ def test_ardupilot_is_answered_again_when_it_repeats_a_frame(ardupilot):
     assert backend.counts.repeated == 1
 
 
+def test_a_repetition_that_waited_for_the_answer_is_not_answered_twice(ardupilot):
+    """The simulation took more than 1 s; a second answer would be that of the next request."""
+    backend, peer = ardupilot
+    peer.send(5, [1000] * 4)
+    backend.exchange(AT_REST)
+    peer.send(5, [1000] * 4)
+    peer.send(5, [1000] * 4)
+    call = in_thread(backend.exchange, AT_REST._replace(time_s=1.0))
+    assert peer.state()["timestamp"] == 1.0
+    peer.send(6, [1100] * 4)
+    assert call.get() == pytest.approx((0.1,) * 4)
+    assert backend.counts.repeated == 2
+    call = in_thread(backend.exchange, AT_REST._replace(time_s=2.0))
+    assert peer.state()["timestamp"] == 2.0  # no second answer lies in between
+    peer.send(7, [1200] * 4)
+    assert call.get() == pytest.approx((0.2,) * 4)
+
+
 def test_ardupilot_that_restarts_counts_anew(ardupilot):
     backend, peer = ardupilot
     peer.send(900, [1000] * 4)
     backend.exchange(AT_REST)
     peer.send(0, [1200] * 4)
-    assert backend.exchange(AT_REST) == pytest.approx((0.2,) * 4)
+    call = in_thread(backend.exchange, AT_REST)
+    peer.state()
+    peer.send(1, [1300] * 4)
+    assert call.get() == pytest.approx((0.3,) * 4)
     assert backend.counts.restarts == 1
 
 
@@ -228,6 +251,7 @@ def test_ardupilot_garbage_is_counted_and_not_answered(ardupilot, garbage):
 
 def test_silence_of_ardupilot_is_one_line(ardupilot):
     backend, _ = ardupilot
+    backend._patience.silence_s = 0.3
     line = rf"^ArduPilot: no servo outputs arrived on UDP port {port_of(backend)} in 0.3 s$"
     with pytest.raises(AutopilotError, match=line):
         backend.exchange(AT_REST)
@@ -255,21 +279,34 @@ def test_betaflight_garbage():
 def test_the_first_sensor_messages_of_px4_need_no_answer_but_later_ones_do(px4):
     backend, peer = px4
     assert backend.exchange(AT_REST) == (0.0,) * 4
-    peer.socket.sendall(peer.controls(0, [0.5] * 4))
+    peer.socket.sendall(peer.controls(NOW_US, [0.5] * 4))
     assert backend.exchange(AT_REST) == (0.5,) * 4
+    backend._patience.silence_s = 0.5
     with pytest.raises(AutopilotError, match=r"^PX4: no HIL_ACTUATOR_CONTROLS arrived in 0.5 s$"):
         backend.exchange(AT_REST)
 
 
 def test_px4_that_is_disarmed_sends_nan(px4):
     backend, peer = px4
-    peer.socket.sendall(peer.controls(0, [float("nan")] * 4))
+    peer.socket.sendall(peer.controls(NOW_US, [float("nan")] * 4))
     assert backend.exchange(AT_REST) == (0.0,) * 4
+
+
+def test_px4_that_answers_late_is_not_one_step_behind_from_then_on(px4):
+    """The answer to the first message comes with the second one; only its own is used."""
+    backend, peer = px4
+    assert backend.exchange(AT_REST) == (0.0,) * 4  # none in time
+    peer.socket.sendall(peer.controls(NOW_US, [0.25] * 4))
+    call = in_thread(backend.exchange, AT_REST._replace(time_s=0.254))
+    assert call.is_waiting()  # longer than for the first answers: PX4 runs
+    peer.socket.sendall(peer.controls(254_000, [0.5] * 4))
+    assert call.get() == (0.5,) * 4
+    assert (backend.counts.unanswered, backend.counts.repeated) == (1, 1)
 
 
 def test_px4_garbage_is_passed_over(px4):
     backend, peer = px4
-    peer.socket.sendall(b"\x00garbage\r\n" + peer.controls(0, [0.25] * 4))
+    peer.socket.sendall(b"\x00garbage\r\n" + peer.controls(NOW_US, [0.25] * 4))
     assert backend.exchange(AT_REST) == (0.25,) * 4
 
 
@@ -277,7 +314,7 @@ def test_px4_that_closes_is_one_line(px4):
     backend, peer = px4
     backend.exchange(AT_REST)
     peer.socket.close()
-    backend.counts.answers = 1  # in flight: it waits for each answer
+    backend._begun = True  # in flight: it waits for each answer
     with pytest.raises(AutopilotError, match=r"^PX4: closed the simulator's connection$"):
         backend.exchange(AT_REST)
 
@@ -286,7 +323,7 @@ def test_px4_sensors_have_their_rates(px4):
     """Of 48 steps at 240 Hz: 12 readings of the magnetometer, 6 of the barometer, 2 of the GPS."""
     backend, peer = px4
     for step in range(48):
-        peer.socket.sendall(peer.controls(step, [0.0] * 4))
+        peer.socket.sendall(peer.controls(round(step / 240 * 1e6), [0.0] * 4))
         backend.exchange(AT_REST._replace(time_s=step / 240))
     backend.close()
     while data := peer.socket.recv(65536):

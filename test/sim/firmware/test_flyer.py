@@ -1,6 +1,8 @@
 """Whole flights: with small programs in the place of a firmware that fails, and with a real one.
 
-LIQUID_CONTROL_BETAFLIGHT is the path of a Betaflight that was built for the target SITL.
+LIQUID_CONTROL_BETAFLIGHT is the path of a Betaflight that was built for the target SITL,
+LIQUID_CONTROL_ARDUPILOT that of an `arducopter`, LIQUID_CONTROL_PX4 that of `bin/px4`, both built
+for SITL.
 """
 
 import os
@@ -18,7 +20,7 @@ from liquid_control.errors import AutopilotError, ConfigError
 from liquid_control.frames import heading_from_world, heading_of
 from liquid_control.graph import betaflight_flight
 from liquid_control.graph.betaflight_flight import BetaflightSetup
-from liquid_control.graph.firmware_flight import firmware_setup
+from liquid_control.graph.firmware_flight import SETUPS, firmware_setup
 from liquid_control.graph.mavlink_flight import ArduPilotSetup, Px4Setup
 from liquid_control.types import Command
 from liquid_control_sim import Expert
@@ -32,10 +34,18 @@ from liquid_control_sim.world import VehicleSite
 pytestmark = pytest.mark.sim
 
 START = (np.array([0.0, 0.0, 1.5]), 0.5)
-BETAFLIGHT = os.environ.get("LIQUID_CONTROL_BETAFLIGHT", "")
-needs_betaflight = pytest.mark.skipif(
-    not BETAFLIGHT, reason="LIQUID_CONTROL_BETAFLIGHT is not set to a Betaflight of target SITL"
-)
+PROGRAMS = {name: os.environ.get(f"LIQUID_CONTROL_{name.upper()}", "") for name in SETUPS}
+
+
+def with_firmwares(*names: str) -> pytest.MarkDecorator:
+    """Run a test with real firmwares, where their programs are given."""
+
+    def needs(name: str) -> pytest.MarkDecorator:
+        reason = f"LIQUID_CONTROL_{name.upper()} is not set to a program built for SITL"
+        return pytest.mark.skipif(not PROGRAMS[name], reason=reason)
+
+    return pytest.mark.parametrize("name", [pytest.param(one, marks=needs(one)) for one in names])
+
 
 NEVER_ARMS = """
 import socket, struct
@@ -145,7 +155,29 @@ def test_the_command_line_of_ardupilot(tmp_path):
     assert process.wait(10.0)
     expected = "--wipe --model JSON:127.0.0.1 --home 47.397742,8.545594,488,0"
     assert process.log.read_text().startswith(expected)
+    assert process.log.read_text().endswith("--serial0 tcp:0\n")  # tcp:0:wait waits for a client
     assert "FRAME_TYPE 1" in (tmp_path / "run" / "vehicle.parm").read_text()
+
+
+def test_px4_gets_parameters_and_remembers_no_earlier_flight(tmp_path):
+    """Its program is one that prints its environment and the files of its folder."""
+    program = tmp_path / "build" / "bin" / "px4"
+    (tmp_path / "build" / "etc").mkdir(parents=True)
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nenv | grep ^PX4_ | sort\necho "$@"\nls\n')
+    program.chmod(0o755)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "parameters.bson").write_bytes(b"of an earlier flight")
+    process = Px4Setup(program, parameters={"COM_OF_LOSS_T": 1.0}).start(folder)
+    assert process.wait(10.0)
+    assert process.log.read_text().splitlines() == [
+        "PX4_PARAM_COM_OBL_RC_ACT=5",
+        "PX4_PARAM_COM_OF_LOSS_T=1",
+        "PX4_SIM_MODEL=none_iris",
+        f"-d {tmp_path / 'build' / 'etc'}",
+        "firmware.log",
+    ]
 
 
 def test_the_standard_atmosphere_and_the_place_by_hand():
@@ -183,10 +215,10 @@ def test_navigation_sensors_are_functions_of_the_seed(seed):
     assert first.magnetic_field(level) == second.magnetic_field(level)
 
 
-@needs_betaflight
+@with_firmwares("betaflight", "ardupilot", "px4")
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_betaflight_obeys_each_axis_with_its_sign(site, tmp_path):
+def test_a_real_firmware_obeys_each_axis_with_its_sign(name, site, tmp_path):
     commands = [
         Command(forward_mps=0.8),
         Command(left_mps=0.8),
@@ -194,7 +226,7 @@ def test_betaflight_obeys_each_axis_with_its_sign(site, tmp_path):
         Command(yaw_rate_radps=0.5),
     ]
     sortie = FirmwareSortie()
-    flyer = FirmwareFlyer(BetaflightSetup(Path(BETAFLIGHT)), tmp_path)
+    flyer = FirmwareFlyer(firmware_setup(name, Path(PROGRAMS[name])), tmp_path)
     with flyer.hovering(site, START, sortie) as vehicle:
         for command in commands:
             for _ in range(480):
@@ -209,11 +241,22 @@ def test_betaflight_obeys_each_axis_with_its_sign(site, tmp_path):
     assert sortie.counts["refused"] == 0
 
 
-@needs_betaflight
+@with_firmwares("ardupilot", "px4")
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_betaflight_flies_a_short_trail_twice_alike(tmp_path):
-    flyer = FirmwareFlyer(BetaflightSetup(Path(BETAFLIGHT)), tmp_path)
+def test_a_real_firmware_flies_a_short_trail_and_lands(name, tmp_path):
+    flyer = FirmwareFlyer(firmware_setup(name, Path(PROGRAMS[name])), tmp_path)
+    record = flyer(load_scenario("trail", {"trail.length_m": 6}), 10_000, Expert())
+    assert record.result.success
+    (sortie,) = flyer.sorties
+    assert 0.0 < sortie.armed_s < sortie.ready_s < (sortie.landed_s or 0.0)
+
+
+@with_firmwares("betaflight")
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_betaflight_flies_a_short_trail_twice_alike(name, tmp_path):
+    flyer = FirmwareFlyer(firmware_setup(name, Path(PROGRAMS[name])), tmp_path)
     scenario = load_scenario("trail", {"trail.length_m": 6})
     first = flyer(scenario, 10_000, Expert())
     second = flyer(scenario, 10_000, Expert())

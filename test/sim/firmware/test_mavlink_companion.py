@@ -13,7 +13,7 @@ from liquid_control_sim.firmware import FlightStage
 pytestmark = pytest.mark.sim
 
 NAV_TAKEOFF, ARM_DISARM = 22, 400
-FORWARD = Command(forward_mps=1.0)
+FORWARD, DOWN = Command(forward_mps=1.0), Command(up_mps=-0.5)
 
 
 class Loop:
@@ -59,8 +59,10 @@ def loop(request):
 
 
 def test_it_streams_then_requests_mode_and_arming_then_flies_and_disarms(loop):
+    assert not loop.companion.is_armed
     loop.run(10.0, FlightStage.ARM)
     assert loop.peer.armed
+    assert loop.companion.is_armed
     assert loop.last_setpoint()["vx"] == 0.0
     loop.run(1.0, FlightStage.FLY, FORWARD, z=0.0)
     takes_off = loop.commands(NAV_TAKEOFF)
@@ -71,9 +73,27 @@ def test_it_streams_then_requests_mode_and_arming_then_flies_and_disarms(loop):
         assert takes_off == []
     loop.run(1.0, FlightStage.FLY, FORWARD, z=1.0)
     assert loop.last_setpoint()["vx"] == 1.0
-    loop.run(2.5, FlightStage.DISARM)
+    loop.run(2.5, FlightStage.DISARM, DOWN)
+    assert loop.last_setpoint()["vz"] == 0.5  # its land detector needs the descent
     assert loop.commands(ARM_DISARM)[-1]["param1"] == 0.0
     assert not loop.peer.armed
+    loop.run(1.5, FlightStage.DISARM, DOWN)
+    assert not loop.companion.is_armed
+
+
+@pytest.mark.parametrize("loop", [ARDUPILOT], indirect=True)
+def test_no_set_point_ends_the_take_off_of_ardupilot(loop):
+    """In GUIDED a set-point replaces the take-off, and one of zero velocity keeps it down."""
+    loop.run(10.0, FlightStage.ARM)
+    loop.run(4.0, FlightStage.FLY, FORWARD, z=0.0)
+    assert loop.peer.takes_off
+    assert len(loop.commands(NAV_TAKEOFF)) == 1
+    loop.run(3.0, FlightStage.FLY, FORWARD, z=0.5)
+    assert loop.peer.takes_off
+    loop.run(0.5, FlightStage.FLY, FORWARD, z=0.8)
+    assert loop.last_setpoint()["vx"] == 1.0
+    loop.run(0.5, FlightStage.FLY, FORWARD, z=0.1)  # low flight is not another take-off
+    assert not loop.peer.takes_off
 
 
 def test_it_states_why_a_firmware_does_not_arm(loop):

@@ -151,7 +151,7 @@ def test_exchanges_have_their_rate_and_their_time(make, rate):
     fly(vehicle, 24)
     times = [readings.time_s for readings in backend.readings]
     assert times == pytest.approx([index / rate for index in range(rate // 10)])
-    companion = vehicle._companion
+    companion = vehicle.companion
     assert companion.times[:3] == [0, 4_166_666, 8_333_333]
     assert set(companion.stages) == {FlightStage.WAIT}
 

@@ -194,8 +194,8 @@ def split(data: bytes) -> tuple[bytes, bytes]:
 ARDUPILOT, PX4, NO_AUTOPILOT = 3, 12, 8
 GUIDED, PX4_OFFBOARD, PX4_POSCTL, STABILIZE = 4, 6 << 16, 3 << 16, 0
 HOLD_PARAMETERS = {ARDUPILOT: ("GUID_TIMEOUT", 3.0), PX4: ("COM_OF_LOSS_T", 1.0)}
-ACCEPTED, TEMPORARILY_REJECTED, DENIED = 0, 1, 2
-SET_MODE, ARM_DISARM, SET_MESSAGE_INTERVAL = 176, 400, 511
+ACCEPTED, TEMPORARILY_REJECTED, DENIED, FAILED = 0, 1, 2, 4
+TAKEOFF, SET_MODE, ARM_DISARM, SET_MESSAGE_INTERVAL = 22, 176, 400, 511
 
 
 @dataclass
@@ -203,7 +203,8 @@ class AutopilotPeer:
     """An autopilot at the level of the protocol: bytes and its own time in, bytes out.
 
     It behaves as measured on real firmware: no telemetry before it is requested; PX4 refuses
-    OFFBOARD without set-points, and rejects frames other than 1 and 8.
+    OFFBOARD without set-points, and rejects frames other than 1 and 8; a set-point ends the
+    take-off of ArduPilot.
     """
 
     autopilot: int = ARDUPILOT
@@ -211,6 +212,7 @@ class AutopilotPeer:
     kind: int = 2
     custom_mode: int = STABILIZE
     armed: bool = False
+    takes_off: bool = False
     refuse_mode: bool = False
     refuse_arming: str = ""
     silent_commands: bool = False
@@ -283,6 +285,8 @@ class AutopilotPeer:
             result, text = self._obey(number, values, now_ns)
             status = self.frame("STATUSTEXT", severity=2, text=text.encode()) if text else b""
             return self.frame("COMMAND_ACK", command=number, result=result) + status
+        if one.name == "SET_POSITION_TARGET_LOCAL_NED":
+            self.takes_off = False
         if one.name == "SET_POSITION_TARGET_LOCAL_NED" and self.autopilot == PX4:
             number = values["coordinate_frame"]
             if number not in (1, 8):
@@ -307,6 +311,9 @@ class AutopilotPeer:
                 return DENIED, self.refuse_arming
             self.armed = values["param1"] == 1.0
             return ACCEPTED, ""
+        if number == TAKEOFF and self.autopilot == ARDUPILOT:
+            self.takes_off = self.armed
+            return (ACCEPTED if self.armed else FAILED), ""
         return 3, ""
 
     def _has_stream(self, now_ns: int) -> bool:
