@@ -7,6 +7,7 @@ and `check_certificate` derives them again in exact integers without the code of
 from liquid_control.certification.cell import Cell, Region
 from liquid_control.certification.certificate import (
     CERTIFICATE,
+    LONGEST_S,
     Proof,
     certify,
     write_certificate,
@@ -14,12 +15,14 @@ from liquid_control.certification.certificate import (
 from liquid_control.certification.checker import check_certificate
 from liquid_control.certification.fading_memory import Contraction, Trap, find_trap
 from liquid_control.certification.intervals import Interval
+from liquid_control.certification.report import certificate_lines
 from liquid_control.certification.search import Found, search
 from liquid_control.certification.sensitivity import Sensitivity, local_region, sensitivity
 from liquid_control.certification.state_bounds import Effort, invariant_box
 
 __all__ = [
     "CERTIFICATE",
+    "LONGEST_S",
     "Cell",
     "Contraction",
     "Effort",
@@ -29,6 +32,7 @@ __all__ = [
     "Region",
     "Sensitivity",
     "Trap",
+    "certificate_lines",
     "certify",
     "check_certificate",
     "find_trap",

@@ -98,7 +98,7 @@ class Layer:
     @property
     def size(self) -> int:
         """Number of neurons."""
-        return self.bias.shape[1]
+        return int(self.bias.shape[1])
 
     def neuron(self, index: int) -> "Layer":
         """Return the layer of one neuron alone; its inputs stay those of the whole layer."""
@@ -217,7 +217,7 @@ class Cell:
     @property
     def neurons(self) -> int:
         """Size of the state."""
-        return self.layers[-1].own.stop
+        return int(self.layers[-1].own.stop)
 
     @property
     def features(self) -> Interval:
@@ -243,9 +243,7 @@ class Cell:
             before = self.rounded(layer, inputs, found[-1], region.dt_s[1])
         return found
 
-    def rounded(
-        self, layer: Layer, inputs: Interval, found: LayerRange, dt_s: float
-    ) -> Interval:
+    def rounded(self, layer: Layer, inputs: Interval, found: LayerRange, dt_s: float) -> Interval:
         """Return the box [H] of a layer's states computed in float32."""
         error = layer.rounding(inputs, dt_s / self.time_unit_s)
         return outward(found.state.lower[0] - error, found.state.upper[0] + error)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Proof:
         rounds: of gradient ascent.
     """
 
-    effort: Effort = Effort(2048, 0.01)
+    effort: Effort = field(default_factory=Effort)
     longest_s: tuple[float, ...] = LONGEST_S
     seed: int = 0
     rounds: int = 120

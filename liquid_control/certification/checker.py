@@ -15,10 +15,10 @@ from liquid_control.certification.exact_step import (
     COMMANDS,
     ONE,
     ExactCell,
-    Matrix,
     ExactNeuron,
-    Pair,
     ExactStep,
+    Matrix,
+    Pair,
     apply,
     state_is_below,
     units,
@@ -107,9 +107,7 @@ def _box(claim: dict[str, list[float]]) -> list[Pair]:
     return [(units(low), units(high, True)) for low, high in ends]
 
 
-def _check_invariance(
-    cell: ExactCell, before: list[Pair], state: list[Pair], need: Need
-) -> None:
+def _check_invariance(cell: ExactCell, before: list[Pair], state: list[Pair], need: Need) -> None:
     t, start = cell.ticks(cell.constants["dt_s"]), 0
     for layer in cell.layers:
         own = state[start : start + len(layer)]
@@ -176,9 +174,7 @@ def _contracts(bounds: Matrix, claim: dict[str, Any]) -> bool:
     )
 
 
-def _check_trap(
-    cell: ExactCell, trap: dict[str, Any], limits: list[float], need: Need
-) -> None:
+def _check_trap(cell: ExactCell, trap: dict[str, Any], limits: list[float], need: Need) -> None:
     x = [(units(v), units(v, True)) for v in trap["features"]]
     inside = all(abs(v) <= limit for v, limit in zip(trap["features"], limits, strict=True))
     low, high = cell.constants["dt_s"]
@@ -200,8 +196,7 @@ def _check_trap(
     pairs = zip(boxes[0], boxes[1], strict=True)
     need(any(a[1] < b[0] or b[1] < a[0] for a, b in pairs), "the boxes of the trap overlap")
     gaps = [
-        max(0, a[0] - b[1], b[0] - a[1])
-        for a, b in zip(boxes[0][-4:], boxes[1][-4:], strict=True)
+        max(0, a[0] - b[1], b[0] - a[1]) for a, b in zip(boxes[0][-4:], boxes[1][-4:], strict=True)
     ]
     for name, gap, claim in zip(COMMANDS, gaps, trap["difference"], strict=True):
         scale = Fraction(cell.constants["commands"][name]["scale"])

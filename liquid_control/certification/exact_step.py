@@ -1,8 +1,8 @@
 """Bounds of a step of a wired CfC in exact integers, for the checker of certificates.
 
-A number is an integer in units of 2^-150, in which every float32 is exact; sums are exact, products
-are rounded outwards, and tanh is enclosed within 2^-80. `weights.npz` and `model.yaml` are read
-here without the classes of models, and no code is shared with the prover.
+A number is an integer in units of 2^-150, in which every float32 is exact; sums are exact,
+products are rounded outwards, and tanh is enclosed within 2^-80. `weights.npz` and `model.yaml`
+are read here without the classes of models, and no code is shared with the prover.
 """
 
 import math
@@ -30,10 +30,12 @@ def units(value: float | Fraction, up: bool = False) -> int:
 
 
 def up(product: int) -> int:
+    """Return a product of two numbers in units, rounded up."""
     return -((-product) >> P)
 
 
 def mul(a: Pair, b: Pair) -> Pair:
+    """Return the range of a product."""
     products = (a[0] * b[0], a[0] * b[1], a[1] * b[0], a[1] * b[1])
     return min(products) >> P, up(max(products))
 
@@ -61,6 +63,7 @@ def _tanh_at(x: int) -> Pair:
 
 
 def tanh(x: Pair) -> Pair:
+    """Return the range of tanh."""
     return _tanh_at(x[0])[0], _tanh_at(x[1])[1]
 
 
@@ -76,6 +79,7 @@ class NeuronRange(NamedTuple):
 
     @property
     def gate_product(self) -> Pair:
+        """Range of s (1 - s)."""
         ends = [g * (ONE - g) for g in self.s]
         most = ONE * ONE // 4 if self.s[0] <= ONE // 2 <= self.s[1] else max(ends)
         return max(0, min(ends) >> P), max(0, up(most))
@@ -88,10 +92,16 @@ class ExactNeuron(NamedTuple):
     bias: list[int]
 
     def range(self, z: Sequence[Pair], t: Pair) -> NeuronRange:
+        """Return the ranges over a box of inputs and elapsed times."""
         maps = []
         for row, bias in zip(self.rows, self.bias, strict=True):
-            terms = [(w * ends[w < 0], w * ends[w > 0]) for w, ends in zip(row, z, strict=True) if w]
-            low, high = (bias << P) + sum(e[0] for e in terms), (bias << P) + sum(e[1] for e in terms)
+            terms = [
+                (w * ends[w < 0], w * ends[w > 0]) for w, ends in zip(row, z, strict=True) if w
+            ]
+            low, high = (
+                (bias << P) + sum(e[0] for e in terms),
+                (bias << P) + sum(e[1] for e in terms),
+            )
             maps.append((low >> P, up(high)))
         v = mul(maps[2], t)
         half = tanh(((v[0] + maps[3][0]) >> 1, -((-v[1] - maps[3][1]) >> 1)))
@@ -183,19 +193,29 @@ def _peak(height: int, slopes: Pair, values: Pair) -> int:
 
 
 def _entry(w: Sequence[int], found: NeuronRange, t: Pair) -> int:
-    """Return an upper bound of the magnitude of one derivative over a box, piece by piece of s."""
-    best, width = 0, found.s[1] - found.s[0]
-    timed = mul((w[2], w[2]), t)
-    for piece in range(PIECES if any(w) else 0):
-        s = found.s[0] + width * piece // PIECES, found.s[0] - (-width * (piece + 1) // PIECES)
+    """Return a bound of the magnitude of one derivative: the largest over `PIECES` of s.
+
+    Pieces within an eighth whose own bound is smaller are not looked at.
+    """
+    if not any(w):
+        return 0
+    timed, width = mul((w[2], w[2]), t), found.s[1] - found.s[0]
+    m = timed[0] + w[3], timed[1] + w[3]
+
+    def over(first: int, last: int, sign: int) -> int:
+        s = found.s[0] + width * first // PIECES, found.s[0] - (-width * last // PIECES)
         rest = ONE - s[1], ONE - s[0]
-        for sign in (1, -1):
-            ends = sign * (timed[0] + w[3]), sign * (timed[1] + w[3])
-            m = min(ends), max(ends)
-            first, second = mul(s, m), mul(rest, m)
-            p = _peak(sign * w[0], (-first[1], -first[0]), found.a)
-            q = _peak(sign * w[1], second, found.c)
-            best = max(best, up(p * rest[p >= 0]) + up(q * s[q >= 0]))
+        signed = m if sign > 0 else (-m[1], -m[0])
+        own, other = mul(s, signed), mul(rest, signed)
+        p = _peak(sign * w[0], (-own[1], -own[0]), found.a)
+        q = _peak(sign * w[1], other, found.c)
+        return up(p * rest[p >= 0]) + up(q * s[q >= 0])
+
+    best, part = 0, PIECES // 8
+    eighths = [(over(k, k + part, g), k, g) for k in range(0, PIECES, part) for g in (1, -1)]
+    for bound, start, sign in sorted(eighths, reverse=True):
+        if bound > best:
+            best = max(best, *(over(k, k + 1, sign) for k in range(start, start + part)))
     return best
 
 
@@ -220,6 +240,7 @@ class ExactStep(NamedTuple):
 
 
 def apply(matrix: Matrix, vector: Sequence[int]) -> list[int]:
+    """Return the product of a matrix and a vector, rounded up."""
     return [up(sum(a * b for a, b in zip(row, vector, strict=True))) for row in matrix]
 
 
@@ -229,7 +250,7 @@ class ExactCell:
     def __init__(self, folder: Path) -> None:
         settings = yaml.safe_load((folder / "model.yaml").read_text(encoding="utf-8"))
         core, features = settings["core"], settings["features"]
-        others = 6 + sum(INPUT_SIZES[name] for name in features["inputs"])
+        others = 6 + sum(INPUT_SIZES[name] for name in features.get("inputs", ()))
         self.constants: dict[str, Any] = {
             "time_unit_s": core["time_unit_s"],
             "dt_s": [0.001, 1.0],
@@ -239,16 +260,21 @@ class ExactCell:
         self.layers: list[list[ExactNeuron]] = []
         with np.load(folder / "weights.npz") as arrays:
             for index in range(len(core["wiring"]["layers"])):
-                weight, bias = (arrays[f"cfc.{index}.{part}"].tolist() for part in ("weight", "bias"))
+                weight, bias = (
+                    arrays[f"cfc.{index}.{part}"].tolist() for part in ("weight", "bias")
+                )
                 columns = zip(zip(*weight, strict=True), zip(*bias, strict=True), strict=True)
                 self.layers.append(
                     [
-                        ExactNeuron([[units(w) for w in row] for row in rows], [units(b) for b in biases])
+                        ExactNeuron(
+                            [[units(w) for w in row] for row in rows], [units(b) for b in biases]
+                        )
                         for rows, biases in columns
                     ]
                 )
 
     def ticks(self, dt_s: Sequence[float]) -> Pair:
+        """Return elapsed times, s, in the time units of the cell."""
         low, high = (Fraction(dt) / Fraction(self.constants["time_unit_s"]) for dt in dt_s)
         return units(low), units(high, True)
 
@@ -265,8 +291,8 @@ class ExactCell:
             columns = [list(zip(*neuron.rows, strict=True)) for neuron in layer]
             entries = [[_entry(w, r, t) for w in ws] for ws, r in zip(columns, found, strict=True)]
             inputs = [row[:-size] for row in entries]
-            features = _transposed([apply(inputs, column) for column in zip(*features)])
-            states = _transposed([apply(inputs, column) for column in zip(*states)])
+            features = _transposed([apply(inputs, column) for column in _transposed(features)])
+            states = _transposed([apply(inputs, column) for column in _transposed(states)])
             for row, entry in zip(states, entries, strict=True):
                 row[start : start + size] = entry[-size:]
             timed = [a + _elapsed(r, t) for a, r in zip(apply(inputs, timed), found, strict=True)]

@@ -1,4 +1,4 @@
-"""Contraction of a wired CfC: how fast two different pasts lead to the same commands, or not at all.
+"""Contraction of a wired CfC: how fast two different pasts lead to the same commands, or never.
 
 Let B bound the derivatives of the new state by the state before, element by element. With positive
 weights d and B d <= rho d, the norm max |e_i| / d_i of the difference of two states shrinks by rho
@@ -80,7 +80,7 @@ def _rate(bounds: Floats, weights: Floats) -> float:
 def memory_weights(
     bounds: Floats, widths: Floats, scales: Floats, rate: float, steps: float
 ) -> Contraction | None:
-    """Return the weights with the least difference of commands after some steps; None if rate >= 1.
+    """Return the weights with the least difference of commands, or None where the rate is >= 1.
 
     For a given rate the least overshoot is a linear program, solved by HiGHS: minimise the largest
     scale times weight of a motor neuron, subject to B d <= rho d and d >= widths. Rates between
@@ -148,10 +148,10 @@ def layer_contractions(cell: Cell, states: Floats) -> list[Contraction]:
 
 
 def find_trap(cell: Cell, dt_s: float, seed: int, trials: int = 256) -> Trap | None:
-    """Search an input that keeps two pasts apart for ever, and enclose both; None if none is found.
+    """Search an input that keeps two pasts apart for ever, and enclose both.
 
     Pasts are those of random features from rest, then the input is constant. The pair with the
-    largest difference of a command is enclosed.
+    largest difference of a command is enclosed. None if there is none.
 
     Args:
         cell: the cell.

@@ -2,10 +2,10 @@
 
 An interval is a pair of arrays, `lower` and `upper`. By the fundamental theorem of interval
 analysis (Moore, Kearfott, Cloud 2009, Introduction to Interval Analysis, theorem 5.1) the
-composition of such operations encloses the range of the composed function. NumPy rounds to nearest,
-so results are widened: sums of products by the a-priori error bound gamma_n of Higham 2002 (Accuracy
-and Stability of Numerical Algorithms, lemma 3.1), all others by 2^-44 of their magnitude, which
-covers 64 roundings of 2^-53 and more. `numpy.tanh` is taken to be within 2^-50 of the exact value.
+composition of such operations encloses the range of the composed function. NumPy rounds to
+nearest, so results are widened: sums of products by the error bound gamma_n of Higham 2002
+(Accuracy and Stability of Numerical Algorithms, lemma 3.1), all others by 2^-44 of one plus their
+magnitude, more than 64 roundings of 2^-53. `numpy.tanh` is taken to err by at most 2^-50.
 The checker of certificates (`liquid_control.certification.checker`) relies on none of this.
 """
 

@@ -112,14 +112,14 @@ class Rollout:
         """Return gradients by features [B, T, F] and time units [B, T] of a run."""
         parts = []
         for step in reversed(range(len(traces))):
-            by_features, by_state, by_ticks = self._backward(by_state, traces[step], ticks[:, step])
+            by_features, by_state, by_ticks = self._backward(
+                by_state, traces[step], ticks[:, step]
+            )
             parts.append((by_features, by_ticks))
-        by_features, by_ticks = zip(*reversed(parts), strict=True)
-        return np.stack(by_features, axis=1), np.stack(by_ticks, axis=1)
+        parts.reverse()
+        return np.stack([f for f, _ in parts], axis=1), np.stack([t for _, t in parts], axis=1)
 
-    def derivatives(
-        self, features: Floats, state: Floats, ticks: Floats
-    ) -> tuple[Floats, Floats]:
+    def derivatives(self, features: Floats, state: Floats, ticks: Floats) -> tuple[Floats, Floats]:
         """Return |derivatives| of the commands by features [B, 4, F] and by seconds [B, 4]."""
         _, trace = self._forward(features, state, ticks)
         by_features, by_time = [], []
@@ -199,7 +199,10 @@ def _sensitivities(
             by_features, by_time = rollout.derivatives(tried_x[:, -1], state, ticks[:, -1])
             values = (by_features.max(axis=2), by_features.sum(axis=2), by_time)[measure]
             better = (values / cell.scales).max(axis=1) > (best / cell.scales).max(axis=1)
-            x, t = np.where(better[:, None, None], tried_x, x), np.where(better[:, None], tried_t, t)
+            x, t = (
+                np.where(better[:, None, None], tried_x, x),
+                np.where(better[:, None], tried_t, t),
+            )
             best = np.where(better[:, None], np.maximum(values, best), np.maximum(best, values))
         results.append(best.max(axis=0))
     return results[0], results[1], results[2]

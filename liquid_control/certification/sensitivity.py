@@ -4,9 +4,9 @@ A derivative of a neuron is J = (1 - s) p(A) + s q(C) with
 
     p(A) = wa (1 - A^2) - s m A,  q(C) = wc (1 - C^2) + (1 - s) m C,  m = wta t + wtb.
 
-Over the ranges of A, C, s and t, taken as independent, the supremum of |J| is that of two quadratics
-in one variable each for every s; pieces of the range of s make it sound. On a convex region a
-function whose derivative is bounded by M changes by at most M |dz| (Rudin 1976, Principles of
+Over the ranges of A, C, s and t, taken as independent, the supremum of |J| is that of two
+quadratics in one variable each for every s; pieces of the range of s make it sound. On a convex
+region a function whose derivative is bounded by M changes by at most M |dz| (Rudin 1976, Principles of
 Mathematical Analysis, theorem 9.19), and bounds of layers multiply.
 """
 
@@ -81,15 +81,15 @@ def entry_bounds(layer: Layer, found: LayerRange, ticks: Interval) -> Floats:
     edges = low + steps * (high - low)
     edges[0], edges[-1] = low, high
     gate = Interval(edges[:-1, :, None], edges[1:, :, None])
-    bounds = [_largest(sign * wa, sign * wc, _signed(mixed, sign), gate, found) for sign in (1, -1)]
+    bounds = [
+        _largest(sign * wa, sign * wc, _signed(mixed, sign), gate, found) for sign in (1, -1)
+    ]
     result = np.maximum(*bounds).max(axis=0)
     used = np.any(layer.weight != 0.0, axis=0)
     return np.where(used, np.maximum(result, 0.0) * (1.0 + _WIDENING) + _WIDENING, 0.0)
 
 
-def _largest(
-    wa: Floats, wc: Floats, mixed: Interval, gate: Interval, found: LayerRange
-) -> Floats:
+def _largest(wa: Floats, wc: Floats, mixed: Interval, gate: Interval, found: LayerRange) -> Floats:
     """Return the supremum of J over each piece of the gate's range, [P, H, K + H]."""
     rest = Interval(1.0 - gate.upper, 1.0 - gate.lower)
     first, second = (

@@ -3,8 +3,8 @@
 A box S of states is invariant if it contains the state at rest and every step from S, for all
 features and elapsed times, ends in S; by induction all reachable states then lie in S. The box of
 intervals alone is loose, because the heads and the gate of a neuron read the same inputs. Branch
-and bound over a neuron's own inputs and the elapsed time tightens it: each box of inputs is bounded
-by intervals and by the mean value form, a linear bound, and a coordinate in which the neuron is
+and bound over a neuron's own inputs and the elapsed time tightens it: each box is bounded by
+intervals and by the mean value form, a linear bound, and a coordinate in which the neuron is
 monotonic is replaced by one of its ends (Moore, Kearfott, Cloud 2009, chapters 6 and 10).
 """
 
@@ -29,7 +29,7 @@ class Effort:
         tolerance: gap between the bound and the largest value found at which it ends.
     """
 
-    boxes: int = 512
+    boxes: int = 6144
     tolerance: float = 0.005
 
 
@@ -154,7 +154,9 @@ def _halved(boxes: Interval, steps: Floats) -> Interval:
     return Interval(np.concatenate([boxes.lower, right]), np.concatenate([left, boxes.upper]))
 
 
-def _evaluate(neuron: Layer, boxes: Interval, sign: float) -> tuple[Interval, Floats, Floats, float]:
+def _evaluate(
+    neuron: Layer, boxes: Interval, sign: float
+) -> tuple[Interval, Floats, Floats, float]:
     """Bound `sign` times the state over boxes whose last column is the elapsed time.
 
     Returns:
