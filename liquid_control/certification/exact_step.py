@@ -151,16 +151,16 @@ def _one_minus_square(y: Pair) -> Pair:
 def state_is_below(neuron: ExactNeuron, z: Sequence[Pair], t: Pair, sign: int, limit: int) -> bool:
     """Prove that `sign` times the new state is at most `limit` on a box, by branch and bound."""
 
-    def highest(box: Sequence[Pair]) -> int:
+    def signed(box: Sequence[Pair]) -> Pair:
         low, high = neuron.range(box[:-1], box[-1]).state
-        return high if sign > 0 else -low
+        return (low, high) if sign > 0 else (-high, -low)
 
     stack, count = [[*z, t]], 0
     while stack:
         box, count = stack.pop(), count + 1
         if count > MAX_BOXES:
             return False
-        if highest(box) <= limit:
+        if signed(box)[1] <= limit:
             continue
         slopes = neuron.slopes(neuron.range(box[:-1], box[-1]), box[-1])
         for j, (low, high) in enumerate(slopes):
@@ -172,8 +172,10 @@ def state_is_below(neuron: ExactNeuron, z: Sequence[Pair], t: Pair, sign: int, l
             max(abs(slope[0]), abs(slope[1])) * max(one[1] - mid, mid - one[0])
             for slope, one, mid in zip(slopes, box, middle, strict=True)
         ]
-        linear = highest([(m, m) for m in middle]) + up(sum(steps))
-        if min(highest(box), linear) <= limit:
+        centre = signed([(m, m) for m in middle])
+        if centre[0] > limit:
+            return False
+        if min(signed(box)[1], centre[1] + up(sum(steps))) <= limit:
             continue
         j = steps.index(max(steps))
         cut = math.isqrt(box[j][0] * box[j][1]) if j == len(box) - 1 else middle[j]

@@ -16,9 +16,8 @@ from liquid_control.types import Floats
 
 _STEPS = 4
 _ROUNDS = 120
-_RESTARTS = 24
-_POINTS = 512
-_CHANGES = 30
+_RESTARTS = 16
+_POINTS = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,11 +140,12 @@ def search(
         cell: the cell.
         seed: of the random starts.
         dt_s: smallest and largest elapsed time, s; None for those of the cell.
-        rounds: of gradient ascent.
+        rounds: of gradient ascent; a quarter as many of random changes.
     """
     low, high = (np.log(dt / cell.time_unit_s) for dt in dt_s or cell.dt_s)
     lowest, highest = _commands(cell, seed, rounds, low, high)
-    feature, everything, elapsed = _sensitivities(cell, seed, low, high)
+    changes = max(1, rounds // 4)
+    feature, everything, elapsed = _sensitivities(cell, seed, low, high, changes)
     return Found(lowest, highest, feature, everything, elapsed)
 
 
@@ -178,7 +178,7 @@ def _commands(
 
 
 def _sensitivities(
-    cell: Cell, seed: int, low: float, high: float
+    cell: Cell, seed: int, low: float, high: float, changes: int
 ) -> tuple[Floats, Floats, Floats]:
     rng = stream(seed, "certification.sensitivity")
     rollout, count = Rollout(cell), len(cell.limits)
@@ -188,7 +188,7 @@ def _sensitivities(
     results: list[Floats] = []
     for measure in range(3):
         x, t, best = features.copy(), times.copy(), np.full((_POINTS, 4), -np.inf)
-        for number in range(_CHANGES):
+        for number in range(changes):
             tried_x, tried_t = x, t
             if number:
                 change = rng.normal(0.0, 0.3, x.shape) * (rng.random(x.shape) < 0.3)

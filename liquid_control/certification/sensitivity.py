@@ -6,8 +6,8 @@ A derivative of a neuron is J = (1 - s) p(A) + s q(C) with
 
 Over the ranges of A, C, s and t, taken as independent, the supremum of |J| is that of two
 quadratics in one variable each for every s; pieces of the range of s make it sound. On a convex
-region a function whose derivative is bounded by M changes by at most M |dz| (Rudin 1976, Principles of
-Mathematical Analysis, theorem 9.19), and bounds of layers multiply.
+region a function whose derivative is bounded by M changes by at most M |dz| (Rudin 1976,
+Principles of Mathematical Analysis, theorem 9.19), and bounds of layers multiply.
 """
 
 from dataclasses import dataclass

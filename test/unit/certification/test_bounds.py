@@ -23,7 +23,7 @@ from liquid_control.liquid import FlightCfC
 from liquid_control.policy import load_model
 
 pytestmark = pytest.mark.unit
-QUICK = Effort(512, 0.02)
+QUICK = Effort(256, 0.02)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def box(trail):
 def test_no_search_leaves_the_command_bounds(folder):
     cell = Cell.of(load_model(folder))
     bounds = commands_of(cell, invariant_box(cell, QUICK))
-    found = search(cell, 1, rounds=60)
+    found = search(cell, 1, rounds=24)
     assert np.all(bounds.lower <= found.lowest)
     assert np.all(found.highest <= bounds.upper)
     assert np.all(found.highest - found.lowest > 0.5 * (bounds.upper - bounds.lower))
@@ -50,7 +50,7 @@ def test_the_flight_step_in_float32_stays_in_the_box(trail, box):
     rng = np.random.default_rng(2)
     weights = load_model(TRAIL).weights
     cell, state = FlightCfC(weights), np.zeros(weights.wiring.neurons, np.float32)
-    for _ in range(4000):
+    for _ in range(2000):
         x = (rng.choice([-1.0, 1.0], len(trail.limits)) * trail.limits).astype(np.float32)
         dt = float(np.exp(rng.uniform(*np.log(trail.dt_s))))
         state, _ = cell.step(x, state, dt)

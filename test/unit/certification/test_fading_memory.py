@@ -73,5 +73,5 @@ def test_a_missing_solver_is_one_line(monkeypatch):
 def test_a_program_without_solution_is_one_line():
     from liquid_control.certification.fading_memory import _program
 
-    with pytest.raises(CertificateError, match="found no weights of a norm with rate 0.4000"):
+    with pytest.raises(CertificateError, match=r"found no weights of a norm with rate 0\.4000"):
         _program(np.array([[0.5]]), np.ones(1), np.ones(1), 0.4)
