@@ -163,6 +163,7 @@ def find_trap(cell: Cell, dt_s: float, seed: int, trials: int = 256) -> Trap | N
     rollout, count = Rollout(cell), len(cell.limits)
     inputs = rng.uniform(-1.0, 1.0, (trials, count)) * cell.limits
     inputs *= rng.uniform(0.0, 1.0, (trials, 1))
+    inputs = inputs.astype(np.float32).astype(np.float64)  # as the flight step receives them
     ticks = np.full(trials, dt_s / cell.time_unit_s)
     ends = []
     for _ in range(_HISTORIES):

@@ -16,8 +16,8 @@ from liquid_control.types import Floats
 
 _STEPS = 4
 _ROUNDS = 120
-_RESTARTS = 16
-_POINTS = 256
+_RESTARTS = 24
+_POINTS = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -78,5 +78,5 @@ def test_another_core_is_refused_before_training(core):
     changes = {"learner.contraction.weight": 1.0, "network.core.kind": core["kind"]}
     if "options" in core:
         changes["network.core.options"] = core["options"]
-    with pytest.raises(ConfigError, match=r"learner\.contraction\.weight needs the core cfc_wired"):
+    with pytest.raises(ConfigError, match=r"contraction\.weight needs the core cfc_wired"):
         load_training("config/train/trail_core.yaml", changes)
