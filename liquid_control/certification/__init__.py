@@ -4,7 +4,7 @@
 and `check_certificate` derives them again in exact integers without the code of the prover.
 """
 
-from liquid_control.certification.cell import Cell, Region
+from liquid_control.certification.cell import CertifiedCell, Region
 from liquid_control.certification.certificate import (
     CERTIFICATE,
     LONGEST_S,
@@ -23,7 +23,7 @@ from liquid_control.certification.state_bounds import Effort, invariant_box
 __all__ = [
     "CERTIFICATE",
     "LONGEST_S",
-    "Cell",
+    "CertifiedCell",
     "Contraction",
     "Effort",
     "Found",

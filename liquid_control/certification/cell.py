@@ -82,7 +82,7 @@ class LayerRange:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layer:
+class CellLayer:
     """Weights of a layer in float64, exactly those of the model.
 
     Attributes:
@@ -100,11 +100,11 @@ class Layer:
         """Number of neurons."""
         return int(self.bias.shape[1])
 
-    def neuron(self, index: int) -> "Layer":
+    def neuron(self, index: int) -> "CellLayer":
         """Return the layer of one neuron alone; its inputs stay those of the whole layer."""
         part = slice(index, index + 1)
         start = self.own.start + index
-        return Layer(self.weight[:, part], self.bias[:, part], slice(start, start + 1))
+        return CellLayer(self.weight[:, part], self.bias[:, part], slice(start, start + 1))
 
     def range(self, inputs: Interval, ticks: Interval) -> LayerRange:
         """Return the ranges over boxes of inputs [B, K + H] and time units [B, 1]."""
@@ -166,7 +166,7 @@ def _mix(first: Interval, second: Interval, gate: Interval) -> Interval:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cell:
+class CertifiedCell:
     """A wired CfC with the sets for which it is certified.
 
     Attributes:
@@ -178,7 +178,7 @@ class Cell:
         dt_s: smallest and largest elapsed time, s.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[CellLayer, ...]
     time_unit_s: float
     limits: Floats
     offsets: Floats
@@ -186,7 +186,7 @@ class Cell:
     dt_s: tuple[float, float] = DT_RANGE_S
 
     @classmethod
-    def of(cls, model: Model) -> "Cell":
+    def of(cls, model: Model) -> "CertifiedCell":
         """Return the cell of a model.
 
         Raises:
@@ -200,7 +200,7 @@ class Cell:
             )
         weights, features = model.weights, settings.features
         layers = tuple(
-            Layer(layer.weight.astype(np.float64), layer.bias.astype(np.float64), own)
+            CellLayer(layer.weight.astype(np.float64), layer.bias.astype(np.float64), own)
             for own, layer in zip(weights.wiring.slices, weights.layers, strict=True)
         )
         others = features.total - features.image - IMU_FEATURES
@@ -243,13 +243,15 @@ class Cell:
             before = self.rounded(layer, inputs, found[-1], region.dt_s[1])
         return found
 
-    def rounded(self, layer: Layer, inputs: Interval, found: LayerRange, dt_s: float) -> Interval:
+    def rounded(
+        self, layer: CellLayer, inputs: Interval, found: LayerRange, dt_s: float
+    ) -> Interval:
         """Return the box [H] of a layer's states computed in float32."""
         error = layer.rounding(inputs, dt_s / self.time_unit_s)
         return outward(found.state.lower[0] - error, found.state.upper[0] + error)
 
 
-def joined(before: Interval, state: Interval, layer: Layer) -> Interval:
+def joined(before: Interval, state: Interval, layer: CellLayer) -> Interval:
     """Return the inputs [K + H] of a layer: what it receives, then its own previous states."""
     ends = zip(before, state, strict=True)
     return Interval(*(np.concatenate([end, own[layer.own]]) for end, own in ends))

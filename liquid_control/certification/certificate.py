@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from liquid_control import __version__
-from liquid_control.certification.cell import Cell, Region, feature_names
+from liquid_control.certification.cell import CertifiedCell, Region, feature_names
 from liquid_control.certification.checker import METHODS
 from liquid_control.certification.fading_memory import (
     Contraction,
@@ -72,7 +72,7 @@ def certify(
         DependencyError: SciPy is not installed.
     """
     proof = proof or Proof()
-    cell = Cell.of(model)
+    cell = CertifiedCell.of(model)
     on_step("command bounds")
     state = invariant_box(cell, proof.effort)
     regions, found_regions = [], []
@@ -152,7 +152,7 @@ def _sensitivity_claim(found: Sensitivity) -> dict[str, list[float]]:
     }
 
 
-def _region_claim(cell: Cell, region: Region, longest_s: float) -> dict[str, Any]:
+def _region_claim(cell: CertifiedCell, region: Region, longest_s: float) -> dict[str, Any]:
     found = sensitivity(cell, region)
     layers = layer_contractions(cell, found.states)
     widths = region.state.upper - region.state.lower
@@ -170,13 +170,13 @@ def _contraction_claim(found: Contraction) -> dict[str, Any]:
     return {"rate": float(_above(np.array(found.rate))), "weights": found.weights.tolist()}
 
 
-def _memory_claim(cell: Cell, found: Contraction, widths: Floats) -> dict[str, Any]:
+def _memory_claim(cell: CertifiedCell, found: Contraction, widths: Floats) -> dict[str, Any]:
     own = cell.layers[-1].own
     reach = cell.scales * found.weights[own] * (widths / found.weights).max()
     return {**_contraction_claim(found), "difference": _above(reach).tolist()}
 
 
-def _point_claim(cell: Cell, dt_s: float) -> dict[str, Any]:
+def _point_claim(cell: CertifiedCell, dt_s: float) -> dict[str, Any]:
     """Return bounds around the state at rest with features of zero."""
     features, state = np.zeros(len(cell.limits)), np.zeros(cell.neurons)
     region = local_region(cell, features, state, dt_s, LOCAL_RADIUS)
@@ -189,7 +189,7 @@ def _point_claim(cell: Cell, dt_s: float) -> dict[str, Any]:
     }
 
 
-def _trap_claim(cell: Cell, trap: Trap) -> dict[str, Any]:
+def _trap_claim(cell: CertifiedCell, trap: Trap) -> dict[str, Any]:
     own = cell.layers[-1].own
     one, other = (Interval(box.lower[own], box.upper[own]) for box in trap.boxes)
     gap = np.maximum(one.lower - other.upper, other.lower - one.upper)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liquid_control.certification.cell import Cell, Region, joined
+from liquid_control.certification.cell import CertifiedCell, Region, joined
 from liquid_control.certification.intervals import Interval
 from liquid_control.certification.search import Rollout
 from liquid_control.certification.sensitivity import Sensitivity, sensitivity
@@ -137,17 +137,17 @@ def _program(bounds: Floats, widths: Floats, scales: Floats, rate: float) -> Flo
     return np.asarray(result.x[:size], np.float64)
 
 
-def region_of(cell: Cell, state: Interval, longest_s: float) -> Region:
+def region_of(cell: CertifiedCell, state: Interval, longest_s: float) -> Region:
     """Return all features and a box of states, with elapsed times up to `longest_s`."""
     return Region(cell.features, state, (cell.dt_s[0], longest_s))
 
 
-def layer_contractions(cell: Cell, states: Floats) -> list[Contraction]:
+def layer_contractions(cell: CertifiedCell, states: Floats) -> list[Contraction]:
     """Return the contraction of each layer by itself, from bounds of `Sensitivity.states`."""
     return [contraction(states[layer.own, layer.own]) for layer in cell.layers]
 
 
-def find_trap(cell: Cell, dt_s: float, seed: int, trials: int = 256) -> Trap | None:
+def find_trap(cell: CertifiedCell, dt_s: float, seed: int, trials: int = 256) -> Trap | None:
     """Search an input that keeps two pasts apart for ever, and enclose both.
 
     Pasts are those of random features from rest, then the input is constant. The pair with the
@@ -193,7 +193,9 @@ def _apart(one: Interval, other: Interval) -> bool:
     return bool(np.any((one.upper < other.lower) | (other.upper < one.lower)))
 
 
-def _trapping_box(cell: Cell, features: Floats, state: Floats, dt_s: float) -> Interval | None:
+def _trapping_box(
+    cell: CertifiedCell, features: Floats, state: Floats, dt_s: float
+) -> Interval | None:
     """Return a box around a fixed point that the step maps into itself; None if none is found.
 
     The image of a box lies within the image of its centre, plus the derivatives times its radius,
@@ -217,7 +219,7 @@ def _trapping_box(cell: Cell, features: Floats, state: Floats, dt_s: float) -> I
     return None
 
 
-def exact_image(cell: Cell, point: Region) -> Interval:
+def exact_image(cell: CertifiedCell, point: Region) -> Interval:
     """Return bounds of the new state for one point, in exact arithmetic, [N]."""
     before, parts = point.features, []
     for layer in cell.layers:
@@ -230,7 +232,7 @@ def exact_image(cell: Cell, point: Region) -> Interval:
     return Interval(lower, upper)
 
 
-def step_rounding(cell: Cell, region: Region, found: Sensitivity) -> Floats:
+def step_rounding(cell: CertifiedCell, region: Region, found: Sensitivity) -> Floats:
     """Return the largest difference of a step in float32 from the exact one, [N]."""
     before, error, parts = region.features, np.zeros(len(cell.limits)), []
     ranges = cell.ranges(region)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liquid_control.certification.cell import Cell
+from liquid_control.certification.cell import CertifiedCell
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
 
@@ -53,7 +53,7 @@ class _Layer:
 class Rollout:
     """Steps of a cell in float64 over a batch, with gradients by the chain rule."""
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: CertifiedCell) -> None:
         self.cell = cell
 
     def step(self, features: Floats, state: Floats, ticks: Floats) -> Floats:
@@ -132,7 +132,11 @@ class Rollout:
 
 
 def search(
-    cell: Cell, seed: int = 0, dt_s: tuple[float, float] | None = None, *, rounds: int = _ROUNDS
+    cell: CertifiedCell,
+    seed: int = 0,
+    dt_s: tuple[float, float] | None = None,
+    *,
+    rounds: int = _ROUNDS,
 ) -> Found:
     """Search the largest commands and sensitivities of a cell.
 
@@ -150,7 +154,7 @@ def search(
 
 
 def _commands(
-    cell: Cell, seed: int, rounds: int, low: float, high: float
+    cell: CertifiedCell, seed: int, rounds: int, low: float, high: float
 ) -> tuple[Floats, Floats]:
     rng = stream(seed, "certification.commands")
     rollout, motors = Rollout(cell), len(cell.scales)
@@ -178,7 +182,7 @@ def _commands(
 
 
 def _sensitivities(
-    cell: Cell, seed: int, low: float, high: float, changes: int
+    cell: CertifiedCell, seed: int, low: float, high: float, changes: int
 ) -> tuple[Floats, Floats, Floats]:
     rng = stream(seed, "certification.sensitivity")
     rollout, count = Rollout(cell), len(cell.limits)

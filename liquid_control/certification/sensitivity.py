@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liquid_control.certification.cell import Cell, Layer, LayerRange, Region
+from liquid_control.certification.cell import CellLayer, CertifiedCell, LayerRange, Region
 from liquid_control.certification.intervals import Interval, gate_product
 from liquid_control.types import Floats
 
@@ -43,7 +43,7 @@ class Sensitivity:
     states: Floats
 
 
-def sensitivity(cell: Cell, region: Region) -> Sensitivity:
+def sensitivity(cell: CertifiedCell, region: Region) -> Sensitivity:
     """Return bounds of the derivatives over a region; the region must be a box."""
     ticks = cell.ticks(region.dt_s)
     found = cell.ranges(region)
@@ -71,7 +71,7 @@ def sensitivity(cell: Cell, region: Region) -> Sensitivity:
     )
 
 
-def entry_bounds(layer: Layer, found: LayerRange, ticks: Interval) -> Floats:
+def entry_bounds(layer: CellLayer, found: LayerRange, ticks: Interval) -> Floats:
     """Return bounds of the derivatives of a layer, [H, K + H], for ranges with B = 1."""
     wa, wc, wta, wtb = (row[None] for row in layer.weight)
     ends = wta * ticks.lower[0, 0] + wtb, wta * ticks.upper[0, 0] + wtb
@@ -149,7 +149,7 @@ def _signed(values: Interval, sign: int) -> Interval:
 
 
 def local_region(
-    cell: Cell, features: Floats, state: Floats, dt_s: float, radius: float
+    cell: CertifiedCell, features: Floats, state: Floats, dt_s: float, radius: float
 ) -> Region:
     """Return the region around a point: features and states within a radius, one elapsed time."""
     return Region(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liquid_control.certification.cell import Cell, Layer, Region, joined
+from liquid_control.certification.cell import CellLayer, CertifiedCell, Region, joined
 from liquid_control.certification.intervals import Interval, add, multiply
 from liquid_control.types import Floats
 
@@ -33,7 +33,7 @@ class Effort:
     tolerance: float = 0.005
 
 
-def interval_box(cell: Cell) -> Interval:
+def interval_box(cell: CertifiedCell) -> Interval:
     """Return an invariant box of states by interval arithmetic alone, [N].
 
     It starts from (-1, 1) with a margin for float32 and applies the step until nothing changes:
@@ -51,13 +51,13 @@ def interval_box(cell: Cell) -> Interval:
     return state
 
 
-def image_of(cell: Cell, state: Interval) -> Interval:
+def image_of(cell: CertifiedCell, state: Interval) -> Interval:
     """Return a box of the states after one step from a box, joined with the state at rest."""
     lower, upper = image_of_region(cell, Region(cell.features, state, cell.dt_s))
     return Interval(np.minimum(lower, 0.0), np.maximum(upper, 0.0))
 
 
-def image_of_region(cell: Cell, region: Region) -> Interval:
+def image_of_region(cell: CertifiedCell, region: Region) -> Interval:
     """Return a box of the states after one step from a region, in float32, [N]."""
     found, before, parts = cell.ranges(region), region.features, []
     for layer, layer_range in zip(cell.layers, found, strict=True):
@@ -68,7 +68,7 @@ def image_of_region(cell: Cell, region: Region) -> Interval:
     return Interval(lower, upper)
 
 
-def invariant_box(cell: Cell, effort: Effort | None = None) -> Interval:
+def invariant_box(cell: CertifiedCell, effort: Effort | None = None) -> Interval:
     """Return an invariant box of states, [N], tightened by branch and bound.
 
     The first layer reads the features, and its states fill nearly all of (-1, 1): its bounds are
@@ -81,7 +81,7 @@ def invariant_box(cell: Cell, effort: Effort | None = None) -> Interval:
     return box
 
 
-def _tightened(cell: Cell, index: int, box: Interval, effort: Effort) -> Interval:
+def _tightened(cell: CertifiedCell, index: int, box: Interval, effort: Effort) -> Interval:
     """Return the box with the bounds of one layer replaced by those of its steps from the box."""
     layer, source = cell.layers[index], cell.layers[index - 1]
     before = Interval(box.lower[source.own], box.upper[source.own])
@@ -101,7 +101,7 @@ def _tightened(cell: Cell, index: int, box: Interval, effort: Effort) -> Interva
 
 
 def largest_state(
-    neuron: Layer, inputs: Interval, ticks: Interval, sign: float, effort: Effort
+    neuron: CellLayer, inputs: Interval, ticks: Interval, sign: float, effort: Effort
 ) -> float:
     """Return an upper bound of `sign` times a neuron's new state over a box, by branch and bound.
 
@@ -113,7 +113,7 @@ def largest_state(
         effort: when to end.
     """
     used = np.flatnonzero(np.any(neuron.weight != 0.0, axis=(0, 1)))
-    neuron = Layer(neuron.weight[:, :, used], neuron.bias, neuron.own)
+    neuron = CellLayer(neuron.weight[:, :, used], neuron.bias, neuron.own)
     lower = np.append(inputs.lower[used], ticks.lower[0])[None]
     upper = np.append(inputs.upper[used], ticks.upper[0])[None]
     boxes, bounds, steps, found = _evaluate(neuron, Interval(lower, upper), sign)
@@ -155,7 +155,7 @@ def _halved(boxes: Interval, steps: Floats) -> Interval:
 
 
 def _evaluate(
-    neuron: Layer, boxes: Interval, sign: float
+    neuron: CellLayer, boxes: Interval, sign: float
 ) -> tuple[Interval, Floats, Floats, float]:
     """Bound `sign` times the state over boxes whose last column is the elapsed time.
 
@@ -180,7 +180,9 @@ def _evaluate(
     return boxes, np.minimum(state.upper[:, 0], linear), steps, float(at_centre.lower.max())
 
 
-def _range_and_slopes(neuron: Layer, boxes: Interval, sign: float) -> tuple[Interval, Interval]:
+def _range_and_slopes(
+    neuron: CellLayer, boxes: Interval, sign: float
+) -> tuple[Interval, Interval]:
     """Return the ranges of the signed state [B, 1] and of its derivatives [B, K + 1]."""
     inputs = Interval(boxes.lower[:, :-1], boxes.upper[:, :-1])
     ticks = Interval(boxes.lower[:, -1:], boxes.upper[:, -1:])
@@ -195,7 +197,7 @@ def _signed(values: Interval, sign: float) -> Interval:
     return values if sign > 0.0 else Interval(-values.upper, -values.lower)
 
 
-def commands_of(cell: Cell, state: Interval) -> Interval:
+def commands_of(cell: CertifiedCell, state: Interval) -> Interval:
     """Return the box of the four commands for a box of states, as float32 computes them, [4]."""
     own = cell.layers[-1].own
     motors = Interval(state.lower[own], state.upper[own])

@@ -5,7 +5,7 @@ import pytest
 from certified_models import SHIPPED, TRAIL
 
 from liquid_control.certification import (
-    Cell,
+    CertifiedCell,
     Effort,
     Interval,
     Region,
@@ -14,7 +14,7 @@ from liquid_control.certification import (
     search,
     sensitivity,
 )
-from liquid_control.certification.cell import Layer
+from liquid_control.certification.cell import CellLayer
 from liquid_control.certification.search import Rollout
 from liquid_control.certification.sensitivity import entry_bounds
 from liquid_control.certification.state_bounds import commands_of, largest_state
@@ -28,7 +28,7 @@ QUICK = Effort(256, 0.02)
 
 @pytest.fixture(scope="module")
 def trail():
-    return Cell.of(load_model(TRAIL))
+    return CertifiedCell.of(load_model(TRAIL))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def box(trail):
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
 def test_no_search_leaves_the_command_bounds(folder):
-    cell = Cell.of(load_model(folder))
+    cell = CertifiedCell.of(load_model(folder))
     bounds = commands_of(cell, invariant_box(cell, QUICK))
     found = search(cell, 1, rounds=24)
     assert np.all(bounds.lower <= found.lowest)
@@ -61,7 +61,7 @@ def test_the_flight_step_in_float32_stays_in_the_box(trail, box):
 def test_the_largest_state_of_one_neuron_by_hand():
     """tanh(2 z) (1 - s) + tanh(-z) s, gates half open at ta = 0: (tanh 2z - tanh z) / 2."""
     weight = np.array([[[2.0]], [[-1.0]], [[0.0]], [[0.0]]])
-    neuron = Layer(weight, np.zeros((4, 1)), slice(0, 1))
+    neuron = CellLayer(weight, np.zeros((4, 1)), slice(0, 1))
     z = np.linspace(-3.0, 3.0, 200_001)
     exact = float((0.5 * (np.tanh(2.0 * z) - np.tanh(z))).max())
     inputs = Interval(np.array([-3.0]), np.array([3.0]))
@@ -133,4 +133,4 @@ def test_local_bounds_hold_within_their_radius_and_are_smaller(trail, box):
 
 def test_another_core_is_refused_with_one_line():
     with pytest.raises(CertificateError, match="expected a model with core cfc_wired, got gru"):
-        Cell.of(load_model("trail_gru"))
+        CertifiedCell.of(load_model("trail_gru"))

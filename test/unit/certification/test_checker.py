@@ -67,18 +67,16 @@ def changed(folder, change):
 
 
 @pytest.mark.slow
-def test_the_shipped_models_have_certificates_that_hold_within_a_minute(tmp_path):
-    taken_s = 0.0
-    for source in SHIPPED:
-        folder = source
-        if not (source / CERTIFICATE).is_file():
-            folder = copied(source, tmp_path / source.name)
-            write_certificate(folder, certify(load_model(source), QUICK))
-        start = time.process_time()
-        content = check_certificate(folder)
-        taken_s += time.process_time() - start
-        assert content["model"] == source.name
-    assert taken_s < 60.0
+@pytest.mark.parametrize("source", SHIPPED, ids=lambda source: source.name)
+def test_the_certificate_of_a_shipped_model_holds_within_15_s_of_processor_time(source, tmp_path):
+    folder = source
+    if not (source / CERTIFICATE).is_file():
+        folder = copied(source, tmp_path / source.name)
+        write_certificate(folder, certify(load_model(source), QUICK))
+    start_s = time.process_time()
+    content = check_certificate(folder)
+    assert time.process_time() - start_s < 15.0
+    assert content["model"] == source.name
 
 
 def test_trail_cfc19_is_shipped_with_its_certificate():

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from certified_models import TRAIL, with_state_weights
 
-from liquid_control.certification import Cell, Effort, find_trap, invariant_box, sensitivity
+from liquid_control.certification import (
+    CertifiedCell,
+    Effort,
+    find_trap,
+    invariant_box,
+    sensitivity,
+)
 from liquid_control.certification.fading_memory import (
     contraction,
     layer_contractions,
@@ -26,7 +32,7 @@ def test_the_rate_is_the_spectral_radius_by_hand():
 
 
 def test_a_cell_with_small_state_weights_forgets_and_no_two_pasts_differ_more(tmp_path):
-    cell = Cell.of(with_state_weights(tmp_path / "small", 0.3))
+    cell = CertifiedCell.of(with_state_weights(tmp_path / "small", 0.3))
     state = invariant_box(cell, Effort(1, 1.0))
     bounds = sensitivity(cell, region_of(cell, state, 0.05)).states
     rate = max(layer.rate for layer in layer_contractions(cell, bounds))
@@ -48,7 +54,7 @@ def test_a_cell_with_small_state_weights_forgets_and_no_two_pasts_differ_more(tm
 
 def test_a_trapped_input_keeps_two_pasts_of_the_flight_step_apart():
     model = load_model(TRAIL)
-    trap = find_trap(Cell.of(model), 0.02, 0)
+    trap = find_trap(CertifiedCell.of(model), 0.02, 0)
     assert trap is not None
     step, x = FlightCfC(model.weights), trap.features.astype(np.float32)
     for box in trap.boxes:
