@@ -73,6 +73,7 @@ MODULES = (
     "liquid_control.export",
     "liquid_control.autopilots",
     "liquid_control.calibration",
+    "liquid_control.certification",
     "liquid_control.graph",
     "liquid_control_sim",
     "liquid_control_sim.environments",

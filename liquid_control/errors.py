@@ -41,6 +41,10 @@ class AutopilotError(LiquidControlError):
     """An autopilot cannot be reached, is not the expected one, or refuses a request."""
 
 
+class CertificateError(LiquidControlError):
+    """A model cannot be certified, or a certificate does not hold for it."""
+
+
 class GraphError(LiquidControlError):
     """A process of the ROS graph did not start, ended early, or stopped responding."""
 

@@ -12,6 +12,7 @@ from liquid_control.cli.adapt import adapt
 from liquid_control.cli.bag import bag
 from liquid_control.cli.bench import bench
 from liquid_control.cli.calibrate import calibrate
+from liquid_control.cli.certify import certify
 from liquid_control.cli.compare import compare
 from liquid_control.cli.doctor import doctor
 from liquid_control.cli.evaluate import evaluate
@@ -47,6 +48,7 @@ COMMANDS = (
     probe,
     calibrate,
     adapt,
+    certify,
     faults,
     worlds,
     models,

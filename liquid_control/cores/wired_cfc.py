@@ -176,6 +176,10 @@ class WiredCfC(Core):
         parameters: list[Any] = [p for each in lists for p in each._parameters.values()]
         return scan_wired(sequence, x, state, dt, parameters)
 
+    def state_weights(self) -> list[Tensor]:
+        """Return each layer's weights of its own previous states, masked, [M, H, H]."""
+        return [weight[:, :, -weight.shape[1] :] for weight in self._masked()]
+
     def _masks(self) -> list[Tensor]:
         return [getattr(self, f"mask_{index}") for index in range(len(self.wiring.layers))]
 

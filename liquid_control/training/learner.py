@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from liquid_control.cores import WiredCfC
 from liquid_control.errors import OutputError
 from liquid_control.files import atomic_write
+from liquid_control.training.contraction_penalty import contraction_penalty
 from liquid_control.training.curves import CurvePoint
 from liquid_control.training.dataset import Dataset
 from liquid_control.training.network import PolicyNetwork
@@ -140,6 +142,7 @@ class Learner:
         counted = max(1, counted)
         for parameter, gradient in zip(self._trained(), gradients, strict=True):
             parameter.grad = gradient / counted
+        self._add_penalty()
         nn.utils.clip_grad_norm_(self._trained(), self.settings.clip)
         self._optimiser.step()
         self.step += 1
@@ -154,6 +157,14 @@ class Learner:
         error = self._error(self.network, outputs, batch)
         gradients = torch.autograd.grad(error, self._trained())
         return _Gradients(gradients, float(error.detach()), int(batch.counted.sum()))
+
+    def _add_penalty(self) -> None:
+        """Add the gradient of the contraction penalty, which does not depend on data."""
+        settings, core = self.settings.contraction, self.network.core
+        if settings.weight == 0.0 or not isinstance(core, WiredCfC):
+            return
+        penalty = settings.weight * contraction_penalty(core, settings.rate, settings.dt_s)
+        torch.autograd.backward(penalty)
 
     def _trained(self) -> list[nn.Parameter]:
         return [p for p in self.network.parameters() if p.requires_grad]

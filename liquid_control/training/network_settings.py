@@ -50,6 +50,20 @@ class NetworkSettings(Settings):
     motors: MotorScaling = MotorScaling()
 
 
+class ContractionSettings(Settings):
+    """Penalty that makes a wired CfC forget its past at a rate that can be certified."""
+
+    weight: float = Field(
+        0.0, ge=0.0, le=1000.0, description="of the penalty in the loss; 0 for none"
+    )
+    rate: float = Field(
+        0.9, gt=0.0, lt=1.0, description="largest rate of a step that is not penalised"
+    )
+    dt_s: float = Field(
+        0.1, gt=0.0, le=1.0, description="largest elapsed time for which the rate holds, s"
+    )
+
+
 class LearnerSettings(Settings):
     """Optimisation."""
 
@@ -81,6 +95,7 @@ class LearnerSettings(Settings):
     held_out: int = Field(
         20, ge=2, description="every held_out-th flight only measures the offline loss"
     )
+    contraction: ContractionSettings = ContractionSettings()
     threads: int = Field(2, ge=1, le=64, description="torch threads of the learner")
     save_every_s: float = Field(60.0, gt=0.0, description="time between two checkpoints, s")
 

@@ -241,6 +241,20 @@ class TrainingSettings(Settings):
                     f"{suggestion(name, self.tasks)}"
                 )
 
+    def check_penalty(self) -> None:
+        """Check that a contraction penalty has a core that it is made for.
+
+        Raises:
+            ConfigError: the core is no wired CfC in mode `default`.
+        """
+        core = self.network.core
+        mode = str(core.options.get("mode", "default"))
+        if self.learner.contraction.weight and (core.kind, mode) != ("cfc_wired", "default"):
+            raise ConfigError(
+                f"{self.name}: learner.contraction.weight needs the core cfc_wired in mode "
+                f"default, got {core.kind}{'' if mode == 'default' else f' in mode {mode}'}"
+            )
+
     def check_cameras(self) -> None:
         """Check that every flight has the camera that the model is made for.
 
@@ -348,6 +362,7 @@ def load_training(
     settings = validate(TrainingSettings, content, str(path))
     check_keys(settings.randomise, str(path))
     settings.check_tasks()
+    settings.check_penalty()
     settings.check_cameras()
     return settings
 

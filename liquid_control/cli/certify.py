@@ -1,0 +1,57 @@
+"""`liquid-control certify`: proofs about the controller of a model, and their check."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from liquid_control.cli.options import whole_number
+
+
+def certify(
+    models: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Model folders, or folders of them, whose other cores are left out.",
+            show_default="models",
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check the certificates that are there.")
+    ] = False,
+    seed: Annotated[
+        int, typer.Option(parser=whole_number(0), metavar="N", help="Of the searches.")
+    ] = 0,
+) -> None:
+    """Prove bounds of a model's commands, sensitivity and memory, for a wired CfC.
+
+    Example: liquid-control certify models/trail_cfc19
+
+    Writes certificate.json into the model's folder. The bounds hold for all features, all elapsed
+    times from 1 ms to 1 s and all states that can be reached. Each is shown with the largest value
+    that a search found. A second program, in exact integers, then checks every claim; --check runs
+    it alone.
+    """
+    from liquid_control.certification import (
+        CERTIFICATE,
+        LONGEST_S,
+        Proof,
+        certificate_lines,
+        check_certificate,
+        write_certificate,
+    )
+    from liquid_control.certification import certify as prove
+    from liquid_control.policy import find_models
+    from liquid_control.progress import progress_bar
+
+    given = models or [Path("models")]
+    found = find_models(given)
+    wired = [model for model in found if model.settings.core.wiring or model.path in given]
+    for model in wired:
+        if not check:
+            with progress_bar(f"certify {model.name}", len(LONGEST_S) + 2, transient=True) as bar:
+                content = prove(model, Proof(seed=seed), bar.advance)
+            write_certificate(model.path, content)
+        for line in certificate_lines(check_certificate(model.path)):
+            print(line)
+        print(f"  checked: {model.path / CERTIFICATE}")
