@@ -1,6 +1,8 @@
 // Top view: trail, trees, paths and the vehicle, turned so that the trail runs to the right.
 
 const FOLLOW_M = 22;
+// Height of the strip with scale, north and wind, pixels.
+const FOOT = 28;
 
 class FlightMap {
   constructor(canvas, map, array) {
@@ -58,14 +60,16 @@ class FlightMap {
     const { context: ctx, width, height } = this.fit ??= fitCanvas(this.canvas);
     ctx.clearRect(0, 0, width, height);
     const [left, low, right, high] = this.box, vehicle = this.place(t);
-    let scale = Math.min(width / (right - left), height / (high - low));
+    const above = height - FOOT;
+    let scale = Math.min(width / (right - left), above / (high - low));
     let middle = [(left + right) / 2, (low + high) / 2];
     if (this.follow) {
       scale = Math.max(scale, width / FOLLOW_M);
       middle = vehicle;
     }
-    const at = ([x, y]) => [width / 2 + scale * (x - middle[0]), height / 2 - scale * (y - middle[1])];
+    const at = ([x, y]) => [width / 2 + scale * (x - middle[0]), above / 2 - scale * (y - middle[1])];
     this.ground(ctx, at, scale, width, height);
+    ctx.clearRect(0, above, width, FOOT);
     for (const path of [...this.paths].reverse()) this.path(ctx, at, path, t);
     this.vehicle(ctx, at(vehicle), t);
     this.foot(ctx, scale, width, height, t);
@@ -74,12 +78,13 @@ class FlightMap {
   }
 
   ground(ctx, at, scale, width, height) {
-    const line = (points, metres, colour, dash = []) => {
+    const line = (points, metres, colour, dash = [], cap = "butt") => {
       ctx.beginPath();
       points.forEach((point, i) => (i ? ctx.lineTo(...at(point)) : ctx.moveTo(...at(point))));
       ctx.strokeStyle = colour;
       ctx.lineWidth = Math.max(1, metres * scale);
-      ctx.lineJoin = ctx.lineCap = "round";
+      ctx.lineJoin = "round";
+      ctx.lineCap = cap;
       ctx.setLineDash(dash);
       ctx.stroke();
       ctx.setLineDash([]);
@@ -92,7 +97,7 @@ class FlightMap {
         line(this.trail, 0, theme.muted, [4, 5]);
       }
     }
-    for (const [x, y, u, v, r] of this.bars) line([[x, y], [u, v]], 2 * r, theme.trunk);
+    for (const [x, y, u, v, r] of this.bars) line([[x, y], [u, v]], 2 * r, theme.trunk, [], "round");
     ctx.fillStyle = theme.trunk;
     for (const [x, y, r] of this.trunks) {
       const [px, py] = at([x, y]), radius = Math.max(1.3, r * scale);
