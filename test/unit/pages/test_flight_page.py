@@ -294,7 +294,9 @@ def test_mouse(opened, minute):
     box = page.page.locator("#timeline").bounding_box()
     page.page.mouse.click(box["x"] + box["width"] / 4, box["y"] + 3)
     assert float(page.readings()["time"]) == pytest.approx(15.0, abs=0.1)
-    plot = page.page.locator(".group-0 .u-over").first.bounding_box()
+    over = page.page.locator(".group-0 .u-over").first
+    over.evaluate("one => one.scrollIntoView({block: 'center'})")
+    plot = over.bounding_box()
     y = plot["y"] + plot["height"] / 2
     page.page.mouse.move(plot["x"] + plot["width"] / 2, y)
     page.page.mouse.down()
@@ -382,7 +384,7 @@ def test_neurons_and_wiring_name_what_the_mouse_points_at(opened, minute):
     page = opened(minute).ready()
     page.page.evaluate("flightPage.seek(60)")
     over = page.page.locator(".neurons .u-over").first
-    over.scroll_into_view_if_needed()
+    over.evaluate("one => one.scrollIntoView({block: 'center'})")
     box = over.bounding_box()
     page.page.mouse.move(box["x"] + 50, box["y"] + box["height"] / 19 * 0.5)
     text = page.page.locator(".neuron-values").text_content()
