@@ -2,6 +2,7 @@
 # make test    installs the test tools too, then runs every check that CI runs
 # make develop installs everything, PyTorch for training too, and runs nothing
 # make docs    builds the documentation site into site/
+# make browser installs Playwright and Chromium, with which make test checks the pages of flights
 #
 # PYTHON=/path/to/python3.11  the interpreter for .venv (3.10, 3.11 or 3.12; default: the first found)
 # TORCH_INDEX=URL             take PyTorch from this index, such as PyTorch's own for CPUs (default:
@@ -33,7 +34,7 @@ PY_VERSION = $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:
 # third parties build, not the ROS project: hence exact versions and hashes.
 LOCKS = $$(cat $(DONE)/locks)
 
-.PHONY: help fly test develop docs lint format colcon lock clean
+.PHONY: help fly test develop docs browser lint format colcon lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -56,6 +57,8 @@ docs: $(DONE)/package $(DONE)/docs
 	@echo "building the documentation (about 20 s)"
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict 2>&1 | { grep -v '^INFO' || true; }
 	@$(BIN)/python docs/check_site.py site
+
+browser: $(DONE)/test $(DONE)/browser
 
 lint: $(DONE)/package $(DONE)/mavlink $(DONE)/test $(DONE)/torch
 	@echo "ruff, mypy, import-linter"
@@ -137,6 +140,13 @@ $(DONE)/test: requirements/test.txt requirements/numpy1/test.txt $(DONE)/flight
 $(DONE)/docs: requirements/docs.txt $(DONE)/flight
 	@echo "installing documentation packages (about 15 s)"
 	@$(LOCKED) -r requirements/docs.txt
+	@touch $@
+
+# A chromium that is installed is used; elsewhere Playwright downloads one.
+$(DONE)/browser: requirements/browser.txt $(DONE)/flight
+	@echo "installing Playwright"
+	@$(LOCKED) -r requirements/browser.txt
+	@command -v chromium chromium-browser google-chrome >/dev/null || $(BIN)/playwright install chromium
 	@touch $@
 
 # PyTorch without CUDA is a tenth of the size, so it is taken where pip's settings lead to it. The

@@ -78,6 +78,7 @@ EXTRAS = {
         "ros-jazzy-rosgraph-msgs",
     ],
     "mavlink": ["pymavlink>=2.4.41", "pyserial>=3.5"],
+    "browser": ["playwright>=1.50"],
     "docs": [
         "mkdocs>=1.6,<2",
         "mkdocs-material>=9.5",
@@ -136,6 +137,8 @@ setup(
         NAME: [
             "py.typed",
             "pages/templates/*",
+            "pages/templates/recorder/*",
+            "pages/vendor/uplot/*",
             "evaluation/templates/*",
             "replay/templates/*",
             "export/templates/*",

@@ -9,6 +9,7 @@ solved under one set of pins, so that installing one after another never changes
     ros.txt         rclpy, messages and Fast DDS as wheels, for a machine without ROS
     mavlink.txt     what `mavlink_node` needs: pymavlink and pyserial
     test.txt        what `make test` adds, and the pure-Python packages that PyTorch needs
+    browser.txt     what `make browser` adds: Playwright
     docs.txt        what `make docs` adds
     torch-cpu.txt   PyTorch without CUDA, used where pip's settings lead to it
     torch.txt       PyTorch as the registry has it, alone
@@ -54,7 +55,7 @@ ON_TORCH = ("torchdiffeq", "stable-baselines3")
 Their other dependencies are among the requirements of the tests.
 """
 
-ALONE = ("docs", "ros", "mavlink")
+ALONE = ("docs", "ros", "mavlink", "browser")
 """Locks that `ONLY` can name: no other file depends on them."""
 
 
@@ -134,6 +135,7 @@ def requirements() -> dict[str, list[str]]:
             *TORCH_PURE,
             *INSTALLER,
         ],
+        "browser": stated["browser"],
         "docs": stated["docs"],
         "torch": [TORCH],
     }

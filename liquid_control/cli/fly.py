@@ -114,9 +114,12 @@ def fly(
 
     Example: liquid-control fly --scenario trail --seed 3 --set wind.gust_mps=6
 
-    Writes results.json and report.html, and for each flight a folder with flight.mcap, flight.mp4
-    and flight.npz. The status is 0 when every flight was flown, whether or not it succeeded. An
-    interruption or `kill -9` keeps the flights before it: results.json has `complete: false`.
+    Writes results.json and report.html, and for each flight a folder with flight.html,
+    flight.mcap, flight.mp4 and flight.npz. flight.html shows pictures, map, commands, wind and
+    neurons under one time cursor; `liquid-control compare` puts two of them side by side.
+
+    The status is 0 when every flight was flown, whether or not it succeeded. An interruption or
+    `kill -9` keeps the flights before it: results.json has `complete: false`.
     """
     from liquid_control.cli.output import output_folder
     from liquid_control.cli.pilots import prepare_simulator
@@ -168,14 +171,14 @@ def fly(
             if flown:
                 document = _write_results(folder, jobs, flown, options)
                 _conclude(folder, title, jobs, flown, document)
-    _offer(folder, flown[0][1], show)
+    _offer(folder, flown[0][1], len(flown) == 1, show)
 
 
-def _offer(folder: Path, flight: "GraphFlight", show: bool) -> None:
-    """Open the report or print how to; print how to replay the bag of a flight."""
+def _offer(folder: Path, flight: "GraphFlight", alone: bool, show: bool) -> None:
+    """Open the report, or the page of the only flight, or print how to; print how to replay it."""
     from liquid_control.cli.next_steps import command_of, offer_report, suggest
 
-    offer_report(folder / "report.html", show)
+    offer_report(flight.page if alone else folder / "report.html", show)
     if flight.bag is not None:
         suggest(command_of("liquid-control", "replay", flight.bag))
 
@@ -254,6 +257,7 @@ def _fly_one(
         fly_through_graph,
         load_graph_flight,
     )
+    from liquid_control.policy import load_model
     from liquid_control.progress import StatusLine
 
     plan = GraphPlan(
@@ -266,7 +270,7 @@ def _fly_one(
     with StatusLine(job.entry, flight_progress_text) as line:
         flight = fly_through_graph(plan, line)
         line.show("writing the video")
-        data = load_graph_flight(job, flight, folder)
+        data = load_graph_flight(job, flight, folder, load_model(plan.model))
         if data.frames is not None:
             write_video(flight.video, data)
             if gif:

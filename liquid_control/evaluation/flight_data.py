@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from liquid_control.config import Scenario, TaskKind
 from liquid_control.errors import ObservationError
 from liquid_control.interfaces import FlightProgress, Flyer, Pilot, Place, World
+from liquid_control.liquid.weights import CfCWeights
 from liquid_control.policy import PolicyPilot
 from liquid_control.types import (
     NANOSECONDS,
@@ -94,12 +95,14 @@ class NeuronTrack:
         stamp_ns: int64 [F], of the frames.
         state: float64 [F, N]; in (-1, 1) for a wired CfC.
         gate: float64 [F, N], the time gates, in (0, 1); [F, 0] for a core without them.
+        features: float32 [F, I], what the core received; None if they were not kept.
     """
 
     names: tuple[str, ...]
     stamp_ns: NDArray[np.int64]
     state: Floats
     gate: Floats
+    features: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.stamp_ns), len(self.names))
@@ -109,6 +112,21 @@ class NeuronTrack:
                 raise ObservationError(
                     f"neurons' {name} must be {shape}, got {getattr(self, name).shape}"
                 )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CommandTrack:
+    """Commands of a policy at each frame, before and after the guard.
+
+    Attributes:
+        stamp_ns: int64 [F], of the frames.
+        policy: float64 [F, 4], as `Command.values`.
+        guarded: float64 [F, 4], the command that was sent on for that frame.
+    """
+
+    stamp_ns: NDArray[np.int64]
+    policy: Floats
+    guarded: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +143,11 @@ class FlightData:
         frames: camera frames; None if they were not kept.
         neurons: None if the pilot has no neurons, such as the expert.
         facts: further (name, value) pairs for the report, for instance the latency.
-        links: label and relative address of files next to the report.
+        links: label and address of files, relative to the flight's page.
+        folder: of the flight's page, relative to the report; empty if the report names it.
+        commands: None if they were not kept.
+        weights: of a wired CfC; None for another pilot.
+        saliency: not negative, [F, H, W], one map a frame; None if it was not computed.
     """
 
     title: str
@@ -138,6 +160,10 @@ class FlightData:
     neurons: NeuronTrack | None = None
     facts: tuple[tuple[str, str], ...] = ()
     links: tuple[tuple[str, str], ...] = field(default=())
+    folder: str = ""
+    commands: CommandTrack | None = None
+    weights: CfCWeights | None = None
+    saliency: NDArray[np.floating] | None = None
 
     def seconds(self, stamp_ns: NDArray[np.int64]) -> Floats:
         """Return stamps as seconds since the flight's first tick, float64, same shape."""
@@ -145,41 +171,66 @@ class FlightData:
 
 
 class CapturingPilot:
-    """Wraps a pilot and keeps the map of its flight and the neurons of a policy."""
+    """Wraps a pilot and keeps the map of its flight, and neurons and commands of a policy."""
 
     def __init__(self, pilot: Pilot) -> None:
         self.name = pilot.name
         self.map: ForestMap | None = None
         self._pilot = pilot
         self._stamps: list[int] = []
+        self._commands: list[Floats] = []
+        self._answered: list[int] = []
         self._states: list[Floats] = []
         self._gates: list[Floats] = []
+        self._features: list[NDArray[np.float32]] = []
 
     def start(self, world: World) -> None:
         """Start the wrapped pilot and discard the data of the flight before."""
         self.map = ForestMap.of(world, world.scenario)
-        for kept in (self._stamps, self._states, self._gates):
+        self._stamps.clear()
+        self._answered.clear()
+        for kept in (self._commands, self._states, self._gates):
             kept.clear()
+        self._features.clear()
         self._pilot.start(world)
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
         """Return the wrapped pilot's command."""
         answer = self._pilot.command(observation, truth)
+        self._stamps.append(observation.stamp_ns)
+        self._commands.append(np.array(answer.values, np.float64))
         if isinstance(self._pilot, PolicyPilot) and self._pilot.decision is not None:
-            self._stamps.append(observation.stamp_ns)
+            self._answered.append(observation.stamp_ns)
             self._states.append(self._pilot.decision.state.astype(np.float64))
             self._gates.append(self._pilot.decision.gates.astype(np.float64))
+            if self._pilot.features is not None:
+                self._features.append(self._pilot.features)
         return answer
 
     def neurons(self) -> NeuronTrack | None:
-        """Return states and gates by frame; None for a pilot without a state."""
-        if not isinstance(self._pilot, PolicyPilot) or not self._stamps:
+        """Return states, gates and features by frame; None for a pilot without a state."""
+        if not isinstance(self._pilot, PolicyPilot) or not self._answered:
             return None
         names = self._pilot.policy.state_names
         if not names:
             return None
-        stamps = np.array(self._stamps, dtype=np.int64)
-        return NeuronTrack(names, stamps, np.stack(self._states), np.stack(self._gates))
+        stamps = np.array(self._answered, dtype=np.int64)
+        features = np.stack(self._features) if len(self._features) == len(stamps) else None
+        return NeuronTrack(names, stamps, np.stack(self._states), np.stack(self._gates), features)
+
+    def commands(self, record: FlightRecord) -> CommandTrack | None:
+        """Return the commands of a flight with this record; None where there are none."""
+        if not self._stamps:
+            return None
+        stamps = np.array(self._stamps, np.int64)
+        ticks = np.clip(np.searchsorted(record.stamp_ns, stamps), 0, len(record.stamp_ns) - 1)
+        return CommandTrack(stamps, np.stack(self._commands), record.command[ticks])
+
+    def weights(self) -> CfCWeights | None:
+        """Return the weights of a wired CfC; None for another pilot."""
+        if not isinstance(self._pilot, PolicyPilot):
+            return None
+        return self._pilot.policy.model.wired_weights
 
 
 @dataclass(slots=True)
@@ -215,4 +266,6 @@ def fly_and_capture(
         map=capturing.map,
         frames=frames if recorder.stamps else None,
         neurons=capturing.neurons(),
+        commands=capturing.commands(record),
+        weights=capturing.weights(),
     )

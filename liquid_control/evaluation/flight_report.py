@@ -1,32 +1,27 @@
-"""`report.html`: one self-contained page that shows one flight or several."""
+"""Report of flights: `report.html` with a table, and a page for each flight."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
-from markupsafe import Markup
 
 from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.evaluation.flight_data import FlightData, fly_and_capture
-from liquid_control.evaluation.flight_figures import (
-    commands_over_time,
-    flight_map,
-    margins_over_time,
-    neuron_map,
-)
+from liquid_control.evaluation.flight_views import finite_metres, flight_view
 from liquid_control.evaluation.preflight import PilotFactory
-from liquid_control.evaluation.result_tables import metres, percent
+from liquid_control.evaluation.result_tables import percent
 from liquid_control.evaluation.results import FlightRow
 from liquid_control.evaluation.runner import Evaluation
 from liquid_control.files import atomic_write
 from liquid_control.interfaces import Flyer
-from liquid_control.pages.page import picture_address, render
-from liquid_control.types import NANOSECONDS
+from liquid_control.pages.flight_block import flight_block
+from liquid_control.pages.flight_page import FLIGHT_PAGE, flight_page
+from liquid_control.pages.page import render
+
+PAGES_FOLDER = "flights"
+"""Folder of the pages of flights without a folder of their own."""
 
 
 def worth_showing(
@@ -48,79 +43,70 @@ def worth_showing(
     return [jobs[index] for index in chosen]
 
 
-def key_instants(flight: FlightData, count: int = 8) -> list[tuple[int, str]]:
-    """Return (tick, caption) of the instants to show pictures of, in order of time.
-
-    These are start and end of the flight, the closest tree, the strongest wind and the largest
-    distance from the trail. Instants spread evenly over the flight fill the rest.
-    """
-    record = flight.record
-    last = len(record.stamp_ns) - 1
-    wind = np.linalg.norm(record.wind, axis=1)
-    wanted = [(0, "start"), (last, record.result.reason.replace("_", " "))]
-    if np.isfinite(record.clearance_m).any():
-        wanted.append((int(np.argmin(record.clearance_m)), "closest tree"))
-    if wind.max() > 0.0:
-        wanted.append((int(np.argmax(wind)), "strongest wind"))
-    wanted.append((int(np.argmax(np.abs(record.cross_track_m))), "farthest from the trail"))
-    chosen: dict[int, str] = {}
-    apart = max(1, last // (3 * count))
-    for tick, why in wanted:
-        if all(abs(tick - other) >= apart for other in chosen):
-            chosen[tick] = why
-    while len(chosen) < min(count, last + 1):
-        ticks = sorted(chosen)
-        gap, before = max((b - a, a) for a, b in pairwise(ticks))
-        if gap < 2:
-            break
-        chosen[before + gap // 2] = ""
-    return sorted(chosen.items())
-
-
-@dataclass(frozen=True, slots=True)
-class _KeyFrame:
-    source: str
-    seconds: float
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """Template data of one flight; figures are SVG elements."""
-
-    anchor: str
-    flight: FlightData
-    facts: tuple[tuple[str, str], ...]
-    map: Markup
-    commands: Markup
-    margins: Markup
-    neurons: Markup | None
-    frames: tuple[_KeyFrame, ...]
-    scenario: str
-
-
 def write_report(
     path: Path, title: str, flights: Sequence[FlightData], document: Mapping[str, Any]
 ) -> Path:
-    """Write the page, atomically.
+    """Write a page for each flight, then the report with links to them, each atomically.
 
     Args:
-        path: of the page.
-        title: heading of the page.
+        path: of the report.
+        title: heading of the report.
         flights: flights to show, in order.
         document: content of `results.json`: provenance and summary.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
-    sections = [_section(number, flight) for number, flight in enumerate(flights, start=1)]
-    page = render(
+    pages = [page_path(path, number, flight) for number, flight in enumerate(flights, start=1)]
+    for page, flight in zip(pages, flights, strict=True):
+        write_flight(page, flight, document)
+    listed = [
+        (page.relative_to(path.parent).as_posix(), flight)
+        for page, flight in zip(pages, flights, strict=True)
+    ]
+    text = render(
         "liquid_control.evaluation",
         "report.html",
-        {"title": title, "sections": sections, "document": document},
-        {"metres": _metres, "percent": percent},
+        {"title": title, "flights": listed, "document": document},
+        {"metres": finite_metres, "percent": percent},
     )
-    return atomic_write(path, page)
+    return atomic_write(path, text)
+
+
+def page_path(report: Path, number: int, flight: FlightData) -> Path:
+    """Return the file of a flight's page: in its own folder, or numbered below the report."""
+    if flight.folder:
+        return report.parent / flight.folder / FLIGHT_PAGE
+    words = re.sub(r"[^a-z0-9]+", "-", f"{flight.title} {flight.model}".lower()).strip("-")
+    return report.parent / PAGES_FOLDER / f"{number:02d}-{words or 'flight'}.html"
+
+
+def write_flight(path: Path, flight: FlightData, document: Mapping[str, Any]) -> Path:
+    """Write the page of one flight, atomically; its folder is created.
+
+    Args:
+        path: of the page.
+        flight: the flight.
+        document: content of `results.json`: provenance.
+
+    Raises:
+        OutputError: the folder cannot be written to.
+    """
+    revision = document.get("git_revision")
+    parts = [document["created_utc"], f"liquid_control {document['versions']['liquid_control']}"]
+    parts += [f"revision {revision[:12]}"] if revision else []
+    scenario = yaml.safe_dump(flight.scenario.model_dump(mode="json"), sort_keys=False)
+    text = flight_page(
+        flight.title,
+        " · ".join(parts),
+        [flight_block(flight_view(flight))],
+        package="liquid_control.evaluation",
+        template="flight_details.html",
+        context={"command": document["command"], "scenario": scenario},
+    )
+    if path.parent.parent.is_dir():
+        path.parent.mkdir(exist_ok=True)
+    return atomic_write(path, text)
 
 
 def fly_and_report(
@@ -153,48 +139,3 @@ def fly_and_report(
         for job in worth_showing(evaluation.jobs, evaluation.rows, count)
     ]
     return write_report(path, evaluation.campaign.name, flights, document)
-
-
-def _section(number: int, flight: FlightData) -> _Section:
-    return _Section(
-        anchor=f"flight-{number}",
-        flight=flight,
-        facts=(*_facts(flight), *flight.facts),
-        map=Markup(flight_map(flight)),
-        commands=Markup(commands_over_time(flight)),
-        margins=Markup(margins_over_time(flight)),
-        neurons=Markup(neuron_map(flight, flight.neurons)) if flight.neurons else None,
-        frames=_key_frames(flight),
-        scenario=yaml.safe_dump(flight.scenario.model_dump(mode="json"), sort_keys=False),
-    )
-
-
-def _facts(flight: FlightData) -> tuple[tuple[str, str], ...]:
-    record, result = flight.record, flight.record.result
-    wind = np.linalg.norm(record.wind, axis=1)
-    speed = result.distance_m / result.duration_s if result.duration_s > 0 else 0.0
-    return (
-        ("distance", f"{result.distance_m:.1f} m of {flight.map.length_m:.0f} m"),
-        ("time", f"{result.duration_s:.1f} s"),
-        ("speed along the trail", f"{speed:.2f} m/s"),
-        ("cross-track RMS", metres(result.cross_track_rms_m)),
-        ("least clearance", metres(result.min_clearance_m)),
-        ("wind, mean and peak", f"{wind.mean():.1f}, {wind.max():.1f} m/s"),
-    )
-
-
-def _key_frames(flight: FlightData) -> tuple[_KeyFrame, ...]:
-    if flight.frames is None:
-        return ()
-    start = int(flight.record.stamp_ns[0])
-    shown: dict[int, _KeyFrame] = {}
-    for tick, why in key_instants(flight):
-        index = flight.frames.latest(int(flight.record.stamp_ns[tick]))
-        seconds = (int(flight.frames.stamp_ns[index]) - start) / NANOSECONDS
-        if index not in shown or not shown[index].why:
-            shown[index] = _KeyFrame(picture_address(flight.frames.images[index]), seconds, why)
-    return tuple(shown.values())
-
-
-def _metres(value: float | None) -> str:
-    return "-" if value is None or not isfinite(value) else metres(value)

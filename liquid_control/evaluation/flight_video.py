@@ -6,12 +6,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from liquid_control.errors import OutputError
 from liquid_control.evaluation.flight_data import FlightData, FrameTrack
-from liquid_control.evaluation.flight_figures import TRAIL_WIDTH_M, speed_colours
 from liquid_control.files import atomic_write
 from liquid_control.pages.video import (
     BLUE,
@@ -31,6 +31,19 @@ from liquid_control.pages.video import (
     font,
 )
 from liquid_control.types import NANOSECONDS, Floats, Pixels
+
+TRAIL_WIDTH_M = 1.0
+SPEED_COLOURS = LinearSegmentedColormap.from_list(
+    "speed", ["#3b6fd4", "#2a9d8f", "#e9b44c", "#e05a47"]
+)
+
+
+def speed_colours(speed_mps: Floats) -> Pixels:
+    """Return the RGB colour of each speed, uint8 [T, 3], over a range of whole m/s."""
+    low = float(np.floor(speed_mps.min()))
+    high = max(low + 1.0, float(np.ceil(speed_mps.max())))
+    return np.asarray(SPEED_COLOURS((speed_mps - low) / (high - low), bytes=True))[:, :3]
+
 
 _RIGHT = PANEL_WIDTH - MARGIN
 _NUMBERS_TOP = 258

@@ -7,17 +7,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from liquid_control.bags import FlightBag, read_bag
 from liquid_control.command import Envelope, GuardRules
 from liquid_control.config import Scenario, load_scenario, parse_settings
 from liquid_control.graph.node_graph import ProgressCallback, run_graph
-from liquid_control.policy import Policy, load_model
+from liquid_control.policy import Model, Policy, load_model
 from liquid_control.topics import GUARD, GUARD_STANDBY
 from liquid_control.types import FlightResult
 
 if TYPE_CHECKING:
     from liquid_control.evaluation import FlightJob
-    from liquid_control.evaluation.flight_data import FlightData, NeuronTrack
+    from liquid_control.evaluation.flight_data import CommandTrack, FlightData, NeuronTrack
 
 SIMULATOR = "simulator_node"
 
@@ -158,6 +160,11 @@ class GraphFlight:
         """File of the flight's video, next to its record."""
         return self.record.with_name("flight.mp4")
 
+    @property
+    def page(self) -> Path:
+        """File of the flight's page, next to its record."""
+        return self.record.with_name("flight.html")
+
 
 def fly_through_graph(plan: GraphPlan, on_progress: ProgressCallback | None = None) -> GraphFlight:
     """Fly one flight through the ROS graph, each node in a process of its own.
@@ -239,13 +246,16 @@ def flight_progress_text(event: Mapping[str, Any]) -> str:
     )
 
 
-def load_graph_flight(job: "FlightJob", flight: GraphFlight, home: Path) -> "FlightData":
+def load_graph_flight(
+    job: "FlightJob", flight: GraphFlight, home: Path, model: Model | None = None
+) -> "FlightData":
     """Load the record, the bag and the forest of one flight.
 
     Args:
         job: the flight as it was planned.
         flight: returned by `fly_through_graph`.
-        home: folder of the report, to which links are relative.
+        home: folder of the report.
+        model: that flew; None to leave its wiring out.
 
     Raises:
         OutputError: a file is missing or damaged.
@@ -268,7 +278,10 @@ def load_graph_flight(job: "FlightJob", flight: GraphFlight, home: Path) -> "Fli
         frames=None if bag is None else FrameTrack(bag.frames.stamp_ns, tuple(bag.frames.values)),
         neurons=None if bag is None else _neurons(bag),
         facts=tuple(_facts(flight)),
-        links=tuple((label, os.path.relpath(path, home)) for label, path in links.items()),
+        links=tuple((label, path.name) for label, path in links.items()),
+        folder=os.path.relpath(flight.record.parent, home),
+        commands=None if bag is None else _commands(bag),
+        weights=None if model is None else model.wired_weights,
     )
 
 
@@ -278,7 +291,22 @@ def _neurons(bag: FlightBag) -> "NeuronTrack | None":
     if not bag.neuron_names:
         return None
     states, gates = bag.states, bag.gates
-    return NeuronTrack(bag.neuron_names, states.stamp_ns, states.values, gates.values)
+    stamps, features = bag.features.stamp_ns, None
+    if np.isin(states.stamp_ns, stamps).all():
+        order = np.argsort(stamps, kind="stable")
+        features = bag.features.values[order[np.searchsorted(stamps[order], states.stamp_ns)]]
+    return NeuronTrack(bag.neuron_names, states.stamp_ns, states.values, gates.values, features)
+
+
+def _commands(bag: FlightBag) -> "CommandTrack | None":
+    """Return the commands of the frames that both the policy and the guard answered."""
+    from liquid_control.evaluation.flight_data import CommandTrack
+
+    policy, guarded = bag.policy_commands, bag.commands
+    stamps, one, two = np.intersect1d(policy.stamp_ns, guarded.stamp_ns, return_indices=True)
+    if not len(stamps):
+        return None
+    return CommandTrack(stamps, policy.values[one], guarded.values[two])
 
 
 def _facts(flight: GraphFlight) -> list[tuple[str, str]]:

@@ -48,6 +48,26 @@ def gate_slopes(weights: CfCWeights, x: Array, before: Array, after: Array) -> F
     return np.concatenate(slopes) / weights.time_unit_s
 
 
+def time_constants(weights: CfCWeights, x: Array, states: Array) -> Floats:
+    """Return the effective time constant of every neuron at every step, float64 [F, N], s.
+
+    It is the inverse of the magnitude of `gate_slopes`, infinite where that is zero.
+
+    Args:
+        weights: in a mode with time gates.
+        x: features of each step, [F, I].
+        states: state after each step, [F, N]; before the first one it is zero.
+
+    Raises:
+        CellError: the mode is `pure`, which has no time gates, or a shape does not fit.
+    """
+    before = np.concatenate([np.zeros_like(states[:1]), states[:-1]])
+    steps = zip(x, before, states, strict=True)
+    slopes = np.array([gate_slopes(weights, *step) for step in steps]).reshape(states.shape)
+    with np.errstate(divide="ignore"):
+        return np.asarray(1.0 / np.abs(slopes), np.float64)
+
+
 def with_held_slopes(weights: CfCWeights, slopes: Floats) -> CfCWeights:
     """Return weights whose time_a does not depend on the input: fixed time constants.
 

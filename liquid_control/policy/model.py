@@ -73,6 +73,11 @@ class Model:
         return _wired_weights(self.settings.core, self.arrays)
 
     @property
+    def wired_weights(self) -> CfCWeights | None:
+        """The weights of a wired CfC; None for another core."""
+        return self.weights if self.settings.core.kind == WIRED else None
+
+    @property
     def initial_state(self) -> NDArray[np.float32]:
         """The state at the start of a flight, float32 [S]."""
         core = self.settings.core

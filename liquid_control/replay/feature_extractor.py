@@ -17,8 +17,7 @@ from liquid_control.interfaces import PictureChange, StatefulChange
 from liquid_control.perception import Viewfinder, fit
 from liquid_control.policy import Policy
 from liquid_control.replay.given_inputs import GivenInputs
-from liquid_control.replay.tracks import Series
-from liquid_control.types import NANOSECONDS, ImuWindow, Observation, Pixels
+from liquid_control.types import ImuWindow, Observation, Pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,12 +150,6 @@ class FeatureExtractor:
         return window
 
 
-_MARGIN_NS = 2 * NANOSECONDS
-"""Log time before a frame at which reading begins, to include the camera's calibration."""
-_SEEK_DISTANCE_NS = 10 * NANOSECONDS
-"""Log time between two frames from which seeking is faster than reading on."""
-
-
 def frame_pictures(
     bag: Bag, topics: TopicMap, policy: Policy, start_ns: int | None = None
 ) -> Iterator[tuple[int, Pixels]]:
@@ -180,41 +173,3 @@ def frame_pictures(
             except LiquidControlError:
                 continue
             yield event.log_ns, picture
-
-
-def pictures_at(
-    bag: Bag, topics: TopicMap, policy: Policy, frames: Series, stamps_ns: set[int]
-) -> dict[int, Pixels]:
-    """Return copies of some frames' pictures by stamp; frames that are not found are left out.
-
-    Args:
-        bag: the recording.
-        topics: topics by role.
-        policy: of the model.
-        frames: stamps and log times of all frames.
-        stamps_ns: of the requested frames.
-    """
-    wanted = {
-        int(log_ns): int(stamp_ns)
-        for stamp_ns, log_ns in zip(frames.stamp_ns, frames.log_ns, strict=True)
-        if int(stamp_ns) in stamps_ns
-    }
-    found: dict[int, Pixels] = {}
-    for group in _groups(sorted(wanted)):
-        for log_ns, picture in frame_pictures(bag, topics, policy, group[0] - _MARGIN_NS):
-            if log_ns in wanted:
-                found.setdefault(wanted[log_ns], np.array(picture))
-            if log_ns >= group[-1]:
-                break
-    return found
-
-
-def _groups(logs_ns: list[int]) -> list[list[int]]:
-    """Split log times where seeking is faster than reading on."""
-    groups: list[list[int]] = []
-    for log_ns in logs_ns:
-        if groups and log_ns - groups[-1][-1] < _SEEK_DISTANCE_NS:
-            groups[-1].append(log_ns)
-        else:
-            groups.append([log_ns])
-    return groups

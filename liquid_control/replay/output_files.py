@@ -19,7 +19,7 @@ from liquid_control.files import atomic_write
 from liquid_control.policy import Policy
 from liquid_control.provenance import git_revision, machine
 from liquid_control.replay.comparison import AXES, PARTS, Comparison, WorstFrame
-from liquid_control.replay.feature_extractor import frame_pictures, pictures_at
+from liquid_control.replay.feature_extractor import frame_pictures
 from liquid_control.replay.open_loop import OpenLoop
 from liquid_control.replay.request import ReplayMetadata, ReplayRequest, replay_metadata
 from liquid_control.replay.result import ReplayResult
@@ -52,7 +52,7 @@ def write_replay_files(
         OutputError: a file cannot be written.
     """
     require_report()
-    from liquid_control.replay.replay_report import write_report
+    from liquid_control.replay.replay_report import encode_pictures, write_report
     from liquid_control.replay.replay_video import write_replay_video
 
     folder, bag = Path(folder), request.bag
@@ -61,11 +61,12 @@ def write_replay_files(
     atomic_write(folder / "replay.json", text, parents=True)
     write_arrays(folder / "replay.npz", result)
     policy = Policy(request.choice.model)
-    stamps = {frame.stamp_ns for frame in result.worst_frames}
-    pictures = pictures_at(bag, request.topics, policy, result.recorded.frames, stamps)
-    write_report(folder / "report.html", metadata, result, pictures)
+    begin_ns = request.span.begin_ns(bag)
+    pictures = encode_pictures(result, frame_pictures(bag, request.topics, policy, begin_ns))
+    weights = request.choice.model.wired_weights
+    write_report(folder / "report.html", metadata, result, pictures, weights)
     if video:
-        shown = frame_pictures(bag, request.topics, policy, request.span.begin_ns(bag))
+        shown = frame_pictures(bag, request.topics, policy, begin_ns)
         write_replay_video(folder / "replay.mp4", bag.path.name, result, shown)
     if result.timing is not None:
         content = json.dumps(_timing_document(result, result.timing), indent=1)

@@ -47,6 +47,7 @@ def test_the_flights_before_a_signal_are_kept_and_the_missing_ones_named(
         missing = f"{out} holds {len(flown)} of 37 flights; missing: calm, seed {flown[-1] + 1};"
         assert missing in errors
         assert (out / "report.html").exists()
+        assert len(list(out.glob("*/flight.html"))) == len(flown)
     else:
         assert process.returncode == -signal.SIGKILL
     assert main(["fly", *words, "--out", str(out)]) == 2

@@ -36,7 +36,8 @@ def test_rows_equal_flights_in_this_process(tmp_path, capsys):
     (summary,) = results["summary"]
     assert (summary["n"], summary["perturbation"]) == (2, "trail.length_m, forest.trees")
     report = (tmp_path / "report.html").read_text()
-    assert report.count('<section id="flight-') == 1
+    assert report.count('<a href="flights/01-') == 1
+    assert len(list((tmp_path / "flights").glob("01-*.html"))) == 1
     assert "2 of 2" in capsys.readouterr().out
 
 

@@ -96,7 +96,8 @@ def test_flight_data_has_record_bag_and_forest(tmp_path, job, flight):
     forest = generate_forest(job.scenario, 7)
     np.testing.assert_array_equal(data.map.trunks, forest.trunks)
     np.testing.assert_allclose(data.map.trail[-1], forest.trail.point(20.0))
-    assert data.links == (("bag", "calm-7/flight.mcap"), ("video", "calm-7/flight.mp4"))
+    assert data.links == (("bag", "flight.mcap"), ("video", "flight.mp4"))
+    assert (data.folder, data.weights) == ("calm-7", None)
     assert dict(data.facts) == {
         "flown at": "2.5 × real time",
         "camera to command, p50 and p99": "1.4, 1.9 ms",

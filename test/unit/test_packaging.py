@@ -150,6 +150,7 @@ def test_locks_hold_what_setup_states(stated: dict[str, Any]) -> None:
     assert wanted(extras["ros"]) <= names("ros.txt")
     assert wanted(extras["docs"]) <= names("docs.txt")
     assert wanted(extras["mavlink"]) <= names("mavlink.txt")
+    assert wanted(extras["browser"]) <= names("browser.txt")
     assert wanted(pybullet) == names("pybullet.txt")
     assert wanted(extras["gym"]) <= names("test.txt")
     assert wanted(extras["search"]) <= names("test.txt")

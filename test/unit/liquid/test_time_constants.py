@@ -5,7 +5,12 @@ import pytest
 
 from liquid_control.errors import CellError
 from liquid_control.liquid import CfC, FlightCfC, Mode, auto_ncp, random_weights
-from liquid_control.liquid.time_constants import gate_slopes, with_held_gates, with_held_slopes
+from liquid_control.liquid.time_constants import (
+    gate_slopes,
+    time_constants,
+    with_held_gates,
+    with_held_slopes,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -42,6 +47,19 @@ def test_slopes_and_offsets_give_the_gates_of_every_layer(weights):
         assert slopes.shape == gates.shape == (19,)
         assert np.abs(gate_slopes(still, x, before, after)).max() == 0.0
         assert np.ptp(slopes) > 0.0
+
+
+def test_time_constants_are_the_inverse_of_the_slopes_of_every_step(weights):
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((3, weights.wiring.inputs)).astype(np.float32)
+    states = np.tanh(rng.standard_normal((3, weights.wiring.neurons))).astype(np.float32)
+    constants = time_constants(weights, x, states)
+    before = [np.zeros_like(states[0]), states[0], states[1]]
+    for step in range(3):
+        slopes = gate_slopes(weights, x[step], before[step], states[step])
+        np.testing.assert_array_equal(constants[step], 1.0 / np.abs(slopes))
+    still = with_held_slopes(weights, np.zeros(weights.wiring.neurons))
+    assert np.isinf(time_constants(still, x, states)).all()
 
 
 def test_held_slopes_do_not_depend_on_the_input(weights):
