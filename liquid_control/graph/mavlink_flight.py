@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from liquid_control.autopilots.interface import Firmware
+from liquid_control.autopilots.interface import Firmware, StreamPhase
 from liquid_control.autopilots.mavlink_links import LinkAddress, MavlinkPort, open_link
 from liquid_control.autopilots.mavlink_requests import ARM_DISARM, TAKEOFF, CommandRequest
 from liquid_control.autopilots.mavlink_session import MavlinkOptions, MavlinkSession
-from liquid_control.autopilots.setpoint_stream import SetpointRules, StreamPhase
+from liquid_control.autopilots.setpoint_stream import SetpointRules
 from liquid_control.errors import AutopilotError
 from liquid_control.types import HOVER, NANOSECONDS, Command, VehicleState
 from liquid_control_sim.firmware.ardupilot_json import ArduPilotJson
