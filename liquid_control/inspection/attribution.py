@@ -4,8 +4,8 @@ A map explains one number. For a command axis it is the command of one step from
 state, with IMU and other inputs as recorded, in m/s or rad/s; integrated gradients then sum to the
 command minus that of the baseline, within the error of their 64 steps. For `features` it is the
 squared distance of the picture's features: from those of the baseline for integrated gradients,
-from those of the whole picture for occlusion. The baseline, and the value of an occluded pixel, is 0 after standardisation: the mean
-of the picture.
+from those of the whole picture for occlusion. The baseline, and the value of an occluded pixel,
+is 0 after standardisation: the mean of the picture.
 """
 
 from collections.abc import Callable, Sequence

@@ -83,7 +83,8 @@ class InspectedFlight:
     @property
     def seconds(self) -> Floats:
         """Time since the first frame, float64 [T], s."""
-        return (self.stamp_ns - self.stamp_ns[0]) / NANOSECONDS
+        seconds: Floats = (self.stamp_ns - self.stamp_ns[0]) / NANOSECONDS
+        return seconds
 
     def frame_at(self, moment_s: float) -> int:
         """Return the index of the last frame at or before a moment, s from the first frame.
@@ -120,7 +121,8 @@ def time_constants(policy: Policy, flight: InspectedFlight) -> Floats | None:
     rows = zip(flight.features, flight.before, flight.states, strict=True)
     slopes = np.array([gate_slopes(policy.model.weights, *row) for row in rows])
     with np.errstate(divide="ignore"):
-        return 1.0 / np.abs(slopes)
+        constants: Floats = 1.0 / np.abs(slopes)
+    return constants
 
 
 class FrameCollector:

@@ -54,6 +54,11 @@ class Activity:
     sensory: Places
     recurrent: Places
 
+    @property
+    def passed(self) -> tuple[Places, Places]:
+        """What passes through the synapses from inputs and between neurons."""
+        return self.sensory, self.recurrent
+
 
 def wiring_figure(
     wiring: Wiring, *, title: str | None = None, activity: Activity | None = None
@@ -81,8 +86,9 @@ def wiring_figure(
     axes.set_xlim(-0.35, width - 0.3)
     axes.set_ylim(-0.8, 0.72)
     neurons = np.concatenate([group.places for group in groups[1:]])
-    _draw_synapses(axes, groups[0].places, neurons, wiring.sensory, activity and activity.sensory)
-    _draw_synapses(axes, neurons, neurons, wiring.recurrent, activity and activity.recurrent)
+    sensory, recurrent = (None, None) if activity is None else activity.passed
+    _draw_synapses(axes, groups[0].places, neurons, wiring.sensory, sensory)
+    _draw_synapses(axes, neurons, neurons, wiring.recurrent, recurrent)
     if activity is None:
         _draw_loops(axes, groups[1:], np.diag(wiring.recurrent))
     for index, group in enumerate(groups):
