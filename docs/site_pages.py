@@ -74,6 +74,7 @@ MODULES = (
     "liquid_control.autopilots",
     "liquid_control.calibration",
     "liquid_control.graph",
+    "liquid_control.inspection",
     "liquid_control_sim",
     "liquid_control_sim.environments",
 )

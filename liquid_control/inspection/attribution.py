@@ -26,7 +26,7 @@ from liquid_control.policy.model import CORE_PREFIX, INITIAL_STATE
 
 STEPS = 64
 """Steps of integrated gradients from baseline to picture."""
-PATCH = 9
+PATCH = 6
 STRIDE = 3
 """Size of an occluding square and distance between two, pixels of the model's picture."""
 FEATURES = "features"
