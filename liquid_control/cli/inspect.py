@@ -1,18 +1,13 @@
 """`liquid-control inspect`: why a policy did that."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from liquid_control.cli.completion import complete_model, complete_scenario
 from liquid_control.cli.options import Settings, Topic, Topics, at_least, rules_of, whole_number
 from liquid_control.errors import ConfigError
-
-if TYPE_CHECKING:
-    from liquid_control.inspection import InspectedFlight
-    from liquid_control.policy import Policy
 
 RESULTS = ("inspection.json", "neurons.json", "lesions.json", "measures.json")
 
@@ -107,11 +102,13 @@ def flight(
     answer to it (`inspect lesions` flies).
     """
     from liquid_control.cli.output import note, output_folder
+    from liquid_control.cli.pilots import simulator
     from liquid_control.dependencies import require_report
     from liquid_control.inspection import Clamp, moment_of, open_flight, write_inspection
     from liquid_control.inspection import inspect as inspect_flight
     from liquid_control.inspection.flight import AXES
     from liquid_control.inspection.saliency import VISUAL_BACKPROP, map_maker
+    from liquid_control.inspection.tables import print_inspection, without_disturbances
     from liquid_control.process_pool import limit_threads
 
     limit_threads()
@@ -129,22 +126,16 @@ def flight(
         recorded.frame_at(at)
     clamps = [Clamp.parse([word], policy.model) for word in clamp or ()]
     with output_folder(out, "inspect", RESULTS) as folder:
-        extra = _without(policy, recorded, without, at) if without else {}
+        extra = {}
+        if without:
+            extra = without_disturbances(simulator(), policy, recorded, without, at)
         found = inspect_flight(policy, recorded, method=method, target=target, every_map=whole)
         options: dict[str, Any] = {"moment_s": at, "clamps": clamps, "axis": AXES.index(axis)}
         written = write_inspection(folder, found, **options, extra=extra, video=video)
-    print(f"{policy.model.name} on {recorded.name}: {len(recorded)} frames")
     for line in found.missing:
         note(line)
-    for name in found.health.dead:
-        print(f"dead neuron: {name}")
-    for one, other, related in found.health.duplicates:
-        print(f"duplicate neurons: {one} and {other}, r = {related:+.5f}")
-    if at is not None:
-        moment = moment_of(policy, recorded, at, clamps)
-        print(*moment.sentences(AXES.index(axis)), sep="\n")
-    for line in extra.get("without", {}).get("lines", ()):
-        print(line)
+    moment = None if at is None else moment_of(policy, recorded, at, clamps)
+    print_inspection(found, moment, AXES.index(axis), extra)
     print(*written, sep="\n")
 
 
@@ -158,24 +149,17 @@ def neurons(bags: Recordings, model: ModelOption = None, out: Out = None) -> Non
     curvature of the trail, wind and clearance; of others only brightness and the flown path are
     known. Writes neurons.json. The chance score is that of quantities shifted in time.
     """
-    from liquid_control.cli.output import console, output_folder
+    from liquid_control.cli.output import console, note, output_folder
+    from liquid_control.cli.pilots import simulator
     from liquid_control.inspection.decoders import decode, load_trees
-    from liquid_control.inspection.neurons import component_shares, findings
-    from liquid_control.inspection.tables import decoding_table, write_json
+    from liquid_control.inspection.retrace import open_flights
+    from liquid_control.inspection.tables import decoding_table, neurons_document, write_json
 
     load_trees()
-    policy, flights = _flights(bags, model, surroundings=True)
+    policy, flights = open_flights(bags, model, flyer=simulator(), note=note)
     with output_folder(out, "inspect", RESULTS) as folder:
         found = decode(flights)
-        content = {
-            "schema": 1,
-            "model": policy.model.name,
-            "flights": [one.name for one in flights],
-            "first_component": float(component_shares(flights)[0]),
-            "findings": findings(flights),
-            "quantities": found,
-        }
-        path = write_json(folder / "neurons.json", content)
+        path = write_json(folder / "neurons.json", neurons_document(policy, flights, found))
     console().print(decoding_table(found))
     print(path)
 
@@ -270,6 +254,7 @@ def measure(
     from liquid_control.inspection import measure as measure_model
     from liquid_control.inspection import measures_table
     from liquid_control.inspection.model_measures import measures_document, success_rates
+    from liquid_control.inspection.retrace import open_flights
     from liquid_control.inspection.saliency import map_maker
     from liquid_control.inspection.tables import write_json
     from liquid_control.policy import Policy, load_model
@@ -281,7 +266,7 @@ def measure(
     measured = []
     with output_folder(out, "inspect", RESULTS) as folder:
         for policy in policies:
-            _, flights = _flights(bags, policy=policy)
+            _, flights = open_flights(bags, policy=policy)
             rate = rates.get(policy.model.name, rates.get(policy.model.path.name))
             measured.append(measure_model(policy, flights, method, rate))
         table = measures_table(measured)
@@ -291,48 +276,3 @@ def measure(
         ]
     print(table)
     print(*written, sep="\n")
-
-
-def _flights(
-    bags: Sequence[Path],
-    model: Path | None = None,
-    policy: "Policy | None" = None,
-    surroundings: bool = False,
-) -> "tuple[Policy, list[InspectedFlight]]":
-    """Open recordings with one policy; fly again for their surroundings where that is possible."""
-    from liquid_control.cli.output import note
-    from liquid_control.cli.pilots import simulator
-    from liquid_control.inspection import open_flight, recorded_scenario, retrace
-    from liquid_control.inspection.flight import with_quantities
-    from liquid_control.inspection.retrace import picture_quantities
-    from liquid_control.process_pool import limit_threads
-
-    limit_threads()
-    flights: list[InspectedFlight] = []
-    for bag in bags:
-        policy, found = open_flight(bag, model, policy=policy)
-        found = with_quantities(found, picture_quantities(found))
-        if surroundings:
-            try:
-                again = retrace(simulator(), policy, found, *recorded_scenario(found))
-                found = again.flight
-            except ConfigError as error:
-                note(str(error))
-        flights.append(found)
-    if policy is None:
-        raise ConfigError("expected at least one BAG")
-    return policy, flights
-
-
-def _without(
-    policy: "Policy", recorded: "InspectedFlight", names: list[str], at: float | None
-) -> dict[str, Any]:
-    """Render and fly a flight again without disturbances; return what changed."""
-    from liquid_control.cli.pilots import simulator
-    from liquid_control.inspection import recorded_scenario, retrace, scenario_without
-    from liquid_control.inspection.tables import without_disturbances
-
-    scenario, seed = recorded_scenario(recorded)
-    calm = scenario_without(scenario, names)
-    again = retrace(simulator(), policy, recorded, calm, seed)
-    return without_disturbances(simulator(), policy, recorded, again, calm, seed, names, at)

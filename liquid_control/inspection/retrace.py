@@ -7,9 +7,10 @@ pictures show the same flight without it; where it acts on the vehicle, the path
 `Retraced.deviation_m` says by how much. `fly_again` flies the policy itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import atan2, hypot
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,13 @@ from liquid_control.config import Scenario, apply_overrides
 from liquid_control.config.disturbances import disturbance_overrides
 from liquid_control.errors import ConfigError, LiquidControlError
 from liquid_control.frames import heading_from_world, heading_of, wrap_angle
-from liquid_control.inspection.flight import FrameCollector, InspectedFlight, with_quantities
+from liquid_control.inspection.flight import (
+    FrameCollector,
+    InspectedFlight,
+    open_flight,
+    recorded_scenario,
+    with_quantities,
+)
 from liquid_control.interfaces import FlightProgress, Flyer, World
 from liquid_control.perception import fit
 from liquid_control.policy import Policy, PolicyPilot
@@ -142,6 +149,41 @@ def retrace(
     apart = np.linalg.norm(flight.poses[own, :3] - again.poses[other, :3], axis=1)
     deviation = float(apart.max()) if len(shared) else float("nan")
     return Retraced(with_quantities(again, picture_quantities(again) | measured), deviation)
+
+
+def open_flights(
+    bags: Sequence[Path],
+    model: Path | None = None,
+    *,
+    policy: Policy | None = None,
+    flyer: Flyer | None = None,
+    note: Callable[[str], None] = print,
+) -> tuple[Policy, list[InspectedFlight]]:
+    """Run one policy over several recordings, and return it and the flights with quantities.
+
+    Args:
+        bags: one recording each.
+        model: model folder; None for the one that the first bag was recorded with.
+        policy: a loaded policy, instead of `model`.
+        flyer: retraces the flights whose seed is recorded; None for no flight.
+        note: receives a line for each flight that cannot be retraced.
+
+    Raises:
+        BagError: as `open_flight`; so ConfigError and ModelError.
+    """
+    flights: list[InspectedFlight] = []
+    for bag in bags:
+        policy, found = open_flight(bag, model, policy=policy)
+        found = with_quantities(found, picture_quantities(found))
+        try:
+            if flyer is not None:
+                found = retrace(flyer, policy, found, *recorded_scenario(found)).flight
+        except ConfigError as error:
+            note(str(error))
+        flights.append(found)
+    if policy is None:
+        raise ConfigError("expected at least one recording, got none")
+    return policy, flights
 
 
 def fly_again(flyer: Flyer, policy: Policy, scenario: Scenario, seed: int) -> FlightRecord:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from liquid_control.config import Scenario
 from liquid_control.files import atomic_write
 from liquid_control.inspection.decoders import Decoding
-from liquid_control.inspection.flight import AXES, UNITS, InspectedFlight
+from liquid_control.inspection.flight import AXES, UNITS, InspectedFlight, recorded_scenario
 from liquid_control.inspection.lesions import Lesions
-from liquid_control.inspection.retrace import Retraced, fly_again
+from liquid_control.inspection.moment import Moment
+from liquid_control.inspection.neurons import component_shares, findings
+from liquid_control.inspection.report import FlightInspection
+from liquid_control.inspection.retrace import fly_again, retrace, scenario_without
 from liquid_control.interfaces import Flyer
 from liquid_control.journal import plain
 from liquid_control.policy import Policy
@@ -29,6 +31,42 @@ def write_json(path: Path, content: Mapping[str, Any]) -> Path:
         OutputError: the file cannot be written.
     """
     return atomic_write(path, json.dumps(plain(content), indent=1, allow_nan=False) + "\n")
+
+
+def print_inspection(
+    found: FlightInspection, moment: Moment | None, axis: int, extra: Mapping[str, Any]
+) -> None:
+    """Print what an inspection found: neurons that carry nothing, what-ifs, other conditions.
+
+    Args:
+        found: the inspection.
+        moment: a moment that was explained.
+        axis: of its command.
+        extra: from `without_disturbances`; empty without one.
+    """
+    flight = found.flight
+    print(f"{found.policy.model.name} on {flight.name}: {len(flight)} frames")
+    for name in found.health.dead:
+        print(f"dead neuron: {name}")
+    for one, other, related in found.health.duplicates:
+        print(f"duplicate neurons: {one} and {other}, r = {related:+.5f}")
+    lines = [] if moment is None else moment.sentences(axis)
+    for line in (*lines, *extra.get("without", {}).get("lines", ())):
+        print(line)
+
+
+def neurons_document(
+    policy: Policy, flights: Sequence[InspectedFlight], found: Sequence[Decoding]
+) -> dict[str, Any]:
+    """Return what the neurons of a model mean, for JSON."""
+    return {
+        "schema": 1,
+        "model": policy.model.name,
+        "flights": [one.name for one in flights],
+        "first_component": float(component_shares(flights)[0]),
+        "findings": findings(flights),
+        "quantities": found,
+    }
 
 
 def decoding_table(found: Sequence[Decoding]) -> Table:
@@ -60,9 +98,6 @@ def without_disturbances(
     flyer: Flyer,
     policy: Policy,
     recorded: InspectedFlight,
-    again: Retraced,
-    scenario: Scenario,
-    seed: int,
     names: Sequence[str],
     at_s: float | None = None,
 ) -> dict[str, Any]:
@@ -72,12 +107,15 @@ def without_disturbances(
         flyer: such as `liquid_control_sim.fly`.
         policy: the policy.
         recorded: the flight as it was.
-        again: the recorded commands, flown without the disturbances.
-        scenario: without them.
-        seed: of the flight.
         names: of the disturbances.
         at_s: a moment to compare, s from the first frame.
+
+    Raises:
+        ConfigError: the scenario is not recorded, or has no such disturbance.
     """
+    scenario, seed = recorded_scenario(recorded)
+    scenario = scenario_without(scenario, names)
+    again = retrace(flyer, policy, recorded, scenario, seed)
     what, same = " and ".join(names), again.deviation_m <= SAME_PATH_M
     lines = [
         f"without {what} the recorded commands fly the same path"
