@@ -22,7 +22,7 @@ from liquid_control.inspection.decoders import Decoding, decode
 from liquid_control.inspection.flight import InspectedFlight, open_flight, recorded_scenario
 from liquid_control.inspection.lesions import Lesions, lesion_study
 from liquid_control.inspection.model_measures import Measures, measure, measures_table
-from liquid_control.inspection.moment import Moment, WhatIf, moment_of
+from liquid_control.inspection.moment import Explanation, WhatIf, moment_of
 from liquid_control.inspection.neurons import NeuronFindings, findings
 from liquid_control.inspection.report import FlightInspection, inspect, write_inspection
 from liquid_control.inspection.retrace import Retraced, retrace, scenario_without
@@ -35,11 +35,11 @@ __all__ = [
     "Contributions",
     "Counterfactual",
     "Decoding",
+    "Explanation",
     "FlightInspection",
     "InspectedFlight",
     "Lesions",
     "Measures",
-    "Moment",
     "NeuronFindings",
     "Retraced",
     "WhatIf",

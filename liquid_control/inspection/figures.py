@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from liquid_control.inspection.contributions import Contributions
 from liquid_control.inspection.flight import AXES, UNITS, InspectedFlight
-from liquid_control.inspection.moment import Moment
+from liquid_control.inspection.moment import Explanation
 from liquid_control.liquid.wiring import Wiring
 from liquid_control.liquid.wiring_plot import EXCITATORY, INHIBITORY, Activity, wiring_figure
 from liquid_control.types import Floats
@@ -73,7 +73,7 @@ def neurons_figure(
     return figure
 
 
-def moment_figure(moment: Moment, flight: InspectedFlight, axis: int) -> Figure:
+def moment_figure(moment: Explanation, flight: InspectedFlight, axis: int) -> Figure:
     """Return why one axis of a command changed over the last second.
 
     The bars are the frames, the strongest features, and every neuron by layer; for a core other
@@ -136,9 +136,12 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def _what_ifs(axes: Axes, moment: Moment, axis: int) -> None:
-    asked = {one.label: one for one in moment.what_ifs[: moment.asked]}
-    strongest = [*asked.values(), *(o for o in moment.strongest(axis) if o.label not in asked)]
+def _what_ifs(axes: Axes, moment: Explanation, axis: int) -> None:
+    requested = {one.label: one for one in moment.what_ifs[: moment.requested]}
+    strongest = [
+        *requested.values(),
+        *(o for o in moment.strongest(axis) if o.label not in requested),
+    ]
     values = np.array([one.command[axis] - moment.command[axis] for one in strongest])
     _bars(axes, [one.label for one in strongest], values, "change of the command if instead")
 

@@ -34,7 +34,7 @@ class WhatIf:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moment:
+class Explanation:
     """What a command came from.
 
     Attributes:
@@ -45,7 +45,7 @@ class Moment:
             wired CfC, and at a fresh start.
         second: contributions to the change over the last second; None likewise.
         what_ifs: the clamps that were asked for, then every single neuron and feature.
-        asked: how many of `what_ifs` were asked for.
+        requested: how many of `what_ifs` were asked for.
     """
 
     frame: int
@@ -54,11 +54,11 @@ class Moment:
     step: Contributions | None
     second: Contributions | None
     what_ifs: tuple[WhatIf, ...]
-    asked: int
+    requested: int
 
     def strongest(self, axis: int) -> list[WhatIf]:
         """Return the single clamps that change an axis most, largest change first."""
-        rest = self.what_ifs[self.asked :]
+        rest = self.what_ifs[self.requested :]
         return sorted(rest, key=lambda one: -abs(one.command[axis] - self.command[axis]))[:MOST]
 
     def sentences(self, axis: int) -> list[str]:
@@ -66,13 +66,13 @@ class Moment:
         return [
             f"with {one.label} the {AXES[axis]} command is {one.command[axis]:+.3f} {UNITS[axis]} "
             f"instead of {self.command[axis]:+.3f}"
-            for one in dict.fromkeys((*self.what_ifs[: self.asked], *self.strongest(axis)))
+            for one in dict.fromkeys((*self.what_ifs[: self.requested], *self.strongest(axis)))
         ]
 
 
 def moment_of(
     policy: Policy, flight: InspectedFlight, moment_s: float, clamps: Sequence[Clamp] = ()
-) -> Moment:
+) -> Explanation:
     """Return what the command of a moment came from.
 
     Args:
@@ -92,18 +92,18 @@ def moment_of(
         step = contributions(policy.model, flight, frame)
         steps = steps_of_last_second(flight, frame)
         second = contributions(policy.model, flight, frame, steps)
-    return Moment(
+    return Explanation(
         frame=frame,
         seconds=float(flight.seconds[frame]),
         command=flight.commands[frame],
         step=step,
         second=second,
         what_ifs=tuple(WhatIf(one.label, one.commands[-1]) for one in found),
-        asked=len(clamps),
+        requested=len(clamps),
     )
 
 
-def moment_document(moment: Moment, flight: InspectedFlight) -> dict[str, Any]:
+def moment_document(moment: Explanation, flight: InspectedFlight) -> dict[str, Any]:
     """Return a moment as plain data for JSON."""
     return {
         "seconds": moment.seconds,

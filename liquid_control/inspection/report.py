@@ -24,7 +24,7 @@ from liquid_control.inspection.flight import (
     time_constants,
     with_quantities,
 )
-from liquid_control.inspection.moment import Moment, moment_document, moment_of
+from liquid_control.inspection.moment import Explanation, moment_document, moment_of
 from liquid_control.inspection.neurons import NeuronFindings, component_shares, findings
 from liquid_control.inspection.retrace import picture_quantities
 from liquid_control.journal import plain
@@ -139,7 +139,9 @@ def _contributions(policy: Policy, flight: InspectedFlight) -> tuple[Floats, Flo
     return features, neurons
 
 
-def inspection_document(found: FlightInspection, moments: Sequence[Moment] = ()) -> dict[str, Any]:
+def inspection_document(
+    found: FlightInspection, moments: Sequence[Explanation] = ()
+) -> dict[str, Any]:
     """Return an inspection as plain data for JSON; equal inspections give equal data."""
     flight, model = found.flight, found.policy.model
     return {

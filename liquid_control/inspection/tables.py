@@ -12,7 +12,7 @@ from liquid_control.files import atomic_write
 from liquid_control.inspection.decoders import Decoding
 from liquid_control.inspection.flight import AXES, UNITS, InspectedFlight, recorded_scenario
 from liquid_control.inspection.lesions import Lesions
-from liquid_control.inspection.moment import Moment
+from liquid_control.inspection.moment import Explanation
 from liquid_control.inspection.neurons import component_shares, findings
 from liquid_control.inspection.report import FlightInspection
 from liquid_control.inspection.retrace import fly_again, retrace, scenario_without
@@ -34,7 +34,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> Path:
 
 
 def print_inspection(
-    found: FlightInspection, moment: Moment | None, axis: int, extra: Mapping[str, Any]
+    found: FlightInspection, moment: Explanation | None, axis: int, extra: Mapping[str, Any]
 ) -> None:
     """Print what an inspection found: neurons that carry nothing, what-ifs, other conditions.
 
