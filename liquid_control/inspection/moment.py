@@ -63,10 +63,11 @@ class Explanation:
 
     def sentences(self, axis: int) -> list[str]:
         """Return what was asked for and the strongest clamps, in words."""
+        chosen = (*self.what_ifs[: self.requested], *self.strongest(axis))
         return [
             f"with {one.label} the {AXES[axis]} command is {one.command[axis]:+.3f} {UNITS[axis]} "
             f"instead of {self.command[axis]:+.3f}"
-            for one in dict.fromkeys((*self.what_ifs[: self.requested], *self.strongest(axis)))
+            for one in {one.label: one for one in chosen}.values()
         ]
 
 
