@@ -1,4 +1,5 @@
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -20,6 +21,10 @@ from liquid_control.liquid.flight_step import FlightCfC
 from liquid_control.policy import Policy
 
 pytestmark = pytest.mark.unit
+
+needs_trees = pytest.mark.skipif(
+    find_spec("sklearn") is None, reason="scikit-learn is not installed"
+)
 
 
 def test_a_planted_dead_neuron_is_found(policy, make_flight):
@@ -82,6 +87,7 @@ def known_flights(make_flight, policy, count=4):
     return found
 
 
+@needs_trees
 def test_decoders_are_scored_on_flights_that_they_were_not_fitted_on(policy, make_flight):
     flights = known_flights(make_flight, policy)
     known, unrelated = decoders.decode(flights)
@@ -119,6 +125,7 @@ def test_no_frame_of_the_scored_flight_is_fitted():
     assert decoders.held_out_score(Trees, states, values) <= 0.1
 
 
+@needs_trees
 def test_one_flight_is_not_decoded(policy, make_flight):
     flights = known_flights(make_flight, policy, 1)
     with pytest.raises(ConfigError, match=r"expected at least two flights, .* got 1"):
