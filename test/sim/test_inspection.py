@@ -140,6 +140,7 @@ def test_a_bag_of_an_unknown_model_is_one_line(folder, tmp_path, monkeypatch):
     from liquid_control.replay import request
 
     monkeypatch.setattr(request, "_shipped_models", lambda: [])
+    monkeypatch.setattr(request, "DEFAULT_MODEL", Path("models/trail_gru"))
     with pytest.raises(Exception, match=r"recorded with trail_cfc19 .* give its folder"):
         open_flight(folder)
 
