@@ -247,7 +247,7 @@ COLUMNS: Mapping[str, Cell] = {
     ),
     "first component": lambda m: f"{m.first_component:.0%}",
     "Lipschitz 0.1, 0.2, 0.3, 1/s": lambda m: _three(m.lipschitz),
-    "mean |r| with path": lambda m: f"{m.path_correlation:.2f}",
+    "mean abs. r with path": lambda m: f"{m.path_correlation:.2f}",
     "dead, duplicate": lambda m: f"{len(m.dead)}, {len(m.duplicates)}",
     "success": lambda m: "" if m.success_rate is None else f"{m.success_rate:.0%}",
 }
