@@ -67,6 +67,7 @@ EXTRAS = {
     "report": ["matplotlib>=3.8", "jinja2>=3.1", "av>=12"],
     "benchmark": ["scipy>=1.11"],
     "certify": ["scipy>=1.11"],
+    "inspect": ["captum>=0.8", "scikit-learn>=1.4"],
     "search": ["optuna>=4.2", "moocore>=0.2"],
     "train": ["torch>=2.2", "torchdiffeq>=0.2.4", "onnx>=1.16"],
     "ray": ["ray>=2.40"],

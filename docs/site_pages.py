@@ -75,6 +75,7 @@ MODULES = (
     "liquid_control.calibration",
     "liquid_control.certification",
     "liquid_control.graph",
+    "liquid_control.inspection",
     "liquid_control_sim",
     "liquid_control_sim.environments",
 )

@@ -19,6 +19,7 @@ from liquid_control.cli.evaluate import evaluate
 from liquid_control.cli.export import export
 from liquid_control.cli.faults import faults
 from liquid_control.cli.fly import fly
+from liquid_control.cli.inspect import inspect
 from liquid_control.cli.models import models
 from liquid_control.cli.probe import probe
 from liquid_control.cli.replay import replay
@@ -61,6 +62,7 @@ COMMANDS = (
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(bag)
+app.add_typer(inspect)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -40,16 +40,42 @@ class _Group:
     ring: bool
 
 
-def wiring_figure(wiring: Wiring, *, title: str | None = None) -> Figure:
+@dataclass(frozen=True, slots=True, eq=False)
+class Activity:
+    """What a wiring does at one moment.
+
+    Attributes:
+        states: of the neurons, float [N] in (-1, 1).
+        sensory: what passes through each synapse from an input, signed, float [I, N].
+        recurrent: what passes through each synapse between neurons, signed, float [N, N].
+    """
+
+    states: Places
+    sensory: Places
+    recurrent: Places
+
+    @property
+    def passed(self) -> tuple[Places, Places]:
+        """What passes through the synapses from inputs and between neurons."""
+        return self.sensory, self.recurrent
+
+
+def wiring_figure(
+    wiring: Wiring, *, title: str | None = None, activity: Activity | None = None
+) -> Figure:
     """Return a figure of a wiring.
 
     Neurons of a layer form a column, or a ring if they are connected with each other. Excitatory
     synapses end in an arrow, inhibitory ones in a bar; a circle at a neuron is a synapse with
     itself.
 
+    With an activity, the width of a synapse is what passes through it, blue where it adds and red
+    where it subtracts, and the colour of a neuron is its state.
+
     Args:
         wiring: the wiring to draw.
         title: None for the numbers of neurons and synapses.
+        activity: None for the synapses alone.
     """
     groups = _layout(wiring)
     width = groups[-1].places[:, 0].max() + 0.7
@@ -60,12 +86,30 @@ def wiring_figure(wiring: Wiring, *, title: str | None = None) -> Figure:
     axes.set_xlim(-0.35, width - 0.3)
     axes.set_ylim(-0.8, 0.72)
     neurons = np.concatenate([group.places for group in groups[1:]])
-    _draw_synapses(axes, groups[0].places, neurons, wiring.sensory)
-    _draw_synapses(axes, neurons, neurons, wiring.recurrent)
-    _draw_loops(axes, groups[1:], np.diag(wiring.recurrent))
-    for group, colour in zip(groups, [INPUT] + [NEURON] * len(wiring.layers), strict=True):
+    sensory, recurrent = (None, None) if activity is None else activity.passed
+    _draw_synapses(axes, groups[0].places, neurons, wiring.sensory, sensory)
+    _draw_synapses(axes, neurons, neurons, wiring.recurrent, recurrent)
+    if activity is None:
+        _draw_loops(axes, groups[1:], np.diag(wiring.recurrent))
+    for index, group in enumerate(groups):
         x, y = group.places.T
-        axes.scatter(x, y, s=_dot(len(x)), color=colour, zorder=3)
+        colour = NEURON if index else INPUT
+        if activity is None or index == 0:
+            axes.scatter(x, y, s=_dot(len(x)), color=colour, zorder=3)
+        else:
+            own = wiring.slices[index - 1]
+            axes.scatter(
+                x,
+                y,
+                s=2.0 * _dot(len(x)),
+                c=activity.states[own],
+                cmap="RdBu",
+                vmin=-1.0,
+                vmax=1.0,
+                edgecolors=NEURON,
+                linewidths=0.8,
+                zorder=3,
+            )
         axes.text(
             (x.min() + x.max()) / 2,
             -0.69,
@@ -75,7 +119,7 @@ def wiring_figure(wiring: Wiring, *, title: str | None = None) -> Figure:
             fontsize=10,
         )
     axes.set_title(title or _summary(wiring), fontsize=11)
-    axes.legend(handles=_legend(), loc="upper right", frameon=False, fontsize=9)
+    axes.legend(handles=_legend(activity), loc="upper right", frameon=False, fontsize=9)
     return figure
 
 
@@ -104,14 +148,25 @@ def _ring(x: float, size: int, radius: float) -> Places:
     return np.column_stack([x + radius * np.cos(angle), radius * np.sin(angle)])
 
 
-def _draw_synapses(axes: Axes, sources: Places, targets: Places, polarity: Synapses) -> None:
+def _draw_synapses(
+    axes: Axes,
+    sources: Places,
+    targets: Places,
+    polarity: Synapses,
+    passed: Places | None = None,
+) -> None:
     count = int(np.count_nonzero(polarity))
     alpha = float(np.clip(9.0 / np.sqrt(max(count, 1)), 0.25, 0.85))
     radius = np.sqrt(_dot(max(len(sources), len(targets)))) / 2
+    largest = 1.0 if passed is None else float(np.abs(passed).max()) or 1.0
     for source, target in _pairs(polarity):
-        sign = int(polarity[source, target])
+        sign, width = int(polarity[source, target]), 0.9
         if sources is targets and source == target:
             continue
+        if passed is not None:
+            part = float(passed[source, target]) / largest
+            sign, width, alpha = (1 if part >= 0.0 else -1), 0.2 + 3.5 * abs(part), 0.08
+            alpha += 0.9 * abs(part) ** 0.5
         axes.add_patch(
             FancyArrowPatch(
                 tuple(sources[source]),
@@ -122,7 +177,7 @@ def _draw_synapses(axes: Axes, sources: Places, targets: Places, polarity: Synap
                 shrinkB=radius + 1.5,
                 color=EXCITATORY if sign > 0 else INHIBITORY,
                 alpha=alpha,
-                linewidth=0.9,
+                linewidth=width,
             )
         )
 
@@ -165,7 +220,12 @@ def _summary(wiring: Wiring) -> str:
     )
 
 
-def _legend() -> list[Line2D]:
+def _legend(activity: Activity | None) -> list[Line2D]:
+    if activity is not None:
+        return [
+            Line2D([], [], color=EXCITATORY, label="adds"),
+            Line2D([], [], color=INHIBITORY, label="subtracts"),
+        ]
     return [
         Line2D([], [], color=EXCITATORY, marker=">", markersize=4, label="excitatory"),
         Line2D([], [], color=INHIBITORY, marker="|", markersize=7, label="inhibitory"),

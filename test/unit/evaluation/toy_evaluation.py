@@ -150,6 +150,16 @@ class ToyPilot:
         return HOVER
 
 
+def unsteered_fly(
+    scenario: Scenario,
+    seed: int,
+    pilot: Pilot,
+    watch: Callable[[FlightProgress], None] | None = None,
+) -> FlightRecord:
+    """Return a flight that no pilot steers; odd seeds succeed."""
+    return toy_record(success=seed % 2 == 1)
+
+
 def toy_window(stamp_ns: int) -> ImuWindow:
     """Two samples up to a tick, half a period apart, one at its start."""
     stamps = [stamp for stamp in (stamp_ns - PERIOD_NS // 2, stamp_ns) if stamp >= 0]

@@ -1,0 +1,278 @@
+"""`liquid-control inspect`: why a policy did that."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from liquid_control.cli.completion import complete_model, complete_scenario
+from liquid_control.cli.options import Settings, Topic, Topics, at_least, rules_of, whole_number
+from liquid_control.errors import ConfigError
+
+RESULTS = ("inspection.json", "neurons.json", "lesions.json", "measures.json")
+
+inspect = typer.Typer(
+    name="inspect", help="Look inside: why did it do that?", no_args_is_help=True
+)
+
+Recording = Annotated[
+    Path,
+    typer.Argument(
+        metavar="BAG",
+        help="A bag, or the folder of a fly or evaluate --record with one bag.",
+        show_default=False,
+    ),
+]
+Recordings = Annotated[
+    list[Path],
+    typer.Argument(metavar="BAG...", help="One flight each.", show_default=False),
+]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Model folder.",
+        show_default="the shipped model that the bag was recorded with, or models/trail_cfc19",
+        autocompletion=complete_model,
+    ),
+]
+Method = Annotated[str, typer.Option(help="visual_backprop, integrated_gradients or occlusion.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the results.", show_default="runs/<UTC time>-inspect"),
+]
+
+
+@inspect.callback()
+def _group() -> None:
+    """Look inside: why did it do that?"""
+
+
+@inspect.command()
+def flight(
+    bag: Recording,
+    model: ModelOption = None,
+    at: Annotated[
+        float | None,
+        typer.Option(
+            parser=at_least(0.0), metavar="S", help="Explain the command at this moment, s."
+        ),
+    ] = None,
+    axis: Annotated[
+        str, typer.Option(help="Axis that --at explains: forward, left, up or yaw.")
+    ] = "yaw",
+    clamp: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=VALUE]",
+            help="With --at: what if this neuron or feature had been held, at 0 or a value, from "
+            "the start? Repeatable; every single one is tried in any case.",
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DISTURBANCE",
+            help="Render the flight again from its seed without this disturbance, such as fog, "
+            "and fly it again. Repeatable.",
+        ),
+    ] = None,
+    method: Method = "visual_backprop",
+    target: Annotated[
+        str, typer.Option(help="What the maps explain: features, forward, left, up or yaw.")
+    ] = "features",
+    every_map: Annotated[
+        bool | None,
+        typer.Option(
+            "--all-maps/--few-maps",
+            help="A map for every frame, or for eight.",
+            show_default="all for visual_backprop",
+        ),
+    ] = None,
+    video: Annotated[bool, typer.Option("--video", help="Write saliency.mp4 too.")] = False,
+    topics: Topics = None,
+    topic: Topic = None,
+    out: Out = None,
+) -> None:
+    """Show where a policy looked, what its neurons did, and why it gave a command.
+
+    Example: liquid-control inspect flight runs/flight --at 12.4 --clamp inter_7
+
+    Writes inspection.json, inspection.npz, overlay.png and neurons.png; with --at also moment.png
+    and wiring.png. A clamp runs the policy again over the recorded pictures; the vehicle does not
+    answer to it (`inspect lesions` flies).
+    """
+    from liquid_control.cli.output import note, output_folder
+    from liquid_control.cli.pilots import simulator
+    from liquid_control.dependencies import require_report
+    from liquid_control.inspection import Clamp, moment_of, open_flight, write_inspection
+    from liquid_control.inspection import inspect as inspect_flight
+    from liquid_control.inspection.flight import AXES
+    from liquid_control.inspection.saliency import VISUAL_BACKPROP, map_maker
+    from liquid_control.inspection.tables import print_inspection, without_disturbances
+    from liquid_control.process_pool import limit_threads
+
+    limit_threads()
+    require_report()
+    if axis not in AXES:
+        raise ConfigError(f"--axis: expected {', '.join(AXES)}, got {axis!r}")
+    if clamp and at is None:
+        raise ConfigError("--clamp: expected --at too, the moment of the command")
+    whole = every_map if every_map is not None else method == VISUAL_BACKPROP
+    if video and not whole:
+        raise ConfigError("--video: expected --all-maps too")
+    policy, recorded = open_flight(bag, model, rules=rules_of(topics, topic))
+    map_maker(policy.model, method, target)
+    if at is not None:
+        recorded.frame_at(at)
+    clamps = [Clamp.parse([word], policy.model) for word in clamp or ()]
+    with output_folder(out, "inspect", RESULTS) as folder:
+        extra = {}
+        if without:
+            extra = without_disturbances(simulator(), policy, recorded, without, at)
+        found = inspect_flight(policy, recorded, method=method, target=target, every_map=whole)
+        options: dict[str, Any] = {"moment_s": at, "clamps": clamps, "axis": AXES.index(axis)}
+        written = write_inspection(folder, found, **options, extra=extra, video=video)
+    for line in found.missing:
+        note(line)
+    moment = None if at is None else moment_of(policy, recorded, at, clamps)
+    print_inspection(found, moment, AXES.index(axis), extra)
+    print(*written, sep="\n")
+
+
+@inspect.command()
+def neurons(bags: Recordings, model: ModelOption = None, out: Out = None) -> None:
+    """Find what each neuron means: correlations and decision trees on flights not fitted on.
+
+    Example: liquid-control inspect neurons runs/evaluate/bags/*.mcap
+
+    Flights whose seed is recorded are flown again with the recorded commands, which gives the
+    curvature of the trail, wind and clearance; of others only brightness and the flown path are
+    known. Writes neurons.json. The chance score is that of quantities shifted in time.
+    """
+    from liquid_control.cli.output import console, note, output_folder
+    from liquid_control.cli.pilots import simulator
+    from liquid_control.inspection.decoders import decode, load_trees
+    from liquid_control.inspection.retrace import open_flights
+    from liquid_control.inspection.tables import decoding_table, neurons_document, write_json
+
+    load_trees()
+    policy, flights = open_flights(bags, model, flyer=simulator(), note=note)
+    with output_folder(out, "inspect", RESULTS) as folder:
+        found = decode(flights)
+        path = write_json(folder / "neurons.json", neurons_document(policy, flights, found))
+    console().print(decoding_table(found))
+    print(path)
+
+
+@inspect.command()
+def lesions(
+    model: Annotated[
+        Path, typer.Option(help="Model folder.", autocompletion=complete_model)
+    ] = Path("models/trail_cfc19"),
+    scenario: Annotated[
+        str, typer.Option(help="Name or YAML file.", autocompletion=complete_scenario)
+    ] = "trail",
+    seeds: Annotated[str, typer.Option(help="Forests: 10000:10020 or 1,5,20:25.")] = "10000:10020",
+    settings: Settings = None,
+    of: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="neurons, features, or single names. Repeatable.",
+            show_default="neurons and features",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(parser=whole_number(1), metavar="INT", help="Flights at a time.")
+    ] = 2,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the study in --out.")
+    ] = False,
+    out: Out = None,
+) -> None:
+    """Fly the same forests without each neuron and each feature; print success rates.
+
+    Example: liquid-control inspect lesions --model trail_cfc19 --seeds 10000:10010 --of neurons
+
+    Writes lesions.json with a row a flight, and rates with Wilson's 95 % intervals. Rows are
+    written to rows.jsonl as they are flown; --resume flies the rest.
+    """
+    from liquid_control.cli.output import command_line, console, output_folder
+    from liquid_control.cli.pilots import prepare_simulator, simulator
+    from liquid_control.config import parse_settings
+    from liquid_control.evaluation import scenario_campaign
+    from liquid_control.inspection import lesion_study
+    from liquid_control.inspection.lesions import FEATURES, NEURONS, parts_of
+    from liquid_control.inspection.tables import lesion_table, write_json
+    from liquid_control.journal import JOURNAL_FILE
+    from liquid_control.policy import load_model
+
+    loaded, parts = load_model(model), of or [NEURONS, FEATURES]
+    parts_of(loaded, parts)
+    keys = parse_settings(settings or [])
+    campaign = scenario_campaign(scenario, keys).with_seeds(seeds)
+    entries = [entry.model_copy(update={"set": keys}) for entry in campaign.entries]
+    campaign = campaign.model_copy(update={"entries": entries})
+    flyer = simulator()
+    prepare_simulator()
+    with output_folder(out, "inspect", (*RESULTS, JOURNAL_FILE), resume=resume) as folder:
+        options: dict[str, Any] = {"parts": parts, "workers": jobs, "resume": resume}
+        result = lesion_study(flyer, loaded, campaign, folder, **options, command=command_line())
+        content = {"schema": 1, "model": loaded.name, "rows": result.rows}
+        path = write_json(folder / "lesions.json", content | {"summary": result.summary})
+    console().print(lesion_table(result))
+    print(path)
+
+
+@inspect.command()
+def measure(
+    bags: Recordings,
+    model: Annotated[
+        list[Path],
+        typer.Option(help="Model folder. Repeatable.", autocompletion=complete_model),
+    ],
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="results.json with the models' flights, for the correlation."
+        ),
+    ] = None,
+    method: Method = "visual_backprop",
+    out: Out = None,
+) -> None:
+    """Write the numbers of record of several models on the same flights.
+
+    Example: liquid-control inspect measure runs/a/bags/*.mcap --model trail_cfc19
+    --model trail_gru
+
+    Saliency: SSIM under noise, deletion and insertion, and whether the maps depend on the weights.
+    Neurons: first principal component, largest Lipschitz constant under noise, correlation with
+    the path. Writes measures.json and measures.md; with --results also the rank correlation of
+    every number with success.
+    """
+    from liquid_control.cli.output import output_folder
+    from liquid_control.files import atomic_write
+    from liquid_control.inspection import measure as measure_model
+    from liquid_control.inspection import measures_table
+    from liquid_control.inspection.model_measures import measures_document, success_rates
+    from liquid_control.inspection.retrace import open_flights
+    from liquid_control.inspection.saliency import map_maker
+    from liquid_control.inspection.tables import write_json
+    from liquid_control.policy import Policy, load_model
+
+    rates = {} if results is None else success_rates(results)
+    policies = [Policy(load_model(folder)) for folder in model]
+    for policy in policies:
+        map_maker(policy.model, method)
+    measured = []
+    with output_folder(out, "inspect", RESULTS) as folder:
+        for policy in policies:
+            _, flights = open_flights(bags, policy=policy)
+            rate = rates.get(policy.model.name, rates.get(policy.model.path.name))
+            measured.append(measure_model(policy, flights, method, rate))
+        table = measures_table(measured)
+        written = [
+            write_json(folder / "measures.json", measures_document(measured)),
+            atomic_write(folder / "measures.md", table),
+        ]
+    print(table)
+    print(*written, sep="\n")

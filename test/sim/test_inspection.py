@@ -1,0 +1,156 @@
+"""Inspection of flights in our simulator: retraced, rendered without fog, lesioned."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from liquid_control.bags import BagWriter
+from liquid_control.cli.main import main
+from liquid_control.evaluation import evaluate, scenario_campaign
+from liquid_control.evaluation.bag_recorder import RecordingOptions
+from liquid_control.inspection import (
+    lesion_study,
+    open_flight,
+    recorded_scenario,
+    retrace,
+    scenario_without,
+)
+from liquid_control.inspection.lesions import LesionedPilot, parts_of
+from liquid_control.journal import JOURNAL_FILE
+from liquid_control.policy import load_model
+from liquid_control_sim import fly
+
+pytestmark = [pytest.mark.sim, pytest.mark.slow]
+
+SHORT = {"trail.length_m": 10.0}
+FOGGY = {**SHORT, "fog.extinction_per_m": 0.1}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Two flights in fog, one of which is a bag."""
+    path = tmp_path_factory.mktemp("flown")
+    pilot = {"trail_cfc19": LesionedPilot(Path("models/trail_cfc19"))}
+    recording = RecordingOptions(path, image="png")
+    evaluate(fly, pilot, "trail", seeds="3", workers=1, overrides=FOGGY, recording=recording)
+    return path
+
+
+@pytest.fixture(scope="module")
+def opened(folder):
+    return open_flight(folder)
+
+
+def test_the_policy_gives_the_recorded_commands_bit_for_bit(opened):
+    _, flight = opened
+    assert np.array_equal(flight.commands, flight.recorded)
+
+
+def test_recorded_commands_fly_the_recorded_path(opened):
+    policy, flight = opened
+    again = retrace(fly, policy, flight, *recorded_scenario(flight))
+    assert again.deviation_m == 0.0
+    assert np.array_equal(again.flight.pictures, flight.pictures)
+    assert np.array_equal(again.flight.commands, flight.commands)
+    known = again.flight.quantities
+    assert {"curvature_ahead", "lateral_error", "heading_error", "clearance"} <= set(known)
+    assert known["brightness"] == pytest.approx(flight.pictures.mean(axis=(1, 2, 3)) / 255)
+
+
+def test_without_fog_the_same_path_has_other_pictures(opened):
+    policy, flight = opened
+    scenario, seed = recorded_scenario(flight)
+    calm = scenario_without(scenario, ["fog"])
+    assert calm.fog.extinction_per_m == 0.0
+    assert calm.trail == scenario.trail
+    again = retrace(fly, policy, flight, calm, seed)
+    assert again.deviation_m == 0.0
+    assert not np.array_equal(again.flight.pictures, flight.pictures)
+    with pytest.raises(Exception, match="--without rain: the flight has no such disturbance"):
+        scenario_without(scenario, ["rain"])
+
+
+def test_the_command_writes_the_same_bytes_twice(folder, tmp_path, capsys):
+    words = ["inspect", "flight", str(folder), "--at", "1.5", "--clamp", "inter_7"]
+    for name in ("a", "b"):
+        assert main([*words, "--out", str(tmp_path / name)]) == 0
+    out = capsys.readouterr().out
+    assert "with inter_7 = 0 the yaw command is" in out
+    names = ("inspection.json", "inspection.npz", "overlay.png", "neurons.png", "moment.png")
+    for name in (*names, "wiring.png"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    moment = json.loads((tmp_path / "a" / "inspection.json").read_text())["moments"][0]
+    parts = moment["last_second"]["yaw"]
+    assert parts["sum"] == pytest.approx(parts["change"], abs=1e-4)
+
+
+def test_a_lesion_study_goes_on_where_it_was_interrupted(tmp_path):
+    model = load_model("trail_cfc19")
+    campaign = scenario_campaign("trail", SHORT).with_seeds("3:5")
+    entries = [entry.model_copy(update={"set": SHORT}) for entry in campaign.entries]
+    campaign = campaign.model_copy(update={"entries": entries})
+    options = {"parts": ["motor_3"], "workers": 1}
+    whole = lesion_study(fly, model, campaign, tmp_path, **options)
+    assert [row.model for row in whole.summary] == ["intact", "without motor_3"]
+    assert [row.n for row in whole.summary] == [2, 2]
+    path = tmp_path / JOURNAL_FILE
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:3]))
+    again = lesion_study(fly, model, campaign, tmp_path, **options, resume=True)
+    assert again == whole
+    assert len(path.read_text().splitlines()) == len(lines)
+    with pytest.raises(Exception, match="--of: no neuron or feature 'inter_99'"):
+        parts_of(model, ["inter_99"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--at", "99"], "--at: expected a moment from 0 to"),
+        (["--at", "1", "--clamp", "inter_12"], "no neuron or feature 'inter_12'"),
+        (["--clamp", "inter_1"], "--clamp: expected --at too"),
+        (["--method", "magic"], "--method: expected visual_backprop"),
+        (["--axis", "roll"], "--axis: expected forward, left, up, yaw"),
+        (["--without", "rain"], "--without rain: the flight has no such disturbance"),
+    ],
+)
+def test_bad_requests_are_one_line(folder, tmp_path, capsys, words, message):
+    assert main(["inspect", "flight", str(folder), *words, "--out", str(tmp_path / "o")]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in error
+    assert not (tmp_path / "o").exists()
+
+
+def test_bags_that_cannot_be_inspected_are_one_line(folder, tmp_path, capsys):
+    empty = tmp_path / "empty.mcap"
+    with BagWriter(empty, {"clock": "rosgraph_msgs/msg/Clock"}, metadata={}):
+        pass
+    assert main(["inspect", "flight", str(empty), "--out", str(tmp_path / "o")]) == 2
+    assert "camera" in capsys.readouterr().err
+    (tmp_path / "many").mkdir()
+    for name in "ab":
+        (tmp_path / "many" / f"{name}.mcap").write_bytes(empty.read_bytes())
+    assert main(["inspect", "flight", str(tmp_path / "many")]) == 2
+    assert "expected one bag, got 2: a.mcap, b.mcap" in capsys.readouterr().err
+
+
+def test_a_bag_of_an_unknown_model_is_one_line(folder, tmp_path, monkeypatch):
+    from liquid_control.replay import request
+
+    monkeypatch.setattr(request, "_shipped_models", lambda: [])
+    monkeypatch.setattr(request, "DEFAULT_MODEL", Path("models/trail_gru"))
+    with pytest.raises(Exception, match=r"recorded with trail_cfc19 .* give its folder"):
+        open_flight(folder)
+
+
+def test_another_core_shows_what_it_has(folder, tmp_path, capsys):
+    words = ["inspect", "flight", str(folder), "--model", "trail_gru", "--at", "1.5"]
+    assert main([*words, "--out", str(tmp_path / "o")]) == 0
+    captured = capsys.readouterr()
+    assert "core gru has no time gates and no time constants" in captured.err
+    assert (tmp_path / "o" / "moment.png").is_file()
+    assert not (tmp_path / "o" / "wiring.png").exists()
+    content = json.loads((tmp_path / "o" / "inspection.json").read_text())
+    assert content["moments"][0]["last_second"] is None
