@@ -49,7 +49,7 @@ In a lock of its own, because pip prefers a build whose hash its index states to
 """
 
 
-ON_TORCH = ("torchdiffeq", "stable-baselines3")
+ON_TORCH = ("torchdiffeq", "stable-baselines3", "captum")
 """Locked without dependencies: with them, test.txt would contain PyTorch and its CUDA libraries.
 
 Their other dependencies are among the requirements of the tests.

@@ -23,10 +23,7 @@ Recording = Annotated[
         show_default=False,
     ),
 ]
-Recordings = Annotated[
-    list[Path],
-    typer.Argument(metavar="BAG...", help="One flight each.", show_default=False),
-]
+Recordings = Annotated[list[Path], typer.Argument(metavar="BAG...", help="One flight each.")]
 ModelOption = Annotated[
     Path | None,
     typer.Option(
@@ -40,11 +37,6 @@ Out = Annotated[
     Path | None,
     typer.Option(help="Folder of the results.", show_default="runs/<UTC time>-inspect"),
 ]
-
-
-@inspect.callback()
-def _group() -> None:
-    """Look inside: why did it do that?"""
 
 
 @inspect.command()
@@ -232,9 +224,7 @@ def measure(
     ],
     results: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="results.json with the models' flights, for the correlation."
-        ),
+        typer.Option(metavar="FILE", help="results.json of these models, for the correlation."),
     ] = None,
     method: Method = "visual_backprop",
     out: Out = None,

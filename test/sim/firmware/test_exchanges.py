@@ -6,7 +6,7 @@ import socket
 import struct
 
 import pytest
-from firmware_peers import PATIENCE_S, ArduPilotPeer, BetaflightPeer, Px4Peer, in_thread
+from firmware_peers import TIMEOUT_S, ArduPilotPeer, BetaflightPeer, Px4Peer, in_thread
 
 from liquid_control.config import NavigationSettings
 from liquid_control.errors import AutopilotError
@@ -51,7 +51,7 @@ def port_of(backend) -> int:
 
 @pytest.fixture
 def ardupilot():
-    backend = ArduPilotJson(Patience("ArduPilot", silence_s=PATIENCE_S), port=0)
+    backend = ArduPilotJson(Patience("ArduPilot", silence_s=TIMEOUT_S), port=0)
     yield backend, ArduPilotPeer(port_of(backend))
     backend.close()
 
@@ -68,7 +68,7 @@ def betaflight(monkeypatch):
 
 @pytest.fixture
 def px4():
-    backend = Px4Hil(sensors(), Patience("PX4", silence_s=PATIENCE_S), port=0)
+    backend = Px4Hil(sensors(), Patience("PX4", silence_s=TIMEOUT_S), port=0)
     yield backend, Px4Peer(backend._server.getsockname()[1])
     backend.close()
 
