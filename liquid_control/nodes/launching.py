@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch.actions import (
     DeclareLaunchArgument,
     OpaqueFunction,
@@ -33,6 +34,14 @@ OUTPUT_BYTES = 16384
 """Length of each process's output in which its error line is looked for."""
 REFUSED = 2
 """Exit status of a node that refuses its configuration, as for a model that does not load."""
+
+
+def _is_installed(driver: CameraDriver) -> bool:
+    try:
+        prefix = Path(get_package_prefix(driver.package))
+    except PackageNotFoundError:
+        return False
+    return (prefix / "lib" / driver.package / driver.executable).is_file()
 
 
 def argument(
@@ -207,10 +216,16 @@ class NodeMaker:
             respawn_delay_s: time until it is started again.
 
         Raises:
-            ConfigError: `file` does not exist.
+            ConfigError: `file` does not exist, or the driver is not installed. Launch itself finds
+                that out after it has started other nodes, and leaves these running.
         """
         if file and not Path(file).is_file():
             raise ConfigError(f"camera_params: expected a YAML file, {file} does not exist")
+        if not _is_installed(driver):
+            raise ConfigError(
+                f"camera_driver: package {driver.package!r} not found; install it, or source its "
+                "workspace"
+            )
         files = [str(project_file(driver.file)), self.params_file, file]
         return Node(
             package=driver.package,
