@@ -9,7 +9,7 @@ from liquid_control.cli.completion import complete_model, complete_scenario
 from liquid_control.cli.options import Settings, Topic, Topics, at_least, rules_of, whole_number
 from liquid_control.errors import ConfigError
 
-RESULTS = ("inspection.json", "neurons.json", "lesions.json", "measures.json")
+RESULTS = ("inspection.json", "neurons.json", "lesions.json", "measures.json", "flight.html")
 
 inspect = typer.Typer(
     name="inspect", help="Look inside: why did it do that?", no_args_is_help=True
@@ -89,9 +89,9 @@ def flight(
 
     Example: liquid-control inspect flight runs/flight --at 12.4 --clamp inter_7
 
-    Writes inspection.json, inspection.npz, overlay.png and neurons.png; with --at also moment.png
-    and wiring.png. A clamp runs the policy again over the recorded pictures; the vehicle does not
-    answer to it (`inspect lesions` flies).
+    Writes flight.html, inspection.json and .npz, overlay.png and neurons.png; with --at also
+    moment.png and wiring.png. A clamp runs the policy again over the recorded pictures; the
+    vehicle does not answer to it (`inspect lesions` flies).
     """
     from liquid_control.cli.output import note, output_folder
     from liquid_control.cli.pilots import simulator
@@ -99,6 +99,7 @@ def flight(
     from liquid_control.inspection import Clamp, moment_of, open_flight, write_inspection
     from liquid_control.inspection import inspect as inspect_flight
     from liquid_control.inspection.flight import AXES
+    from liquid_control.inspection.page import write_flight_page
     from liquid_control.inspection.saliency import VISUAL_BACKPROP, map_maker
     from liquid_control.inspection.tables import print_inspection, without_disturbances
     from liquid_control.process_pool import limit_threads
@@ -112,18 +113,18 @@ def flight(
     whole = every_map if every_map is not None else method == VISUAL_BACKPROP
     if video and not whole:
         raise ConfigError("--video: expected --all-maps too")
-    policy, recorded = open_flight(bag, model, rules=rules_of(topics, topic))
+    rules = rules_of(topics, topic)
+    policy, recorded = open_flight(bag, model, rules=rules)
     map_maker(policy.model, method, target)
     if at is not None:
         recorded.frame_at(at)
     clamps = [Clamp.parse([word], policy.model) for word in clamp or ()]
     with output_folder(out, "inspect", RESULTS) as folder:
-        extra = {}
-        if without:
-            extra = without_disturbances(simulator(), policy, recorded, without, at)
+        extra = without_disturbances(simulator(), policy, recorded, without, at) if without else {}
         found = inspect_flight(policy, recorded, method=method, target=target, every_map=whole)
         options: dict[str, Any] = {"moment_s": at, "clamps": clamps, "axis": AXES.index(axis)}
         written = write_inspection(folder, found, **options, extra=extra, video=video)
+        written.append(write_flight_page(folder / "flight.html", found, bag, rules, at))
     for line in found.missing:
         note(line)
     moment = None if at is None else moment_of(policy, recorded, at, clamps)

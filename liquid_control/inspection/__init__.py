@@ -1,6 +1,6 @@
 """Inspection: why did a policy do that? Saliency, contributions, counterfactuals, measures.
 
-It stands on `replay` and `evaluation`, and writes no HTML. Example:
+It stands on `replay` and `evaluation`. `inspection.page` writes the page of a flight. Example:
 
     from liquid_control.inspection import inspect, open_flight, write_inspection
 

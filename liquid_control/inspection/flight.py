@@ -296,7 +296,7 @@ def recording_of(path: Path) -> Path:
     """
     if not path.is_dir() or (path / "metadata.yaml").is_file():
         return path
-    found = sorted({*path.glob("*.mcap"), *path.glob("bags/*.mcap")})
+    found = sorted({*path.glob("*.mcap"), *path.glob("*/*.mcap")})
     if len(found) != 1:
         names = ", ".join(str(bag.relative_to(path)) for bag in found[:5]) or "none"
         raise BagError(f"{path}: expected one bag, got {len(found)}: {names}; name one of them")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from liquid_control.pages.data_block import encode_block
+from liquid_control.pages.data_block import decode_block, encode_block
 from liquid_control.pages.flight_view import (
     FlightView,
     MapView,
@@ -25,6 +25,7 @@ FRAMES = 6_000
 """Largest number of frames with neurons; of more, every n-th is kept."""
 MAX_ROWS = 48
 """Of a longer state, such as the window of a convolution, evenly spaced numbers are shown."""
+_SHAPES = ("trail", "trunks", "bars", "targets")
 
 
 def flight_block(view: FlightView) -> str:
@@ -51,6 +52,21 @@ def flight_block(view: FlightView) -> str:
         "wiring": None if view.wiring is None else _wiring(store, view.wiring, view.neurons),
     }
     return encode_block(content, store.arrays)
+
+
+def surroundings(element: str) -> MapView | None:
+    """Return the map of a flight's element without its paths; None if it has no map.
+
+    Raises:
+        OutputError: the element is damaged.
+    """
+    content, arrays = decode_block(element)
+    shown = content["map"]
+    if shown is None:
+        return None
+    shapes = {name: arrays[shown[name]].astype(np.float64) for name in _SHAPES}
+    widths = {name: shown[name] for name in ("corridor_m", "trail_width_m")}
+    return MapView((), **shapes, **widths)
 
 
 class _Store:
@@ -112,11 +128,9 @@ def _map(store: _Store, view: MapView) -> dict[str, Any]:
                 "wind": None if wind is None else store.add(wind[kept]),
             }
         )
-    shapes = {name: store.add(getattr(view, name)) for name in ("trail", "trunks", "bars")}
-    targets, widths = store.add(view.targets), (view.corridor_m, view.trail_width_m)
-    return {**shapes, "targets": targets, "paths": paths, "corridor_m": widths[0]} | {
-        "trail_width_m": widths[1]
-    }
+    shapes = {name: store.add(getattr(view, name)) for name in _SHAPES}
+    widths = {"corridor_m": view.corridor_m, "trail_width_m": view.trail_width_m}
+    return {**shapes, "paths": paths, **widths}
 
 
 def _pictures(store: _Store, track: PictureTrack | None) -> dict[str, Any] | None:

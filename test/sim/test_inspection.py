@@ -1,8 +1,10 @@
 """Inspection of flights in our simulator: retraced, rendered without fog, lesioned."""
 
 import json
+import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from liquid_control.cli.main import main
 from liquid_control.evaluation import evaluate, scenario_campaign
 from liquid_control.evaluation.bag_recorder import RecordingOptions
 from liquid_control.inspection import (
+    inspect,
     lesion_study,
     open_flight,
     recorded_scenario,
@@ -18,7 +21,12 @@ from liquid_control.inspection import (
     scenario_without,
 )
 from liquid_control.inspection.lesions import LesionedPilot, parts_of
+from liquid_control.inspection.page import write_flight_page
 from liquid_control.journal import JOURNAL_FILE
+from liquid_control.pages.data_block import decode_block, read_blocks
+from liquid_control.pages.flight_block import flight_block
+from liquid_control.pages.flight_page import flight_page, write_side_by_side
+from liquid_control.pages.flight_view import FlightView, MapView
 from liquid_control.policy import load_model
 from liquid_control_sim import fly
 
@@ -73,17 +81,83 @@ def test_without_fog_the_same_path_has_other_pictures(opened):
 
 
 def test_the_command_writes_the_same_bytes_twice(folder, tmp_path, capsys):
-    words = ["inspect", "flight", str(folder), "--at", "1.5", "--clamp", "inter_7"]
+    words = ["inspect", "flight", str(folder), "--at", "1.5", "--clamp", "inter_7", "--video"]
     for name in ("a", "b"):
         assert main([*words, "--out", str(tmp_path / name)]) == 0
     out = capsys.readouterr().out
     assert "with inter_7 = 0 the yaw command is" in out
     names = ("inspection.json", "inspection.npz", "overlay.png", "neurons.png", "moment.png")
-    for name in (*names, "wiring.png"):
+    for name in (*names, "wiring.png", "flight.html"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    video = cv2.VideoCapture(str(tmp_path / "a" / "saliency.mp4"))
+    frames = json.loads((tmp_path / "a" / "inspection.json").read_text())["frames"]
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == frames
     moment = json.loads((tmp_path / "a" / "inspection.json").read_text())["moments"][0]
     parts = moment["last_second"]["yaw"]
     assert parts["sum"] == pytest.approx(parts["change"], abs=1e-4)
+
+
+def shown(path):
+    [element] = read_blocks(path)
+    return decode_block(element)
+
+
+def test_the_page_shows_the_map_of_every_frame(folder, opened, tmp_path):
+    found = inspect(*opened, every_contribution=False)
+    content, arrays = shown(write_flight_page(tmp_path / "one.html", found, folder, moment_s=1.5))
+    track, flight = content["saliency"], found.flight
+    assert np.array_equal(arrays[track["seconds"]], flight.seconds)
+    assert np.array_equal(arrays[content["pictures"]["seconds"]], flight.seconds)
+    ends = [0, *arrays[track["ends"]].tolist()]
+    assert len(ends) == len(flight) + 1
+    for frame, saliency in enumerate(found.maps):
+        jpeg = arrays[track["jpeg"]][ends[frame] : ends[frame + 1]]
+        values = cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE) / 255.0
+        assert values == pytest.approx(saliency / saliency.max(), abs=0.1)
+        assert np.abs(values - saliency / saliency.max()).mean() < 0.01
+    states = arrays[content["neurons"]["maps"][0]["values"]]
+    assert np.array_equal(states, flight.states)
+    assert content["succeeded"] is True
+    marked = [m["seconds"] for m in content["markers"] if m["text"] == "inspected"]
+    assert marked == [flight.seconds[flight.frame_at(1.5)]]
+    assert arrays[content["map"]["trunks"]].size == 0
+    both = tmp_path / "both.html"
+    write_side_by_side(both, tmp_path / "one.html", tmp_path / "one.html")
+    assert [decode_block(one)[0]["saliency"] for one in read_blocks(both)] == [track, track]
+    few = inspect(*opened, every_map=False, every_contribution=False)
+    assert shown(write_flight_page(tmp_path / "few.html", few, folder))[0]["saliency"] is None
+
+
+def test_the_page_has_trail_and_trees_of_the_page_beside_the_bag(folder, opened, tmp_path):
+    home = tmp_path / "trail-3"
+    home.mkdir()
+    [bag] = folder.glob("bags/*.mcap")
+    shutil.copy(bag, home / "flight.mcap")
+    around = MapView(
+        (), np.array([[0.0, 0.0], [10.0, 1.0]]), 2.5, 1.0, np.array([[3.0, 4.0, 0.2]])
+    )
+    found = inspect(*opened, every_map=False, every_contribution=False)
+    for link, trunks in (("flight.mcap", [[3.0, 4.0, 0.2]]), ("other.mcap", np.empty((0, 3)))):
+        view = FlightView("trail", 1.0, map=around, links=(("bag", link),))
+        (home / "flight.html").write_text(flight_page("trail", "", [flight_block(view)]))
+        content, arrays = shown(
+            write_flight_page(tmp_path / "page.html", found, tmp_path / "trail-3")
+        )
+        assert np.array_equal(arrays[content["map"]["trunks"]], np.float32(trunks))
+        assert content["map"]["paths"][0]["label"] == "odometry"
+    damaged = (home / "flight.html").read_text().replace('data-crc32="', 'data-crc32="0')
+    (home / "flight.html").write_text(damaged)
+    with pytest.raises(Exception, match=r"flight\.html: the block of flight data is damaged"):
+        write_flight_page(tmp_path / "page.html", found, home)
+
+
+def test_the_command_flies_lesions(tmp_path, capsys):
+    words = ["inspect", "lesions", "--seeds", "3:5", "--of", "motor_0", "--set"]
+    assert main([*words, "trail.length_m=10", "--out", str(tmp_path / "o")]) == 0
+    assert "without motor_0" in capsys.readouterr().out
+    content = json.loads((tmp_path / "o" / "lesions.json").read_text())
+    assert [row["model"] for row in content["summary"]] == ["intact", "without motor_0"]
+    assert len(content["rows"]) == 4
 
 
 def test_a_lesion_study_goes_on_where_it_was_interrupted(tmp_path):

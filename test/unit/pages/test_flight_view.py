@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from liquid_control.errors import ObservationError
+from liquid_control.errors import ObservationError, OutputError
 from liquid_control.liquid.wiring import Layer, Wiring
 from liquid_control.pages.data_block import decode_block
-from liquid_control.pages.flight_block import FRAMES, MAX_ROWS, flight_block, thinned
+from liquid_control.pages.flight_block import FRAMES, MAX_ROWS, flight_block, surroundings, thinned
 from liquid_control.pages.flight_view import (
     FlightView,
     HeatMap,
@@ -51,6 +51,20 @@ def test_a_block_has_everything_of_a_view():
     assert content["neurons"]["maps"][0]["limits"] == [-1.0, 1.0]
     np.testing.assert_array_equal(arrays[content["wiring"]["sensory"]], wiring.sensory)
     assert content["wiring"]["layers"] == [["inter", 1], ["motor", 1]]
+
+
+def test_trail_and_obstacles_of_a_block_are_read_again():
+    path = MapPath("flown", CLOCK, np.zeros((10, 2)))
+    trail, trunks = np.array([[0.0, 0.5], [8.0, 1.0]]), np.array([[1.0, 2.0, 0.25]])
+    bars, targets = np.array([[1.0, 2.0, 3.0, 4.0, 0.5]]), np.array([[9.0, 9.0, 0.5]])
+    shown = MapView((path,), trail, 2.5, 1.25, trunks, bars, targets)
+    around = surroundings(flight_block(FlightView("calm", 0.5, map=shown)))
+    assert (around.paths, around.corridor_m, around.trail_width_m) == ((), 2.5, 1.25)
+    for name in ("trail", "trunks", "bars", "targets"):
+        np.testing.assert_array_equal(getattr(around, name), getattr(shown, name))
+    assert surroundings(flight_block(FlightView("no map", 0.5))) is None
+    with pytest.raises(OutputError, match="damaged"):
+        surroundings(flight_block(FlightView("calm", 0.5, map=shown)).replace("A", "B", 5))
 
 
 def test_of_a_long_state_some_rows_are_shown():
