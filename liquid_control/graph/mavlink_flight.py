@@ -40,9 +40,13 @@ ARDUPILOT_PARAMETERS: Mapping[str, float] = {
     "GUID_TIMEOUT": 0.5,
     "MOT_SPOOL_TIME": 0.5,
     "DISARM_DELAY": 0,
+    "ATC_RAT_YAW_P": 1.0,
+    "ATC_RAT_YAW_I": 0.1,
+    "ATC_RAT_YAW_FLTE": 10,
     **{f"COMPASS_OFS{i}_{axis}": at for i in ("", 2, 3) for axis, at in MAGNET_OFFSETS.items()},
 }
-"""Quadrotor in X, with calibrated magnetometers. The rest are the defaults of the firmware."""
+"""Quadrotor in X, with calibrated magnetometers and yaw gains for the vehicle `outdoor`: with the
+defaults its yaw rate oscillates for seconds. The rest are the defaults of the firmware."""
 PX4_PARAMETERS: Mapping[str, float] = {"COM_OF_LOSS_T": 0.5, "COM_OBL_RC_ACT": 5}
 """Hold when set-points stop. The rest are the defaults of the model `none_iris`."""
 PX4_FILES = ("parameters.bson", "parameters_backup.bson", "dataman")
