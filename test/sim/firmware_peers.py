@@ -13,7 +13,7 @@ import time
 
 from pymavlink.dialects.v20 import common as mavlink
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 """A busy machine may stop a test for seconds."""
 
 
@@ -22,7 +22,7 @@ class ArduPilotPeer:
 
     def __init__(self, port: int) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.settimeout(PATIENCE_S)
+        self.socket.settimeout(TIMEOUT_S)
         self.address = ("127.0.0.1", port)
 
     def send(self, frame: int, pulses: list[int], magic: int = 18458, rate: int = 400) -> None:
@@ -45,7 +45,7 @@ class BetaflightPeer:
     def __init__(self, motor_port: int) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(PATIENCE_S)
+        self.socket.settimeout(TIMEOUT_S)
         self.port = self.socket.getsockname()[1]
         self.address = ("127.0.0.1", motor_port)
 
@@ -68,8 +68,8 @@ class Px4Peer:
     """Connects to the simulator's TCP port, and answers HIL_SENSOR."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
-        self.socket.settimeout(PATIENCE_S)
+        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+        self.socket.settimeout(TIMEOUT_S)
         self.mav = mavlink.MAVLink(None, 1, 1)
         self.mav.robust_parsing = True
         self.received: list = []
@@ -104,7 +104,7 @@ class Result:
         self.thread = threading.Thread(target=run, daemon=True)
         self.thread.start()
 
-    def get(self, timeout_s: float = PATIENCE_S):
+    def get(self, timeout_s: float = TIMEOUT_S):
         self.thread.join(timeout_s)
         assert not self.thread.is_alive(), "the call did not return"
         if self.error is not None:
