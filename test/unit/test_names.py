@@ -19,7 +19,7 @@ _RETIRED_WORDS = """
 Seen Commanded Moved Featured Fired Clocked Calibrated Speaker RecorderEars ParameterScribe
 ReplayTape BagTape BagPilot RecordedTape TapedPilot fly_on_tape FlightStory tell_graph_flight
 Judgement judge judgement Moment GuardLine Answerer Perceiver Percept Shift Turning Pairing Span
-Stretch model_mark Asked told said asked KINDNESS_S TIMEOUT_S kindness_s patience_s _obituary
+Stretch model_mark Asked told said asked KINDNESS_S PATIENCE_S kindness_s patience_s _obituary
 obituary Ending Contest core_contests Watch Took took Crew crew rate_share weakest glade things
 standing keep_off Airborne airborne WholeCore Pieces drawn_from TorchCfC hear heard hears ears
 tape tapes scribe whoever nobody
