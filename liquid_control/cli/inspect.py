@@ -244,7 +244,7 @@ def measure(
     from liquid_control.files import atomic_write
     from liquid_control.inspection import measure as measure_model
     from liquid_control.inspection import measures_table
-    from liquid_control.inspection.model_measures import measures_document, success_rates
+    from liquid_control.inspection.model_measures import measures_document, rate_of, success_rates
     from liquid_control.inspection.retrace import open_flights
     from liquid_control.inspection.saliency import map_maker
     from liquid_control.inspection.tables import write_json
@@ -258,8 +258,7 @@ def measure(
     with output_folder(out, "inspect", RESULTS) as folder:
         for policy in policies:
             _, flights = open_flights(bags, policy=policy)
-            rate = rates.get(policy.model.name, rates.get(policy.model.path.name))
-            measured.append(measure_model(policy, flights, method, rate))
+            measured.append(measure_model(policy, flights, method, rate_of(rates, policy.model)))
         table = measures_table(measured)
         written = [
             write_json(folder / "measures.json", measures_document(measured)),

@@ -25,7 +25,7 @@ from liquid_control.inspection.neurons import (
     noisy_states,
     path_correlation,
 )
-from liquid_control.policy import Policy
+from liquid_control.policy import Model, Policy
 from liquid_control.seeding import stream
 
 NOISE = (0.1, 0.2, 0.3)
@@ -233,6 +233,16 @@ def success_rates(path: Path) -> dict[str, float]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"--results {source}: expected a results.json ({error})") from error
     return {name: sum(values) / len(values) for name, values in flown.items()}
+
+
+def rate_of(rates: Mapping[str, float], model: Model) -> float | None:
+    """Return the rate of a model among those of `success_rates`; None if it did not fly there.
+
+    Results name a model by its folder, and an arm of a benchmark by the folder of its run, which
+    holds the model's.
+    """
+    names = (model.path.parent.name, model.path.name, model.name)
+    return next((rates[name] for name in names if name in rates), None)
 
 
 Cell = Callable[[Measures], str]

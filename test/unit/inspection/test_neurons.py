@@ -1,5 +1,7 @@
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from liquid_control.inspection.model_measures import (
     measures_document,
     measures_table,
     predictions,
+    rate_of,
     spearman,
     success_rates,
 )
@@ -167,6 +170,11 @@ def test_success_rates_come_from_a_results_file(tmp_path):
         '{"model": "models/a", "success": false}]}'
     )
     assert success_rates(tmp_path) == {"a": 0.5}
+    assert (
+        rate_of({"run-1": 0.5, "m": 0.2}, SimpleNamespace(path=Path("run-1/m"), name="n")) == 0.5
+    )
+    assert rate_of({"m": 0.2, "n": 0.1}, SimpleNamespace(path=Path("run-1/m"), name="n")) == 0.2
+    assert rate_of({"o": 0.2}, SimpleNamespace(path=Path("run-1/m"), name="n")) is None
     path.write_text("[]")
     with pytest.raises(ConfigError, match=r"expected a results\.json"):
         success_rates(path)
