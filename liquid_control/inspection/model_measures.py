@@ -147,8 +147,8 @@ def measure(
         randomised_rank=rank,
         randomised_ssim=float(np.mean(similar)),
         explains=rank < saliency.SENSITIVE_BELOW,
-        first_component=float(component_shares(flights)[0]),
-        lipschitz={name: float(values.max()) for name, values in lipschitz.items()},
+        first_component=_largest(component_shares(flights)),
+        lipschitz={name: _largest(values) for name, values in lipschitz.items()},
         lipschitz_of={
             name: dict(zip(policy.state_names, values.tolist(), strict=True))
             for name, values in lipschitz.items()
@@ -158,6 +158,11 @@ def measure(
         duplicates=health.duplicates,
         success_rate=success_rate,
     )
+
+
+def _largest(values: np.ndarray) -> float:
+    """Return the largest value; NaN without any, as for a core without state."""
+    return float(values.max()) if len(values) else float("nan")
 
 
 def _with_noise(flight: InspectedFlight, variance: float) -> InspectedFlight:
@@ -184,22 +189,25 @@ class Prediction:
 def predictions(measured: Sequence[Measures]) -> list[Prediction]:
     """Return the correlation of every measure with success, over the models that have a rate.
 
-    It is empty below three models: two are always in perfect order.
+    A measure that fewer than three models have is left out: two are always in perfect order.
     """
     rated = [one for one in measured if one.success_rate is not None]
-    if len(rated) < LEAST_MODELS:
+    if not rated:
         return []
-    success = np.array([one.success_rate for one in rated], np.float64)
     found = []
     for name in rated[0].numbers():
-        values = np.array([one.numbers()[name] for one in rated])
+        known = [one for one in rated if np.isfinite(one.numbers()[name])]
+        if len(known) < LEAST_MODELS:
+            continue
+        success = np.array([one.success_rate for one in known], np.float64)
+        values = np.array([one.numbers()[name] for one in known])
         correlation = spearman(values, success)
         others = np.array(
-            [spearman(values[list(order)], success) for order in _orders(len(rated))]
+            [spearman(values[list(order)], success) for order in _orders(len(known))]
         )
         extreme = np.abs(others) >= abs(correlation) - 1e-12
         p_value = float(extreme.mean()) if np.isfinite(correlation) else float("nan")
-        found.append(Prediction(name, correlation, p_value, len(rated)))
+        found.append(Prediction(name, correlation, p_value, len(known)))
     return found
 
 
@@ -255,9 +263,9 @@ COLUMNS: Mapping[str, Cell] = {
     "random weights, rank r": lambda m: (
         f"{m.randomised_rank:.2f}" + ("" if m.explains else ": explains nothing")
     ),
-    "first component": lambda m: f"{m.first_component:.0%}",
+    "first component": lambda m: _known(m.first_component, ".0%"),
     "Lipschitz 0.1, 0.2, 0.3, 1/s": lambda m: _three(m.lipschitz),
-    "mean abs. r with path": lambda m: f"{m.path_correlation:.2f}",
+    "mean abs. r with path": lambda m: _known(m.path_correlation, ".2f"),
     "dead, duplicate": lambda m: f"{len(m.dead)}, {len(m.duplicates)}",
     "success": lambda m: "" if m.success_rate is None else f"{m.success_rate:.0%}",
 }
@@ -276,7 +284,8 @@ def measures_table(measured: Sequence[Measures]) -> str:
             "|---|---|---|---|",
         ]
         lines += [
-            f"| {one.measure} | {one.correlation:+.2f} | {one.p_value:.3f} | {one.models} |"
+            f"| {one.measure} | {_known(one.correlation, '+.2f')} | {_known(one.p_value, '.3f')} "
+            f"| {one.models} |"
             for one in found
         ]
     else:
@@ -294,4 +303,8 @@ def measures_document(measured: Sequence[Measures]) -> dict[str, Any]:
 
 
 def _three(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{value:.2f}" for value in values.values())
+    return ", ".join(_known(value, ".2f") for value in values.values())
+
+
+def _known(value: float, form: str) -> str:
+    return format(value, form) if np.isfinite(value) else "–"

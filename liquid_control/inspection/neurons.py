@@ -89,7 +89,8 @@ def path_correlation(flights: Sequence[InspectedFlight]) -> float:
     for name in ("curvature_ahead", "path_curvature"):
         if all(name in flight.quantities for flight in flights):
             path = np.concatenate([flight.quantities[name] for flight in flights])
-            return float(np.nanmean(np.abs(correlations(pooled_states(flights), path))))
+            related = np.abs(correlations(pooled_states(flights), path))
+            return float(np.nanmean(related)) if len(related) else float("nan")
     return float("nan")
 
 

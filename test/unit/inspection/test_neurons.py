@@ -163,6 +163,21 @@ def test_predictions_have_the_exact_p_value(policy, make_flight):
     assert spearman(np.array([1.0, -2.0, 3.0]), np.array([0.0, -9.0, 1.0])) == pytest.approx(1.0)
 
 
+def test_a_core_without_state_has_no_measures_of_neurons(policy, make_flight):
+    flight = make_flight(policy, 0, 30)
+    one, bare = measure(policy, [flight]), replace(flight, states=flight.states[:, :0])
+    assert not len(neurons.component_shares([bare]))
+    assert np.isnan(neurons.path_correlation([bare]))
+    rated = [replace(one, success_rate=rate, first_component=rate) for rate in (0.2, 0.5, 0.9)]
+    stateless = replace(one, success_rate=0.1, first_component=float("nan"))
+    found = {each.measure: each for each in predictions([*rated, stateless])}
+    assert found["first_component"].models == 3
+    assert found["first_component"].correlation == pytest.approx(1.0)
+    assert found["deletion"].models == 4
+    assert "first_component" not in {each.measure for each in predictions([*rated[:2], stateless])}
+    assert "| – |" in measures_table([stateless])
+
+
 def test_success_rates_come_from_a_results_file(tmp_path):
     path = tmp_path / "results.json"
     path.write_text(
