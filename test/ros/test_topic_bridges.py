@@ -131,7 +131,9 @@ def test_px4_over_ros_2(probe, launch):
     assert (pose.position.x, pose.position.y, pose.position.z) == (2.0, 1.0, 3.0)
     # north 0.5 and east 0.25 with the nose north: forward 0.5, right 0.25
     assert (twist.linear.x, twist.linear.y) == pytest.approx((0.5, -0.25), abs=1e-6)
-    probe.until(lambda: autopilot_from(status[-1][1])[1:] == (True, True, True), "the status")
+    probe.until(
+        lambda: status and autopilot_from(status[-1][1])[1:] == (True, True, True), "the status"
+    )
     probe.until(lambda: len(set(peer.requested)) == len(px4.USED), "questions about all formats")
     peer.mode = 2
     probe.until(lambda: not autopilot_from(status[-1][1]).obeys, "the pilot's mode")
@@ -269,7 +271,9 @@ def test_betaflight(probe, launch):
     assert roll < 1500 < pitch  # left, forward
     assert yaw < 1500  # counter-clockwise
     assert throttle > 1500
-    probe.until(lambda: autopilot_from(status[-1][1])[1:] == (True, True, True), "the status")
+    probe.until(
+        lambda: status and autopilot_from(status[-1][1])[1:] == (True, True, True), "the status"
+    )
     node.child.kill()
     probe.until(lambda: time.monotonic() - rc[-1][0] > 1.0, "the release")
     assert [rc[-1][1][stick] for stick in (0, 1, 3)] == [1500] * 3
