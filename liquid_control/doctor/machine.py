@@ -260,7 +260,7 @@ def _folders() -> CheckResult:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     free = shutil.disk_usage(".").free / 2**30
-    sizes = f"{cores} cores, {memory:.0f} GiB memory, {free:.0f} GiB free"
+    sizes = f"{cores} cores, {memory:.0f} GiB memory, {free:.0f} GiB of disk free"
     return _ok("machine", f"{sizes}, runs/ and cache writable")
 
 
