@@ -19,7 +19,8 @@ from liquid_control.certification.cell import CertifiedCell, Region, joined
 from liquid_control.certification.intervals import Interval
 from liquid_control.certification.search import Rollout
 from liquid_control.certification.sensitivity import Sensitivity, sensitivity
-from liquid_control.errors import CertificateError, DependencyError
+from liquid_control.dependencies import require
+from liquid_control.errors import CertificateError
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
 
@@ -111,19 +112,14 @@ def memory_weights(
 
 
 def _program(bounds: Floats, widths: Floats, scales: Floats, rate: float) -> Floats:
-    try:
-        from scipy.optimize import linprog
-    except ImportError as error:
-        raise DependencyError(
-            "the weights of a contraction need SciPy: pip install 'liquid_control[certify]'"
-        ) from error
+    solver = require("scipy.optimize", "certify", "find the weights of a contraction")
     size, motors = len(bounds), len(scales)
     shrink = np.hstack([bounds - rate * np.eye(size), np.zeros((size, 1))])
     reach = np.zeros((motors, size + 1))
     reach[:, size - motors : size] = np.diag(scales)
     reach[:, -1] = -1.0
     cost = np.append(np.zeros(size), 1.0)
-    result = linprog(
+    result = solver.linprog(
         cost,
         A_ub=np.vstack([shrink, reach]),
         b_ub=np.zeros(size + motors),

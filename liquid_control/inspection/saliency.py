@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from liquid_control.dependencies import check_installed
 from liquid_control.errors import ConfigError
 from liquid_control.inspection.flight import Array, InspectedFlight
 from liquid_control.perception import standardise
@@ -56,6 +57,8 @@ def map_maker(model: Model, method: str = VISUAL_BACKPROP, target: str = FEATURE
         raise ConfigError(f"--method: expected {', '.join(METHODS)}, got {method!r}")
     if method != VISUAL_BACKPROP:
         # PyTorch is loaded only for the methods that need it.
+        check_installed("torch", "train", f"compute maps by {method}")
+        check_installed("captum", "inspect", f"compute maps by {method}")
         from liquid_control.inspection.attribution import Attribution
 
         made = Attribution(model, target)

@@ -117,3 +117,17 @@ def test_what_does_not_exist_is_refused_in_one_line(policy, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "captum.attr", None)
     with pytest.raises(DependencyError, match=r"captum.* is not installed .* \[?.*inspect"):
         saliency.map_maker(policy.model, saliency.GRADIENTS)
+
+
+@pytest.mark.parametrize("method", [saliency.GRADIENTS, saliency.OCCLUSION])
+@pytest.mark.parametrize(("package", "extra"), [("torch", "train"), ("captum", "inspect")])
+def test_a_map_whose_package_is_missing_is_refused_in_one_line(
+    policy, monkeypatch, method, package, extra
+):
+    def found(name: str) -> object:
+        return None if name == package else object()
+
+    monkeypatch.setattr("liquid_control.dependencies.find_spec", found)
+    message = rf"^{package} is not installed and is needed to compute maps by {method}; .*{extra}"
+    with pytest.raises(DependencyError, match=message):
+        saliency.map_maker(policy.model, method)
