@@ -50,8 +50,16 @@ class GraphError(LiquidControlError):
 
 
 def error_line(output: str) -> str:
-    """Return the last error line of a process's output, or else its last line."""
+    """Return the last error line of a process's output, or else its last line.
+
+    A crash that `faulthandler` wrote becomes its cause and the innermost Python line.
+    """
     lines = [line for line in output.splitlines() if line.strip()]
+    crashes = [at for at, line in enumerate(lines) if line.startswith("Fatal Python error: ")]
+    if crashes:
+        cause = lines[crashes[-1]].removeprefix("Fatal Python error: ")
+        places = [one.strip() for one in lines[crashes[-1] :] if one.startswith("  File ")]
+        return f"{cause}, {places[0]}" if places else cause
     errors = [line for line in lines if "[ERROR]" in line or "[FATAL]" in line]
     line = (errors or lines or ["no output"])[-1]
     return line.rpartition("]: ")[2].strip()

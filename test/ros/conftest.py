@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -222,12 +223,12 @@ class Probe:
         self.until(lambda: calls.repeat_overdue() or responses, f"a response of {service}")
         return responses[0]
 
-    def events(self, diagnostics: list, name: str) -> dict[str, int]:
-        """Return a node's counted events from its newest diagnostics."""
+    def events(self, diagnostics: list, name: str) -> Counter[str]:
+        """Return a node's counted events from its newest diagnostics; 0 for the others."""
         for _, message in reversed(diagnostics):
             if message.status[0].name == name:
-                return {pair.key: int(pair.value) for pair in message.status[0].values}
-        return {}
+                return Counter({pair.key: int(pair.value) for pair in message.status[0].values})
+        return Counter()
 
     def close(self) -> None:
         self._executor.shutdown()

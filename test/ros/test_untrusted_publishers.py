@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -150,7 +151,7 @@ class Vehicle:
 
         return until(self.probe, find, f"{text!r} in the log of {name}")[0]
 
-    def counts(self, name: str) -> dict[str, int]:
+    def counts(self, name: str) -> Counter[str]:
         return self.probe.events(self.diagnostics, name)
 
     def status(self, name: str) -> tuple[bytes, str]:
@@ -177,7 +178,7 @@ FIRST_OF_NODE = (topics.IMAGE, topics.FEATURES, topics.POLICY_COMMAND)
 
 
 def refused(vehicle, name: str) -> int:
-    return vehicle.counts(name).get("message_of_second_publisher", 0)
+    return vehicle.counts(name)["message_of_second_publisher"]
 
 
 def test_a_second_publisher_of_any_topic_makes_the_vehicle_hover_until_it_is_gone(
