@@ -32,6 +32,8 @@ PERIOD_S = 0.05
 DEADLINE_S = 60.0
 SILENCE_S = 0.3
 """Longest time without a command after `kill -9` of the guard."""
+LEASE_S = 5.0
+"""DDS knows a process that was killed for so long, by `config/fastdds.xml`; 20 s by default."""
 
 INTRUDER = """
 import signal, sys, time
@@ -275,6 +277,21 @@ def test_a_restarted_publisher_is_bound_again(probe, launch, intrude):
         end(intruder)
         until(probe, lambda: newest() == HOVER, "hover")
     assert not lines(guard, "is published by")
+
+
+def test_a_publisher_that_was_killed_is_forgotten_when_its_lease_ends(probe, launch, intrude):
+    commands = probe.listen(topics.COMMAND, MODE)
+    guard = launch("guard_node", mode=MODE)
+    newest = lambda: commands and conversions.command_from(commands[-1][1])[0]  # noqa: E731
+    first = intrude(topics.POLICY_COMMAND)
+    until(probe, lambda: newest() == Command(-4.0), "the command")
+    intrude(topics.POLICY_COMMAND)
+    until(probe, lambda: lines(guard, "/intruder besides /intruder"), "the second publisher")
+    first.child.kill()
+    killed_s = time.monotonic()
+    until(probe, lambda: lines(guard, "is published by /intruder alone"), "the end of the lease")
+    assert time.monotonic() - killed_s < 2.5 * LEASE_S
+    until(probe, lambda: newest() == Command(-4.0), "the command")
 
 
 def test_a_second_publisher_of_cmd_vel_is_an_error_with_both_names(vehicle, intrude):
