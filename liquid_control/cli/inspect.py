@@ -64,8 +64,8 @@ def flight(
         list[str] | None,
         typer.Option(
             metavar="DISTURBANCE",
-            help="Render the flight again from its seed without this disturbance, such as fog, "
-            "and fly it again. Repeatable.",
+            help="Render the flight again from its seed without this disturbance, such as fog, or "
+            "wind@12 to end the wind at 12 s, and fly it again. Repeatable.",
         ),
     ] = None,
     method: Method = "visual_backprop",

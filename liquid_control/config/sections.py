@@ -197,6 +197,7 @@ class WindSettings(Settings):
         le=5.0,
         description="factor on ground effect and recirculating wash near the ground, 0 for none",
     )
+    end_s: float | None = Field(None, ge=0.0, description="end of the wind, s; never if null")
 
 
 class LightSettings(Settings):

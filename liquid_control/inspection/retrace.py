@@ -7,9 +7,9 @@ pictures show the same flight without it; where it acts on the vehicle, the path
 `Retraced.deviation_m` says by how much. `fly_again` flies the policy itself.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import atan2, hypot
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +85,8 @@ def measured_quantities(world: World, progress: FlightProgress) -> dict[str, flo
     if world.targets:
         x, y = (float(value) for value in truth.position[:2])
         offsets = [(target.centre[0] - x, target.centre[1] - y) for target in world.targets]
-        east, north = min(offsets, key=lambda offset: hypot(*offset))
-        measured["target_bearing"] = wrap_angle(atan2(north, east) - heading)
+        east, north = min(offsets, key=lambda offset: math.hypot(*offset))
+        measured["target_bearing"] = wrap_angle(math.atan2(north, east) - heading)
     return measured
 
 
@@ -196,14 +196,20 @@ def scenario_without(scenario: Scenario, names: Iterable[str]) -> Scenario:
 
     Args:
         scenario: of a flight.
-        names: of `config/disturbances.yaml`, such as fog.
+        names: of `config/disturbances.yaml`, such as fog; `wind@12` ends the wind at 12 s of
+            simulated time.
 
     Raises:
-        ConfigError: a name is unknown, or the scenario does not have the disturbance.
+        ConfigError: a name is unknown, the scenario does not have the disturbance, or it cannot
+            end at a time.
     """
     calm = Scenario().model_dump()
     changes: dict[str, Any] = {}
-    for name in names:
+    for word in names:
+        name, at, end_s = word.partition("@")
+        if at:
+            changes["wind.end_s"] = _wind_end_s(scenario, word, end_s)
+            continue
         keys = list(disturbance_overrides(name, 1))
         undisturbed = {key: _at(calm, key) for key in keys}
         if all(_at(scenario.model_dump(), key) == value for key, value in undisturbed.items()):
@@ -214,6 +220,18 @@ def scenario_without(scenario: Scenario, names: Iterable[str]) -> Scenario:
         changes |= undisturbed
     content = apply_overrides(scenario.model_dump(mode="json"), changes)
     return Scenario.model_validate(content)
+
+
+def _wind_end_s(scenario: Scenario, word: str, end_s: str) -> float:
+    try:
+        seconds = float(end_s)
+    except ValueError:
+        seconds = math.nan
+    if not (word.startswith("wind@") and math.isfinite(seconds) and seconds >= 0.0):
+        raise ConfigError(f"--without {word}: expected wind@SECONDS, such as wind@12")
+    if scenario.wind.mean_mps == 0.0 and scenario.wind.gust_mps == 0.0:
+        raise ConfigError(f"--without {word}: the flight has no wind")
+    return seconds
 
 
 def _at(content: Any, key: str) -> Any:

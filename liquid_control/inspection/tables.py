@@ -107,7 +107,7 @@ def without_disturbances(
         flyer: such as `liquid_control_sim.fly`.
         policy: the policy.
         recorded: the flight as it was.
-        names: of the disturbances.
+        names: of the disturbances, as `scenario_without` takes them.
         at_s: a moment to compare, s from the first frame.
 
     Raises:
@@ -116,7 +116,9 @@ def without_disturbances(
     scenario, seed = recorded_scenario(recorded)
     scenario = scenario_without(scenario, names)
     again = retrace(flyer, policy, recorded, scenario, seed)
-    what, same = " and ".join(names), again.deviation_m <= SAME_PATH_M
+    parts = [name.partition("@") for name in names]
+    texts = [f"{name} after {end_s} s" if end_s else name for name, _, end_s in parts]
+    what, same = " and ".join(texts), again.deviation_m <= SAME_PATH_M
     lines = [
         f"without {what} the recorded commands fly the same path"
         if same

@@ -10,6 +10,7 @@ import pytest
 
 from liquid_control.bags import BagWriter
 from liquid_control.cli.main import main
+from liquid_control.errors import ConfigError
 from liquid_control.evaluation import evaluate, scenario_campaign
 from liquid_control.evaluation.bag_recorder import RecordingOptions
 from liquid_control.inspection import (
@@ -22,6 +23,7 @@ from liquid_control.inspection import (
 )
 from liquid_control.inspection.lesions import LesionedPilot, parts_of
 from liquid_control.inspection.page import write_flight_page
+from liquid_control.inspection.tables import without_disturbances
 from liquid_control.journal import JOURNAL_FILE
 from liquid_control.pages.data_block import decode_block, read_blocks
 from liquid_control.pages.flight_block import flight_block
@@ -78,6 +80,35 @@ def test_without_fog_the_same_path_has_other_pictures(opened):
     assert not np.array_equal(again.flight.pictures, flight.pictures)
     with pytest.raises(Exception, match="--without rain: the flight has no such disturbance"):
         scenario_without(scenario, ["rain"])
+
+
+def test_the_flight_is_the_recorded_one_until_the_wind_ends(tmp_path):
+    pilot = {"trail_cfc19": LesionedPilot(Path("models/trail_cfc19"))}
+    windy = {**SHORT, "wind.mean_mps": 5.0}
+    recording = RecordingOptions(tmp_path, image="png")
+    evaluate(fly, pilot, "trail", seeds="3", workers=1, overrides=windy, recording=recording)
+    policy, flight = open_flight(tmp_path)
+    extra = without_disturbances(fly, policy, flight, ["wind@2.5"], 2.0)["without"]
+    assert extra["deviation_m"] > 0.01
+    yaw = extra["commands"]["yaw"]
+    assert (yaw["would_be"], yaw["rms"] > 0.0) == (yaw["was"], True)
+    assert extra["lines"][0].startswith("without wind after 2.5 s the recorded commands fly up to")
+    scenario, seed = recorded_scenario(flight)
+    ended = scenario_without(scenario, ["wind@2.5"])
+    assert (ended.wind.end_s, ended.wind.mean_mps) == (2.5, 5.0)
+    again = retrace(fly, policy, flight, ended, seed).flight
+    until = np.searchsorted(flight.stamp_ns, 2_500_000_000)
+    assert np.array_equal(again.poses[:until], flight.poses[:until])
+    assert not np.array_equal(again.poses[until + 20], flight.poses[until + 20])
+    for word, reason in {
+        "fog@2": "expected wind@SECONDS, such as wind@12",
+        "wind@soon": "expected wind@SECONDS, such as wind@12",
+        "wind@-1": "expected wind@SECONDS, such as wind@12",
+    }.items():
+        with pytest.raises(ConfigError, match=f"^--without {word}: {reason}$"):
+            scenario_without(scenario, [word])
+    with pytest.raises(ConfigError, match=r"^--without wind@2: the flight has no wind$"):
+        scenario_without(scenario_without(scenario, ["wind"]), ["wind@2"])
 
 
 def test_the_command_writes_the_same_bytes_twice(folder, tmp_path, capsys):

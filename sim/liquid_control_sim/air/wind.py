@@ -62,7 +62,9 @@ class WindField:
                 measured; flat and open if None.
         """
         self._settings = settings
-        self._calm = settings.mean_mps == 0.0 and settings.gust_mps == 0.0
+        calm = settings.mean_mps == 0.0 and settings.gust_mps == 0.0
+        end_s = 0.0 if calm else settings.end_s
+        self._end_tick = math.inf if end_s is None else math.ceil(end_s * PHYSICS_HZ)
         drawn = stream(seed, "wind.direction").uniform(-180.0, 180.0)
         degrees = drawn if settings.direction_deg is None else settings.direction_deg
         self.direction_rad = math.radians(degrees)
@@ -98,13 +100,13 @@ class WindField:
             tick: physics step, at 240 Hz from the start of the flight, >= 0.
             position: float64 [3], m, map.
         """
-        if self._calm:
+        if tick >= self._end_tick:
             return _STILL
         return np.array(self.velocity(tick, *map(float, position)))
 
     def velocity(self, tick: int, x: float, y: float, z: float) -> Vector:
         """Return `wind` at a position as three floats."""
-        if self._calm:
+        if tick >= self._end_tick:
             return ZERO
         while tick >= len(self._along):
             self._along.append(next(self._gust_samples))

@@ -32,6 +32,15 @@ def test_without_wind_the_air_is_still_and_nothing_is_drawn():
     assert field.wind(0, REFERENCE) is field.wind(1, REFERENCE)
 
 
+def test_the_wind_is_the_same_until_it_ends():
+    settings = WindSettings(mean_mps=4.0, gust_mps=6.0, direction_deg=30.0)
+    whole = wind_at(settings, seconds=3.0)
+    ended = wind_at(settings.model_copy(update={"end_s": 2.0}), seconds=3.0)
+    assert np.array_equal(ended[: 2 * PHYSICS_HZ], whole[: 2 * PHYSICS_HZ])
+    assert not ended[2 * PHYSICS_HZ :].any()
+    assert whole[2 * PHYSICS_HZ :].any()
+
+
 def test_mean_wind_has_its_direction():
     settings = WindSettings(mean_mps=4.0, direction_deg=30.0, turbulence=0.0)
     expected = [4.0 * math.cos(math.radians(30.0)), 2.0, 0.0]
