@@ -11,6 +11,8 @@ FEATURES = "perception/features"
 POLICY_COMMAND = "policy/cmd_vel"
 NEURONS = "policy/neurons"
 INPUTS = "policy/inputs"
+ADAPTATION = "policy/adaptation"
+"""State of an online adaptation; not in `TYPES`."""
 COMMAND = "cmd_vel"
 DIAGNOSTICS = "diagnostics"
 CLOCK = "clock"
@@ -35,6 +37,9 @@ GUARD_TYPES: dict[str, str] = {
 }
 """Message type of the topics that only rules of the guard need; a recorder records them on
 request."""
+
+ADAPTATION_TYPES: dict[str, str] = {ADAPTATION: message_types.JOINT_STATE}
+"""Message type of the topic that only a controller with an online adaptation publishes."""
 
 TYPES: dict[str, str] = {
     IMAGE: message_types.IMAGE,

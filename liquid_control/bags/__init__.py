@@ -10,6 +10,7 @@ arrays, and `BagWriter` writes a bag. Example:
 
 from liquid_control.bags.bag import Bag, Excerpt, MessageSource, TopicInfo, open_bag
 from liquid_control.bags.events import (
+    AdaptationEvent,
     CameraInfoEvent,
     ClockEvent,
     CommandEvent,
@@ -39,6 +40,7 @@ from liquid_control.errors import BagError
 
 __all__ = [
     "COMMAND_SOURCES",
+    "AdaptationEvent",
     "Bag",
     "BagError",
     "BagWriter",

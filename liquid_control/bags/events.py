@@ -85,6 +85,18 @@ class NeuronsEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class AdaptationEvent:
+    """Recorded state of an online adaptation: names, and three values each, float64 [N, 3].
+
+    They are gain, offset and innovation of each command; the last name is `counters`.
+    """
+
+    stamp_ns: int
+    names: tuple[str, ...]
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class ClockEvent:
     """Simulated time from `/clock`."""
 
@@ -118,6 +130,7 @@ Event = (
     | OdometryEvent
     | FeaturesEvent
     | NeuronsEvent
+    | AdaptationEvent
     | ClockEvent
     | CameraInfoEvent
 )

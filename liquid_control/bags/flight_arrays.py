@@ -44,6 +44,8 @@ class FlightBag:
         neuron_names: names of the neurons, in the order of `states`.
         states: float64 [N, neurons].
         gates: float64 [N, neurons], time gates.
+        adaptation: float64 [N, 5, 3], gain, offset and innovation of each command, then updates,
+            doubts and rollbacks, of an online adaptation.
         imu: samples of the IMU windows of all frames.
         positions: float64 [M, 3], m, map.
     """
@@ -55,6 +57,7 @@ class FlightBag:
     neuron_names: tuple[str, ...]
     states: Stamped
     gates: Stamped
+    adaptation: Stamped
     imu: ImuWindow
     positions: Stamped
 
@@ -93,6 +96,9 @@ def _flight(recorded: Sequence[events.Event]) -> FlightBag:
         neuron_names=neurons[0].names if neurons else (),
         states=_stamped([(event.stamp_ns, event.states) for event in neurons]),
         gates=_stamped([(event.stamp_ns, event.gates) for event in neurons]),
+        adaptation=_stamped(
+            [(event.stamp_ns, event.values) for event in _of(recorded, events.AdaptationEvent)]
+        ),
         imu=ImuWindow.joined([frame.imu for frame in frames]),
         positions=_stamped(
             [

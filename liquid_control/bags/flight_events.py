@@ -99,6 +99,7 @@ class _Flight:
             Role.FEATURES: self._on_features,
             Role.NEURONS: self._on_neurons,
             Role.INPUTS: self._on_inputs,
+            Role.ADAPTATION: self._on_adaptation,
             Role.CLOCK: self._on_clock,
         }
 
@@ -261,6 +262,10 @@ class _Flight:
     def _on_neurons(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
         names, states, gates = sensors.neurons_of(self._bag.decode(message))
         return (events.NeuronsEvent(self._clocks.stamp(message), names, states, gates),)
+
+    def _on_adaptation(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
+        names, values = sensors.adaptation_of(self._bag.decode(message))
+        return (events.AdaptationEvent(self._clocks.stamp(message), names, values),)
 
     def _on_clock(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
         stamp_ns = stamps.own_stamp(message.type, message.data)

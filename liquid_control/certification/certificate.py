@@ -25,10 +25,9 @@ from liquid_control.certification.sensitivity import Sensitivity, local_region, 
 from liquid_control.certification.state_bounds import Effort, commands_of, invariant_box
 from liquid_control.command.motors import MOTORS
 from liquid_control.files import atomic_write
-from liquid_control.policy import Model
+from liquid_control.policy import CERTIFICATE, Model, ReadoutBox
 from liquid_control.types import Floats
 
-CERTIFICATE = "certificate.json"
 LONGEST_S = (0.02, 0.05, 0.1, 0.2, 1.0)
 """Largest elapsed times of the regions with bounds of their own, s."""
 LOCAL_RADIUS = 0.02
@@ -46,12 +45,14 @@ class Proof:
         longest_s: largest elapsed times of the regions, s.
         seed: of the searches.
         rounds: of gradient ascent.
+        box: of gains and offsets of the read-out that the commands are bounded for; None for none.
     """
 
     effort: Effort = field(default_factory=Effort)
     longest_s: tuple[float, ...] = LONGEST_S
     seed: int = 0
     rounds: int = 120
+    box: ReadoutBox | None = None
 
 
 def certify(
@@ -85,7 +86,7 @@ def certify(
     on_step("inputs that keep two pasts apart")
     forgets = any(claim["memory"] is not None for claim in regions)
     trap = None if forgets else find_trap(cell, TRAP_DT_S, proof.seed)
-    bounds = commands_of(cell, state)
+    bounds = _widened(commands_of(cell, state))
     return {
         "schema": 1,
         "model": model.name,
@@ -100,19 +101,14 @@ def certify(
         },
         "claims": {
             "state": _ends(state),
-            "commands": {
-                name: [float(low), float(high)]
-                for name, low, high in zip(MOTORS, *_widened(bounds), strict=True)
-            },
+            "commands": _by_command(*bounds),
+            "box": None if proof.box is None else _box_claim(cell, proof.box, bounds),
             "regions": regions,
             "points": [_point_claim(cell, model.settings.nominal_dt_s)],
             "trap": None if trap is None else _trap_claim(cell, trap),
         },
         "found": {
-            "commands": {
-                name: [float(low), float(high)]
-                for name, low, high in zip(MOTORS, found.lowest, found.highest, strict=True)
-            },
+            "commands": _by_command(found.lowest, found.highest),
             "regions": found_regions,
         },
         "features": feature_names(model),
@@ -128,6 +124,16 @@ def write_certificate(folder: Path, content: Mapping[str, Any]) -> Path:
     path = folder / CERTIFICATE
     atomic_write(path, (json.dumps(content, indent=1) + "\n").encode())
     return path
+
+
+def _by_command(lower: Floats, upper: Floats) -> dict[str, list[float]]:
+    ends = zip(MOTORS, lower, upper, strict=True)
+    return {name: [float(low), float(high)] for name, low, high in ends}
+
+
+def _box_claim(cell: CertifiedCell, box: ReadoutBox, bounds: Interval) -> dict[str, Any]:
+    ranges = box.commands(bounds.lower, bounds.upper, cell.offsets)
+    return {"readout": box.to_claim(), "commands": _by_command(*ranges)}
 
 
 def _above(values: Floats) -> Floats:

@@ -76,14 +76,17 @@ def _check_claims(cell: ExactCell, claims: dict[str, Any], need: Need) -> None:
     state = _box(claims["state"])
     need(all(low <= 0 <= high for low, high in state), "the state at rest is not in its box")
     _check_invariance(cell, everything, state, need)
-    motors = zip(COMMANDS, state[-4:], strict=True)
-    for name, ends in motors:
+    ranges: dict[str, tuple[Fraction, Fraction]] = {}
+    for name, ends in zip(COMMANDS, state[-4:], strict=True):
         motor, claim = cell.constants["commands"][name], claims["commands"][name]
         offset, scale = (Fraction(motor[key]) for key in ("offset", "scale"))
         error = (abs(offset) + 2 * scale) / 2**22
         low, high = (offset + scale * Fraction(end, ONE) for end in ends)
+        ranges[name] = low - error, high + error
         inside = claim[0] <= low - error and high + error <= claim[1]
         need(inside, f"the bound of command {name} could not be derived")
+    if (box := claims.get("box")) is not None:
+        _check_box(cell, box, ranges, need)
     for claim in claims["regions"]:
         dt_s = (cell.constants["dt_s"][0], claim["longest_s"])
         step = cell.step(everything, state, dt_s)
@@ -100,6 +103,27 @@ def _check_claims(cell: ExactCell, claims: dict[str, Any], need: Need) -> None:
         _check_sensitivity(cell, step, claim, need, "around a point")
     if (trap := claims["trap"]) is not None:
         _check_trap(cell, trap, limits, need)
+
+
+def _check_box(
+    cell: ExactCell, box: dict[str, Any], ranges: dict[str, tuple[Fraction, Fraction]], need: Need
+) -> None:
+    """Check the commands c + (g - 1) (c - offset) + b in float64, for all g and b of the box."""
+    for name in COMMANDS:
+        gains, offsets = (box["readout"][name][key] for key in ("gain", "offset"))
+        nominal = 0 < gains[0] <= 1 <= gains[1] and offsets[0] <= 0 <= offsets[1]
+        need(nominal, f"the box of command {name} does not hold gain 1 and offset 0")
+        centre = Fraction(cell.constants["commands"][name]["offset"])
+        corners = [
+            c + (Fraction(g) - 1) * (c - centre) + Fraction(b)
+            for c in ranges[name]
+            for g in gains
+            for b in offsets
+        ]
+        error = (1 + abs(centre) + max(map(abs, corners))) / 2**40
+        low, high = box["commands"][name]
+        inside = low <= min(corners) - error and max(corners) + error <= high
+        need(inside, f"the bound of command {name} in the box could not be derived")
 
 
 def _box(claim: dict[str, list[float]]) -> list[Pair]:

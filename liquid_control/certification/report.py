@@ -18,6 +18,13 @@ def certificate_lines(content: Mapping[str, Any]) -> Iterator[str]:
             f"  {name:8s} within {low:+.3f} to {high:+.3f} {UNITS[name]}, found "
             f"{least:+.3f} to {most:+.3f}, gap {gap:.3f}"
         )
+    if (box := claims.get("box")) is not None:
+        for name, (low, high) in box["commands"].items():
+            (g0, g1), (b0, b1) = (box["readout"][name][key] for key in ("gain", "offset"))
+            yield (
+                f"  {name:8s} within {low:+.3f} to {high:+.3f} {UNITS[name]} for gains {g0:g} to "
+                f"{g1:g} and offsets {b0:+.3f} to {b1:+.3f} {UNITS[name]} of the read-out"
+            )
     for claim, attained in zip(claims["regions"], found["regions"], strict=True):
         yield f"  elapsed times up to {claim['longest_s'] * 1e3:g} ms"
         for key, what in (("feature", "one feature"), ("elapsed_per_s", "1 s of elapsed time")):

@@ -19,6 +19,14 @@ def certify(
     check: Annotated[
         bool, typer.Option("--check", help="Only check the certificates that are there.")
     ] = False,
+    box: Annotated[
+        str,
+        typer.Option(
+            metavar="GAIN,OFFSET",
+            help="Also for read-outs that are adapted in flight: gains within 1 ± GAIN, offsets "
+            "within ± OFFSET of each command's scale.",
+        ),
+    ] = "",
     seed: Annotated[
         int, typer.Option(parser=whole_number(0), metavar="N", help="Of the searches.")
     ] = 0,
@@ -41,16 +49,17 @@ def certify(
         write_certificate,
     )
     from liquid_control.certification import certify as prove
-    from liquid_control.policy import find_models
+    from liquid_control.policy import ReadoutBox, find_models
     from liquid_control.progress import progress_bar
 
     given = models or [Path("models")]
     found = find_models(given)
     wired = [model for model in found if model.settings.core.wiring or model.path in given]
-    for model in wired:
+    boxes = [ReadoutBox.parse(box, one.settings.motors) if box else None for one in wired]
+    for model, readout in zip(wired, boxes, strict=True):
         if not check:
             with progress_bar(f"certify {model.name}", len(LONGEST_S) + 2, transient=True) as bar:
-                content = prove(model, Proof(seed=seed), bar.advance)
+                content = prove(model, Proof(seed=seed, box=readout), bar.advance)
             write_certificate(model.path, content)
         for line in certificate_lines(check_certificate(model.path)):
             print(line)

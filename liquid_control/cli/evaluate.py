@@ -10,7 +10,14 @@ import typer
 
 from liquid_control.cli.completion import complete_campaign, complete_model, complete_scenario
 from liquid_control.cli.next_steps import Open
-from liquid_control.cli.options import Address, Disturb, ExecutorKind, Settings, whole_number
+from liquid_control.cli.options import (
+    Address,
+    Disturb,
+    ExecutorKind,
+    OnlineAdaptation,
+    Settings,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from liquid_control.evaluation import (
@@ -77,6 +84,7 @@ def evaluate(
     executor: ExecutorKind = "local",
     address: Address = None,
     settings: Settings = None,
+    adapt: OnlineAdaptation = "",
     disturb: Disturb = None,
     report: Annotated[
         int,
@@ -149,8 +157,7 @@ def evaluate(
     Each row is also written to rows.jsonl when it is flown. An interrupted run writes results.json
     with `complete: false`; the same command with --resume flies the rest.
 
-    A campaign with arms or claims is a benchmark: every arm flies the same forests, and tables,
-    paired tests and figures are written too.
+    A campaign with arms or claims is a benchmark, which writes tables, paired tests and figures.
     """
     from liquid_control.cli.output import RESULTS, RUNS, note, output_folder
     from liquid_control.cli.pilots import PilotOf, simulator
@@ -177,14 +184,14 @@ def evaluate(
     disturbed = parse_disturbances(disturb or [])
     chosen = _campaign(campaign, scenario, seeds, {} if disturbed else overrides)
     arms = Arms.choose(chosen, model or [], skip_missing)
-    pilots = {key: PilotOf(folder) for key, folder in arms.folders.items()}
+    pilots = {key: PilotOf(folder, adapt) for key, folder in arms.folders.items()}
     flights = arms.flights(overrides, disturbed)
     for key, missing in arms.missing.items():
         note(f"--skip-missing: {key} does not fly, {missing} does not exist")
     if estimate is not None:
         _estimate(flights, pilots, jobs, estimate)
         return
-    config = arms.config() | {"disturb": disturbed, "set": overrides}
+    config = arms.config() | {"disturb": disturbed, "set": overrides, "online_adaptation": adapt}
     benchmark = bool(chosen.arms or chosen.claims)
     if benchmark:
         require_benchmark()
@@ -366,8 +373,7 @@ def _recording(
     from liquid_control.evaluation import RecordingOptions
 
     if record is not Record.NONE:
-        codec = image or ImageCodec.RAW
-        return RecordingOptions(folder, record is Record.FAILURES, codec.value)
+        return RecordingOptions(folder, record is Record.FAILURES, (image or ImageCodec.RAW).value)
     if image is not None:
         raise ConfigError(
             f"--image {image.value}: expected --record all or --record failures too, got no bags"

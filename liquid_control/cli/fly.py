@@ -10,7 +10,7 @@ import typer
 
 from liquid_control.cli.completion import complete_campaign, complete_model, complete_scenario
 from liquid_control.cli.next_steps import Open
-from liquid_control.cli.options import Disturb, Settings, factor, whole_number
+from liquid_control.cli.options import Disturb, OnlineAdaptation, Settings, factor, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +64,7 @@ def fly(
     ] = None,
     settings: Settings = None,
     disturb: Disturb = None,
+    online_adaptation: OnlineAdaptation = "",
     wind: Annotated[str, typer.Option(help="Preset: calm, breeze, gusty or strong.")] = "",
     lighting: Annotated[
         str, typer.Option(help="Preset: noon, overcast, dusk, dark or glare.")
@@ -127,8 +128,9 @@ def fly(
     from liquid_control.config.disturbances import parse_disturbances
     from liquid_control.config.overrides import preset_overrides
     from liquid_control.dependencies import check_installed, require_report
+    from liquid_control.errors import ConfigError
     from liquid_control.evaluation import check_cameras, check_scenes, plan_flights
-    from liquid_control.policy import load_model
+    from liquid_control.policy import certified_box, load_model
 
     _check_options(realtime, rate, record, gif, autopilot, firmware)
     rules = _guard_rules(guard, autopilot)
@@ -154,7 +156,12 @@ def fly(
         "autopilot": autopilot,
         "firmware": firmware,
         "rules": rules,
+        "online_adaptation": online_adaptation,
     }
+    if online_adaptation:
+        if autopilot:
+            raise ConfigError("--online-adaptation: expected no --autopilot")
+        certified_box(loaded, online_adaptation)
     with output_folder(out, "fly", ("results.json",)) as folder:
         from liquid_control.interrupts import check_interrupt
         from liquid_control_sim.preflight import check_flight

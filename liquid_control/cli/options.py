@@ -28,6 +28,19 @@ Disturb = Annotated[
 ]
 """`--disturb`, repeatable."""
 
+OnlineAdaptation = Annotated[
+    str,
+    typer.Option(
+        "--online-adaptation",
+        metavar="certified|GAIN,OFFSET",
+        help="Adapt the read-out of models in flight by odometry, in the box of their certificate "
+        "(`certified`) or in a smaller one: gains within 1 ± GAIN, offsets within ± OFFSET of a "
+        "command's scale.",
+        show_default="off",
+    ),
+]
+"""`--online-adaptation`."""
+
 ExecutorKind = Annotated[
     str,
     typer.Option(
@@ -66,13 +79,12 @@ Topic = Annotated[
         "--topic",
         metavar="ROLE=/NAME",
         help="Topic of a role: camera, camera_info, imu, range, odometry, policy_command, "
-        "command, features, neurons, inputs or clock. ROLE=none leaves the role empty. Append "
-        "the frame of a command (heading, body, frd, map, ned), the axes of an IMU (flu, frd, "
-        "optical) or the horizontal field of view of a camera in degrees and the encoding of its "
-        "pictures after a comma: command=/cmd_vel,map, camera=/image_raw,69.4 or "
+        "command, features, neurons, inputs, adaptation or clock. ROLE=none leaves the role "
+        "empty. Append the frame of a command (heading, body, frd, map, ned), the axes of an IMU "
+        "(flu, frd, optical) or the horizontal field of view of a camera in degrees and the "
+        "encoding of its pictures after a comma: command=/cmd_vel,map, camera=/image_raw,69.4 or "
         "camera=/image_raw,bgr8. shift=S after a comma adds S seconds to the stamps: "
-        "command=/cmd_vel,shift=-5. An IMU "
-        "can be two topics: imu=/gyro+/accel. Repeatable.",
+        "command=/cmd_vel,shift=-5. An IMU can be two topics: imu=/gyro+/accel. Repeatable.",
         show_default=False,
     ),
 ]

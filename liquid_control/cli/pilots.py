@@ -36,10 +36,17 @@ def prepare_simulator() -> None:
 
 @dataclass(frozen=True, slots=True)
 class PilotOf:
-    """Makes the pilot of a model folder, an expert, or the pilot that hovers."""
+    """Makes the pilot of a model folder, an expert, or the pilot that hovers.
+
+    Attributes:
+        model: folder of a model, or the name of a pilot.
+        folder: of the model; None for a pilot.
+        online_adaptation: `certified` or `GAIN,OFFSET` to adapt the model's read-out; empty: off.
+    """
 
     model: str
     folder: Path | None = field(init=False)
+    online_adaptation: str = ""
 
     def __post_init__(self) -> None:
         is_pilot = self.model in (EXPERT, PUSHED, HOVER)
@@ -61,9 +68,11 @@ class PilotOf:
             from liquid_control_sim import Expert
 
             return PushedPilot(Expert(), DisturbanceSettings())
-        from liquid_control.policy import Policy, PolicyPilot, load_model
+        from liquid_control.policy import OnlineAdaptation, Policy, PolicyPilot, load_model
 
-        return PolicyPilot(Policy(load_model(self.folder or self.model)))
+        model, wanted = load_model(self.folder or self.model), self.online_adaptation
+        adaptation = OnlineAdaptation.for_model(model, wanted) if wanted else None
+        return PolicyPilot(Policy(model), adaptation)
 
 
 def model_of(pilot: object) -> str | None:

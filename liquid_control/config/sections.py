@@ -123,6 +123,12 @@ class FaultSettings(Settings):
         description="that rotor: 1 front right, 2 rear left, 3 front left, 4 rear right; drawn if "
         "null",
     )
+    rotor_period_s: float = Field(
+        0.0,
+        ge=0.0,
+        le=600.0,
+        description="the rotor is weak in the second half of every such period, s; 0 for always",
+    )
     battery_sag: float = Field(
         0.0, ge=0.0, le=0.4, description="fraction of full thrust lost as the battery discharges"
     )

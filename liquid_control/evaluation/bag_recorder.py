@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from liquid_control import __version__, message_types
+from liquid_control import __version__, message_types, topics
 from liquid_control.bags import BagWriter
 from liquid_control.bags.flight_result import GUARD_PARAMETERS, RESULT, result_values
 from liquid_control.bags.writing import messages
@@ -169,6 +169,9 @@ class BagRecorder:
             values = (decision.state.astype(np.float64), decision.gates.astype(np.float64))
             neurons = messages.neurons_cdr(names, *values, stamp_ns)
             self.bag.write(NEURONS, neurons, stamp_ns)
+        if isinstance(inner, PolicyPilot) and inner.session.adapted is not None:
+            adapted = messages.adaptation_cdr(inner.session.adapted.rows, stamp_ns)
+            self.bag.write(topics.ADAPTATION, adapted, stamp_ns)
 
 
 def fly_and_record(
@@ -191,8 +194,8 @@ def fly_and_record(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
-    topics, metadata = _topics(job, pilot, image), _metadata(job, pilot)
-    with BagWriter(path, topics, metadata=metadata, flush_s=None) as bag:
+    recorded_topics, metadata = _topics(job, pilot, image), _metadata(job, pilot)
+    with BagWriter(path, recorded_topics, metadata=metadata, flush_s=None) as bag:
         record = flyer(job.scenario, job.seed, recorded, BagRecorder(bag, job, recorded, image))
         bag.add_metadata(RESULT, result_values(record.result))
     return record
@@ -208,9 +211,10 @@ def _topics(job: FlightJob, pilot: Pilot, image: str) -> dict[str, str]:
     if isinstance(pilot, PolicyPilot) and not pilot.policy.needed_inputs:
         left_out = (INPUTS,)
     left_out += () if job.scenario.range.enabled else (RANGE,)
-    topics = messages.FLIGHT_TOPICS.items()
-    others = {name: kind for name, kind in topics if name not in left_out and name != IMAGE}
-    return picture_topics(image) | others
+    known = messages.FLIGHT_TOPICS.items()
+    others = {name: kind for name, kind in known if name not in left_out and name != IMAGE}
+    adapts = isinstance(pilot, PolicyPilot) and pilot.adaptation is not None
+    return picture_topics(image) | others | (topics.ADAPTATION_TYPES if adapts else {})
 
 
 def _metadata(job: FlightJob, pilot: Pilot) -> Mapping[str, Mapping[str, str]]:

@@ -1,12 +1,13 @@
 """Checks of a campaign before its first flight."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 
 from liquid_control.config import Scenario
 from liquid_control.errors import ConfigError, LiquidControlError, ModelError
 from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.interfaces import Pilot
-from liquid_control.policy import Model, PolicyPilot
+from liquid_control.policy import Model, OnlineAdaptation, PolicyPilot
 from liquid_control.provenance import model_fingerprint
 
 PilotFactory = Callable[[], Pilot]
@@ -41,6 +42,8 @@ def check_pilots(
             model = pilot.policy.model
             check_cameras(model, [job for job in jobs if job.pilot_key == label])
             marks[label] = model_fingerprint(model.path)
+            if isinstance(pilot.adaptation, OnlineAdaptation):
+                marks[label]["online_adaptation"] = json.dumps(pilot.adaptation.box.to_claim())
         else:
             marks[label] = {"pilot": pilot.name}
     return marks

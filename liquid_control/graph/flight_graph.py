@@ -13,8 +13,8 @@ from liquid_control.bags import FlightBag, read_bag
 from liquid_control.command import Envelope, GuardRules
 from liquid_control.config import Scenario, load_scenario, parse_settings
 from liquid_control.graph.node_graph import ProgressCallback, run_graph
-from liquid_control.policy import Model, Policy, load_model
-from liquid_control.topics import GUARD, GUARD_STANDBY
+from liquid_control.policy import Model, Policy, certified_box, load_model
+from liquid_control.topics import ADAPTATION, GUARD, GUARD_STANDBY
 from liquid_control.types import FlightResult
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class GraphPlan:
         autopilot: firmware that flies the vehicle, without ROS: ardupilot, px4 or betaflight; our
             own cascade if empty.
         firmware: program of that firmware.
+        online_adaptation: of the controller node: `certified` or `GAIN,OFFSET`; empty: off.
     """
 
     scenario: str
@@ -65,6 +66,7 @@ class GraphPlan:
     rules: GuardRules = field(default_factory=GuardRules)
     autopilot: str = ""
     firmware: Path | None = None
+    online_adaptation: str = ""
 
     @property
     def record_path(self) -> Path:
@@ -101,14 +103,18 @@ class GraphPlan:
     def nodes(self) -> dict[str, dict[str, object]]:
         """Parameters of each node."""
         policy: dict[str, object] = {"model": str(self.model.resolve()), "autostart": True}
+        controller = policy
+        if self.online_adaptation:
+            controller = policy | {"online_adaptation": self.online_adaptation}
         perception = policy | {
             "cruise_speed_mps": self.loaded_scenario.cruise_mps,
             "camera_pitch_down_deg": self.loaded_scenario.camera.pitch_down_deg,
         }
         if self.rules.checks_pictures:
             perception["picture_health"] = True
-        pilots = {"perception_node": perception, "controller_node": policy}
-        nodes = self._guards | ({"policy_node": perception} if self.composed else pilots)
+        pilots = {"perception_node": perception, "controller_node": controller}
+        composed = {"policy_node": perception | controller}
+        nodes = self._guards | (composed if self.composed else pilots)
         if self.record:
             nodes["recorder_node"] = {
                 "path": str(self.bag_path.resolve()),
@@ -116,6 +122,8 @@ class GraphPlan:
                 "image": self.image,
                 "compression": self.compression,
             }
+            if self.online_adaptation:
+                nodes["recorder_node"]["topics"] = [ADAPTATION]
         nodes[SIMULATOR] = {
             "scenario": self.scenario,
             "seed": self.seed,
@@ -182,9 +190,12 @@ def fly_through_graph(plan: GraphPlan, on_progress: ProgressCallback | None = No
             lacks an input that it needs.
         GraphError: a process did not start, died, or stopped answering.
         AutopilotError: the firmware is missing, does not start or arm, or dies.
+        CertificateError: no certificate covers the box of the online adaptation.
     """
-    scenario = plan.loaded_scenario
-    Policy(load_model(plan.model)).model.check_scenario(scenario)
+    scenario, model = plan.loaded_scenario, load_model(plan.model)
+    Policy(model).model.check_scenario(scenario)
+    if plan.online_adaptation:
+        certified_box(model, plan.online_adaptation)
     if plan.autopilot:
         return _fly_with_firmware(plan, on_progress)
     done = _run(plan, on_progress)

@@ -23,9 +23,13 @@ from liquid_control.config import CameraSettings
 from liquid_control.errors import ObservationError
 from liquid_control.perception import CameraModel, decode_picture
 from liquid_control.plausibility import NOT_MEASURED, measured_orientation, measured_range
+from liquid_control.policy import AdaptationState, VelocityReading
+from liquid_control.policy.online_adaptation import reading_of_twist
 from liquid_control.types import NANOSECONDS, TRUTH_VARIANCE, Command, Floats, Pixels, VehicleState
 
 _ZEROS = np.zeros(3)
+UNIT_TOLERANCE = 1e-6
+"""Norm of a quaternion that is used as it is."""
 
 
 def time_message(stamp_ns: int) -> Time:
@@ -302,6 +306,36 @@ def neurons_message(
     message.header.stamp = time_message(stamp_ns)
     message.position = states.tolist()
     message.velocity = gates.tolist()
+    return message
+
+
+def velocity_reading_from(message: Odometry) -> VelocityReading | None:
+    """Return the motion of odometry, pose in the map and twist in base_link; None if not finite.
+
+    A unit quaternion is used as it is, so a simulated vehicle's odometry gives the bits of its
+    state.
+    """
+    q, twist = message.pose.pose.orientation, message.twist.twist
+    linear, angular = twist.linear, twist.angular
+    quaternion = np.array([q.x, q.y, q.z, q.w])
+    body = np.array([linear.x, linear.y, linear.z])
+    rates = np.array([angular.x, angular.y, angular.z])
+    norm = float(np.linalg.norm(quaternion))
+    if not (np.isfinite([*body, *rates]).all() and 0.5 < norm < inf):
+        return None
+    if abs(norm - 1.0) > UNIT_TOLERANCE:
+        quaternion = quaternion / norm
+    return reading_of_twist(quaternion, body, rates, stamp_of(message.header.stamp))
+
+
+def adaptation_message(state: AdaptationState, stamp_ns: int) -> JointState:
+    """Return the state of an adaptation: gain, offset and innovation of each command, counters."""
+    rows = state.rows
+    message = JointState(name=list(rows))
+    message.header.stamp = time_message(stamp_ns)
+    message.position, message.velocity, message.effort = map(
+        list, zip(*rows.values(), strict=True)
+    )
     return message
 
 

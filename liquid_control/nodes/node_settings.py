@@ -131,6 +131,11 @@ class ControllerSettings(ModelNodeSettings):
         le=1e6,
         description="frames with a larger feature of the picture are refused; tanh gives 1",
     )
+    online_adaptation: str = Field(
+        "",
+        description="adapt the read-out in flight by odometry: certified, in the box of the "
+        "model's certificate; GAIN,OFFSET, in a smaller one; empty: off",
+    )
 
 
 class GuardSettings(BoundSettings, Envelope, GuardRules):

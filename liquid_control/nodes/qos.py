@@ -18,7 +18,8 @@ from liquid_control import topics
 from liquid_control.nodes.message_classes import message_class
 
 CLASSES: dict[str, type] = {
-    topic: message_class(name) for topic, name in (topics.TYPES | topics.GUARD_TYPES).items()
+    topic: message_class(name)
+    for topic, name in (topics.TYPES | topics.GUARD_TYPES | topics.ADAPTATION_TYPES).items()
 }
 """The class of each topic's messages."""
 
@@ -51,6 +52,7 @@ _LOCKSTEP: dict[str, QoSProfile] = {
     topics.COMMAND: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.NEURONS: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.INPUTS: _reliable(LOCKSTEP_DEPTH, kept=True),
+    topics.ADAPTATION: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.PICTURE: _reliable(LOCKSTEP_DEPTH, kept=True),
 }
 _REALTIME: dict[str, QoSProfile] = {

@@ -9,13 +9,27 @@ from liquid_control.policy.model_settings import (
     ModelFeatures,
     ModelSettings,
 )
+from liquid_control.policy.online_adaptation import (
+    Adaptation,
+    AdaptationSettings,
+    AdaptationState,
+    OnlineAdaptation,
+    VelocityReading,
+    velocity_reading,
+)
 from liquid_control.policy.pilot import PolicyPilot
 from liquid_control.policy.policy import Policy
+from liquid_control.policy.readout_box import CERTIFICATE, CERTIFIED, ReadoutBox, certified_box
 from liquid_control.policy.session import Elapsed, FrameClock, PolicySession
 
 __all__ = [
     "BACKENDS",
+    "CERTIFICATE",
+    "CERTIFIED",
     "WIRED",
+    "Adaptation",
+    "AdaptationSettings",
+    "AdaptationState",
     "Controller",
     "Decision",
     "Elapsed",
@@ -25,10 +39,15 @@ __all__ = [
     "ModelCore",
     "ModelFeatures",
     "ModelSettings",
+    "OnlineAdaptation",
     "Policy",
     "PolicyPilot",
     "PolicySession",
+    "ReadoutBox",
+    "VelocityReading",
+    "certified_box",
     "find_models",
     "load_model",
     "save_model",
+    "velocity_reading",
 ]

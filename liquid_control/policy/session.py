@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from liquid_control.errors import LiquidControlError, ObservationError
 from liquid_control.policy.controllers import Array, Controller, Decision
+from liquid_control.policy.online_adaptation import Adaptation, AdaptationState, VelocityReading
 from liquid_control.policy.policy import Policy
 from liquid_control.types import NANOSECONDS
 
@@ -76,14 +77,22 @@ class PolicySession:
     Args:
         policy: the model's policy.
         controller: computes the decisions; None for the policy itself.
+        adaptation: changes the commands by what the vehicle does; None for none. A fresh state
+            of the policy is a fresh state of the adaptation, which forgets what it learned.
 
     Attributes:
         stamp_ns: stamp of the last answered frame; None before the first.
         fresh_starts: number of fresh states after the first.
         refusals: number of refused frames by reason.
+        adapted: state of the adaptation after the last answered frame; None without one.
     """
 
-    def __init__(self, policy: Policy, controller: Controller | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        controller: Controller | None = None,
+        adaptation: Adaptation | None = None,
+    ) -> None:
         settings = policy.model.settings
         self.stamp_ns: int | None = None
         self.fresh_starts = 0
@@ -91,20 +100,27 @@ class PolicySession:
         self._controller: Controller = policy if controller is None else controller
         self._clock = FrameClock(settings.nominal_dt_s, settings.max_gap_s)
         self._state = self._controller.init_state()
+        self._adaptation = adaptation
+        self.adapted: AdaptationState | None = (
+            None if adaptation is None else adaptation.init_state()
+        )
 
-    def answer(self, features: Array, stamp_ns: int) -> Decision:
+    def answer(
+        self, features: Array, stamp_ns: int, reading: VelocityReading | None = None
+    ) -> Decision:
         """Return the decision on a frame and advance state and clock.
 
         Args:
             features: float32 [F], from `Policy.features`.
             stamp_ns: the frame's stamp.
+            reading: the vehicle's motion, for an adaptation; None without one.
 
         Raises:
             ObservationError: a feature is NaN or infinite, or the stamp does not advance.
             CellError: the features have another shape.
         """
         try:
-            return self._advance(features, stamp_ns)
+            return self._advance(features, stamp_ns, reading)
         except LiquidControlError as error:
             self.refuse(error)
             raise
@@ -115,20 +131,25 @@ class PolicySession:
 
     def state(self) -> dict[str, Any]:
         """Return state, clock and counters between two frames, for `restore`."""
-        return {
+        content = {
             "stamp_ns": self.stamp_ns,
             "fresh_starts": int(self.fresh_starts),
             "refusals": dict(self.refusals),
             "state": self._state,
         }
+        return content if self.adapted is None else content | {"adapted": asdict(self.adapted)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from the state of a session of the same policy."""
         self.stamp_ns, self.fresh_starts = state["stamp_ns"], state["fresh_starts"]
         self.refusals = Counter(state["refusals"])
         self._state = state["state"]
+        if self._adaptation is not None:
+            self.adapted = AdaptationState(**state["adapted"])
 
-    def _advance(self, features: Array, stamp_ns: int) -> Decision:
+    def _advance(
+        self, features: Array, stamp_ns: int, reading: VelocityReading | None
+    ) -> Decision:
         if not np.isfinite(features).all():
             raise ObservationError("expected finite features, got NaN: the frame was not usable")
         elapsed = self._clock.elapsed(stamp_ns, self.stamp_ns)
@@ -136,4 +157,12 @@ class PolicySession:
         decision = self._controller.act(features, state, elapsed.dt_s)
         self.fresh_starts += elapsed.fresh and self.stamp_ns is not None
         self._state, self.stamp_ns = decision.state, elapsed.stamp_ns
-        return decision
+        if self._adaptation is None or self.adapted is None:
+            return decision
+        before = self._adaptation.init_state() if elapsed.fresh else self.adapted
+        # A fresh frame has no frame before it, so the vehicle's motion says nothing yet.
+        known = None if elapsed.fresh else reading
+        command, self.adapted = self._adaptation.step(
+            decision, before, known, stamp_ns, elapsed.dt_s
+        )
+        return replace(decision, command=command)

@@ -235,6 +235,19 @@ def neurons_of(content: Any) -> tuple[tuple[str, ...], Floats, Floats]:
     return names, states, gates
 
 
+def adaptation_of(content: Any) -> tuple[tuple[str, ...], Floats]:
+    """Return names and values, float64 [N, 3], of the state of an online adaptation.
+
+    Raises:
+        ObservationError: the numbers of names and values differ.
+    """
+    names, columns = tuple(content.name), (content.position, content.velocity, content.effort)
+    counts = [len(column) for column in columns]
+    if counts != [len(names)] * len(columns):
+        raise ObservationError(f"expected three values for each of {len(names)}, got {counts}")
+    return names, np.stack(columns, axis=1)
+
+
 class RawImage(NamedTuple):
     """Fields of a `sensor_msgs/Image`; `data` is a view into the serialised message."""
 

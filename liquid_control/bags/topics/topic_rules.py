@@ -27,6 +27,7 @@ class Role(str, Enum):
     FEATURES = "features"
     NEURONS = "neurons"
     INPUTS = "inputs"
+    ADAPTATION = "adaptation"
     CLOCK = "clock"
 
 
@@ -76,6 +77,7 @@ TYPES: dict[Role, tuple[str, ...]] = {
     Role.FEATURES: (message_types.IMAGE,),
     Role.NEURONS: (message_types.JOINT_STATE,),
     Role.INPUTS: (message_types.JOINT_STATE,),
+    Role.ADAPTATION: (message_types.JOINT_STATE,),
     Role.CLOCK: (message_types.CLOCK,),
 }
 COMMANDS = (Role.COMMAND, Role.POLICY_COMMAND)
@@ -123,6 +125,7 @@ class Preset(Settings):
     features: Rule | None = None
     neurons: Rule | None = None
     inputs: Rule | None = None
+    adaptation: Rule | None = None
     clock: Rule | None = None
 
 

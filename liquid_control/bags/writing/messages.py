@@ -186,6 +186,12 @@ def inputs_cdr(readings: Mapping[str, float], stamp_ns: int) -> bytes:
     return _cdr(message_types.JOINT_STATE, header, list(readings), values, none, none)
 
 
+def adaptation_cdr(rows: Mapping[str, Sequence[float]], stamp_ns: int) -> bytes:
+    """Serialise the state of an online adaptation: three values by name."""
+    values = (np.array(column, np.float64) for column in zip(*rows.values(), strict=True))
+    return _cdr(message_types.JOINT_STATE, _header(stamp_ns, ""), list(rows), *values)
+
+
 def command_cdr(command: Command, stamp_ns: int) -> bytes:
     """Serialise a command in the heading frame as a twist."""
     linear, turn = command.values[:3], (0.0, 0.0, command.yaw_rate_radps)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from liquid_control.bags import (
+    AdaptationEvent,
     CameraInfoEvent,
     ClockEvent,
     CommandEvent,
@@ -27,7 +28,9 @@ FILLED_NS = 10 * NANOSECONDS
 MAX_PENDING = 20_000
 """Largest number of events that wait for the next frame: those of minutes."""
 
-SideEvent = CommandEvent | OdometryEvent | FeaturesEvent | NeuronsEvent | CameraInfoEvent
+SideEvent = (
+    CommandEvent | OdometryEvent | FeaturesEvent | NeuronsEvent | AdaptationEvent | CameraInfoEvent
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,15 +50,21 @@ class Faults:
 
     Attributes:
         efficiency: factor on thrust and torque of each rotor, 1.
+        period_s: the efficiency holds in the second half of every such period; 0 for always, s.
         mass_scale: factor on mass and inertia, 1.
         velocity_bias: error of the autopilot's velocity estimate, m/s, map; None without error.
         battery: battery with sag; None without sag.
     """
 
     efficiency: Four = FULL_EFFICIENCY
+    period_s: float = 0.0
     mass_scale: float = 1.0
     velocity_bias: Vector | None = None
     battery: Battery | None = None
+
+    def is_weak(self, elapsed_s: float) -> bool:
+        """Return whether `efficiency` holds at a time of the flight; else all rotors are whole."""
+        return self.period_s == 0.0 or elapsed_s % self.period_s >= 0.5 * self.period_s
 
     def loaded(self, vehicle: Vehicle) -> Vehicle:
         """Return the vehicle with its payload, or the vehicle itself without payload."""
@@ -88,6 +94,7 @@ def draw_faults(settings: FaultSettings, seed: int, vehicle: Vehicle, flight_s: 
     top = vehicle.rotors.max_speed_radps
     return Faults(
         efficiency=_efficiency(settings, seed),
+        period_s=settings.rotor_period_s,
         mass_scale=settings.mass_scale,
         velocity_bias=_velocity_bias(settings, seed),
         battery=Battery(settings.battery_sag, flight_s, top) if settings.battery_sag else None,

@@ -38,7 +38,9 @@ class VehicleBase(ABC):
         """Actual vehicle, payload included."""
         self._faults = faults
         self._rate_hz = rate_hz
-        self._model = airframe_model(loaded, 1.0 / rate_hz, faults.efficiency)
+        self._model = self._whole = airframe_model(loaded, 1.0 / rate_hz, faults.efficiency)
+        if faults.period_s:
+            self._whole = airframe_model(loaded, 1.0 / rate_hz)
         self._autopilot = Autopilot(vehicle, 1.0 / PHYSICS_HZ)
         self._ticks = 0
         self._estimate = start
@@ -83,8 +85,10 @@ class VehicleBase(ABC):
         axes = self._axes if self.vehicle.engine.thrust_axis_lags else quaternion
         air = wind if isinstance(wind, tuple) else tuple(wind.tolist())
         gain = float(thrust_gain)
+        weak = self._faults.is_weak(self._ticks / self._rate_hz)
+        model = self._model if weak else self._whole
         self._forces = BodyForces(
-            *body_forces(self._model, speeds, targets, quaternion, axes, velocity, air, gain)
+            *body_forces(model, speeds, targets, quaternion, axes, velocity, air, gain)
         )
         self._estimate = self._move(self._forces, thrust_gain)
         self._axes, self._ticks = quaternion, self._ticks + 1
