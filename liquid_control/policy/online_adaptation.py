@@ -8,8 +8,9 @@ of time constant T. The vehicle is taken to follow
 with an unknown gain k, 1 without a fault, and an unknown offset d. With the signals filtered by
 the same lag (u_f of u, 1_f of the constant 1 from the start, v_0f of the first velocity, which
 decays) it is linear in both without a derivative, v - v_0f = k u_f + d 1_f (Slotine, Li 1991,
-Applied Nonlinear Control, section 8.7). Recursive least squares with stabilised forgetting (Kulhavy, Zarrop 1993,
-doi 10.1080/00207179308923034) estimates (k, d): in the information form
+Applied Nonlinear Control, section 8.7). Recursive least squares with stabilised forgetting
+(Kulhavy, Zarrop 1993, International Journal of Control 58, 905) estimates (k, d): in the
+information form
 
     L <- r L + (1 - r) L0 + w phi phi^T,   eta <- r eta + (1 - r) L0 theta0 + w phi y
 
@@ -91,11 +92,12 @@ class AdaptationSettings:
         limit: largest velocity or rate that is believed, m/s and rad/s.
         max_age_s: largest age of a reading at its frame, s.
         max_gap_s: longest elapsed time between frames, s.
-        trust_s: time of good readings before anything is adapted, s. What was learned in the last
-            `trust_s` to 2 `trust_s` before bad data is rolled back.
+        trust_s: time of good readings before anything is adapted, s: three lags, after which the
+            first velocity has decayed and `bounds` holds for a constant error too. What was
+            learned in the last `trust_s` to 2 `trust_s` before bad data is rolled back.
     """
 
-    lag_s: tuple[float, ...] = (0.45, 0.45, 0.45, 0.2)
+    lag_s: tuple[float, ...] = (0.5, 0.65, 0.65, 0.125)
     adapts: tuple[bool, ...] = (True, True, False, True)
     noise: tuple[float, ...] = (0.2, 0.2, 0.2, 0.2)
     correlation_s: float = 0.5
@@ -107,7 +109,7 @@ class AdaptationSettings:
     limit: float = 30.0
     max_age_s: float = 0.1
     max_gap_s: float = 0.5
-    trust_s: float = 1.0
+    trust_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,6 +187,14 @@ class Adaptation(Protocol):
         ...
 
 
+def initial_state(information: Floats) -> AdaptationState:
+    """Return the state at the start of a flight, with gains of 1, for a prior information."""
+    zeros = np.zeros(len(MOTORS))
+    filtered = np.zeros((3, len(MOTORS)))
+    ones, prior = np.ones(len(MOTORS)), information
+    return AdaptationState(ones, zeros, zeros, filtered, prior, prior, prior, zeros)
+
+
 @dataclass(frozen=True)
 class OnlineAdaptation:
     """Adapts gains and offsets of a read-out inside a box.
@@ -245,10 +255,7 @@ class OnlineAdaptation:
 
     def init_state(self) -> AdaptationState:
         """Return the state at the start of a flight: gains of 1, offsets of 0."""
-        zeros, prior = np.zeros(len(MOTORS)), self._prior
-        return AdaptationState(
-            np.ones(len(MOTORS)), zeros, zeros, np.zeros((3, 4)), prior, prior, prior, zeros
-        )
+        return initial_state(self._prior)
 
     def step(
         self,

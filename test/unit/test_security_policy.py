@@ -91,7 +91,8 @@ def test_only_the_guard_may_command_and_only_the_controller_may_command_the_guar
 
 
 def test_nobody_may_publish_everything_and_every_name_is_known():
-    known = {*topics.TYPES, *topics.GUARD_TYPES, topics.COMPRESSED, "parameter_events", "rosout"}
+    known = {*topics.TYPES, *topics.GUARD_TYPES, *topics.ADAPTATION_TYPES, topics.COMPRESSED}
+    known |= {"parameter_events", "rosout"}
     for node, use, name in permissions():
         if use == "publish":
             assert name in known or name == f"{node}/transition_event"

@@ -65,6 +65,22 @@ def test_a_weak_rotor_turns_faster_for_the_same_thrust(fly):
     assert np.array([s.angular_velocity for s in at_once])[:20, 1].mean() > 0.0
 
 
+def test_a_rotor_that_comes_and_goes_is_whole_in_the_first_half_of_each_period(fly):
+    settings = {"rotor_efficiency": 0.85, "rotor": 3}
+    _, whole = fly(NO_FAULTS, 2.0)
+    _, always = fly(drawn(**settings), 1.0)
+    _, states = fly(drawn(**settings, rotor_period_s=2.0), 2.0)
+    half = PHYSICS_HZ
+    for one, other in zip(states[:half], whole[:half], strict=True):
+        assert one.quaternion.tobytes() == other.quaternion.tobytes()
+    rates = [abs(s.angular_velocity[0]) for s in states[half : half + 20]]
+    assert rates[-1] == pytest.approx(abs(always[19].angular_velocity[0]), rel=0.05)
+    assert [drawn(rotor_period_s=2.0).is_weak(t) for t in (0.0, 0.99, 1.0, 1.9, 2.0)] == [
+        *(False, False, True, True, False)
+    ]
+    assert drawn().is_weak(0.0)
+
+
 def test_the_weak_rotor_is_drawn_from_all_four():
     weak = [drawn(seed, rotor_efficiency=0.8).efficiency for seed in range(60)]
     # One of four is missed with probability 4 * 0.75^60 = 1e-7.

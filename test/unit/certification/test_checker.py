@@ -1,6 +1,7 @@
 """The independent checker accepts the shipped models, and rejects altered certificates."""
 
 import ast
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -21,7 +22,7 @@ from liquid_control.certification import (
 )
 from liquid_control.certification import checker as checker_module
 from liquid_control.errors import CertificateError
-from liquid_control.policy import load_model
+from liquid_control.policy import ReadoutBox, load_model
 
 pytestmark = pytest.mark.unit
 QUICK = Proof(Effort(256, 0.05), longest_s=(0.02,), rounds=5)
@@ -39,6 +40,12 @@ CLAIMS = [
     (("regions", 0, "layers", 1, "weights", 0), -2.0, "rate of a layer"),
     (("points", 0, "radius"), 0.1, "around a point"),
     (("points", 0, "all_features", 1), -0.1, "all_features of command left"),
+    (("box", "commands", "left", 1), -1e-3, "command left in the box"),
+    (("box", "commands", "forward", 0), 1e-3, "command forward in the box"),
+    (("box", "readout", "up", "gain", 1), 1e-3, "command up in the box"),
+    (("box", "readout", "yaw_rate", "offset", 0), -1e-3, "command yaw_rate in the box"),
+    (("box", "readout", "left", "gain", 0), 0.4, "does not hold gain 1 and offset 0"),
+    (("box", "readout", "left", "offset", 1), -1.0, "does not hold gain 1 and offset 0"),
     (("trap", "features", 3), 0.5, "box of the trap"),
     (("trap", "dt_s"), 0.3, "box of the trap"),
     (("trap", "dt_s"), 5.0, "outside of the inputs"),
@@ -50,7 +57,9 @@ CLAIMS = [
 @pytest.fixture(scope="module")
 def certified(tmp_path_factory) -> Path:
     folder = copied(TRAIL, tmp_path_factory.mktemp("trail"))
-    write_certificate(folder, certify(load_model(TRAIL), QUICK))
+    model = load_model(TRAIL)
+    box = ReadoutBox.around(model.settings.motors, 0.3, 0.2)
+    write_certificate(folder, certify(model, dataclasses.replace(QUICK, box=box)))
     return folder
 
 
@@ -88,6 +97,26 @@ def test_a_certificate_that_is_not_altered_holds(folder):
     text = "\n".join(certificate_lines(content))
     assert "two pasts differ for ever" in text
     assert "no rate below 1 for the whole cell" in text
+    assert "for gains 0.7 to 1.3 and offsets -0.300 to +0.300 m/s of the read-out" not in text
+    assert "for gains 0.7 to 1.3 and offsets -0.360 to +0.360 m/s of the read-out" in text
+
+
+def test_adapted_commands_stay_in_the_bounds_of_the_box(folder):
+    claims = check_certificate(folder)["claims"]
+    box = ReadoutBox.from_claim(claims["box"]["readout"])
+    rng, motors = np.random.default_rng(0), load_model(TRAIL).settings.motors
+    nominal, bounds = (np.array(list(claim.values())).T for claim in _commands_of(claims))
+    draws = rng.choice([0.0, 1.0], (3, 4096, 4)) * rng.choice([1.0, 0.999], (3, 4096, 4))
+    c = nominal[0] + draws[0] * (nominal[1] - nominal[0])
+    g = box.gain_low + draws[1] * (box.gain_high - box.gain_low)
+    b = box.offset_low + draws[2] * (box.offset_high - box.offset_low)
+    u = c + ((g - 1.0) * (c - motors.offsets.astype(np.float64)) + b)
+    assert np.all((bounds[0] <= u) & (u <= bounds[1]))
+    assert np.all(np.min([u.min(0) - bounds[0], bounds[1] - u.max(0)], axis=0) < 1e-6)
+
+
+def _commands_of(claims):
+    return claims["commands"], claims["box"]["commands"]
 
 
 @pytest.mark.parametrize(("place", "step", "message"), CLAIMS, ids=lambda value: str(value))
