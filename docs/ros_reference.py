@@ -96,6 +96,12 @@ TOPICS: dict[str, tuple[str, str, str]] = {
         "readings (position) that a model was given besides picture and IMU samples, by name, "
         "with the frame's stamp; NaN for none",
     ),
+    topics.ADAPTATION: (
+        topics.ADAPTATION_TYPES[topics.ADAPTATION],
+        f"`{topics.CONTROLLER}`",
+        "with `online_adaptation`: gain (position), offset (velocity) and innovation (effort) of "
+        "each command, then updates, doubts and rollbacks, with the frame's stamp",
+    ),
     topics.COMMAND: (
         topics.TYPES[topics.COMMAND],
         f"`{topics.GUARD}`",
