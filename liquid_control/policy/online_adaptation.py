@@ -18,7 +18,7 @@ the estimate L^-1 eta is that of weighted least squares with a prior, L >= L0, a
 bounded for any input. The command u = (c - d) / k then cancels both, clipped to the box.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import exp
 from typing import NamedTuple, Protocol
 
@@ -28,10 +28,8 @@ from liquid_control import frames
 from liquid_control.command.motors import MOTORS, MotorScaling
 from liquid_control.policy.controllers import Decision
 from liquid_control.policy.model import Model
-from liquid_control.policy.readout_box import CERTIFIED, ReadoutBox, certified_box
+from liquid_control.policy.readout_box import CERTIFIED, ReadoutBox, certified_box, origins
 from liquid_control.types import NANOSECONDS, Command, Floats, VehicleState
-
-UP = MOTORS.index("up")
 
 
 class VelocityReading(NamedTuple):
@@ -195,19 +193,41 @@ def initial_state(information: Floats) -> AdaptationState:
     return AdaptationState(ones, zeros, zeros, filtered, prior, prior, prior, zeros)
 
 
-@dataclass(frozen=True)
 class OnlineAdaptation:
     """Adapts gains and offsets of a read-out inside a box.
 
     Attributes:
         box: of gains and offsets.
-        motors: read-out of the model.
         settings: constants.
     """
 
-    box: ReadoutBox
-    motors: MotorScaling
-    settings: AdaptationSettings = field(default_factory=AdaptationSettings)
+    def __init__(
+        self, box: ReadoutBox, motors: MotorScaling, settings: AdaptationSettings | None = None
+    ) -> None:
+        """Prepare the constants of the estimator.
+
+        Args:
+            box: of gains and offsets.
+            motors: read-out of the model.
+            settings: constants; None for the default.
+        """
+        self.box = box
+        self.settings = own = settings or AdaptationSettings()
+        gains, offsets = (box.gain_low, box.gain_high), (box.offset_low, box.offset_high)
+        fixed = ~np.array(own.adapts)
+        gains, offsets = (
+            tuple(np.where(fixed, nominal, end) for end in ends)
+            for nominal, ends in ((1.0, gains), (0.0, offsets))
+        )
+        self._low, self._high = (np.stack(ends) for ends in zip(gains, offsets, strict=True))
+        self._inverse = 1.0 / gains[1], 1.0 / gains[0]
+        self._origin = origins(motors)
+        self._lag = np.array(own.lag_s)
+        k, d = own.prior_gain**-2, own.prior_offset**-2
+        self._prior = np.array([[k], [0.0], [d], [k], [0.0]]) * np.ones(len(MOTORS))
+        self._weight = 1.0 / (np.array(own.noise) ** 2 * own.correlation_s)
+        self._bounds = np.array(own.bounds)
+        self._rates = np.array(own.rates)[:, None]
 
     @classmethod
     def for_model(
@@ -222,36 +242,7 @@ class OnlineAdaptation:
             CertificateError: the certificate is missing, of other weights, or its box is smaller.
             ConfigError: `requested` is neither `certified` nor `GAIN,OFFSET`.
         """
-        box = certified_box(model, requested)
-        return cls(box, model.settings.motors, settings or AdaptationSettings())
-
-    def __post_init__(self) -> None:
-        own, box = self.settings, self.box
-        adapts = np.array(own.adapts)
-        constants = {
-            "_lag": np.array(own.lag_s),
-            "_origin": self.motors.offsets.astype(np.float64),
-            "_low": np.stack(
-                [np.where(adapts, box.gain_low, 1.0), np.where(adapts, box.offset_low, 0.0)]
-            ),
-            "_high": np.stack(
-                [np.where(adapts, box.gain_high, 1.0), np.where(adapts, box.offset_high, 0.0)]
-            ),
-            "_inverse": (
-                1.0 / np.where(adapts, box.gain_high, 1.0),
-                1.0 / np.where(adapts, box.gain_low, 1.0),
-            ),
-            "_prior": self._prior_information(),
-            "_weight": 1.0 / (np.array(own.noise) ** 2 * own.correlation_s),
-            "_bounds": np.array(own.bounds),
-            "_rates": np.array(own.rates)[:, None],
-        }
-        for name, value in constants.items():
-            object.__setattr__(self, name, value)
-
-    def _prior_information(self) -> Floats:
-        gain, offset = self.settings.prior_gain**-2, self.settings.prior_offset**-2
-        return np.array([[gain], [0.0], [offset], [gain], [0.0]]) * np.ones(len(MOTORS))
+        return cls(certified_box(model, requested), model.settings.motors, settings)
 
     def init_state(self) -> AdaptationState:
         """Return the state at the start of a flight: gains of 1, offsets of 0."""

@@ -62,7 +62,7 @@ class ReadoutBox:
     @classmethod
     def around(cls, motors: MotorScaling, gain: float, offset: float) -> "ReadoutBox":
         """Return the box of gains within 1 +- `gain` and offsets within +- `offset` * scale."""
-        ones, scales = np.ones(len(MOTORS)), motors.scales.astype(np.float64)
+        ones, scales = np.ones(len(MOTORS)), np.array([getattr(motors, m).scale for m in MOTORS])
         return cls(ones - gain, ones + gain, -offset * scales, offset * scales)
 
     @classmethod
@@ -128,6 +128,11 @@ class ReadoutBox:
         )
         low, high = corners.min(axis=0), corners.max(axis=0)
         return low - _MARGIN * (1.0 + np.abs(low)), high + _MARGIN * (1.0 + np.abs(high))
+
+
+def origins(motors: MotorScaling) -> Floats:
+    """Return the offsets of the motors as the certificate has them, float64 [4]."""
+    return np.array([getattr(motors, name).offset for name in MOTORS])
 
 
 def certified_box(model: Model, requested: str = CERTIFIED) -> ReadoutBox:

@@ -23,6 +23,7 @@ from liquid_control.certification import (
 from liquid_control.certification import checker as checker_module
 from liquid_control.errors import CertificateError
 from liquid_control.policy import ReadoutBox, load_model
+from liquid_control.policy.readout_box import origins
 
 pytestmark = pytest.mark.unit
 QUICK = Proof(Effort(256, 0.05), longest_s=(0.02,), rounds=5)
@@ -104,13 +105,13 @@ def test_a_certificate_that_is_not_altered_holds(folder):
 def test_adapted_commands_stay_in_the_bounds_of_the_box(folder):
     claims = check_certificate(folder)["claims"]
     box = ReadoutBox.from_claim(claims["box"]["readout"])
-    rng, motors = np.random.default_rng(0), load_model(TRAIL).settings.motors
+    rng, offsets = np.random.default_rng(0), origins(load_model(TRAIL).settings.motors)
     nominal, bounds = (np.array(list(claim.values())).T for claim in _commands_of(claims))
     draws = rng.choice([0.0, 1.0], (3, 4096, 4)) * rng.choice([1.0, 0.999], (3, 4096, 4))
     c = nominal[0] + draws[0] * (nominal[1] - nominal[0])
     g = box.gain_low + draws[1] * (box.gain_high - box.gain_low)
     b = box.offset_low + draws[2] * (box.offset_high - box.offset_low)
-    u = c + ((g - 1.0) * (c - motors.offsets.astype(np.float64)) + b)
+    u = c + ((g - 1.0) * (c - offsets) + b)
     assert np.all((bounds[0] <= u) & (u <= bounds[1]))
     assert np.all(np.min([u.min(0) - bounds[0], bounds[1] - u.max(0)], axis=0) < 1e-6)
 

@@ -25,6 +25,7 @@ from liquid_control.policy import (
     velocity_reading,
 )
 from liquid_control.policy.online_adaptation import estimate
+from liquid_control.policy.readout_box import origins
 from liquid_control.types import Command, VehicleState
 
 pytestmark = pytest.mark.unit
@@ -108,7 +109,7 @@ def test_gain_and_offset_converge_to_those_that_cancel_the_plant():
     k, d = np.array([0.9, 1.1, 0.95, 1.05]), np.array([0.1, -0.2, 0.05, 0.1])
     plant, reference = Plant(k, d), Plant(np.ones(4), np.zeros(4))
     states, commands = fly_plant(adaptation, plant, 600)
-    gain, origin = 1.0 / k, SCALING.offsets.astype(np.float64)
+    gain, origin = 1.0 / k, origins(SCALING)
     np.testing.assert_allclose(states[-1].gain, gain, atol=2e-4)
     np.testing.assert_allclose(states[-1].offset, (origin - d) * gain - origin, atol=3e-4)
     np.testing.assert_allclose(commands[-1], (wanted(599) - d) / k, atol=1e-3)
@@ -225,7 +226,7 @@ FRAMES = st.lists(
 def test_no_data_lead_out_of_the_box(frames, gain, offset):
     box = ReadoutBox.around(SCALING, gain, offset)
     adaptation = OnlineAdaptation(box, SCALING, replace(EVERY, trust_s=0.1, rates=(9.0, 9.0)))
-    state, origin = adaptation.init_state(), SCALING.offsets.astype(np.float64)
+    state, origin = adaptation.init_state(), origins(SCALING)
     for index, (command, motion, late, dt_s) in enumerate(frames):
         given_reading = None if motion is None else reading(index + late, motion)
         result, after = adaptation.step(
