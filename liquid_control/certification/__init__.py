@@ -5,13 +5,7 @@ and `check_certificate` derives them again in exact integers without the code of
 """
 
 from liquid_control.certification.cell import CertifiedCell, Region
-from liquid_control.certification.certificate import (
-    CERTIFICATE,
-    LONGEST_S,
-    Proof,
-    certify,
-    write_certificate,
-)
+from liquid_control.certification.certificate import LONGEST_S, Proof, certify, write_certificate
 from liquid_control.certification.checker import check_certificate
 from liquid_control.certification.fading_memory import Contraction, Trap, find_trap
 from liquid_control.certification.intervals import Interval
@@ -19,6 +13,7 @@ from liquid_control.certification.report import certificate_lines
 from liquid_control.certification.search import Found, search
 from liquid_control.certification.sensitivity import Sensitivity, local_region, sensitivity
 from liquid_control.certification.state_bounds import Effort, invariant_box
+from liquid_control.policy import CERTIFICATE
 
 __all__ = [
     "CERTIFICATE",

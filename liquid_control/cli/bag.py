@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from liquid_control.cli.options import Topic, Topics, rules_of
+from liquid_control.cli.topic_options import Topic, Topics, rules_of
 from liquid_control.errors import BagError
 
 if TYPE_CHECKING:

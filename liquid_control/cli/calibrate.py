@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from liquid_control.cli.options import Topic, Topics, rules_of
+from liquid_control.cli.topic_options import Topic, Topics, rules_of
 
 
 def calibrate(

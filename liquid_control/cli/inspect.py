@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from liquid_control.cli.completion import complete_model, complete_scenario
-from liquid_control.cli.options import Settings, Topic, Topics, at_least, rules_of, whole_number
+from liquid_control.cli.options import Settings, at_least, whole_number
+from liquid_control.cli.topic_options import Topic, Topics, rules_of
 from liquid_control.errors import ConfigError
 
 RESULTS = ("inspection.json", "neurons.json", "lesions.json", "measures.json", "flight.html")

@@ -10,7 +10,8 @@ import typer
 
 from liquid_control.cli.completion import complete_model
 from liquid_control.cli.next_steps import Open
-from liquid_control.cli.options import Topic, Topics, at_least, factor, fraction
+from liquid_control.cli.options import at_least, factor, fraction
+from liquid_control.cli.topic_options import Topic, Topics
 from liquid_control.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -146,8 +147,8 @@ def replay(
 
     limit_threads()
     from liquid_control.cli.next_steps import offer_report
-    from liquid_control.cli.options import rules_of
     from liquid_control.cli.output import RUNS, note, output_folder
+    from liquid_control.cli.topic_options import rules_of
     from liquid_control.dependencies import require_report
     from liquid_control.graph.live_replay import (
         check_constant_inputs,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from liquid_control.cli.options import Address, ExecutorKind, Topic, Topics
+from liquid_control.cli.options import Address, ExecutorKind
+from liquid_control.cli.topic_options import Topic, Topics
 
 if TYPE_CHECKING:
     from liquid_control.training import Actors, BagData
@@ -134,8 +135,8 @@ def _bags(
     topics: list[str] | None,
     topic: list[str] | None,
 ) -> "BagData | None":
-    from liquid_control.cli.options import rules_of
     from liquid_control.cli.output import console
+    from liquid_control.cli.topic_options import rules_of
     from liquid_control.errors import ConfigError
     from liquid_control.training import bag_data
 

@@ -124,10 +124,7 @@ class FaultSettings(Settings):
         "null",
     )
     rotor_period_s: float = Field(
-        0.0,
-        ge=0.0,
-        le=600.0,
-        description="the rotor is weak in the second half of every such period, s; 0 for always",
+        0.0, ge=0.0, le=600.0, description="it is weak in each second half of this, s; 0: always"
     )
     battery_sag: float = Field(
         0.0, ge=0.0, le=0.4, description="fraction of full thrust lost as the battery discharges"

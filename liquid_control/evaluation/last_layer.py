@@ -79,7 +79,7 @@ class LastLayerAdaptation:
         stamp_ns: int,
         dt_s: float,
     ) -> tuple[Command, AdaptationState]:
-        """Return the command and the new state, as `Adaptation.step` describes."""
+        """Return the command and the new state, as `CommandAdaptation.step` describes."""
         nominal, n = np.array(decision.command.values), self.size
         basis = np.concatenate([[1.0], decision.state[self.neurons].astype(np.float64)])
         # Held until the next frame: the commands as the policy gave them, and their corrections.

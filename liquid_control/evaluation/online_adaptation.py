@@ -25,9 +25,9 @@ from liquid_control.evaluation.paired import difference_interval, mcnemar
 from liquid_control.interfaces import Flyer
 from liquid_control.journal import JOURNAL_FILE, Journal
 from liquid_control.policy import (
-    Adaptation,
     AdaptationSettings,
     AdaptationState,
+    CommandAdaptation,
     Decision,
     OnlineAdaptation,
     Policy,
@@ -56,7 +56,7 @@ CONDITIONS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """Keys of the scenario by condition."""
-TOLD_PITCH_DEG = 15.0
+STATED_PITCH_DEG = 15.0
 """Pitch of the camera that the policy is told where it is tilted, degrees."""
 SETTLING_S = 2.0
 """Time after the start of a flight that no tracking error is counted in, s."""
@@ -72,7 +72,7 @@ class MeasuredAdaptation:
         stamps_ns, commands, motions: of the frames, without the first.
     """
 
-    inner: Adaptation | None
+    inner: CommandAdaptation | None
     stamps_ns: list[int] = field(default_factory=list)
     commands: list[tuple[float, ...]] = field(default_factory=list)
     motions: list[tuple[float, ...]] = field(default_factory=list)
@@ -89,7 +89,7 @@ class MeasuredAdaptation:
         stamp_ns: int,
         dt_s: float,
     ) -> tuple[Command, AdaptationState]:
-        """Return the command and the new state, as `Adaptation.step` describes."""
+        """Return the command and the new state, as `CommandAdaptation.step` describes."""
         if reading is not None:
             self.stamps_ns.append(stamp_ns)
             self.commands.append(decision.command.values)
@@ -174,25 +174,25 @@ class StudyRow:
     doubts: int
 
 
-class _ToldPilot(PolicyPilot):
+class _MisinformedPilot(PolicyPilot):
     """A pilot that is told another pitch of the camera than it has."""
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
         assert observation.mount is not None
-        told = replace(observation, mount=(observation.mount[0], TOLD_PITCH_DEG))
-        return super().command(told, truth)
+        stated = replace(observation, mount=(observation.mount[0], STATED_PITCH_DEG))
+        return super().command(stated, truth)
 
 
 def fly_job(flyer: Flyer, job: StudyJob) -> StudyRow:
     """Fly one job and measure how the vehicle follows the policy's commands."""
     model = load_model(job.model)
-    inner: Adaptation | None = None
+    inner: CommandAdaptation | None = None
     if job.arm == READOUT:
         inner = OnlineAdaptation.for_model(model)
     elif job.arm == LAST_LAYER:
         inner = LastLayerAdaptation.for_model(model)
     measured = MeasuredAdaptation(inner)
-    kind = _ToldPilot if job.condition == TILTED else PolicyPilot
+    kind = _MisinformedPilot if job.condition == TILTED else PolicyPilot
     pilot = kind(Policy(model), measured)
     scenario = load_scenario(job.scenario, {**job.keys, **CONDITIONS[job.condition]})
     result, state = flyer(scenario, job.seed, pilot).result, pilot.session.adapted

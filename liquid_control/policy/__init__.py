@@ -10,9 +10,9 @@ from liquid_control.policy.model_settings import (
     ModelSettings,
 )
 from liquid_control.policy.online_adaptation import (
-    Adaptation,
     AdaptationSettings,
     AdaptationState,
+    CommandAdaptation,
     OnlineAdaptation,
     VelocityReading,
     velocity_reading,
@@ -27,9 +27,9 @@ __all__ = [
     "CERTIFICATE",
     "CERTIFIED",
     "WIRED",
-    "Adaptation",
     "AdaptationSettings",
     "AdaptationState",
+    "CommandAdaptation",
     "Controller",
     "Decision",
     "Elapsed",

@@ -158,7 +158,7 @@ COUNTERS = "counters"
 """Name of the last row of a recorded state: updates, doubts and rollbacks."""
 
 
-class Adaptation(Protocol):
+class CommandAdaptation(Protocol):
     """Changes the commands of a policy by what the vehicle does; states are explicit."""
 
     def init_state(self) -> AdaptationState:
@@ -256,7 +256,7 @@ class OnlineAdaptation:
         stamp_ns: int,
         dt_s: float,
     ) -> tuple[Command, AdaptationState]:
-        """Return the command and the new state, as `Adaptation.step` describes.
+        """Return the command and the new state, as `CommandAdaptation.step` describes.
 
         A reading that is missing, not finite, older than `max_age_s` or newer than the frame, not
         newer than the one before, equal to it in every bit, or farther from the model than

@@ -2,7 +2,7 @@
 
 from liquid_control.interfaces import World
 from liquid_control.policy.controllers import Array, Decision
-from liquid_control.policy.online_adaptation import Adaptation, velocity_reading
+from liquid_control.policy.online_adaptation import CommandAdaptation, velocity_reading
 from liquid_control.policy.policy import Policy
 from liquid_control.policy.session import PolicySession
 from liquid_control.types import Command, Observation, VehicleState
@@ -24,7 +24,7 @@ class PolicyPilot:
         decision: the last decision, with the neurons; None before the first.
     """
 
-    def __init__(self, policy: Policy, adaptation: Adaptation | None = None) -> None:
+    def __init__(self, policy: Policy, adaptation: CommandAdaptation | None = None) -> None:
         self.name = policy.model.name
         self.policy = policy
         self.adaptation = adaptation

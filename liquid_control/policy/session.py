@@ -9,7 +9,11 @@ import numpy as np
 
 from liquid_control.errors import LiquidControlError, ObservationError
 from liquid_control.policy.controllers import Array, Controller, Decision
-from liquid_control.policy.online_adaptation import Adaptation, AdaptationState, VelocityReading
+from liquid_control.policy.online_adaptation import (
+    AdaptationState,
+    CommandAdaptation,
+    VelocityReading,
+)
 from liquid_control.policy.policy import Policy
 from liquid_control.types import NANOSECONDS
 
@@ -91,7 +95,7 @@ class PolicySession:
         self,
         policy: Policy,
         controller: Controller | None = None,
-        adaptation: Adaptation | None = None,
+        adaptation: CommandAdaptation | None = None,
     ) -> None:
         settings = policy.model.settings
         self.stamp_ns: int | None = None
