@@ -31,3 +31,24 @@ def test_a_certificate_of_other_weights_is_one_line(tmp_path, capsys):
     (folder / CERTIFICATE).write_text(json.dumps(json.loads(text)))
     assert main(["certify", str(folder), "--check"]) == 2
     assert "is of other weights: expected sha256" in capsys.readouterr().err
+
+
+def test_a_box_that_is_none_is_refused_before_a_proof(capsys):
+    trail = str(project_file("models/trail_cfc19"))
+    assert main(["certify", trail, "--box", "0.3"]) == 2
+    assert "expected a box as GAIN,OFFSET" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "box", "message"),
+    [
+        ("trail_cfc19", "0.5,0.1", "is larger than the certificate's (gains forward 0.7 to 1.3"),
+        ("trail_gru", "certified", "online adaptation needs a certificate with a box"),
+    ],
+)
+def test_an_adaptation_without_a_certificate_that_fits_never_starts(capsys, model, box, message):
+    folder = str(project_file(f"models/{model}"))
+    command = ["evaluate", "--model", folder, "--scenario", "trail", "--seeds", "1"]
+    assert main([*command, "--online-adaptation", box]) == 2
+    err = capsys.readouterr().err
+    assert message in " ".join(err.split())
