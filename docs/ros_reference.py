@@ -172,6 +172,7 @@ KEYS: dict[str, dict[str, str]] = {
     },
     topics.CONTROLLER: {
         "features_refused": "features that cannot be used; the answer is hover",
+        "odometry_refused": "odometry that is not finite, for an online adaptation",
         "fresh_state": "restarts of the network after a gap longer than the model's",
         **BOUND_KEYS,
     },

@@ -109,20 +109,14 @@ def _check_box(
     cell: ExactCell, box: dict[str, Any], ranges: dict[str, tuple[Fraction, Fraction]], need: Need
 ) -> None:
     """Check the commands c + (g - 1) (c - offset) + b in float64, for all g and b of the box."""
-    for name in COMMANDS:
-        gains, offsets = (box["readout"][name][key] for key in ("gain", "offset"))
-        nominal = 0 < gains[0] <= 1 <= gains[1] and offsets[0] <= 0 <= offsets[1]
+    for name, ends in ranges.items():
+        gain, shift = ([*map(Fraction, box["readout"][name][k])] for k in ("gain", "offset"))
+        nominal = 0 < gain[0] <= 1 <= gain[1] and shift[0] <= 0 <= shift[1]
         need(nominal, f"the box of command {name} does not hold gain 1 and offset 0")
-        centre = Fraction(cell.constants["commands"][name]["offset"])
-        corners = [
-            c + (Fraction(g) - 1) * (c - centre) + Fraction(b)
-            for c in ranges[name]
-            for g in gains
-            for b in offsets
-        ]
-        error = (1 + abs(centre) + max(map(abs, corners))) / 2**40
-        low, high = box["commands"][name]
-        inside = low <= min(corners) - error and max(corners) + error <= high
+        o, low, high = Fraction(cell.constants["commands"][name]["offset"]), *box["commands"][name]
+        reach = [c + (g - 1) * (c - o) + b for c in ends for g in gain for b in shift]
+        error = (1 + abs(o) + max(map(abs, reach))) / 2**40
+        inside = low <= min(reach) - error and max(reach) + error <= high
         need(inside, f"the bound of command {name} in the box could not be derived")
 
 

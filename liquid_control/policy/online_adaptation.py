@@ -213,14 +213,9 @@ class OnlineAdaptation:
         """
         self.box = box
         self.settings = own = settings or AdaptationSettings()
-        gains, offsets = (box.gain_low, box.gain_high), (box.offset_low, box.offset_high)
-        fixed = ~np.array(own.adapts)
-        gains, offsets = (
-            tuple(np.where(fixed, nominal, end) for end in ends)
-            for nominal, ends in ((1.0, gains), (0.0, offsets))
-        )
-        self._low, self._high = (np.stack(ends) for ends in zip(gains, offsets, strict=True))
-        self._inverse = 1.0 / gains[1], 1.0 / gains[0]
+        low, high = box.fixed(~np.array(own.adapts))
+        self._low, self._high = low, high
+        self._inverse = 1.0 / high[0], 1.0 / low[0]
         self._origin = origins(motors)
         self._lag = np.array(own.lag_s)
         k, d = own.prior_gain**-2, own.prior_offset**-2
@@ -383,4 +378,4 @@ def estimate(information: Floats) -> Floats:
     determinant = kk * dd - kd * kd
     found = np.empty((2, information.shape[1]))
     found[0], found[1] = dd * k - kd * d, kk * d - kd * k
-    return found / determinant
+    return np.asarray(found / determinant)

@@ -18,6 +18,7 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from liquid_control.command.motors import MOTORS, MotorScaling
 from liquid_control.errors import CertificateError, ConfigError
@@ -99,6 +100,17 @@ class ReadoutBox:
             name: {"gain": [float(g0), float(g1)], "offset": [float(b0), float(b1)]}
             for name, g0, g1, b0, b1 in ends
         }
+
+    def fixed(self, held: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """Return the lower and upper ends of gains and offsets, float64 [2, 4] each.
+
+        Args:
+            held: bool [4], commands whose gain is 1 and whose offset is 0.
+        """
+        ends = (self.gain_low, self.offset_low), (self.gain_high, self.offset_high)
+        nominal = np.array([[1.0], [0.0]])
+        low, high = (np.where(held, nominal, np.stack(one)) for one in ends)
+        return low, high
 
     def contains(self, other: "ReadoutBox") -> bool:
         """Return whether another box lies within this one."""
