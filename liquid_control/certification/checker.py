@@ -113,7 +113,8 @@ def _check_box(
         gain, shift = ([*map(Fraction, box["readout"][name][k])] for k in ("gain", "offset"))
         nominal = 0 < gain[0] <= 1 <= gain[1] and shift[0] <= 0 <= shift[1]
         need(nominal, f"the box of command {name} does not hold gain 1 and offset 0")
-        o, low, high = Fraction(cell.constants["commands"][name]["offset"]), *box["commands"][name]
+        o = Fraction(cell.constants["commands"][name]["offset"])
+        low, high = box["commands"][name]
         reach = [c + (g - 1) * (c - o) + b for c in ends for g in gain for b in shift]
         error = (1 + abs(o) + max(map(abs, reach))) / 2**40
         inside = low <= min(reach) - error and max(reach) + error <= high

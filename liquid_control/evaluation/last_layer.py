@@ -62,7 +62,7 @@ class LastLayerAdaptation:
     @property
     def size(self) -> int:
         """Number of basis functions."""
-        return 1 + self.neurons.stop - self.neurons.start
+        return 1 + int(self.neurons.stop - self.neurons.start)
 
     def init_state(self) -> AdaptationState:
         """Return the state at the start of a flight: weights of 0."""
