@@ -355,7 +355,9 @@ def _effect(condition: str, arm: str, pairs: Sequence[tuple[StudyRow, StudyRow]]
     won = [(one.success, two.success) for one, two in pairs]
     both, first, second = (won.count(key) for key in ((True, True), (True, False), (False, True)))
     low, high = difference_interval(both, first, second, len(won) - both - first - second)
-    errors = np.array([[np.hypot(*row.tracking[:2]) for row in pair] for pair in pairs])
+    errors = np.array(
+        [[np.hypot(row.tracking[0], row.tracking[1]) for row in pair] for pair in pairs]
+    )
     across = np.array([[row.cross_track_rms_m for row in pair] for pair in pairs])
     return Effect(
         condition,

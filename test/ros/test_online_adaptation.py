@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from liquid_control.bags import read_bag
-from liquid_control.config import load_scenario, parse_settings
+from liquid_control.config import parse_settings
 from liquid_control.errors import CertificateError
-from liquid_control.evaluation import load_record
+from liquid_control.evaluation import CampaignEntry, load_record, plan_flights
+from liquid_control.evaluation.bag_recorder import fly_and_record
 from liquid_control.graph import GraphPlan, fly_through_graph
 from liquid_control.nodes import conversions
 from liquid_control.policy import (
@@ -74,7 +75,11 @@ def test_an_adapted_flight_equals_the_one_in_process_and_its_state_is_in_the_bag
     flight = fly_through_graph(plan)
     policy = Policy(load_model(certified))
     pilot = RowsPilot(policy, OnlineAdaptation.for_model(policy.model))
-    expected = fly(load_scenario("trail", parse_settings(OVERRIDES)), SEED, pilot)
+    entry = CampaignEntry(
+        name="adapted", scenario="trail", seeds=str(SEED), set=parse_settings(OVERRIDES)
+    )
+    (job,) = plan_flights([entry], ["random"])
+    expected = fly_and_record(fly, job, pilot, tmp_path / "in_process.mcap")
     record, bag = load_record(flight.record), read_bag(flight.bag)
     for field in fields(expected):
         np.testing.assert_array_equal(
@@ -84,6 +89,9 @@ def test_an_adapted_flight_equals_the_one_in_process_and_its_state_is_in_the_bag
     np.testing.assert_array_equal(bag.adaptation.stamp_ns, expected.stamp_ns[expected.framed])
     np.testing.assert_array_equal(bag.adaptation.values, np.array(pilot.rows))
     assert np.abs(bag.adaptation.values[-1, :4, 1]).max() > 0.01
+    in_process = read_bag(tmp_path / "in_process.mcap").adaptation
+    np.testing.assert_array_equal(in_process.stamp_ns, bag.adaptation.stamp_ns)
+    np.testing.assert_array_equal(in_process.values, bag.adaptation.values)
 
 
 def test_a_node_without_a_certificate_does_not_start(model, tmp_path):
