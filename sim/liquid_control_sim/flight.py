@@ -15,6 +15,7 @@ from liquid_control.command import (
     RangeReading,
 )
 from liquid_control.config import Scenario
+from liquid_control.frames import rotation_from_quaternion
 from liquid_control.interfaces import FlightProgress, Pilot
 from liquid_control.perception import (
     CameraView,
@@ -257,7 +258,7 @@ class GuardSensors:
         """Return the readings up to a tick."""
         if not self._rules.some:
             return self.inputs
-        pose = PoseReading.of(tick.stamp_ns, tick.truth)
+        pose = PoseReading.of(tick.stamp_ns, _as_odometry(tick.truth))
         inputs = replace(self.inputs, pose=pose or self.inputs.pose)
         if len(tick.imu.stamps_ns):
             inputs = replace(inputs, imu_ns=int(tick.imu.stamps_ns[-1]))
@@ -274,6 +275,12 @@ class GuardSensors:
                 inputs = inputs.with_picture(health, self._rules)
         self.inputs = inputs
         return inputs
+
+
+def _as_odometry(truth: VehicleState) -> VehicleState:
+    """Return a state with the rounding of a velocity that was sent in base_link."""
+    turn = rotation_from_quaternion(truth.quaternion)
+    return replace(truth, velocity=turn @ (turn.T @ truth.velocity))
 
 
 def fly(
