@@ -3,11 +3,12 @@
     liquid-control bench barrier --repeats 100
 
 A round of `--repeats` is 100 flights with the filter, of them 20 of each family of
-`barrier_flights.FAMILIES`; those of the search are one chain of hill climbing, in which each flight
-changes the worst one before it. The first ten rounds are flown with the other arms too: without a fence,
+`barrier_flights.FAMILIES`; those of the search are one chain of hill climbing: five drawn
+flights, then 15, of which each changes the segments of the worst one before it. The first ten rounds are flown with the other arms too: without a fence,
 so that the test can fail, and with the rule that slows down before a fence.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ from liquid_control.types import Command
 
 FLIGHTS = 20
 """Flights of a family in a round."""
+DRAWN = 5
+"""Flights of the search before the first change."""
 FIRST_SEED = 10_000
 OTHER_ARMS_ROUNDS = 10
 COMMANDS = 2_000
@@ -113,14 +116,13 @@ def fly_round(arm: str, family: str, number: int, first_seed: int = FIRST_SEED) 
     results: list[AttackResult] = []
     if family == "search":
         generator = stream(seeds[0], "barrier.climb")
-        best = draw_attack(family, seeds[0], margin_m)
-        results.append(fly_attack(best, arm_rules(arm, best.fence)))
-        worst = results[0]
-        while len(results) < FLIGHTS:
-            attack = mutated(best, generator)
+        best, least = draw_attack(family, seeds[0], margin_m), math.inf
+        for seed in seeds:
+            drawn = len(results) < DRAWN
+            attack = draw_attack(family, seed, margin_m) if drawn else mutated(best, generator)
             results.append(fly_attack(attack, arm_rules(arm, attack.fence)))
-            if results[-1].clearance_m < worst.clearance_m:
-                best, worst = attack, results[-1]
+            if results[-1].clearance_m < least:
+                best, least = attack, results[-1].clearance_m
     else:
         for seed in seeds:
             attack = draw_attack(family, seed, margin_m)

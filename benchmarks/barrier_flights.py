@@ -2,7 +2,7 @@
 
 The vehicle is that of `config/vehicles/outdoor.yaml`: the compiled autopilot, rotors and drag of the
 simulator at 240 Hz. Only the rigid body is integrated here instead of in PyBullet, so that a flight
-of four seconds takes milliseconds; a test compares both. There is no camera.
+of three seconds takes milliseconds; a test compares both. There is no camera.
 
 A flight has segments of equal length. In each, a command and a wind are held, either in the heading
 frame or relative to the nearest edge of the fence, which the adversary knows. The wind changes in
@@ -34,7 +34,7 @@ from liquid_control_sim.schedule import PHYSICS_HZ
 
 TICKS = 6
 """Physics steps of a control tick of 25 ms."""
-FLIGHT_S = 4.0
+FLIGHT_S = 3.0
 WIND_MPS = 6.0
 ENVELOPE = Envelope()
 FAMILIES = ("random", "extremes", "held", "bang-bang", "search")
@@ -193,7 +193,7 @@ def draw_attack(family: str, seed: int, margin_m: float) -> Attack:
     while True:
         x, y = place.uniform(0.0, 1.0, 2)
         start = c * x - s * y, s * x + c * y, floor_m + place.uniform(0.0, band_m)
-        if margin_m + 0.2 < clearance(fence, start)[0] < margin_m + 6.0:
+        if margin_m + 0.2 < clearance(fence, start)[0] < margin_m + 4.0:
             break
     heading_rad = float(place.uniform(-math.pi, math.pi))
     return Attack(family, seed, fence, start, heading_rad, *_segments(family, generator))

@@ -29,6 +29,7 @@ class Benchmark(str, Enum):
     RECORD = "record"
     REPLAY = "replay"
     POLICY = "policy"
+    BARRIER = "barrier"
 
 
 def bench(
@@ -90,6 +91,9 @@ def bench(
     - replay: speed relative to real time, and memory, of replaying such a recording on one core.
 
     - policy: time of each stage from picture to command, in Python and exported C, on one core.
+
+    - barrier: the guard's barrier filter: time of a command, and 100 adversarial flights at a fence
+      in each of --repeats rounds.
 
     Writes results.json, and each measurement to rows.jsonl when it is made.
     """
