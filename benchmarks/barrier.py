@@ -3,15 +3,18 @@
     liquid-control bench barrier --repeats 100
 
 A round of `--repeats` is 100 flights with the filter, of them 20 of each family of
-`barrier_flights.FAMILIES`; those of the search are one chain of hill climbing: five drawn
-flights, then 15, of which each changes the segments of the worst one before it. The first ten rounds are flown with the other arms too: without a fence,
-so that the test can fail, and with the rule that slows down before a fence.
+`barrier_flights.FAMILIES`; those of the search are one chain of hill climbing: five drawn flights,
+then 15, of which each changes the segments of the worst one before it. The first ten rounds are
+flown with the other arms too: without a fence, so that the test can fail, and with the rule that
+slows down before a fence.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -217,15 +220,10 @@ def measure_barrier(
         for corners in (4, 12, 100)
     ]
     for number in range(repeats):
-        for arm in ARMS if number < OTHER_ARMS_ROUNDS else ARMS[:1]:
-            for family in FAMILIES:
-                rows.append(
-                    measured.once(
-                        f"{arm} {family} {number}",
-                        BarrierRound,
-                        lambda a=arm, f=family, n=number: fly_round(a, f, n, first_seed),
-                    )
-                )
+        arms = ARMS if number < OTHER_ARMS_ROUNDS else ARMS[:1]
+        for arm, family in itertools.product(arms, FAMILIES):
+            fly = partial(fly_round, arm, family, number, first_seed)
+            rows.append(measured.once(f"{arm} {family} {number}", BarrierRound, fly))
     config = {"flight_s": FLIGHT_S, "wind_mps": WIND_MPS, "first_seed": first_seed}
     return rows, config | {"rules": GuardRules().model_dump(), "envelope": ENVELOPE.model_dump()}
 
@@ -244,7 +242,11 @@ def barrier_table(rows: Sequence[Any]) -> Table:
                 least = min(r.clearance_m for r in found)
                 fastest = max(r.speed_mps for r in found)
                 table.add_row(
-                    f"{arm}: {family}", f"{flights}", f"{crossed}", f"{least:.2f}", f"{fastest:.2f}"
+                    f"{arm}: {family}",
+                    f"{flights}",
+                    f"{crossed}",
+                    f"{least:.2f}",
+                    f"{fastest:.2f}",
                 )
     for row in rows:
         if isinstance(row, FilterTimes):

@@ -1,12 +1,12 @@
 """Adversarial flights at a fence: the simulator's vehicle, the guard, and commands against it.
 
-The vehicle is that of `config/vehicles/outdoor.yaml`: the compiled autopilot, rotors and drag of the
-simulator at 240 Hz. Only the rigid body is integrated here instead of in PyBullet, so that a flight
-of three seconds takes milliseconds; a test compares both. There is no camera.
+The vehicle is that of `config/vehicles/outdoor.yaml`: the compiled autopilot, rotors and drag of
+the simulator at 240 Hz. Only the rigid body is integrated here instead of in PyBullet, so that a
+flight of three seconds takes milliseconds; a test compares both. There is no camera.
 
-A flight has segments of equal length. In each, a command and a wind are held, either in the heading
-frame or relative to the nearest edge of the fence, which the adversary knows. The wind changes in
-steps, faster than real wind.
+A flight has segments of equal length. In each, a command and a wind are held, either in the
+heading frame or relative to the nearest edge of the fence, which the adversary knows. The wind
+changes in steps, faster than real wind.
 """
 
 import math
@@ -38,11 +38,12 @@ FLIGHT_S = 3.0
 WIND_MPS = 6.0
 ENVELOPE = Envelope()
 FAMILIES = ("random", "extremes", "held", "bang-bang", "search")
+_U_SHAPE = ((0, 0), (1, 0), (1, 1), (0.65, 1), (0.6, 0.4), (0.4, 0.4), (0.35, 1), (0, 1))
 SHAPES: tuple[tuple[tuple[float, float], ...], ...] = (
-    ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)),
-    ((0.0, 0.0), (1.0, 0.0), (0.4, 0.8)),
-    ((0.0, 0.0), (1.0, 0.0), (1.0, 0.45), (0.5, 0.45), (0.5, 1.0), (0.0, 1.0)),
-    ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.65, 1.0), (0.6, 0.4), (0.4, 0.4), (0.35, 1.0), (0.0, 1.0)),
+    ((0, 0), (1, 0), (1, 1), (0, 1)),
+    ((0, 0), (1, 0), (0.4, 0.8)),
+    ((0, 0), (1, 0), (1, 0.45), (0.5, 0.45), (0.5, 1), (0, 1)),
+    _U_SHAPE,
 )
 """Square, triangle, and two polygons with inner corners: an L and a U."""
 compiled = Compiler("barrier", Path(vectors.__file__).parent)
@@ -85,7 +86,12 @@ def advance(
         body: time step, s, mass, kg, gravity, m/s^2, and principal moments, kg m^2.
         command: forward, left, up, m/s, heading frame, and yaw rate, rad/s.
         wind: velocity of the air, m/s, map.
-        memory: state; and so on.
+        memory: of the autopilot.
+        speeds: of the rotors, rad/s.
+        position: m, map.
+        quaternion: base_link to map.
+        velocity: m/s, map.
+        rates: rad/s, base_link.
     """
     dt, mass, gravity, ix, iy, iz = body
     for _ in range(ticks):
@@ -240,7 +246,8 @@ def clearance(fence: Fence, position: Vector) -> tuple[float, Vector]:
         (nearest_point(a, b, x, y) for a, b in pairwise((*corners, *corners[:1]))),
         key=lambda point: math.hypot(point[0] - x, point[1] - y),
     )
-    assert fence.floor_m is not None and fence.ceiling_m is not None
+    assert fence.floor_m is not None
+    assert fence.ceiling_m is not None
     least = min(math.hypot(near[0] - x, near[1] - y), abs(z - fence.floor_m))
     least = min(least, abs(fence.ceiling_m - z))
     return (least if fence.contains(position) else -least), (*near, z)
@@ -283,7 +290,8 @@ def _held(
     zero, up = yaw_rad, climb
     if attack.relative:
         zero = math.atan2(near[1] - position[1], near[0] - position[0])
-        assert attack.fence.floor_m is not None and attack.fence.ceiling_m is not None
+        assert attack.fence.floor_m is not None
+        assert attack.fence.ceiling_m is not None
         below = 2.0 * position[2] < attack.fence.floor_m + attack.fence.ceiling_m
         up = -climb if below else climb
     forward, left, most_up, most_turn = ENVELOPE.limits

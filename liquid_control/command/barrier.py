@@ -1,34 +1,42 @@
 """Control barrier function filter: the nearest command that keeps a vehicle inside its bounds.
 
-The vehicle is a velocity loop of first order with a dead time in the map frame,
+Model: a velocity loop of first order with a dead time d in the map frame,
 
-    p' = v,    v'(t) = k(t) (u(t - d) - v(t)),    k(t) > 0 not known,
+    p' = v,    v'(t) = k(t) (u(t - d) - v(t)),
 
-that brakes at least as well as the settings state: k (r + |v| / a) >= 1, with the reaction time r
-and the deceleration a. The filter acts on the point at which the vehicle stops,
+whose gain k(t) > 0 is not known, but brakes at least as well as the settings state:
+k (r + |v| / a) >= 1, with the reaction time r and the deceleration a. The filter acts on the point
+at which the vehicle stops,
 
-    P = p + v (r + |v| / (2 a)) + integral of the commands that do not act yet,
+    P = p + v (r + |v| / (2 a)) + integral of the commands that do not act yet.
 
-because with k = 1 / r and small |v| it is a single integrator, P' = u. With a bound
-h(P) = n . (P - e) - margin >= 0 for each edge, the filter solves
+With k = 1 / r and a large it is a single integrator, P' = u. Bounds are h(P) = n . (P - e) - margin
+>= 0, one for each edge e with the inner normal n. The filter solves
 
-    minimise |u - u_wanted|^2  subject to  n . u >= -alpha h(P) for each bound, |u| <= speed,
+    minimise |u - u_wanted|^2   subject to   n . u >= -alpha h(P) for each bound, |u| <= speed,
 
-the quadratic program of Ames et al. 2017 (doi 10.1109/TAC.2016.2638961, section III). Held for a
-time T, u gives h(P + T u) >= (1 - alpha T) h(P), the condition of a discrete-time control barrier
-function (Agrawal & Sreenath 2017, doi 10.15607/RSS.2017.XIII.073, Definition 4). For alpha T <= 1 it
-makes {h >= 0} forward invariant; from h < 0 it leads back. Where P' = u + w with n . w >= -w_max,
-{h >= -w_max / alpha} is invariant (input-to-state safety, Kolathaya & Ames 2019, doi
-10.1109/LCSYS.2018.2853698, Theorem 1): the margin stands for w_max / alpha, that is for wind and for
-errors of the model. It is not derived but measured (docs/guard.md).
+the quadratic program of control barrier functions (Ames et al. 2017, doi
+10.1109/TAC.2016.2638961; Ames et al. 2019, doi 10.23919/ECC.2019.8796030, Theorem 2).
+
+Held for a time T, u gives h(P + T u) >= (1 - alpha T) h(P), the condition of a discrete-time
+control barrier function (Agrawal & Sreenath 2017, doi 10.15607/RSS.2017.XIII.073). For
+alpha T <= 1, h(P) >= 0 follows for all later commands by induction, and from h < 0 the filter leads
+back. Where P' = u + w with n . w >= -w_max, the induction has the fixed point -w_max / alpha: the
+set h >= -w_max / alpha is invariant (input-to-state safety, Kolathaya & Ames 2019, doi
+10.1109/LCSYS.2018.2853698). The margin stands for w_max / alpha, that is for wind and for errors
+of the model. It is not derived but measured (docs/guard.md).
+
+For other gains without dead time: where h(P) = 0, u does not point outwards. If v does, the rate
+n . P' = n . v - k s n . (v - u), with the derivative s = r + |v| / a of the way to a stop, is not
+negative for k s >= 1 while v keeps its direction; if v does not, p moves inwards, and P follows.
 
 The bound of an edge is the line through its point nearest to the segment from p to P, across the
-shortest connection. It has the whole segment on its inner side, so these bounds are a convex region
-inside any polygon, also one with inner corners. p follows P and therefore stays in that region.
+shortest connection. It has the whole segment on its inner side, so these bounds are a convex
+region inside any polygon, also one with inner corners. p moves towards P and stays in that region.
 
-The heading frame turns. A yaw rate w turns the velocity that is left, and P, about p by w z x (P - p)
-in a vehicle whose loop works in the heading frame, and not at all where it works in the map. The
-yaw rate is limited so that each bound holds in both cases.
+The heading frame turns. A yaw rate w turns the way to a stop, by w z x (P - p) a second, in a
+vehicle whose loop works in the heading frame, and not at all where it works in the map. The yaw
+rate is limited so that each bound holds in both cases.
 
 Heights and horizontal velocities are independent, so the program is one in the plane and one on a
 line. Both are solved exactly.
@@ -122,9 +130,9 @@ def nearest_velocity(
 ) -> Point | None:
     """Return the point of half-planes and a disc nearest to a point; None where there is none.
 
-    Incremental and exact: where the nearest point of the first bounds violates the next one, the
-    nearest point of both lies on the line of that one (Seidel 1991, doi 10.1007/BF02574699; as the
-    linear program of van den Berg et al. 2011, doi 10.1007/978-3-642-19457-3_1, section 5).
+    Incremental and exact, after the linear program of Seidel (1991, doi 10.1007/BF02574699): where
+    the nearest point of the first bounds violates the next one, the nearest point of all of them
+    lies on its line, since the objective is convex.
 
     Args:
         wanted: (forward, left), m/s.
@@ -283,9 +291,7 @@ class BarrierFilter:
             east, north, edge = normal
             distance_m = east * (stop[0] - edge[0]) + north * (stop[1] - edge[1]) - self.margin_m
             nx, ny = c * east + s * north, c * north - s * east
-            found.append(
-                HalfPlane(nx, ny, -self.rate_per_s * distance_m, ny * ahead - nx * aside)
-            )
+            found.append(HalfPlane(nx, ny, -self.rate_per_s * distance_m, ny * ahead - nx * aside))
         if self.min_forward_m > 0.0 and ahead_m < inf:
             spare_m = ahead_m - self.min_forward_m - ahead
             found.append(HalfPlane(-1.0, 0.0, -self.rate_per_s * spare_m))

@@ -175,7 +175,12 @@ def _fence_left(context: RuleContext) -> RuleAnswer | None:
 def _fence_near(context: RuleContext) -> RuleAnswer | None:
     """Slow down before the fence; outside `_fence_left` answers, with the filter `_barrier`."""
     rules, pose = context.rules, context.inputs.pose
-    if rules.barrier or not rules.fence.exists or pose is None or not rules.fence.contains(pose.position):
+    if (
+        rules.barrier
+        or not rules.fence.exists
+        or pose is None
+        or not rules.fence.contains(pose.position)
+    ):
         return None
     limits = rules.fence.limits(
         pose.position,

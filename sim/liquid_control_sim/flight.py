@@ -10,6 +10,7 @@ from liquid_control.command import (
     Envelope,
     Guard,
     GuardInputs,
+    GuardRules,
     GuardState,
     PoseReading,
     RangeReading,
@@ -290,6 +291,7 @@ def fly(
     watch: Callable[[FlightProgress], None] | None = None,
     guard: Guard | None = None,
     sensors: GuardSensors | None = None,
+    rules: GuardRules | None = None,
 ) -> FlightRecord:
     """Fly one scenario from start to end in this process.
 
@@ -301,11 +303,13 @@ def fly(
         guard: guard between pilot and autopilot; one with the default envelope for the
             scenario's camera if None.
         sensors: readings of the guard's rules; None for those without a model.
+        rules: of the guard, where none is given; None for the envelope alone.
 
     Returns:
         The record, one row per control tick.
     """
-    guard = guard or Guard(Envelope.for_camera(scenario.camera.rate_hz))
+    envelope = Envelope.for_camera(scenario.camera.rate_hz)
+    guard = guard or Guard(envelope, rules or GuardRules())
     sensors = sensors or GuardSensors(guard, scenario.range.enabled)
     with Flight(scenario, seed, guard.envelope.period_s) as flight:
         return fly_to_end(flight, pilot, guard, watch, sensors)

@@ -88,7 +88,7 @@ def test_the_solution_satisfies_the_kkt_conditions(x, y, planes, radius):
 
 
 def is_feasible(planes: list[HalfPlane], radius: float, spare: float = 1e-6) -> bool:
-    """Return whether a point has so much to spare, m/s, in half-planes and a 64-gon in the disc."""
+    """Return whether a point has so much to spare, m/s, in half-planes and an inner 64-gon."""
     turns = 2.0 * np.pi * np.arange(64) / 64
     sides = np.column_stack([np.cos(turns), np.sin(turns), np.ones(64)])
     rows = np.array([[-p.forward, -p.left, 1.0] for p in planes]).reshape(-1, 3)
@@ -123,7 +123,9 @@ def test_a_corner_and_parallel_lines():
     assert nearest_velocity((3.0, 2.0), [east, north]) == (0.5, 0.25)
     assert nearest_velocity((3.0, 0.1), [east, north]) == (0.5, 0.1)
     assert nearest_velocity((3.0, 4.0), [], 2.5) == pytest.approx((1.5, 2.0))
-    assert nearest_velocity((0.0, 0.0), [HalfPlane(1.0, 0.0, 0.6), HalfPlane(-1.0, 0.0, 0.6)]) is None
+    assert (
+        nearest_velocity((0.0, 0.0), [HalfPlane(1.0, 0.0, 0.6), HalfPlane(-1.0, 0.0, 0.6)]) is None
+    )
     assert nearest_velocity((0.0, 0.0), [HalfPlane(1.0, 0.0, 3.0)], 2.0) is None
 
 
