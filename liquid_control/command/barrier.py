@@ -10,8 +10,8 @@ at which the vehicle stops,
 
     P = p + v (r + |v| / (2 a)) + integral of the commands that do not act yet.
 
-With k = 1 / r and a large it is a single integrator, P' = u. Bounds are h(P) = n . (P - e) - margin
->= 0, one for each edge e with the inner normal n. The filter solves
+With k = 1 / r and a large it is a single integrator, P' = u. The bounds are
+h(P) = n . (P - e) - margin >= 0, one for each edge e with the inner normal n. The filter solves
 
     minimise |u - u_wanted|^2   subject to   n . u >= -alpha h(P) for each bound, |u| <= speed,
 
@@ -20,7 +20,7 @@ the quadratic program of control barrier functions (Ames et al. 2017, doi
 
 Held for a time T, u gives h(P + T u) >= (1 - alpha T) h(P), the condition of a discrete-time
 control barrier function (Agrawal & Sreenath 2017, doi 10.15607/RSS.2017.XIII.073). For
-alpha T <= 1, h(P) >= 0 follows for all later commands by induction, and from h < 0 the filter leads
+alpha T <= 1, h(P) >= 0 follows for all later commands by induction; from h < 0 the filter leads
 back. Where P' = u + w with n . w >= -w_max, the induction has the fixed point -w_max / alpha: the
 set h >= -w_max / alpha is invariant (input-to-state safety, Kolathaya & Ames 2019, doi
 10.1109/LCSYS.2018.2853698). The margin stands for w_max / alpha, that is for wind and for errors

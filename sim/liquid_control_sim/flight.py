@@ -259,7 +259,7 @@ class GuardSensors:
         """Return the readings up to a tick."""
         if not self._rules.some:
             return self.inputs
-        pose = PoseReading.of(tick.stamp_ns, _as_odometry(tick.truth))
+        pose = PoseReading.of(tick.stamp_ns, as_odometry(tick.truth))
         inputs = replace(self.inputs, pose=pose or self.inputs.pose)
         if len(tick.imu.stamps_ns):
             inputs = replace(inputs, imu_ns=int(tick.imu.stamps_ns[-1]))
@@ -278,7 +278,7 @@ class GuardSensors:
         return inputs
 
 
-def _as_odometry(truth: VehicleState) -> VehicleState:
+def as_odometry(truth: VehicleState) -> VehicleState:
     """Return a state with the rounding of a velocity that was sent in base_link."""
     turn = rotation_from_quaternion(truth.quaternion)
     return replace(truth, velocity=turn @ (turn.T @ truth.velocity))
