@@ -4,7 +4,7 @@
 
 A round of `--repeats` is 100 flights with the filter, of them 20 of each family of
 `barrier_flights.FAMILIES`; those of the search are one chain of hill climbing: five drawn flights,
-then 15, of which each changes the segments of the worst one before it. The first ten rounds are
+then 15, of which each changes the segments of the worst one before it. The first five rounds are
 flown with the other arms too: without a fence, so that the test can fail, and with the rule that
 slows down before a fence.
 """
@@ -47,7 +47,7 @@ FLIGHTS = 20
 DRAWN = 5
 """Flights of the search before the first change."""
 FIRST_SEED = 10_000
-OTHER_ARMS_ROUNDS = 10
+OTHER_ARMS_ROUNDS = 5
 COMMANDS = 2_000
 ARMS = ("barrier", "slow", "none")
 """With the filter, with `fence_near`, and with the envelope alone."""

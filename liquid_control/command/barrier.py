@@ -205,12 +205,20 @@ class BarrierFilter:
     speed_mps: float = inf
     min_forward_m: float = 0.0
     min_ground_m: float = 0.0
-    _edges: tuple[tuple[Point, Point], ...] = field(init=False, repr=False, compare=False)
+    _edges: tuple[tuple[Point, Point, Point, float], ...] = field(
+        init=False, repr=False, compare=False
+    )
     _box: tuple[HalfPlane, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         corners, (forward, left, _, _) = self.fence.corners, self.limits
-        object.__setattr__(self, "_edges", tuple(pairwise((*corners, *corners[:1]))))
+        edges = [
+            (start, end, (end[0] - start[0], end[1] - start[1]))
+            for start, end in pairwise((*corners, *corners[:1]))
+        ]
+        squared = [dx * dx + dy * dy for _, _, (dx, dy) in edges]
+        found = tuple((*edge, size) for edge, size in zip(edges, squared, strict=True))
+        object.__setattr__(self, "_edges", found)
         box = ((1.0, 0.0, -forward), (-1.0, 0.0, -forward), (0.0, 1.0, -left), (0.0, -1.0, -left))
         object.__setattr__(self, "_box", tuple(HalfPlane(*bound) for bound in box))
 
@@ -281,9 +289,11 @@ class BarrierFilter:
         reach_m = length_m + self.margin_m + fastest / self.rate_per_s
         stop = x + sx, y + sy
         found = []
-        for start, end in self._edges:
-            near = nearest_point(start, end, x, y)
-            if hypot(near[0] - x, near[1] - y) > reach_m:
+        for start, end, (dx, dy), squared in self._edges:
+            # `nearest_point` in line: most edges of a large polygon end here.
+            along = ((x - start[0]) * dx + (y - start[1]) * dy) / squared
+            along = 0.0 if along < 0.0 else min(along, 1.0)
+            if hypot(start[0] + along * dx - x, start[1] + along * dy - y) > reach_m:
                 continue
             normal = _shortest((x, y), stop, start, end)
             if normal is None:

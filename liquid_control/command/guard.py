@@ -15,11 +15,12 @@ from liquid_control.command.geofence import slowed
 from liquid_control.command.guard_rules import (
     NO_INPUTS,
     POSE_AGE_NS,
-    RULES,
     GuardInputs,
+    GuardRule,
     RuleAnswer,
     RuleContext,
     barrier_filter,
+    enabled_rules,
     filtered_command,
 )
 from liquid_control.command.guard_settings import GuardAction, GuardEvent, GuardRules
@@ -142,11 +143,11 @@ class Guard:
 
     envelope: Envelope = field(default_factory=Envelope)
     rules: GuardRules = field(default_factory=GuardRules)
-    _has_rules: bool = field(init=False, repr=False, compare=False)
+    _enabled: tuple[GuardRule, ...] = field(init=False, repr=False, compare=False)
     _barrier: BarrierFilter | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_has_rules", self.rules.some)
+        object.__setattr__(self, "_enabled", enabled_rules(self.rules))
         barrier = barrier_filter(self.rules, self.envelope.limits)
         object.__setattr__(self, "_barrier", barrier)
 
@@ -228,13 +229,13 @@ class Guard:
 
         They begin with the first command: before it nothing flies by this guard.
         """
-        if not self._has_rules or state.fresh_stamp_ns is None:
+        if not self._enabled or state.fresh_stamp_ns is None:
             return state
         context = RuleContext(self.rules, inputs, now_ns, state.run_ns)
         if self._barrier is not None:
             filtered = filtered_command(self._barrier, state.output, context, state.sent)
             context = replace(context, filtered=filtered)
-        answers = (rule(context) for rule in RULES.values())
+        answers = (rule(context) for rule in self._enabled)
         found = [one for one in answers if one is not None and _acts(one, state.output)]
         autopilot = inputs.autopilot
         released = autopilot is not None and not (autopilot.armed and autopilot.obeys)

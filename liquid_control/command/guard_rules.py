@@ -173,14 +173,9 @@ def _fence_left(context: RuleContext) -> RuleAnswer | None:
 
 
 def _fence_near(context: RuleContext) -> RuleAnswer | None:
-    """Slow down before the fence; outside `_fence_left` answers, with the filter `_barrier`."""
+    """Slow down before the fence; outside `_fence_left` answers."""
     rules, pose = context.rules, context.inputs.pose
-    if (
-        rules.barrier
-        or not rules.fence.exists
-        or pose is None
-        or not rules.fence.contains(pose.position)
-    ):
+    if not rules.fence.exists or pose is None or not rules.fence.contains(pose.position):
         return None
     limits = rules.fence.limits(
         pose.position,
@@ -242,13 +237,13 @@ def filtered_command(
 
 
 def _barrier(context: RuleContext) -> RuleAnswer | None:
-    if not context.rules.barrier or context.filtered is None:
+    if context.filtered is None:
         return None
     return RuleAnswer(GuardEvent.BARRIER, GuardAction.SLOW, command=context.filtered)
 
 
 def _barrier_braked(context: RuleContext) -> RuleAnswer | None:
-    if not context.rules.barrier or context.filtered is not None:
+    if context.filtered is not None:
         return None
     return RuleAnswer(GuardEvent.BARRIER_BRAKED, GuardAction.HOVER)
 
@@ -350,3 +345,28 @@ RULES: Mapping[GuardEvent, GuardRule] = {
     GuardEvent.OTHER_MODE: _mode,
 }
 """Rule by the event that it counts."""
+
+
+def enabled_rules(rules: GuardRules) -> tuple[GuardRule, ...]:
+    """Return the rules that settings switch on, in the order of `RULES`."""
+    fence = rules.fence.exists
+    on = {
+        GuardEvent.FENCE_NEAR: fence and not rules.barrier,
+        GuardEvent.FENCE_LEFT: fence,
+        GuardEvent.BARRIER: rules.barrier,
+        GuardEvent.BARRIER_BRAKED: rules.barrier,
+        GuardEvent.RANGE_FORWARD: rules.min_forward_m > 0.0,
+        GuardEvent.RANGE_GROUND: rules.min_ground_m > 0.0,
+        GuardEvent.CAMERA_STALE: rules.camera_max_age_s > 0.0,
+        GuardEvent.IMU_STALE: rules.imu_max_age_s > 0.0,
+        GuardEvent.ODOMETRY_STALE: rules.odometry_max_age_s > 0.0,
+        GuardEvent.PICTURE_FROZEN: rules.picture_max_repeats > 0,
+        GuardEvent.PICTURE_DARK: rules.picture_min_brightness > 0.0,
+        GuardEvent.PICTURE_BRIGHT: rules.picture_max_brightness < 255.0,
+        GuardEvent.PICTURE_UNKNOWN: rules.picture_max_score > 0.0,
+        GuardEvent.STALL: rules.stall_s > 0.0,
+        GuardEvent.LINK_LOST: rules.link_timeout_s > 0.0,
+        GuardEvent.BATTERY_LOW: rules.min_battery > 0.0,
+        GuardEvent.OTHER_MODE: rules.mode_action != "off",
+    }
+    return tuple(rule for event, rule in RULES.items() if on[event])
