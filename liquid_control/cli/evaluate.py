@@ -183,7 +183,7 @@ def evaluate(
     if guard is not None and record is not Record.NONE:
         raise ConfigError(f"--guard {guard}: expected no --record; bags have the envelope only")
     rules = guard_rules(guard)
-    flyer = simulator(rules) if rules else simulator()
+    flyer = simulator(rules)
     ruled = {} if rules is None else {"--guard": rules.model_dump()}
     where = Executor(jobs, executor, address)
     where.check()
