@@ -92,8 +92,7 @@ def bench(
 
     - policy: time of each stage from picture to command, in Python and exported C, on one core.
 
-    - barrier: the guard's barrier filter: time of a command, and 100 adversarial flights at a
-      fence in each of --repeats rounds.
+    - barrier: the guard's barrier filter: its time, and 100 adversarial flights for each repeat.
 
     Writes results.json, and each measurement to rows.jsonl when it is made.
     """

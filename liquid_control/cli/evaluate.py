@@ -80,11 +80,7 @@ def evaluate(
     settings: Settings = None,
     disturb: Disturb = None,
     guard: Annotated[
-        Path | None,
-        typer.Option(
-            help="YAML file with rules of the guard, as for fly. Without it there are none, only "
-            "the envelope."
-        ),
+        Path | None, typer.Option(help="YAML file with rules of the guard, as for fly.")
     ] = None,
     report: Annotated[
         int,
@@ -168,6 +164,7 @@ def evaluate(
     from liquid_control.dependencies import require_benchmark, require_report
     from liquid_control.errors import ConfigError
     from liquid_control.evaluation import Arms, Evaluation, fly_missing, summarise
+    from liquid_control.evaluation.runner import measure_cost
     from liquid_control.executors import Executor
     from liquid_control.journal import JOURNAL_FILE, newest_journal
 
@@ -184,7 +181,7 @@ def evaluate(
         raise ConfigError(f"--guard {guard}: expected no --record; bags have the envelope only")
     rules = guard_rules(guard)
     flyer = simulator(rules)
-    ruled = {} if rules is None else {"--guard": rules.model_dump()}
+    ruled = {"--guard": rules.model_dump()} if guard else {}
     where = Executor(jobs, executor, address)
     where.check()
     overrides = parse_settings(settings or [])
@@ -196,7 +193,9 @@ def evaluate(
     for key, missing in arms.missing.items():
         note(f"--skip-missing: {key} does not fly, {missing} does not exist")
     if estimate is not None:
-        _estimate(flights, flyer, pilots, jobs, estimate)
+        _check_simulation(flights, compile_it=True)
+        cost = measure_cost(flights, flyer, pilots, estimate)
+        print(f"{cost}; {cost.core_hours / jobs:.1f} hours with --jobs {jobs}")
         return
     config = arms.config() | {"disturb": disturbed, "set": overrides} | ruled
     benchmark = bool(chosen.arms or chosen.claims)
@@ -233,21 +232,6 @@ def _rescore(folder: Path, out: Path) -> None:
 
     require_benchmark()
     print(*write_benchmark(out, load_document(folder)), sep="\n")
-
-
-def _estimate(
-    flights: "Sequence[FlightJob]",
-    flyer: "Flyer",
-    pilots: "Mapping[str, PilotFactory]",
-    jobs: int,
-    count: int,
-) -> None:
-    """Print what the flights cost, measured on some of them."""
-    from liquid_control.evaluation.runner import measure_cost
-
-    _check_simulation(flights, compile_it=True)
-    cost = measure_cost(flights, flyer, pilots, count)
-    print(f"{cost}; {cost.core_hours / jobs:.1f} hours with --jobs {jobs}")
 
 
 def _open_log(

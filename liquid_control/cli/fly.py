@@ -122,16 +122,18 @@ def fly(
     """
     from liquid_control.cli.output import output_folder
     from liquid_control.cli.pilots import guard_rules, prepare_simulator
-    from liquid_control.command import GuardRules
     from liquid_control.config import parse_settings
     from liquid_control.config.disturbances import parse_disturbances
     from liquid_control.config.overrides import preset_overrides
     from liquid_control.dependencies import check_installed, require_report
+    from liquid_control.errors import ConfigError
     from liquid_control.evaluation import check_cameras, check_scenes, plan_flights
     from liquid_control.policy import load_model
 
-    _check_options(realtime, rate, record, gif, autopilot, firmware, guard)
-    rules = guard_rules(guard) or GuardRules()
+    _check_options(realtime, rate, record, gif, autopilot, firmware)
+    if guard and autopilot:
+        raise ConfigError("--guard: expected no --autopilot; such flights have the envelope only")
+    rules = guard_rules(guard)
     overrides = preset_overrides(wind, lighting, fog) | parse_settings(settings or [])
     disturbed = parse_disturbances(disturb or [])
     entries, title = _entries(campaign, scenario, seed)
@@ -190,16 +192,11 @@ def _check_options(
     gif: bool,
     autopilot: str,
     firmware: Path | None,
-    guard: Path | None,
 ) -> None:
     """Check that no option is given that would have no effect, and that a firmware exists."""
     from liquid_control.errors import ConfigError
 
     if autopilot:
-        if guard is not None:
-            raise ConfigError(
-                "--guard: expected no --autopilot; such flights have the envelope only"
-            )
         from liquid_control.graph.firmware_flight import firmware_setup
 
         firmware_setup(autopilot, firmware)

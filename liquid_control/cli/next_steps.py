@@ -83,9 +83,8 @@ def offer_report(path: Path, open_it: bool) -> None:
 
 def has_display() -> bool:
     """Return whether a browser window can be shown."""
-    if sys.platform == "darwin":
-        return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    names = ("DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in names)
 
 
 def flight_again(
@@ -109,11 +108,7 @@ def offer_flights(
     has_report: bool,
     show: bool,
 ) -> None:
-    """Open the report or print how to; print how to go on.
-
-    Two models are compared with each other. One flight of a model is flown again with report and
-    video: the first that failed, or else the first.
-    """
+    """Open the report or print how to; offer to compare two models, and to fly a failure again."""
     from liquid_control.cli.output import RESULTS
     from liquid_control.cli.pilots import model_of
 

@@ -17,10 +17,7 @@ PUSHED = "expert:pushed"
 
 
 def simulator(rules: "GuardRules | None" = None) -> Flyer:
-    """Return the function that flies in PyBullet.
-
-    Args:
-        rules: of the guard; None for its envelope alone.
+    """Return the function that flies in PyBullet, with rules of the guard.
 
     Raises:
         DependencyError: PyBullet is not installed.
@@ -30,17 +27,13 @@ def simulator(rules: "GuardRules | None" = None) -> Flyer:
     return fly if rules is None else partial(fly, rules=rules)
 
 
-def guard_rules(file: Path | None) -> "GuardRules | None":
-    """Return the rules of a file; note those that a simulated flight has no readings for.
-
-    Raises:
-        ConfigError: the file does not exist or does not fit.
-    """
+def guard_rules(file: Path | None) -> "GuardRules":
+    """Return the rules of a file; note those that a simulated flight has no readings for."""
     from liquid_control.cli.output import note
-    from liquid_control.command import load_guard_rules
+    from liquid_control.command import GuardRules, load_guard_rules
 
     if file is None:
-        return None
+        return GuardRules()
     rules, off = load_guard_rules(shipped(file)).simulated()
     if off:
         note(f"{file}: off in simulation, where there are no readings: {', '.join(off)}")
@@ -48,11 +41,7 @@ def guard_rules(file: Path | None) -> "GuardRules | None":
 
 
 def prepare_simulator() -> None:
-    """Compile the simulator once, before worker processes start; print a line if it takes long.
-
-    Raises:
-        DependencyError: PyBullet is not installed.
-    """
+    """Compile the simulator once, before worker processes start; print a line if it takes long."""
     simulator()
     from liquid_control_sim.warm_up import warm_up
 
