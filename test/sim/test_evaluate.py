@@ -58,7 +58,7 @@ def test_the_guard_of_a_file_flies_and_a_run_of_other_rules_is_not_continued(tmp
     assert 1.0 < row["distance_m"] < 4.0
     assert document["config"]["--guard"]["barrier"] is True
     rules.write_text(text.replace("4.0", "5.0"))
-    assert main([*words, "--resume"]) == 1
+    assert main([*words, "--resume"]) == 2
     assert "--guard" in capsys.readouterr().err
 
 
