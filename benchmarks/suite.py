@@ -118,6 +118,13 @@ def _policy(request: BenchmarkRequest, folder: Path) -> Measurement:
     return policy_table(rows), rows, config
 
 
+def _barrier(request: BenchmarkRequest, folder: Path) -> Measurement:
+    from benchmarks.barrier import barrier_table, measure_barrier
+
+    rows, config = measure_barrier(request.repeats, request.measured)
+    return barrier_table(rows), rows, config
+
+
 BENCHMARKS: dict[str, Callable[[BenchmarkRequest, Path], Measurement]] = {
     "core": _cores,
     "sim": _simulation,
@@ -127,4 +134,5 @@ BENCHMARKS: dict[str, Callable[[BenchmarkRequest, Path], Measurement]] = {
     "record": _recording,
     "replay": _replaying,
     "policy": _policy,
+    "barrier": _barrier,
 }

@@ -29,6 +29,7 @@ class Benchmark(str, Enum):
     RECORD = "record"
     REPLAY = "replay"
     POLICY = "policy"
+    BARRIER = "barrier"
 
 
 def bench(
@@ -90,6 +91,8 @@ def bench(
     - replay: speed relative to real time, and memory, of replaying such a recording on one core.
 
     - policy: time of each stage from picture to command, in Python and exported C, on one core.
+
+    - barrier: the guard's barrier filter: its time, and 100 adversarial flights for each repeat.
 
     Writes results.json, and each measurement to rows.jsonl when it is made.
     """

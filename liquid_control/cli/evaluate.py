@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         PilotFactory,
         RecordingOptions,
     )
+    from liquid_control.interfaces import Flyer
 
 
 class Record(str, Enum):
@@ -86,6 +87,9 @@ def evaluate(
     settings: Settings = None,
     adapt: OnlineAdaptation = "",
     disturb: Disturb = None,
+    guard: Annotated[
+        Path | None, typer.Option(help="YAML file with rules of the guard, as for fly.")
+    ] = None,
     report: Annotated[
         int,
         typer.Option(
@@ -159,13 +163,15 @@ def evaluate(
 
     A campaign with arms or claims is a benchmark, which writes tables, paired tests and figures.
     """
+    from liquid_control.cli.next_steps import offer_flights
     from liquid_control.cli.output import RESULTS, RUNS, note, output_folder
-    from liquid_control.cli.pilots import PilotOf, simulator
+    from liquid_control.cli.pilots import PilotOf, guard_rules, simulator
     from liquid_control.config import parse_settings
     from liquid_control.config.disturbances import parse_disturbances
     from liquid_control.dependencies import require_benchmark, require_report
     from liquid_control.errors import ConfigError
     from liquid_control.evaluation import Arms, Evaluation, fly_missing, summarise
+    from liquid_control.evaluation.runner import measure_cost
     from liquid_control.executors import Executor
     from liquid_control.journal import JOURNAL_FILE, newest_journal
 
@@ -178,6 +184,11 @@ def evaluate(
         require_report()
     elif show:
         raise ConfigError("--open: expected --report COUNT too, which writes the report")
+    if guard is not None and record is not Record.NONE:
+        raise ConfigError(f"--guard {guard}: expected no --record; bags have the envelope only")
+    rules = guard_rules(guard)
+    flyer = simulator(rules)
+    ruled = {"--guard": rules.model_dump()} if guard else {}
     where = Executor(jobs, executor, address)
     where.check()
     overrides = parse_settings(settings or [])
@@ -189,33 +200,36 @@ def evaluate(
     for key, missing in arms.missing.items():
         note(f"--skip-missing: {key} does not fly, {missing} does not exist")
     if estimate is not None:
-        _estimate(flights, pilots, jobs, estimate)
+        _check_simulation(flights, compile_it=True)
+        cost = measure_cost(flights, flyer, pilots, estimate)
+        print(f"{cost}; {cost.core_hours / jobs:.1f} hours with --jobs {jobs}")
         return
     config = arms.config() | {"disturb": disturbed, "set": overrides, "online_adaptation": adapt}
+    config |= ruled
     benchmark = bool(chosen.arms or chosen.claims)
     if benchmark:
         require_benchmark()
     recording = _recording(Path(), record, image)
     if resume and out is None:
         plan, _ = arms.plan(flights, pilots, recording)
-        out = newest_journal(RUNS.glob("*-evaluate"), plan)
+        out = newest_journal(RUNS.glob("*-evaluate"), plan | ruled)
     with output_folder(out, "evaluate", (RESULTS, JOURNAL_FILE), resume=resume) as folder:
         recording = _recording(folder, record, image)
         plan, marks = arms.plan(flights, pilots, recording)
-        with _open_log(folder, flights, plan, config, resume, marks) as log:
+        with _open_log(folder, flights, plan | ruled, config, resume, marks) as log:
             _check_simulation(flights, compile_it=report > 0 or not log.complete)
             with _partial_results(folder, log, config):
                 options: dict[str, Any] = {"recording": recording, "log": log}
-                rows = fly_missing(flights, simulator(), pilots, where, **options)
+                rows = fly_missing(flights, flyer, pilots, where, **options)
                 flights = [flights[index] for index in sorted(log.rows)]
-                document = _conclude(folder, flights, rows, pilots, log, config, benchmark)
+                document = _conclude(folder, flights, rows, flyer, pilots, log, config, benchmark)
         if report:
             from liquid_control.evaluation.flight_report import fly_and_report
 
             result = Evaluation(chosen, flights, rows, summarise(rows))
             page = folder / "report.html"
-            print(fly_and_report(page, result, simulator(), pilots, document, report))
-    _offer(folder, flights, rows, pilots, report > 0, show)
+            print(fly_and_report(page, result, flyer, pilots, document, report))
+    offer_flights(folder, flights, rows, pilots, report > 0, show)
 
 
 def _rescore(folder: Path, out: Path) -> None:
@@ -226,51 +240,6 @@ def _rescore(folder: Path, out: Path) -> None:
 
     require_benchmark()
     print(*write_benchmark(out, load_document(folder)), sep="\n")
-
-
-def _estimate(
-    flights: "Sequence[FlightJob]", pilots: "Mapping[str, PilotFactory]", jobs: int, count: int
-) -> None:
-    """Print what the flights cost, measured on some of them."""
-    from liquid_control.cli.pilots import simulator
-    from liquid_control.evaluation.runner import measure_cost
-
-    _check_simulation(flights, compile_it=True)
-    cost = measure_cost(flights, simulator(), pilots, count)
-    print(f"{cost}; {cost.core_hours / jobs:.1f} hours with --jobs {jobs}")
-
-
-def _offer(
-    folder: Path,
-    flights: "Sequence[FlightJob]",
-    rows: "Sequence[FlightRow]",
-    pilots: "Mapping[str, PilotFactory]",
-    has_report: bool,
-    show: bool,
-) -> None:
-    """Open the report or print how to; print how to go on.
-
-    Two models are compared with each other. One flight of a model is flown again with report and
-    video: the first that failed, or else the first.
-    """
-    from liquid_control.cli.next_steps import command_of, flight_again, offer_report, suggest
-    from liquid_control.cli.output import RESULTS
-    from liquid_control.cli.pilots import model_of
-
-    if has_report:
-        offer_report(folder / "report.html", show)
-    if len(pilots) == 2:
-        first, second = pilots
-        results, models = folder / RESULTS, ("--first", first, "--second", second)
-        suggest(command_of("liquid-control", "compare", results, results, *models))
-    flown = [
-        (row.success, model, job)
-        for job, row in zip(flights, rows, strict=True)
-        if (model := model_of(pilots[job.pilot_key])) is not None
-    ]
-    if flown:
-        _, model, job = min(flown, key=lambda flight: flight[0])
-        suggest(flight_again(model, job.scenario_name, job.seed, job.overrides))
 
 
 def _open_log(
@@ -341,6 +310,7 @@ def _conclude(
     folder: Path,
     flights: "Sequence[FlightJob]",
     rows: "Sequence[FlightRow]",
+    flyer: "Flyer",
     pilots: "Mapping[str, PilotFactory]",
     log: "FlightLog",
     config: dict[str, Any],
@@ -348,7 +318,6 @@ def _conclude(
 ) -> dict[str, Any]:
     """Write results.json and print its path; print its table, or write those of a benchmark."""
     from liquid_control.cli.output import RESULTS, console
-    from liquid_control.cli.pilots import simulator
     from liquid_control.evaluation import summarise
     from liquid_control.evaluation.result_tables import summary_table
 
@@ -356,7 +325,7 @@ def _conclude(
         from liquid_control.evaluation.worst_flights import photograph_worst
 
         arms = {arm["label"]: arm["arm"] for arm in config["arms"]}
-        config["worst_flights"] = photograph_worst(flights, rows, arms, simulator(), pilots)
+        config["worst_flights"] = photograph_worst(flights, rows, arms, flyer, pilots)
     else:
         console().print(summary_table(summarise(rows), config["title"]))
     document = _write_results(folder, rows, log, config)

@@ -15,7 +15,6 @@ from liquid_control.cli.options import Disturb, OnlineAdaptation, Settings, fact
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from liquid_control.command import GuardRules
     from liquid_control.evaluation import CampaignEntry, FlightJob, FlightRow
     from liquid_control.evaluation.flight_data import FlightData
     from liquid_control.graph import GraphFlight
@@ -123,7 +122,7 @@ def fly(
     `kill -9` keeps the flights before it: results.json has `complete: false`.
     """
     from liquid_control.cli.output import output_folder
-    from liquid_control.cli.pilots import prepare_simulator
+    from liquid_control.cli.pilots import guard_rules, prepare_simulator
     from liquid_control.config import parse_settings
     from liquid_control.config.disturbances import parse_disturbances
     from liquid_control.config.overrides import preset_overrides
@@ -133,7 +132,9 @@ def fly(
     from liquid_control.policy import certified_box, load_model
 
     _check_options(realtime, rate, record, gif, autopilot, firmware)
-    rules = _guard_rules(guard, autopilot)
+    if guard and autopilot:
+        raise ConfigError("--guard: expected no --autopilot; such flights have the envelope only")
+    rules = guard_rules(guard)
     overrides = preset_overrides(wind, lighting, fog) | parse_settings(settings or [])
     disturbed = parse_disturbances(disturb or [])
     entries, title = _entries(campaign, scenario, seed)
@@ -217,23 +218,6 @@ def _check_options(
         raise ConfigError(
             "--gif: expected no --no-record; the pictures are those of the recording"
         )
-
-
-def _guard_rules(file: Path | None, autopilot: str) -> "GuardRules":
-    """Return the rules of a file; note those that a simulated flight has no readings for."""
-    from liquid_control.cli.output import note
-    from liquid_control.command import GuardRules, load_guard_rules
-    from liquid_control.config import shipped
-    from liquid_control.errors import ConfigError
-
-    if file is None:
-        return GuardRules()
-    if autopilot:
-        raise ConfigError("--guard: expected no --autopilot; such flights have the envelope only")
-    rules, off = load_guard_rules(shipped(file)).simulated()
-    if off:
-        note(f"{file}: off in simulation, where there are no readings: {', '.join(off)}")
-    return rules
 
 
 def _entries(

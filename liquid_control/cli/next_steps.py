@@ -10,11 +10,14 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from liquid_control.cli.output import note
+
+if TYPE_CHECKING:
+    from liquid_control.evaluation import FlightJob, FlightRow, PilotFactory
 
 Open = Annotated[
     bool, typer.Option("--open", help="Open the report in the browser when it is written.")
@@ -80,9 +83,8 @@ def offer_report(path: Path, open_it: bool) -> None:
 
 def has_display() -> bool:
     """Return whether a browser window can be shown."""
-    if sys.platform == "darwin":
-        return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    names = ("DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in names)
 
 
 def flight_again(
@@ -96,6 +98,34 @@ def flight_again(
     for pair in format_settings(overrides or {}):
         words += ["--set", pair]
     return command_of(*words)
+
+
+def offer_flights(
+    folder: Path,
+    flights: "Sequence[FlightJob]",
+    rows: "Sequence[FlightRow]",
+    pilots: "Mapping[str, PilotFactory]",
+    has_report: bool,
+    show: bool,
+) -> None:
+    """Open the report or print how to; offer to compare two models, and to fly a failure again."""
+    from liquid_control.cli.output import RESULTS
+    from liquid_control.cli.pilots import model_of
+
+    if has_report:
+        offer_report(folder / "report.html", show)
+    if len(pilots) == 2:
+        first, second = pilots
+        results, models = folder / RESULTS, ("--first", first, "--second", second)
+        suggest(command_of("liquid-control", "compare", results, results, *models))
+    flown = [
+        (row.success, model, job)
+        for job, row in zip(flights, rows, strict=True)
+        if (model := model_of(pilots[job.pilot_key])) is not None
+    ]
+    if flown:
+        _, model, job = min(flown, key=lambda flight: flight[0])
+        suggest(flight_again(model, job.scenario_name, job.seed, job.overrides))
 
 
 def after_worlds(scenarios: Sequence[str], disturbances: Sequence[str], listed: bool) -> list[str]:

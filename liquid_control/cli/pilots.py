@@ -2,32 +2,46 @@
 
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from liquid_control.config import shipped
 from liquid_control.interfaces import Flyer, Pilot
+
+if TYPE_CHECKING:
+    from liquid_control.command import GuardRules
 
 EXPERT, HOVER = "expert", "hover"
 PUSHED = "expert:pushed"
 
 
-def simulator() -> Flyer:
-    """Return the function that flies in PyBullet.
+def simulator(rules: "GuardRules | None" = None) -> Flyer:
+    """Return the function that flies in PyBullet, with rules of the guard.
 
     Raises:
         DependencyError: PyBullet is not installed.
     """
     from liquid_control_sim import fly
 
-    return fly
+    return fly if rules is None else partial(fly, rules=rules)
+
+
+def guard_rules(file: Path | None) -> "GuardRules":
+    """Return the rules of a file; note those that a simulated flight has no readings for."""
+    from liquid_control.cli.output import note
+    from liquid_control.command import GuardRules, load_guard_rules
+
+    if file is None:
+        return GuardRules()
+    rules, off = load_guard_rules(shipped(file)).simulated()
+    if off:
+        note(f"{file}: off in simulation, where there are no readings: {', '.join(off)}")
+    return rules
 
 
 def prepare_simulator() -> None:
-    """Compile the simulator once, before worker processes start; print a line if it takes long.
-
-    Raises:
-        DependencyError: PyBullet is not installed.
-    """
+    """Compile the simulator once, before worker processes start; print a line if it takes long."""
     simulator()
     from liquid_control_sim.warm_up import warm_up
 

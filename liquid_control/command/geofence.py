@@ -146,7 +146,7 @@ class Fence:
         found = []
         c, s = cos(yaw_rad), sin(yaw_rad)
         for start, end in self._edges():
-            near_x, near_y = _nearest(start, end, x, y)
+            near_x, near_y = nearest_point(start, end, x, y)
             east, north = near_x - x, near_y - y
             distance_m = hypot(east, north)
             if distance_m < _LEAST_M:
@@ -178,7 +178,7 @@ class Fence:
 _AXES = ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
 
 
-def _nearest(start: Point, end: Point, x: float, y: float) -> Point:
+def nearest_point(start: Point, end: Point, x: float, y: float) -> Point:
     """Return the point of an edge nearest to (x, y)."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     along = ((x - start[0]) * dx + (y - start[1]) * dy) / (dx * dx + dy * dy)
@@ -223,13 +223,18 @@ def _turn(a: Point, b: Point, c: Point) -> float:
 
 
 def _on_segment(a: Point, b: Point, point: Point) -> bool:
-    near = _nearest(a, b, *point)
+    near = nearest_point(a, b, *point)
     return _distance(near, point) < _LEAST_M
+
+
+def crosses(a: Point, b: Point, c: Point, d: Point) -> bool:
+    """Return whether two segments cross at an inner point of both."""
+    return _turn(a, b, c) * _turn(a, b, d) < 0.0 and _turn(c, d, a) * _turn(c, d, b) < 0.0
 
 
 def _meet(a: Point, b: Point, c: Point, d: Point) -> bool:
     """Return whether two segments have a point in common."""
-    if _turn(a, b, c) * _turn(a, b, d) < 0.0 and _turn(c, d, a) * _turn(c, d, b) < 0.0:
+    if crosses(a, b, c, d):
         return True
     ends = ((a, b, c), (a, b, d), (c, d, a), (c, d, b))
     return any(_on_segment(*three) for three in ends)

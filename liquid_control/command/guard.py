@@ -10,13 +10,18 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import Field
 
+from liquid_control.command.barrier import BarrierFilter, SentVelocity, in_map
 from liquid_control.command.geofence import slowed
 from liquid_control.command.guard_rules import (
     NO_INPUTS,
-    RULES,
+    POSE_AGE_NS,
     GuardInputs,
+    GuardRule,
     RuleAnswer,
     RuleContext,
+    barrier_filter,
+    enabled_rules,
+    filtered_command,
 )
 from liquid_control.command.guard_settings import GuardAction, GuardEvent, GuardRules
 from liquid_control.config import Settings
@@ -108,6 +113,7 @@ class GuardState:
             the vehicle is disarmed; else `NONE`.
         active: rules that act at present, by their event.
         run_ns: time of the last run with rules; None before it.
+        sent: latest outputs, as the barrier filter needs them; empty without it.
     """
 
     output: Command = HOVER
@@ -119,6 +125,7 @@ class GuardState:
     latched: GuardAction = GuardAction.NONE
     active: frozenset[GuardEvent] = frozenset()
     run_ns: int | None = None
+    sent: tuple[SentVelocity, ...] = ()
 
     def counting(self, *events: GuardEvent) -> "GuardState":
         """Return the same state with events added."""
@@ -136,10 +143,13 @@ class Guard:
 
     envelope: Envelope = field(default_factory=Envelope)
     rules: GuardRules = field(default_factory=GuardRules)
-    _has_rules: bool = field(init=False, repr=False, compare=False)
+    _enabled: tuple[GuardRule, ...] = field(init=False, repr=False, compare=False)
+    _barrier: BarrierFilter | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_has_rules", self.rules.some)
+        object.__setattr__(self, "_enabled", enabled_rules(self.rules))
+        barrier = barrier_filter(self.rules, self.envelope.limits)
+        object.__setattr__(self, "_barrier", barrier)
 
     def admit(
         self,
@@ -219,10 +229,13 @@ class Guard:
 
         They begin with the first command: before it nothing flies by this guard.
         """
-        if not self._has_rules or state.fresh_stamp_ns is None:
+        if not self._enabled or state.fresh_stamp_ns is None:
             return state
         context = RuleContext(self.rules, inputs, now_ns, state.run_ns)
-        answers = (rule(context) for rule in RULES.values())
+        if self._barrier is not None:
+            filtered = filtered_command(self._barrier, state.output, context, state.sent)
+            context = replace(context, filtered=filtered)
+        answers = (rule(context) for rule in self._enabled)
         found = [one for one in answers if one is not None and _acts(one, state.output)]
         autopilot = inputs.autopilot
         released = autopilot is not None and not (autopilot.armed and autopilot.obeys)
@@ -244,14 +257,34 @@ class Guard:
             latched=latched,
             active=active,
             run_ns=now_ns,
+            sent=self._sent(state.sent, output, now_ns, inputs),
         ).counting(*begun)
+
+    def _sent(
+        self,
+        sent: tuple[SentVelocity, ...],
+        output: Command,
+        now_ns: int,
+        inputs: GuardInputs,
+    ) -> tuple[SentVelocity, ...]:
+        """Return the outputs that the filter may need, with a new one, turned into the map."""
+        if self._barrier is None or inputs.pose is None:
+            return sent
+        needed_ns = now_ns - POSE_AGE_NS - round(self.rules.barrier_delay_s * NANOSECONDS)
+        first = 0
+        while first + 1 < len(sent) and sent[first + 1].stamp_ns <= needed_ns:
+            first += 1
+        before = sent[first:] if not sent or sent[-1].stamp_ns < now_ns else sent[first:-1]
+        return (*before, SentVelocity(now_ns, in_map(output, inputs.pose.yaw_rad)))
 
     def _output(self, output: Command, action: GuardAction, found: list[RuleAnswer]) -> Command:
         if action is GuardAction.LAND:
             return Command(up_mps=-min(self.rules.land_speed_mps, self.envelope.max_up_mps))
         if action >= GuardAction.HOVER:
             return HOVER
-        return slowed(output, [limit for one in found for limit in one.limits])
+        replaced = [one.command for one in found if one.command is not None]
+        limits = [limit for one in found for limit in one.limits]
+        return slowed(replaced[0] if replaced else output, limits)
 
     @property
     def _timeout_ns(self) -> int:
@@ -291,4 +324,4 @@ def _toward(old: float, new: float, step: float) -> float:
 
 def _acts(finding: RuleAnswer, output: Command) -> bool:
     """Return whether an answer changes anything; a limit does if the command exceeds it."""
-    return finding.action is not GuardAction.SLOW or slowed(output, finding.limits) != output
+    return finding.action is not GuardAction.SLOW or finding.applied_to(output) != output

@@ -61,6 +61,9 @@ def _of_rule(event: GuardEvent, rules: GuardRules) -> str:
         GuardEvent.FENCE_NEAR: "the fence is near: slower",
         GuardEvent.FENCE_LEFT: "the vehicle is outside of the fence, or its position is not "
         f"known: {DOES[rules.fence_action]}",
+        GuardEvent.BARRIER: "a command would cross a bound: the nearest one that does not",
+        GuardEvent.BARRIER_BRAKED: "no command keeps the bounds, or position or velocity are not "
+        "known: hovering",
         GuardEvent.RANGE_FORWARD: _near("an obstacle ahead", rules.min_forward_m, rules),
         GuardEvent.RANGE_GROUND: _near("the ground", rules.min_ground_m, rules),
         GuardEvent.CAMERA_STALE: f"no camera_info{_for(rules.camera_max_age_s)}: {sensor}",

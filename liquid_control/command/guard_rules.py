@@ -4,31 +4,45 @@ Each rule is a pure function of settings, readings and time. The node, flights i
 replays give the same readings and get the same answers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from math import isfinite
+from math import inf, isfinite
 from typing import NamedTuple
 
-from liquid_control.command.geofence import SpeedLimit, allowed_speed
+from liquid_control.command.barrier import (
+    BarrierFilter,
+    SentVelocity,
+    VehicleMotion,
+    pending_displacement,
+)
+from liquid_control.command.geofence import SpeedLimit, allowed_speed, slowed
 from liquid_control.command.guard_settings import ACTIONS, GuardAction, GuardEvent, GuardRules
 from liquid_control.frames import heading_of
-from liquid_control.types import NANOSECONDS, PictureHealth, VehicleState
+from liquid_control.types import NANOSECONDS, Command, PictureHealth, VehicleState
 
 
 class PoseReading(NamedTuple):
-    """Position, m, and yaw, rad counter-clockwise from east, in the map."""
+    """Position, m, yaw, rad counter-clockwise from east, and velocity, m/s, in the map.
+
+    The velocity is None where it is not known or not finite.
+    """
 
     stamp_ns: int
     position: tuple[float, float, float]
     yaw_rad: float
+    velocity: tuple[float, float, float] | None = None
 
     @classmethod
     def of(cls, stamp_ns: int, state: VehicleState) -> "PoseReading | None":
         """Return the pose of a state; None where it is not finite."""
-        x, y, z = (float(value) for value in state.position)
+        x, y, z = state.position.tolist()
+        vx, vy, vz = state.velocity.tolist()
         yaw_rad = heading_of(state.quaternion)
-        return cls(stamp_ns, (x, y, z), yaw_rad) if isfinite(x + y + z + yaw_rad) else None
+        if not isfinite(x + y + z + yaw_rad):
+            return None
+        velocity = (vx, vy, vz) if isfinite(vx + vy + vz) else None
+        return cls(stamp_ns, (x, y, z), yaw_rad, velocity)
 
 
 class RangeReading(NamedTuple):
@@ -99,11 +113,23 @@ POSE_AGE_NS = 500_000_000
 
 
 class RuleAnswer(NamedTuple):
-    """Answer of one rule: the event, the action, and the limits of `SLOW`."""
+    """Answer of one rule: the event, the action, and what `SLOW` does.
+
+    Attributes:
+        event: that is counted.
+        action: of the rule.
+        limits: of the command's speed, for `SLOW`.
+        command: that replaces it, for `SLOW`; None for none.
+    """
 
     event: GuardEvent
     action: GuardAction
     limits: tuple[SpeedLimit, ...] = ()
+    command: Command | None = None
+
+    def applied_to(self, command: Command) -> Command:
+        """Return the command that results from `SLOW`."""
+        return slowed(command if self.command is None else self.command, self.limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +141,14 @@ class RuleContext:
         inputs: readings.
         now_ns: present time.
         run_ns: time of the guard's run before; None at its first.
+        filtered: command after the barrier filter; None where it found none.
     """
 
     rules: GuardRules
     inputs: GuardInputs = field(default_factory=GuardInputs)
     now_ns: int = 0
     run_ns: int | None = None
+    filtered: Command | None = None
 
     def is_old(self, stamp_ns: int | None, limit_ns: float) -> bool:
         """Return whether a reading is missing, too old, or as far ahead of the present time."""
@@ -159,6 +187,67 @@ def _fence_near(context: RuleContext) -> RuleAnswer | None:
     return RuleAnswer(GuardEvent.FENCE_NEAR, GuardAction.SLOW, limits)
 
 
+def barrier_filter(
+    rules: GuardRules, limits: tuple[float, float, float, float]
+) -> BarrierFilter | None:
+    """Return the filter of the rules within the limits of an envelope; None where it is off."""
+    if not rules.barrier:
+        return None
+    return BarrierFilter(
+        rules.fence,
+        limits,
+        rules.fence_margin_m,
+        rules.brake_decel_mps2,
+        rules.brake_reaction_s,
+        rules.barrier_rate_per_s,
+        rules.barrier_speed_mps or inf,
+        rules.min_forward_m,
+        rules.min_ground_m,
+    )
+
+
+def filtered_command(
+    barrier: BarrierFilter,
+    command: Command,
+    context: RuleContext,
+    sent: Sequence[SentVelocity],
+) -> Command | None:
+    """Return a command after the filter; None where there is none that keeps the bounds.
+
+    Without odometry of the last 0.5 s, or without its velocity, there is none. Ranges of this age
+    are not used either: the rules on ranges answer.
+
+    Args:
+        barrier: the filter.
+        command: within its limits.
+        context: readings and time.
+        sent: commands before this one.
+    """
+    pose, inputs = context.inputs.pose, context.inputs
+    if pose is None or pose.velocity is None or context.is_old(pose.stamp_ns, POSE_AGE_NS):
+        return None
+    since_ns = pose.stamp_ns - round(context.rules.barrier_delay_s * NANOSECONDS)
+    pending = pending_displacement(sent, since_ns, context.now_ns)
+    motion = VehicleMotion(pose.position, pose.velocity, pose.yaw_rad, pending)
+    ahead_m, below_m = (
+        inf if one is None or context.is_old(one.stamp_ns, POSE_AGE_NS) else one.distance_m
+        for one in (inputs.forward, inputs.ground)
+    )
+    return barrier.command(command, motion, ahead_m, below_m)
+
+
+def _barrier(context: RuleContext) -> RuleAnswer | None:
+    if context.filtered is None:
+        return None
+    return RuleAnswer(GuardEvent.BARRIER, GuardAction.SLOW, command=context.filtered)
+
+
+def _barrier_braked(context: RuleContext) -> RuleAnswer | None:
+    if context.filtered is not None:
+        return None
+    return RuleAnswer(GuardEvent.BARRIER_BRAKED, GuardAction.HOVER)
+
+
 def _range(context: RuleContext, event: GuardEvent) -> RuleAnswer | None:
     rules, forward = context.rules, event is GuardEvent.RANGE_FORWARD
     least_m = rules.min_forward_m if forward else rules.min_ground_m
@@ -169,6 +258,8 @@ def _range(context: RuleContext, event: GuardEvent) -> RuleAnswer | None:
         return RuleAnswer(event, ACTIONS[rules.sensor_action])
     if reading.distance_m <= least_m and rules.range_action != "slow":
         return RuleAnswer(event, ACTIONS[rules.range_action])
+    if rules.barrier:
+        return None
     direction = (1.0, 0.0, 0.0) if forward else (0.0, 0.0, -1.0)
     limit = SpeedLimit(*direction, context.brake_speed(reading.distance_m - least_m))
     return RuleAnswer(event, GuardAction.SLOW, (limit,))
@@ -243,6 +334,8 @@ _RANGES = (GuardEvent.RANGE_FORWARD, GuardEvent.RANGE_GROUND)
 RULES: Mapping[GuardEvent, GuardRule] = {
     GuardEvent.FENCE_NEAR: _fence_near,
     GuardEvent.FENCE_LEFT: _fence_left,
+    GuardEvent.BARRIER: _barrier,
+    GuardEvent.BARRIER_BRAKED: _barrier_braked,
     **{event: partial(_range, event=event) for event in _RANGES},
     **{event: partial(_age, event=event) for event in _AGES},
     **{event: partial(_picture, event=event) for event in _PICTURES},
@@ -252,3 +345,28 @@ RULES: Mapping[GuardEvent, GuardRule] = {
     GuardEvent.OTHER_MODE: _mode,
 }
 """Rule by the event that it counts."""
+
+
+def enabled_rules(rules: GuardRules) -> tuple[GuardRule, ...]:
+    """Return the rules that settings switch on, in the order of `RULES`."""
+    fence = rules.fence.exists
+    on = {
+        GuardEvent.FENCE_NEAR: fence and not rules.barrier,
+        GuardEvent.FENCE_LEFT: fence,
+        GuardEvent.BARRIER: rules.barrier,
+        GuardEvent.BARRIER_BRAKED: rules.barrier,
+        GuardEvent.RANGE_FORWARD: rules.min_forward_m > 0.0,
+        GuardEvent.RANGE_GROUND: rules.min_ground_m > 0.0,
+        GuardEvent.CAMERA_STALE: rules.camera_max_age_s > 0.0,
+        GuardEvent.IMU_STALE: rules.imu_max_age_s > 0.0,
+        GuardEvent.ODOMETRY_STALE: rules.odometry_max_age_s > 0.0,
+        GuardEvent.PICTURE_FROZEN: rules.picture_max_repeats > 0,
+        GuardEvent.PICTURE_DARK: rules.picture_min_brightness > 0.0,
+        GuardEvent.PICTURE_BRIGHT: rules.picture_max_brightness < 255.0,
+        GuardEvent.PICTURE_UNKNOWN: rules.picture_max_score > 0.0,
+        GuardEvent.STALL: rules.stall_s > 0.0,
+        GuardEvent.LINK_LOST: rules.link_timeout_s > 0.0,
+        GuardEvent.BATTERY_LOW: rules.min_battery > 0.0,
+        GuardEvent.OTHER_MODE: rules.mode_action != "off",
+    }
+    return tuple(rule for event, rule in RULES.items() if on[event])

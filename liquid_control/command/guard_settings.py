@@ -36,6 +36,8 @@ class GuardEvent(str, Enum):
     LATE = "late"
     FENCE_NEAR = "fence_near"
     FENCE_LEFT = "fence_left"
+    BARRIER = "barrier"
+    BARRIER_BRAKED = "barrier_braked"
     RANGE_FORWARD = "range_forward"
     RANGE_GROUND = "range_ground"
     CAMERA_STALE = "camera_stale"
@@ -86,6 +88,26 @@ class GuardRules(Settings):
     )
     brake_reaction_s: float = Field(
         0.3, ge=0.0, le=2.0, description="time before the vehicle brakes, s"
+    )
+    barrier: bool = Field(
+        False,
+        description="filter commands by control barrier functions, instead of slowing down before "
+        "the fence and at a range; needs odom",
+    )
+    barrier_rate_per_s: float = Field(
+        1.5,
+        gt=0.0,
+        le=5.0,
+        description="the distance from a bound shrinks by at most this fraction a second, 1/s",
+    )
+    barrier_delay_s: float = Field(
+        0.15, ge=0.0, le=1.0, description="dead time from a command to the vehicle's answer, s"
+    )
+    barrier_speed_mps: float = Field(
+        0.0,
+        ge=0.0,
+        le=20.0,
+        description="largest horizontal speed, m/s; 0: that of the envelope alone",
     )
     min_forward_m: float = Field(
         0.0,
@@ -164,6 +186,12 @@ class GuardRules(Settings):
     @model_validator(mode="after")
     def _check_fence(self) -> "GuardRules":
         self._fence = Fence.of(self.fence_corners, self.fence_floor_m, self.fence_ceiling_m)
+        numbers = (self.barrier_speed_mps, self.min_forward_m, self.min_ground_m)
+        if self.barrier and not (self.fence.exists or any(numbers)):
+            raise ValueError(
+                "barrier: expected a fence, a height, barrier_speed_mps, min_forward_m or "
+                "min_ground_m too, got nothing to keep"
+            )
         if self.picture_min_brightness >= self.picture_max_brightness:
             raise ValueError(
                 "expected picture_min_brightness below picture_max_brightness, got "
@@ -188,7 +216,8 @@ class GuardRules(Settings):
             self.link_timeout_s,
             self.min_battery,
         )
-        named = self.fence.exists or self.checks_pictures or self.mode_action != "off"
+        named = self.fence.exists or self.barrier or self.checks_pictures
+        named = named or self.mode_action != "off"
         return named or any(number > 0.0 for number in numbers)
 
     def simulated(self) -> "tuple[GuardRules, list[str]]":

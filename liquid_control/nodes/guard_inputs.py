@@ -21,6 +21,7 @@ from liquid_control.command import (
     PoseReading,
     RangeReading,
 )
+from liquid_control.frames import rotation_from_quaternion
 from liquid_control.nodes.conversions import imu_from, stamp_of, time_message
 from liquid_control.nodes.publisher_binding import BoundTopics
 from liquid_control.nodes.qos import CLASSES, profile
@@ -30,7 +31,7 @@ from liquid_control.types import PictureHealth, VehicleState
 def needed_topics(rules: GuardRules) -> tuple[str, ...]:
     """Return the topics that the enabled rules read."""
     needed = {
-        topics.ODOM: rules.fence.exists or rules.odometry_max_age_s > 0.0,
+        topics.ODOM: rules.fence.exists or rules.barrier or rules.odometry_max_age_s > 0.0,
         topics.CAMERA_INFO: rules.camera_max_age_s > 0.0,
         topics.IMU: rules.imu_max_age_s > 0.0,
         topics.FORWARD_RANGE: rules.min_forward_m > 0.0,
@@ -143,12 +144,15 @@ class GuardReadings:
 
 
 def pose_from(message: Odometry) -> PoseReading | None:
-    """Return the pose of odometry in the map; None where it is not finite."""
+    """Return pose and velocity of odometry in the map; None where the pose is not finite."""
     position, turned = message.pose.pose.position, message.pose.pose.orientation
+    linear = message.twist.twist.linear
+    quaternion = np.array([turned.x, turned.y, turned.z, turned.w])
+    body = np.array([linear.x, linear.y, linear.z])
     state = VehicleState(
         np.array([position.x, position.y, position.z]),
-        np.array([turned.x, turned.y, turned.z, turned.w]),
-        np.zeros(3),
+        quaternion,
+        rotation_from_quaternion(quaternion) @ body,
         np.zeros(3),
     )
     return PoseReading.of(stamp_of(message.header.stamp), state)

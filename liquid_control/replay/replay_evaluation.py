@@ -186,10 +186,12 @@ def recorded_guard(metadata: Mapping[str, Mapping[str, str]]) -> Guard:
     texts = {
         name: parameters[name]
         for name in GuardRules.model_fields
-        if parameters.get(name, NOT_SET) != NOT_SET and name not in NOT_REPLAYED
+        if parameters.get(name, NOT_SET) != NOT_SET
     }
+    off = {name: GuardRules.model_fields[name].default for name in NOT_REPLAYED}
     try:
         rules = GuardRules.model_validate({name: _value(text) for name, text in texts.items()})
+        rules = rules.model_copy(update=off)
         return Guard(Envelope.model_validate({k: float(v) for k, v in values.items()}), rules)
     except ValueError as error:
         reason = " ".join(str(error).split())

@@ -10,11 +10,13 @@ from liquid_control.command import (
     Envelope,
     Guard,
     GuardInputs,
+    GuardRules,
     GuardState,
     PoseReading,
     RangeReading,
 )
 from liquid_control.config import Scenario
+from liquid_control.frames import rotation_from_quaternion
 from liquid_control.interfaces import FlightProgress, Pilot
 from liquid_control.perception import (
     CameraView,
@@ -257,7 +259,7 @@ class GuardSensors:
         """Return the readings up to a tick."""
         if not self._rules.some:
             return self.inputs
-        pose = PoseReading.of(tick.stamp_ns, tick.truth)
+        pose = PoseReading.of(tick.stamp_ns, as_odometry(tick.truth))
         inputs = replace(self.inputs, pose=pose or self.inputs.pose)
         if len(tick.imu.stamps_ns):
             inputs = replace(inputs, imu_ns=int(tick.imu.stamps_ns[-1]))
@@ -276,6 +278,12 @@ class GuardSensors:
         return inputs
 
 
+def as_odometry(truth: VehicleState) -> VehicleState:
+    """Return a state with the rounding of a velocity that was sent in base_link."""
+    turn = rotation_from_quaternion(truth.quaternion)
+    return replace(truth, velocity=turn @ (turn.T @ truth.velocity))
+
+
 def fly(
     scenario: Scenario,
     seed: int,
@@ -283,6 +291,7 @@ def fly(
     watch: Callable[[FlightProgress], None] | None = None,
     guard: Guard | None = None,
     sensors: GuardSensors | None = None,
+    rules: GuardRules | None = None,
 ) -> FlightRecord:
     """Fly one scenario from start to end in this process.
 
@@ -294,11 +303,13 @@ def fly(
         guard: guard between pilot and autopilot; one with the default envelope for the
             scenario's camera if None.
         sensors: readings of the guard's rules; None for those without a model.
+        rules: of the guard, where none is given; None for the envelope alone.
 
     Returns:
         The record, one row per control tick.
     """
-    guard = guard or Guard(Envelope.for_camera(scenario.camera.rate_hz))
+    envelope = Envelope.for_camera(scenario.camera.rate_hz)
+    guard = guard or Guard(envelope, rules or GuardRules())
     sensors = sensors or GuardSensors(guard, scenario.range.enabled)
     with Flight(scenario, seed, guard.envelope.period_s) as flight:
         return fly_to_end(flight, pilot, guard, watch, sensors)

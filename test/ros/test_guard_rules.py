@@ -1,6 +1,7 @@
 """Rules of the guard in the graph: equal to flights in process and replays, and in real time."""
 
 import json
+import math
 import time
 
 import numpy as np
@@ -11,15 +12,15 @@ from sensor_msgs.msg import BatteryState
 from liquid_control import topics
 from liquid_control.autopilots import AutopilotStatus, Firmware
 from liquid_control.cli.main import main
-from liquid_control.command import Guard, GuardRules
+from liquid_control.command import Guard, GuardRules, PoseReading
 from liquid_control.config import load_scenario, parse_settings
 from liquid_control.evaluation import load_record
 from liquid_control.graph import GraphPlan, fly_through_graph
 from liquid_control.nodes import conversions
-from liquid_control.nodes.guard_inputs import autopilot_message
+from liquid_control.nodes.guard_inputs import autopilot_message, pose_from
 from liquid_control.policy import Policy, PolicyPilot, load_model
-from liquid_control.types import HOVER, Command
-from liquid_control_sim.flight import fly
+from liquid_control.types import HOVER, Command, VehicleState
+from liquid_control_sim.flight import as_odometry, fly
 
 from .conftest import SEED, failed_starts
 
@@ -95,6 +96,19 @@ def odometry(x: float, stamp_ns: int) -> Odometry:
     message.pose.pose.position.x = x
     message.pose.pose.orientation.w = 1.0
     return message
+
+
+def test_odometry_gives_the_pose_of_a_flight_in_process_bit_for_bit():
+    generator = np.random.default_rng(3)
+    for _ in range(50):
+        quaternion = generator.normal(size=4)
+        quaternion /= np.linalg.norm(quaternion)
+        position, velocity = generator.normal(size=3), generator.normal(size=3)
+        truth = VehicleState(position, quaternion, velocity, np.zeros(3))
+        message = conversions.odometry_message(truth, 7)
+        assert pose_from(message) == PoseReading.of(7, as_odometry(truth))
+    message.twist.twist.linear.y = math.nan
+    assert pose_from(message).velocity is None
 
 
 def newest(received) -> tuple[Command, int]:

@@ -41,6 +41,27 @@ def test_rows_equal_flights_in_this_process(tmp_path, capsys):
     assert "2 of 2" in capsys.readouterr().out
 
 
+def test_the_guard_of_a_file_flies_and_a_run_of_other_rules_is_not_continued(tmp_path, capsys):
+    """A fence that ends 4 m ahead of the start; the filter stops the expert in it."""
+    rules = tmp_path / "guard.yaml"
+    text = (
+        "/**/guard_node: {ros__parameters: {barrier: true, fence_corners: "
+        "[-9.0, -9.0, 4.0, -9.0, 4.0, 9.0, -9.0, 9.0]}}\n"
+    )
+    rules.write_text(text)
+    words = ["evaluate", "--model", "expert", "--scenario", "trail", "--seeds", "20000", *SHORT]
+    words += ["--set", "time_limit_s=6", "--guard", str(rules), "--out", str(tmp_path / "runs")]
+    assert main([*words, "--jobs", "1"]) == 0
+    document = json.loads((tmp_path / "runs" / "results.json").read_text())
+    (row,) = document["rows"]
+    assert not row["success"]
+    assert 1.0 < row["distance_m"] < 4.0
+    assert document["config"]["--guard"]["barrier"] is True
+    rules.write_text(text.replace("4.0", "5.0"))
+    assert main([*words, "--resume"]) == 2
+    assert "--guard" in capsys.readouterr().err
+
+
 def test_rows_name_the_disturbance_and_the_flight_is_disturbed(tmp_path):
     campaign = tmp_path / "campaign.yaml"
     campaign.write_text(

@@ -102,7 +102,7 @@ def test_the_cards_of_shipped_models_name_models_that_exist(model, tmp_path, mon
 
 
 def test_evaluate_offers_its_first_failure_and_a_comparison(tmp_path, capsys):
-    from liquid_control.cli.evaluate import _offer
+    from liquid_control.cli.next_steps import offer_flights
     from liquid_control.cli.pilots import PilotOf
     from liquid_control.evaluation import CampaignEntry, FlightRow, plan_flights
     from liquid_control.types import FlightResult
@@ -115,7 +115,7 @@ def test_evaluate_offers_its_first_failure_and_a_comparison(tmp_path, capsys):
         for job, end in zip(jobs, ends, strict=True)
     ]
     pilots = {name: PilotOf(name) for name in ("expert", "trail_cfc19")}
-    _offer(tmp_path, jobs, rows, pilots, False, False)
+    offer_flights(tmp_path, jobs, rows, pilots, False, False)
     results = tmp_path / "results.json"
     assert capsys.readouterr().err.splitlines() == [
         f"next: liquid-control compare {results} {results} --first expert --second trail_cfc19",

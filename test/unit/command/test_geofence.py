@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liquid_control.command import Fence
@@ -89,6 +89,7 @@ def test_on_an_edge_there_is_no_horizontal_motion():
     assert slowed(Command(1.0, 0.5, 0.2, 0.1), limits) == Command(0.0, 0.0, 0.2, 0.1)
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 9.99), st.floats(0.01, 9.99), st.floats(-4.0, 4.0), SPEEDS, SPEEDS, SPEEDS)
 def test_the_speed_towards_every_edge_is_allowed_and_nothing_grows(x, y, yaw, forward, left, up):
     limits = Fence(SQUARE, 0.0, 10.0).limits((x, y, 5.0), yaw, 0.5, 2.0, 0.3)

@@ -37,7 +37,7 @@ NOW = 10_000 * MS
 FAST = Command(2.0, 0.5, -0.5, 0.3)
 SQUARE = [0.0, 0.0, 20.0, 0.0, 20.0, 20.0, 0.0, 20.0]
 FINE = GuardInputs(
-    pose=PoseReading(NOW, (10.0, 10.0, 5.0), 0.0),
+    pose=PoseReading(NOW, (10.0, 10.0, 5.0), 0.0, (0.0, 0.0, 0.0)),
     camera_ns=NOW,
     imu_ns=NOW,
     forward=RangeReading(NOW, math.inf),
@@ -82,6 +82,16 @@ CASES = {
         GuardAction.LAND,
         {"fence_corners": SQUARE, "fence_action": "land"},
         {"pose": PoseReading(NOW, (20.5, 10.0, 5.0), 0.0)},
+    ),
+    GuardEvent.BARRIER: Case(
+        GuardAction.SLOW,
+        {"fence_corners": SQUARE, "barrier": True},
+        {"pose": PoseReading(NOW, (18.8, 10.0, 5.0), 0.0, (0.0, 0.0, 0.0))},
+    ),
+    GuardEvent.BARRIER_BRAKED: Case(
+        GuardAction.HOVER,
+        {"fence_corners": SQUARE, "barrier": True},
+        {"pose": PoseReading(NOW, (10.0, 10.0, 5.0), 0.0)},
     ),
     GuardEvent.RANGE_FORWARD: Case(
         GuardAction.SLOW, {"min_forward_m": 1.0}, {"forward": RangeReading(NOW, 1.5)}
@@ -179,9 +189,16 @@ def compatible(first: GuardEvent, second: GuardEvent) -> bool:
 
 PAIRS = [pair for pair in itertools.combinations(CASES, 2) if compatible(*pair)]
 SAME_VALUE = {
-    (GuardEvent.FENCE_NEAR, GuardEvent.FENCE_LEFT),
-    (GuardEvent.FENCE_NEAR, GuardEvent.ODOMETRY_STALE),
-    (GuardEvent.FENCE_LEFT, GuardEvent.ODOMETRY_STALE),
+    *itertools.combinations(
+        (
+            GuardEvent.FENCE_NEAR,
+            GuardEvent.FENCE_LEFT,
+            GuardEvent.BARRIER,
+            GuardEvent.BARRIER_BRAKED,
+            GuardEvent.ODOMETRY_STALE,
+        ),
+        2,
+    ),
     (GuardEvent.LINK_LOST, GuardEvent.OTHER_MODE),
     *itertools.combinations(
         (
@@ -207,8 +224,11 @@ def test_of_two_rules_the_more_conservative_wins(pair):
     guard, state = flown(one, other)
     expected = max(one.action, other.action)
     assert state.action is expected
-    # A limit does not act where the command is refused already; every other rule counts.
-    silent = {GuardEvent.FENCE_NEAR, GuardEvent.RANGE_FORWARD} if HOVER_FIRST & {*pair} else set()
+    # A limit does not act where the command is refused already, and the filter keeps ranges
+    # instead of their rule; every other rule counts.
+    silent = SLOWING if HOVER_FIRST & {*pair} else set()
+    if guard.rules.barrier:
+        silent = {*silent, GuardEvent.RANGE_FORWARD}
     assert {*pair} - silent <= set(state.events)
     if expected is GuardAction.LAND:
         assert state.output == Command(up_mps=-guard.rules.land_speed_mps)
@@ -216,6 +236,7 @@ def test_of_two_rules_the_more_conservative_wins(pair):
         assert state.output == HOVER
 
 
+SLOWING = {GuardEvent.FENCE_NEAR, GuardEvent.RANGE_FORWARD, GuardEvent.BARRIER}
 HOVER_FIRST = {GuardEvent.NOT_FINITE, GuardEvent.IMPOSSIBLE, GuardEvent.SLEWED}
 """Before the rules: hover, or a command that is slewed to less than a limit."""
 
@@ -331,7 +352,9 @@ def test_a_pose_is_finite_or_none():
     state = VehicleState(
         np.array([1.0, 2.0, 3.0]), np.array([0.0, 0.0, 1.0, 0.0]), np.zeros(3), np.zeros(3)
     )
-    assert PoseReading.of(7, state) == PoseReading(7, (1.0, 2.0, 3.0), pytest.approx(math.pi))
+    assert PoseReading.of(7, state) == PoseReading(
+        7, (1.0, 2.0, 3.0), pytest.approx(math.pi), (0.0, 0.0, 0.0)
+    )
     assert PoseReading.of(7, replace(state, position=np.array([1.0, math.nan, 3.0]))) is None
 
 
@@ -379,7 +402,7 @@ def test_no_sequence_leaves_the_envelope_or_loses_a_more_conservative_action(ste
         now += gap_ms * MS
         fine = replace(
             FINE,
-            pose=PoseReading(now, (10.0, 10.0, 5.0), 0.0),
+            pose=PoseReading(now, (10.0, 10.0, 5.0), 0.0, (0.0, 0.0, 0.0)),
             camera_ns=now,
             imu_ns=now,
             forward=RangeReading(now, math.inf),

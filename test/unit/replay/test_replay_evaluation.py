@@ -113,5 +113,8 @@ def test_the_rules_of_the_guard_are_those_of_the_metadata_without_unread_ones():
         fence_action="land",
         picture_max_repeats=4,
     )
+    ranged = {"barrier": "True", "min_forward_m": "1.5", "barrier_delay_s": "0.2"}
+    rules = recorded_guard({"parameters/guard_node": ranged}).rules
+    assert (rules.barrier, rules.min_forward_m, rules.barrier_delay_s) == (True, 0.0, 0.2)
     with pytest.raises(BagError, match="the fence crosses itself"):
         recorded_guard({"parameters/guard_node": {"fence_corners": "[0, 0, 9, 9, 9, 0, 0, 9]"}})
