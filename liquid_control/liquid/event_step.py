@@ -248,7 +248,7 @@ class EventCfC:
         """Send what moved among the sources of a slice; return the sources that sent."""
         change = values - state.sent[place]
         moved = np.flatnonzero(np.abs(change) > self._steps[place])
-        sent = moved + place.start
+        sent: Integers = moved + place.start
         state.sent[sent] = values[moved]
         state.sums[:] += np.tensordot(change[moved], self._outgoing[sent], 1)
         state.waiting[:] |= self._reaches[sent].any(axis=0)

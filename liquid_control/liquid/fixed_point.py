@@ -159,7 +159,7 @@ def fixed_tanh(x: Integers) -> Integers:
     low = TANH_TABLE[at]
     part = (TANH_TABLE[at + 1] - low) * (size & ((1 << interval) - 1)) + (1 << (interval - 1))
     value = np.where(size == limit, TANH_TABLE[-1], low + (part >> interval))
-    return np.where(x < 0, -value, value)
+    return np.asarray(np.where(x < 0, -value, value))
 
 
 def fixed_features(features: NDArray[np.float32]) -> Integers:

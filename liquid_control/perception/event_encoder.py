@@ -226,9 +226,9 @@ class EventEncoder:
     ) -> Integers:
         """Return the inputs of a layer; outputs that were not computed are as they were sent."""
         before = self.layers[index - 1]
-        values = sent.reshape(-1)[: before.shape.size].reshape(sums.shape).copy()
-        values[computed] = before.outputs(sums[computed])
-        values = values.reshape(-1)
+        outputs = sent.reshape(-1)[: before.shape.size].reshape(sums.shape).copy()
+        outputs[computed] = before.outputs(sums[computed])
+        values: Integers = outputs.reshape(-1)
         if values.size < sent.size and mount is not None:
             given = np.clip(mount * np.float32(2**ACTIVATION_BITS), -LARGEST, LARGEST)
             values = np.concatenate([values, rounded(given)])
@@ -292,7 +292,7 @@ def _with_changes(
     windows = sliding_window_view(padded, (shape.kernel, shape.kernel), axis=(0, 1))
     windows = windows[:: shape.stride, :: shape.stride][: shape.out_rows, : shape.out_columns]
     patches = windows.transpose(0, 1, 3, 4, 2).reshape(len(sums), shape.taps)
-    reached = patches.any(axis=1)
+    reached: NDArray[np.bool_] = np.asarray(patches.any(axis=1))
     after = sums.copy()
     after[reached] += (patches[reached].astype(np.float64) @ layer.exact_weight).astype(np.int64)
     return after, reached
@@ -326,4 +326,4 @@ def _reach(inputs: int, outputs: int, shape: LayerShape) -> Integers:
     """Return how many outputs along an axis each input reaches."""
     first = np.arange(outputs) * shape.stride - shape.padding
     place = np.arange(inputs)[:, None]
-    return ((place >= first) & (place < first + shape.kernel)).sum(axis=1)
+    return np.asarray(((place >= first) & (place < first + shape.kernel)).sum(axis=1))

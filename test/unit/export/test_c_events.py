@@ -110,11 +110,11 @@ def test_encoder_over_irregular_pictures(tmp_path):
         picture = rng.integers(0, 256, (*SIZE, 3)).astype(np.uint8)
         sums = sum(layer.shape.size for layer in encoder.layers)
         inputs = sum(layer.shape.inputs for layer in encoder.layers)
+        mount, (threshold, _) = np.zeros(2, np.float32), c_thresholds(pair)
         for k in range(120):
             row, column = rng.integers(0, SIZE[0]), rng.integers(0, SIZE[1])
             picture[row:, column : column + 5] += np.uint8(rng.integers(0, 90) * (k % 3 > 0))
-            mount = rng.normal(0, 0.3, 2).astype(np.float32) if k % 7 == 0 else mount
-            threshold, _ = c_thresholds(pair)
+            mount = mount if k % 7 else rng.normal(0, 0.3, 2).astype(np.float32)
             library.lce_encode(
                 pointer(memory), pointer(picture), pointer(mount), threshold, pointer(counts)
             )
