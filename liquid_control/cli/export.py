@@ -57,7 +57,7 @@ def export(
     from liquid_control.cli.next_steps import suggest, trial_of_export
     from liquid_control.cli.output import note, output_folder
     from liquid_control.export import events_c, nir_file, onnx_files, policy_c
-    from liquid_control.export.nir_graph import MISSING, NIR_FILE
+    from liquid_control.export.nir_maps import MISSING, NIR_FILE
     from liquid_control.files import atomic_write
     from liquid_control.policy import load_model
 

@@ -107,7 +107,8 @@ def _draw_success(axes: Axes, result: EventSweep) -> None:
             label(point),
             (x, rate),
             textcoords="offset points",
-            xytext=(6, -12 if place % 2 else 6),
+            xytext=(0, 16 if place % 2 else 6),
+            ha="center",
             fontsize=8,
             color=style.INK,
         )
@@ -115,16 +116,25 @@ def _draw_success(axes: Axes, result: EventSweep) -> None:
     dense = sum(part.macs + part.additions for part in result.dense.values()) * per_s
     axes.axvline(dense, color=style.MUTED, linewidth=1.0)
     axes.annotate(
-        "dense, zeros\nmultiplied",
-        (dense, 0.05),
+        "dense, zeros too",
+        (dense, 0.5),
         textcoords="offset points",
-        xytext=(-4, 0),
+        xytext=(-3, 0),
         ha="right",
+        va="center",
+        rotation=90,
         fontsize=8,
         color=style.MUTED,
     )
+    least = min(point.operations_per_s for point in result.points) / 1e6
+    axes.set_xlim(0.75 * min(least, dense), 1.15 * dense)
     axes.set_xscale("log")
-    axes.set_ylim(0.0, 1.08)
+    ticks = [digit * 10.0**power for power in range(-3, 5) for digit in (1, 2, 5)]
+    low, high = axes.get_xlim()
+    shown = [tick for tick in ticks if low <= tick <= high]
+    axes.set_xticks(shown, [f"{tick:g}" for tick in shown])
+    axes.minorticks_off()
+    axes.set_ylim(-0.05, 1.2)
     axes.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axes.set_xlabel("multiply-accumulates and additions, millions a second of flight")
     axes.set_title("Success, Wilson 95 %; thresholds encoder : core")

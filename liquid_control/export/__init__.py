@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from liquid_control.export.c_fixed import fixed_controller_c
     from liquid_control.export.c_policy import policy_c
     from liquid_control.export.model_files import int8_perception, model_graphs, onnx_files
-    from liquid_control.export.nir_graph import nir_file, nir_graph
+    from liquid_control.export.nir_maps import nir_file, nir_graph
     from liquid_control.export.onnx import (
         controller_graph,
         core_controller_graph,
@@ -43,8 +43,8 @@ _MODULES = {
     "fixed_controller_c": "c_fixed",
     "int8_perception": "model_files",
     "model_graphs": "model_files",
-    "nir_file": "nir_graph",
-    "nir_graph": "nir_graph",
+    "nir_file": "nir_maps",
+    "nir_graph": "nir_maps",
     "onnx_files": "model_files",
     "perception_graph": "onnx",
     "policy_c": "c_policy",

@@ -160,6 +160,12 @@ class EventPilot(PolicyPilot):
         frames: answered frames of this flight.
     """
 
+    encoder: Operations
+    core: Operations
+    frames: int
+    _memory: EventMemory
+    _stamp_ns: int | None
+
     def __init__(self, model: Model, thresholds: Thresholds) -> None:
         self.event_policy = EventPolicy(model, thresholds)
         settings = model.settings
@@ -189,5 +195,5 @@ class EventPilot(PolicyPilot):
 
     def _forget(self) -> None:
         self._memory = self.event_policy.init_memory()
-        self._stamp_ns: int | None = None
+        self._stamp_ns = None
         self.encoder, self.core, self.frames = Operations(), Operations(), 0

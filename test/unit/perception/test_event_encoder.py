@@ -77,7 +77,7 @@ def test_sums_never_drift_from_the_values_sent():
 
 
 def test_trail_cfc19_in_fixed_point_stays_near_its_float_network():
-    """Measured over a flight: 0.0006 root mean square."""
+    """Measured over a flight: 0.0003 root mean square."""
     model = load_model("trail_cfc19")
     spec, arrays = model.settings.perception, model.arrays
     fixed, floats = EventEncoder(spec, arrays, 0.0), Encoder(model.perception)

@@ -8,7 +8,7 @@ import pytest
 from liquid_control.cli import main
 from liquid_control.errors import DependencyError, ModelError
 from liquid_control.export import nir_graph
-from liquid_control.export.nir_graph import MISSING, NIR_FILE
+from liquid_control.export.nir_maps import MISSING, NIR_FILE
 from liquid_control.liquid import CfC
 from liquid_control.perception import Encoder, standardise
 from liquid_control.policy import load_model
