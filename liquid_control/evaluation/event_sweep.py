@@ -237,14 +237,14 @@ def event_sweep(
     jobs = [EventJob(pair, scenario, seed, model) for seed in seeds for pair in thresholds]
     with opened as journal:
         rows = _fly(flyer, jobs, journal, workers)
-    parts = {"encoder": policies[0].encoder, "core": policies[0].core}
+    encoder, core = policies[0].encoder, policies[0].core
     return EventSweep(
         loaded.name,
         plan,
         rows,
         summary(rows, thresholds),
-        {name: part.dense for name, part in parts.items()},
-        {name: part.state_bytes for name, part in parts.items()},
+        {"encoder": encoder.dense, "core": core.dense},
+        {"encoder": encoder.state_bytes, "core": core.state_bytes},
     )
 
 

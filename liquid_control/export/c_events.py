@@ -128,7 +128,7 @@ def _encoder(layers: Iterable[FixedLayer]) -> dict[str, object]:
 
 
 def _array(kind: str, name: str, values: Integers) -> str:
-    return f"static const {kind} {name}[{values.size}] = {{\n{wrapped(values.ravel())}\n}};\n"
+    return f"static const {kind} {name}[{values.size}] = {{\n{wrapped(values.ravel().tolist())}\n}};\n"
 
 
 def _trial(model: Model, thresholds: Thresholds) -> str:
