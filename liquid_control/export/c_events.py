@@ -128,7 +128,8 @@ def _encoder(layers: Iterable[FixedLayer]) -> dict[str, object]:
 
 
 def _array(kind: str, name: str, values: Integers) -> str:
-    return f"static const {kind} {name}[{values.size}] = {{\n{wrapped(values.ravel().tolist())}\n}};\n"
+    numbers = wrapped(values.ravel().tolist())
+    return f"static const {kind} {name}[{values.size}] = {{\n{numbers}\n}};\n"
 
 
 def _trial(model: Model, thresholds: Thresholds) -> str:
