@@ -68,6 +68,7 @@ EXTRAS = {
     "benchmark": ["scipy>=1.11"],
     "certify": ["scipy>=1.11"],
     "inspect": ["captum>=0.8", "scikit-learn>=1.4"],
+    "nir": ["nir>=1.0.6"],
     "search": ["optuna>=4.2", "moocore>=0.2"],
     "train": ["torch>=2.2", "torchdiffeq>=0.2.4", "onnx>=1.16"],
     "ray": ["ray>=2.40"],

@@ -1,4 +1,4 @@
-"""`liquid-control export`: ONNX graphs or C code for a companion computer."""
+"""`liquid-control export`: ONNX graphs, C code or NIR for other machines."""
 
 from enum import Enum
 from pathlib import Path
@@ -15,6 +15,8 @@ class ExportTarget(str, Enum):
 
     ONNX = "onnx"
     C = "c"
+    EVENTS = "c-events"
+    NIR = "nir"
 
 
 def export(
@@ -36,7 +38,7 @@ def export(
         typer.Option(help="Output folder.", show_default="runs/<UTC time>-export"),
     ] = None,
 ) -> None:
-    """Export a model to ONNX or C; PyTorch is not needed.
+    """Export a model to ONNX, C or NIR; PyTorch is not needed.
 
     Example: liquid-control export --model models/trail_cfc19 --target c
 
@@ -47,19 +49,28 @@ def export(
 
     - c: the whole policy as a C99 project without dependencies, with self-tests and examples for
       Linux and a bare Cortex-M; its README.md lists the files. controller.h is usable alone.
+
+    - c-events: encoder and controller in fixed point, computed only where their inputs moved.
+
+    - nir: the linear maps of the policy; NIR has no primitive for what joins them.
     """
     from liquid_control.cli.next_steps import suggest, trial_of_export
-    from liquid_control.cli.output import output_folder
-    from liquid_control.export import onnx_files, policy_c
+    from liquid_control.cli.output import note, output_folder
+    from liquid_control.export import events_c, nir_file, onnx_files, policy_c
+    from liquid_control.export.nir_maps import MISSING, NIR_FILE
     from liquid_control.files import atomic_write
     from liquid_control.policy import load_model
 
-    if int8 is not None and target is ExportTarget.C:
-        raise ConfigError("--int8 needs --target onnx, got --target c")
+    if int8 is not None and target is not ExportTarget.ONNX:
+        raise ConfigError(f"--int8 needs --target onnx, got --target {target.value}")
     if target is ExportTarget.ONNX:
         files = onnx_files(load_model(model), int8)
+    elif target is ExportTarget.NIR:
+        files = {NIR_FILE: nir_file(load_model(model))}
+        note(f"NIR holds the linear maps only; its primitives have no {', no '.join(MISSING)}")
     else:
-        files = {name: text.encode() for name, text in policy_c(load_model(model)).items()}
+        in_c = policy_c if target is ExportTarget.C else events_c
+        files = {name: text.encode() for name, text in in_c(load_model(model)).items()}
     with output_folder(out, "export") as folder:
         for name, content in files.items():
             print(atomic_write(folder / name, content))

@@ -16,6 +16,7 @@ from liquid_control.cli.certify import certify
 from liquid_control.cli.compare import compare
 from liquid_control.cli.doctor import doctor
 from liquid_control.cli.evaluate import evaluate
+from liquid_control.cli.events import events
 from liquid_control.cli.export import export
 from liquid_control.cli.faults import faults
 from liquid_control.cli.fly import fly
@@ -50,6 +51,7 @@ COMMANDS = (
     calibrate,
     adapt,
     certify,
+    events,
     faults,
     worlds,
     models,

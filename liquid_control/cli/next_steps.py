@@ -42,15 +42,27 @@ LIST_INPUTS = (
     "print(*session.get_inputs(), *session.get_outputs(), sep='\\n')"
 )
 """Program that prints inputs and outputs of an ONNX graph."""
+LIST_NODES = "import nir, sys; print(*nir.read(sys.argv[1]).nodes, sep='\\n')"
+"""Program that prints the nodes of a NIR graph."""
+C_TESTS = {
+    "policy_test": ("policy_test", "policy", "perception*"),
+    "events_test": ("events_test", "perception_events*"),
+}
+"""Sources of the self-tests of exported C."""
 
 
 def trial_of_export(folder: Path, files: Iterable[str]) -> list[str]:
-    """Return the command that runs an exported C test, or shows an ONNX graph's inputs."""
-    if "policy_test.c" in files:
-        names, program = ("policy_test", "policy", "perception*"), folder.resolve() / "policy_test"
+    """Return the command that runs an exported C test, or shows the content of a graph."""
+    for test, names in C_TESTS.items():
+        if f"{test}.c" not in files:
+            continue
+        program = folder.resolve() / test
         sources = [path for name in names for path in sorted(folder.glob(f"{name}.c"))]
-        compiled = command_of("cc", "-std=c99", "-O2", *sources, "-o", program)
+        flags = ("-std=c99", "-O2", "-ffp-contract=off")
+        compiled = command_of("cc", *flags, *sources, "-o", program)
         return [f"{compiled} && {command_of(program)}"]
+    if "policy.nir" in files:
+        return [command_of(sys.executable, "-c", LIST_NODES, folder / "policy.nir")]
     return [command_of(sys.executable, "-c", LIST_INPUTS, folder / "controller.onnx")]
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from liquid_control.command.motors import MOTORS, MotorScaling
 from liquid_control.errors import CellError
 from liquid_control.liquid.reference import CfC
-from liquid_control.liquid.weights import CfCWeights, Mode
+from liquid_control.liquid.weights import CfCWeights, Mode, synapses
 from liquid_control.seeding import stream
 
 HEADER = "controller.h"
@@ -82,24 +82,6 @@ def _facts(weights: CfCWeights, motors: MotorScaling, name: str) -> dict[str, ob
         "numerator": _horner(TANH_NUMERATOR),
         "denominator": _horner(TANH_DENOMINATOR),
     }
-
-
-def synapses(
-    weights: CfCWeights,
-) -> tuple[list[int], list[int], NDArray[np.float32]]:
-    """Return the number of synapses of each neuron, their source indices and weights [S, 4]."""
-    wiring, counts, sources, values = weights.wiring, [], [], []
-    for index, (own, layer) in enumerate(zip(wiring.slices, weights.layers, strict=True)):
-        before = list(range(wiring.inputs + own.start, wiring.inputs + own.stop))
-        fresh = wiring.inputs + wiring.neurons
-        inputs = wiring.slices[index - 1] if index else slice(-fresh, wiring.inputs - fresh)
-        places = np.array([*range(fresh + inputs.start, fresh + inputs.stop), *before])
-        for neuron in range(own.stop - own.start):
-            present = np.flatnonzero(layer.weight[:, neuron].any(axis=0))
-            counts.append(len(present))
-            sources += places[present].tolist()
-            values.append(layer.weight[:, neuron, present].T)
-    return counts, sources, np.concatenate(values)
 
 
 def _trial(weights: CfCWeights) -> dict[str, object]:

@@ -8,7 +8,7 @@ from `liquid_control.policy.Policy` itself.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import cos, prod, sin
+from math import cos, sin
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,7 @@ MODEL_FILES = (
     "perception.c",
     "perception.h",
     "perception_weights.c",
+    "picture.h",
     "policy.c",
     "policy.h",
     "policy_test.c",
@@ -159,22 +160,22 @@ def policy_c(model: Model) -> dict[str, str]:
 
 def _perception(spec: PerceptionSpec, arrays: Arrays) -> dict[str, object]:
     """Return sizes, weights and table of the perception network."""
-    shapes = _layers(spec)
+    shapes = spec.layers
     named = {name: arrays[name] for name in spec.array_shapes()}
-    names = [name.rpartition(".")[0] for name in named if name.endswith(".weight")]
     texts, table, sizes, stored = [], [], [], 0
-    for name, shape in zip(names, shapes, strict=True):
-        weight = _blocks(_ordered(spec, name, named[f"{name}.weight"]))
+    for name, shape in zip(spec.layer_names, shapes, strict=True):
+        weight = _blocks(spec.channels_last(name, named[f"{name}.weight"]))
         bias = _padded(named[f"{name}.bias"])
         c_name = f"lc_{name.rpartition('.')[2]}"
         texts += [_array(f"{c_name}_weight", weight), _array(f"{c_name}_bias", bias)]
-        table.append(f"    {{{', '.join(map(str, shape))}, {c_name}_weight, {c_name}_bias}},")
-        sizes.append(shape[6] * shape[7] * shape[8])
+        sizes_of = ", ".join(str(int(value)) for value in shape)
+        table.append(f"    {{{sizes_of}, {c_name}_weight, {c_name}_bias}},")
+        sizes.append(shape.size)
         stored += weight.size + bias.size
     convolutions = len(spec.convolutions)
     sizes[convolutions - 1] += MOUNT_SIZE * spec.mount
     first, second = max(sizes[::2]), max(sizes[1::2])
-    patch = max(shape[3] ** 2 * shape[2] for shape in shapes[:convolutions])
+    patch = max(shape.taps for shape in shapes[:convolutions])
     workspace = first + second + patch
     return {
         "digest": digest(named),
@@ -195,35 +196,6 @@ def _perception(spec: PerceptionSpec, arrays: Arrays) -> dict[str, object]:
         "arrays": "\n".join(texts),
         "table": "\n".join(table),
     }
-
-
-def _layers(spec: PerceptionSpec) -> list[tuple[int, ...]]:
-    """Return rows, columns, channels, kernel, stride, padding, output size and ReLU of layers."""
-    layers: list[tuple[int, ...]] = []
-    place = (spec.height, spec.width, 3)
-    for conv in spec.convolutions:
-        reached = (conv.reach(place[0]), conv.reach(place[1]))
-        kernel = (conv.kernel, conv.stride, conv.padding)
-        layers.append((*place, *kernel, *reached, conv.channels, 1))
-        place = (*reached, conv.channels)
-    inputs = prod(place) + MOUNT_SIZE * spec.mount
-    if spec.hidden:
-        layers.append((1, 1, inputs, 1, 1, 0, 1, 1, spec.hidden, 1))
-        inputs = spec.hidden
-    layers.append((1, 1, inputs, 1, 1, 0, 1, 1, spec.features, 0))
-    return layers
-
-
-def _ordered(spec: PerceptionSpec, name: str, weight: Floats) -> Floats:
-    """Return weights [O, K] with K in the order of C: rows, columns, channels."""
-    if weight.ndim == 4:
-        return weight.transpose(0, 2, 3, 1).reshape(len(weight), -1)
-    channels, height, width = spec.map_shape
-    if name.endswith("linear") and spec.hidden:
-        return weight
-    maps, mount = np.split(weight, [channels * height * width], axis=1)
-    ordered = maps.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
-    return np.concatenate([ordered.reshape(len(weight), -1), mount], axis=1)
 
 
 def _blocks(weight: Floats) -> Floats:

@@ -217,6 +217,29 @@ def _check_array(name: str, array: Array, shape: tuple[int, ...]) -> None:
         raise CellError(f"{name}: expected finite numbers, got NaN or infinity")
 
 
+def synapses(
+    weights: CfCWeights,
+) -> tuple[list[int], list[int], NDArray[np.float32]]:
+    """List the synapses of a CfC neuron by neuron; a synapse has the weights of all four maps.
+
+    Returns:
+        The number of synapses of each neuron; the source of each synapse, an index among the
+        features, the states before the step and the states after it; and the weights [S, 4].
+    """
+    wiring, counts, sources, values = weights.wiring, [], [], []
+    for index, (own, layer) in enumerate(zip(wiring.slices, weights.layers, strict=True)):
+        before = list(range(wiring.inputs + own.start, wiring.inputs + own.stop))
+        fresh = wiring.inputs + wiring.neurons
+        inputs = wiring.slices[index - 1] if index else slice(-fresh, wiring.inputs - fresh)
+        places = np.array([*range(fresh + inputs.start, fresh + inputs.stop), *before])
+        for neuron in range(own.stop - own.start):
+            present = np.flatnonzero(layer.weight[:, neuron].any(axis=0))
+            counts.append(len(present))
+            sources += places[present].tolist()
+            values.append(layer.weight[:, neuron, present].T)
+    return counts, sources, np.concatenate(values)
+
+
 def random_weights(
     wiring: Wiring,
     rng: np.random.Generator,

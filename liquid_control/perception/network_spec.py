@@ -1,7 +1,9 @@
 """Specification of the perception network, for building the torch module and the ONNX graph."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from liquid_control.config import Settings
@@ -30,6 +32,36 @@ DEFAULT_CONVOLUTIONS = (
 
 MOUNT_SIZE = 2
 """Values that describe the camera's mount: pitch and field of view, scaled."""
+
+
+class LayerShape(NamedTuple):
+    """Sizes of a layer; a dense layer is a convolution of kernel 1 over one pixel."""
+
+    rows: int
+    columns: int
+    channels: int
+    kernel: int
+    stride: int
+    padding: int
+    out_rows: int
+    out_columns: int
+    outputs: int
+    relu: bool
+
+    @property
+    def size(self) -> int:
+        """Number of outputs over all pixels."""
+        return self.out_rows * self.out_columns * self.outputs
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs over all pixels."""
+        return self.rows * self.columns * self.channels
+
+    @property
+    def taps(self) -> int:
+        """Number of inputs of one output."""
+        return self.kernel**2 * self.channels
 
 
 class PerceptionSpec(Settings):
@@ -81,6 +113,42 @@ class PerceptionSpec(Settings):
         shapes["perception.linear.weight"] = (self.features, width)
         shapes["perception.linear.bias"] = (self.features,)
         return shapes
+
+    @property
+    def layers(self) -> tuple["LayerShape", ...]:
+        """The layers in order, for code that computes all of them in one way."""
+        layers = []
+        rows, columns, channels = self.height, self.width, 3
+        for conv in self.convolutions:
+            kernel = (conv.kernel, conv.stride, conv.padding)
+            reached = (conv.reach(rows), conv.reach(columns))
+            layers.append(
+                LayerShape(rows, columns, channels, *kernel, *reached, conv.channels, True)
+            )
+            rows, columns, channels = *reached, conv.channels
+        inputs = rows * columns * channels + MOUNT_SIZE * self.mount
+        if self.hidden:
+            layers.append(LayerShape(1, 1, inputs, 1, 1, 0, 1, 1, self.hidden, True))
+            inputs = self.hidden
+        layers.append(LayerShape(1, 1, inputs, 1, 1, 0, 1, 1, self.features, False))
+        return tuple(layers)
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the layers in model files, without `.weight` and `.bias`."""
+        names = [name for name in self.array_shapes() if name.endswith(".weight")]
+        return tuple(name.removesuffix(".weight") for name in names)
+
+    def channels_last(self, name: str, weight: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a layer's weights [O, K] with K in the order rows, columns, channels."""
+        if weight.ndim == 4:
+            return weight.transpose(0, 2, 3, 1).reshape(len(weight), -1)
+        channels, height, width = self.map_shape
+        if name.endswith("linear") and self.hidden:
+            return weight
+        maps, mount = np.split(weight, [channels * height * width], axis=1)
+        ordered = maps.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
+        return np.concatenate([ordered.reshape(len(weight), -1), mount], axis=1)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for YAML."""

@@ -1,6 +1,7 @@
 """The policy: model folders, the step from observation to command, and sessions over frames."""
 
 from liquid_control.policy.controllers import BACKENDS, Controller, Decision
+from liquid_control.policy.event_policy import EventPilot, EventPolicy, Thresholds
 from liquid_control.policy.model import Model, find_models, load_model, save_model
 from liquid_control.policy.model_settings import (
     WIRED,
@@ -33,6 +34,8 @@ __all__ = [
     "Controller",
     "Decision",
     "Elapsed",
+    "EventPilot",
+    "EventPolicy",
     "FrameClock",
     "Model",
     "ModelCamera",
@@ -44,6 +47,7 @@ __all__ = [
     "PolicyPilot",
     "PolicySession",
     "ReadoutBox",
+    "Thresholds",
     "VelocityReading",
     "certified_box",
     "find_models",

@@ -92,6 +92,42 @@ static inline int lcq_features(const float features[LCQ_INPUTS], int16_t inputs[
     return LCQ_OK;
 }
 
+/* Time units in Q16 of some microseconds. */
+static inline int64_t lcq_elapsed(uint32_t dt_us)
+{
+    const uint64_t ticks = ((uint64_t)dt_us * ${ticks_factor}u) >> $ticks_shift;
+    return ticks > 0x7fffffffu ? 0x7fffffff : (int64_t)ticks;
+}
+
+/* New state of neuron i, Q15, from its four sums of products. */
+static inline int16_t lcq_neuron(int i, const int64_t sums[4], int64_t elapsed)
+{
+    int64_t map[4];
+    int32_t first, second, gate;
+    int k;
+
+    for (k = 0; k < 4; ++k) {
+        const int shift = lcq_shift[i][k];
+        map[k] = (shift ? (sums[k] + ((int64_t)1 << (shift - 1))) >> shift : sums[k]) + lcq_bias[i][k];
+    }
+    first = lcq_tanh(map[0]);
+    second = lcq_tanh(map[1]);
+    map[2] = map[2] > 0x7fffffff ? 0x7fffffff : map[2] < -0x7fffffff ? -0x7fffffff : map[2];
+    gate = (32768 + lcq_tanh((((map[2] * elapsed) >> 16) + map[3]) >> 1)) >> 1;
+    return (int16_t)((first * (32768 - gate) + second * gate + 16384) >> 15);
+}
+
+/* Commands of the motor neurons, Q16. */
+static inline void lcq_commands(const int16_t state[LCQ_NEURONS], int32_t command[LCQ_OUTPUTS])
+{
+    int i;
+
+    for (i = 0; i < LCQ_OUTPUTS; ++i) {
+        const int64_t product = (int64_t)lcq_scale[i] * state[LCQ_NEURONS - LCQ_OUTPUTS + i];
+        command[i] = lcq_offset[i] + (int32_t)((product + 16384) >> 15);
+    }
+}
+
 /* Advance by one step. Every value of every argument is valid.
  *
  * inputs: [LCQ_INPUTS], Q13.
@@ -102,13 +138,12 @@ static inline int lcq_features(const float features[LCQ_INPUTS], int16_t inputs[
 static inline void lcq_step(const int16_t inputs[LCQ_INPUTS], int16_t state[LCQ_NEURONS],
                             uint32_t dt_us, int32_t command[LCQ_OUTPUTS])
 {
-    const uint64_t ticks = ((uint64_t)dt_us * ${ticks_factor}u) >> $ticks_shift;
-    const int64_t elapsed = ticks > 0x7fffffffu ? 0x7fffffff : (int64_t)ticks;
+    const int64_t elapsed = lcq_elapsed(dt_us);
     int16_t values[LCQ_INPUTS + 2 * LCQ_NEURONS];
     int16_t *const before = values + LCQ_INPUTS;
     int16_t *const after = before + LCQ_NEURONS;
     int synapse = 0;
-    int i, k;
+    int i;
 
     for (i = 0; i < LCQ_INPUTS; ++i) {
         values[i] = inputs[i];
@@ -119,7 +154,6 @@ static inline void lcq_step(const int16_t inputs[LCQ_INPUTS], int16_t state[LCQ_
     for (i = 0; i < LCQ_NEURONS; ++i) {
         const int end = synapse + lcq_synapses[i];
         int64_t map[4] = {0, 0, 0, 0};
-        int32_t first, second, gate;
         for (; synapse < end; ++synapse) {
             const int32_t source = values[lcq_source[synapse]];
             map[0] += lcq_weight[synapse][0] * source;
@@ -127,23 +161,12 @@ static inline void lcq_step(const int16_t inputs[LCQ_INPUTS], int16_t state[LCQ_
             map[2] += lcq_weight[synapse][2] * source;
             map[3] += lcq_weight[synapse][3] * source;
         }
-        for (k = 0; k < 4; ++k) {
-            const int shift = lcq_shift[i][k];
-            map[k] = (shift ? (map[k] + ((int64_t)1 << (shift - 1))) >> shift : map[k]) + lcq_bias[i][k];
-        }
-        first = lcq_tanh(map[0]);
-        second = lcq_tanh(map[1]);
-        map[2] = map[2] > 0x7fffffff ? 0x7fffffff : map[2] < -0x7fffffff ? -0x7fffffff : map[2];
-        gate = (32768 + lcq_tanh((((map[2] * elapsed) >> 16) + map[3]) >> 1)) >> 1;
-        after[i] = (int16_t)((first * (32768 - gate) + second * gate + 16384) >> 15);
+        after[i] = lcq_neuron(i, map, elapsed);
     }
     for (i = 0; i < LCQ_NEURONS; ++i) {
         state[i] = after[i];
     }
-    for (i = 0; i < LCQ_OUTPUTS; ++i) {
-        const int64_t product = (int64_t)lcq_scale[i] * state[LCQ_NEURONS - LCQ_OUTPUTS + i];
-        command[i] = lcq_offset[i] + (int32_t)((product + 16384) >> 15);
-    }
+    lcq_commands(state, command);
 }
 
 #endif

@@ -2,46 +2,11 @@
 #include "perception.h"
 
 #include "controller.h"
+#include "picture.h"
 
 #define LC_FIRST_BUFFER $first
 #define LC_SECOND_BUFFER $second
 #define LC_CONVOLUTIONS $convolutions
-#define LC_CONTRAST_FLOOR $floor
-
-/* Mean of all pixel values, and one over their standard deviation, from exact integer sums. */
-static void moments(const uint8_t *rgb, float *mean, float *scale)
-{
-    const uint64_t count = LC_PIXEL_VALUES;
-    uint64_t sum = 0;
-    uint64_t squares = 0;
-    uint64_t rest, root, bit;
-    float unit = (float)LC_PIXEL_VALUES;
-    float deviation;
-    uint32_t i;
-
-    for (i = 0; i < LC_PIXEL_VALUES; ++i) {
-        sum += rgb[i];
-        squares += (uint32_t)rgb[i] * rgb[i];
-    }
-    *mean = (float)(sum / count) + (float)(sum % count) / (float)LC_PIXEL_VALUES;
-    /* count^2 times the variance, scaled by powers of four so that its root has 31 or 32 bits. */
-    rest = count * squares - sum * sum;
-    while (rest != 0 && rest < ((uint64_t)1 << 62)) {
-        rest *= 4;
-        unit *= 2.0f;
-    }
-    root = 0;
-    for (bit = (uint64_t)1 << 62; bit != 0; bit >>= 2) {
-        if (rest >= root + bit) {
-            rest -= root + bit;
-            root = (root >> 1) + bit;
-        } else {
-            root >>= 1;
-        }
-    }
-    deviation = (float)root / unit;
-    *scale = 1.0f / (deviation > LC_CONTRAST_FLOOR ? deviation : LC_CONTRAST_FLOOR);
-}
 
 /* Copy what one output pixel of a layer depends on: [kernel][kernel][channels], zeros outside.
  * The first layer reads pixels and standardises them; its `in` is not used. */
@@ -95,7 +60,7 @@ void lc_encode(const uint8_t *rgb, const float *mount, float *workspace, float *
     float mean, scale;
     int index, row, column, i;
 
-    moments(rgb, &mean, &scale);
+    lc_moments(rgb, LC_PIXEL_VALUES, &mean, &scale);
     for (index = 0; index < LC_LAYERS; ++index) {
         const lc_layer *const layer = &lc_layers[index];
         const int count = layer->kernel * layer->kernel * layer->channels;
