@@ -52,7 +52,6 @@ COMMANDS = (
     certify,
     faults,
     worlds,
-    models,
     train,
     search,
     export,
@@ -63,6 +62,7 @@ for command in COMMANDS:
     app.command()(command)
 app.add_typer(bag)
 app.add_typer(inspect)
+app.add_typer(models)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
