@@ -1,4 +1,4 @@
-"""`liquid-control bag`: inspection and conversion of recordings."""
+"""`liquid-control bag`: inspection of recordings; `cli.exchange` has their conversion."""
 
 import json
 from contextlib import AbstractContextManager, nullcontext
@@ -84,58 +84,6 @@ def info(
         flags = [word for name in topics or () for word in ("--topics", name)]
         flags += [word for name in topic or () for word in ("--topic", name)]
         suggest(command_of("liquid-control", "replay", *bags, *flags))
-
-
-@bag.command()
-def convert(
-    flights: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="BAG...",
-            help="Recorded flights: .mcap or .db3 files, rosbag2 folders, or folders of bags.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
-    to: Annotated[str, typer.Option(metavar="lerobot", help="Format.")] = "lerobot",
-    label: Annotated[
-        str, typer.Option(help="Action: policy_command, command or odometry.")
-    ] = "policy_command",
-    fps: Annotated[
-        int | None,
-        typer.Option(help="Rows a second.", show_default="highest median rate of the bags"),
-    ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(help="Task in words.", show_default="the scenario that the bag names"),
-    ] = None,
-    topics: Topics = None,
-    topic: Topic = None,
-) -> None:
-    """Convert flights into a LeRobotDataset, version 3.0.
-
-    Example: liquid-control bag convert flights/*.mcap --to lerobot dataset
-
-    A flight becomes an episode, a frame a row at a fixed rate; a lost frame repeats the one before.
-    `train --data` reads the dataset, and docs/other_tools.md states what is exact.
-    """
-    from liquid_control.cli.output import console
-    from liquid_control.errors import ConfigError
-    from liquid_control.training.bags.lerobot_writer import convert_to_lerobot
-    from liquid_control.training.bags.sources import bag_data
-    from liquid_control.training.training_settings import BagLabel
-
-    if to != "lerobot":
-        raise ConfigError(f"--to: expected lerobot, got {to!r}")
-    if label not in {known.value for known in BagLabel}:
-        names = ", ".join(known.value for known in BagLabel)
-        raise ConfigError(f"--label: expected one of {names}, got {label!r}")
-    rules_of(topics, topic)
-    flags = dict(word.split("=", 1) for word in topic or ())
-    data, lines = bag_data(flights, topics or (), flags)
-    made = convert_to_lerobot(data, out, label=BagLabel(label), fps=fps, task=task)
-    for line in [*lines, *made.lines()]:
-        console().print(line, markup=False, highlight=False)
 
 
 def reading_progress(total_bytes: int) -> "AbstractContextManager[Bar]":

@@ -80,7 +80,9 @@ def hub_files(model: Model) -> dict[str, bytes]:
         if (model.path / PICTURES).is_file():
             files[PICTURES] = read_limited(model.path / PICTURES, MAX_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{model.path}: its card or {PICTURES} cannot be read ({error})") from error
+        raise ModelError(
+            f"{model.path}: its card or {PICTURES} cannot be read ({error})"
+        ) from error
     files[CARD] = (card_metadata(model, card) + card).encode()
     return files
 
@@ -151,7 +153,7 @@ def push_model(path: Path | str, repository: str, *, private: bool = False) -> s
     files = hub_files(load_model(path))
     if hub.get_token() is None:
         raise ConfigError(
-            "expected a token of the Hub to push with, got none; set HF_TOKEN, or run hf auth login"
+            "expected a token of the Hub to push with, got none: set HF_TOKEN or run hf auth login"
         )
     api = _api(hub)
     with _one_line(repository):
@@ -247,7 +249,9 @@ def _config(content: bytes, where: str) -> tuple[ModelSettings, Mapping[str, Any
         config = json.loads(content)
         if config["library_name"] != LIBRARY or config["layout"] != LAYOUT:
             stated = f"{config['library_name']!r}, layout {config['layout']!r}"
-            raise ModelError(f"{where}: {CONFIG}: expected {LIBRARY}, layout {LAYOUT}, got {stated}")
+            raise ModelError(
+                f"{where}: {CONFIG}: expected {LIBRARY}, layout {LAYOUT}, got {stated}"
+            )
         return validate(ModelSettings, config["settings"], f"{where}: {CONFIG}"), config["sha256"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{where}: {CONFIG}: is not that of {LIBRARY} ({error!r})") from error

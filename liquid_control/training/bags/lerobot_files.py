@@ -147,7 +147,7 @@ class DatasetFiles:
         """Close the files of rows and pictures, and write the metadata.
 
         Args:
-            origin: content of `meta/liquid_control.json`.
+            origin: content of `meta/origin.json`.
         """
         import pyarrow as pa
         from pyarrow import parquet
@@ -225,4 +225,6 @@ def _statistics(
 
 def _joined(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return nested values with keys of the form `group/key`."""
-    return {f"{name}/{key}": value for name, inner in groups.items() for key, value in inner.items()}
+    return {
+        f"{name}/{key}": value for name, inner in groups.items() for key, value in inner.items()
+    }

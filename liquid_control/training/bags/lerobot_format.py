@@ -25,7 +25,7 @@ INFO = Path("meta/info.json")
 STATS = Path("meta/stats.json")
 TASKS = Path("meta/tasks.parquet")
 EPISODES = Path("meta/episodes/chunk-000/file-000.parquet")
-ORIGIN = Path("meta/liquid_control.json")
+ORIGIN = Path("meta/origin.json")
 """Bags that the dataset was made from; other programs ignore the file."""
 
 CAMERA = "observation.images.camera"

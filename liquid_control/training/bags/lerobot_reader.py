@@ -35,7 +35,7 @@ class LerobotEpisode:
         number: of the episode.
         features: of the dataset, from `info.json`.
         row: of the episode, from the table of episodes.
-        origin: `meta/liquid_control.json`; empty for a dataset of another recorder.
+        origin: `meta/origin.json`; empty for a dataset of another recorder.
     """
 
     root: Path

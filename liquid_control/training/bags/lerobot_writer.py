@@ -50,7 +50,7 @@ KEPT_FRAMES = BagSettings(min_speed_mps=0.0, min_contrast=0.0, keep_frozen=True,
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class SurveyedBag:
     """A bag as its start shows it.
 
     Attributes:
@@ -121,6 +121,18 @@ class Conversion:
         return lines + [f"  {line}" for line in self.losses]
 
 
+def label_of(name: str) -> BagLabel:
+    """Return the label of a name.
+
+    Raises:
+        ConfigError: the name is unknown.
+    """
+    names = [label.value for label in BagLabel]
+    if name not in names:
+        raise ConfigError(f"--label: expected one of {', '.join(names)}, got {name!r}")
+    return BagLabel(name)
+
+
 def convert_to_lerobot(
     data: BagData,
     out: Path,
@@ -170,7 +182,7 @@ def convert_to_lerobot(
     return made
 
 
-def _survey(source: BagSource, data: BagData, label: BagLabel, task: str | None) -> Recorded:
+def _survey(source: BagSource, data: BagData, label: BagLabel, task: str | None) -> SurveyedBag:
     """Read the start of a bag.
 
     Raises:
@@ -196,7 +208,7 @@ def _survey(source: BagSource, data: BagData, label: BagLabel, task: str | None)
     if not (steps > 0).any():
         raise BagError(f"{source.name}: expected frames of several times, got {len(stamps)}")
     rate_hz = NANOSECONDS / float(np.median(steps[steps > 0]))
-    return Recorded(source, bag, topics, rate_hz, size, fov_deg, task or _task_of(bag))
+    return SurveyedBag(source, bag, topics, rate_hz, size, fov_deg, task or _task_of(bag))
 
 
 def _task_of(bag: Bag) -> str:
@@ -206,7 +218,7 @@ def _task_of(bag: Bag) -> str:
     return f"Fly the scenario {Path(scenario).stem}." if scenario else "Fly as recorded."
 
 
-def _format_of(bags: Sequence[Recorded], fps: int | None) -> DatasetFormat:
+def _format_of(bags: Sequence[SurveyedBag], fps: int | None) -> DatasetFormat:
     """Return the format that holds what all bags have.
 
     Raises:
@@ -226,7 +238,7 @@ def _format_of(bags: Sequence[Recorded], fps: int | None) -> DatasetFormat:
 
 
 def _write(
-    bags: Sequence[Recorded], root: Path, made: Conversion, label: BagLabel, reporter: Reporter
+    bags: Sequence[SurveyedBag], root: Path, made: Conversion, label: BagLabel, reporter: Reporter
 ) -> None:
     settings = KEPT_FRAMES.model_copy(update={"label": label})
     sources: list[dict[str, Any]] = []
@@ -257,7 +269,7 @@ def _write(
         )
 
 
-def _origin(recorded: Recorded) -> dict[str, Any]:
+def _origin(recorded: SurveyedBag) -> dict[str, Any]:
     return {
         "name": recorded.source.name,
         "sha256": recorded.source.sha256,
@@ -268,7 +280,7 @@ def _origin(recorded: Recorded) -> dict[str, Any]:
 
 
 def _episodes(
-    recorded: Recorded, made: Conversion, settings: BagSettings, losses: Losses
+    recorded: SurveyedBag, made: Conversion, settings: BagSettings, losses: Losses
 ) -> list[Episode]:
     """Return the episodes of a bag; count the frames left out.
 
@@ -357,7 +369,7 @@ def rows_at_rate(stamps_ns: NDArray[np.int64], fps: int) -> NDArray[np.int64]:
     return kept
 
 
-def _pictures(recorded: Recorded) -> Iterator[tuple[int, Pixels]]:
+def _pictures(recorded: SurveyedBag) -> Iterator[tuple[int, Pixels]]:
     """Yield number and picture of each frame of a bag."""
     events = read_flight(recorded.bag, recorded.topics, Losses())
     frames = (event for event in events if isinstance(event, FrameEvent))

@@ -63,7 +63,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.resolve(*found.groups())
         return self.answer(404, {"error": "not found"})
 
-    do_HEAD = do_GET
+    def do_HEAD(self):
+        self.do_GET()
 
     def do_POST(self):
         self.hub.requests.append(f"{self.command} {self.path}")

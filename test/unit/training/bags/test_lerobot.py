@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from toy_bags import HEIGHT, MS, WIDTH, command, picture, write_bag
 
+from liquid_control.cli.main import main
 from liquid_control.command.motors import MotorScaling
 from liquid_control.config import CameraSettings
 from liquid_control.errors import BagError, ConfigError, OutputError
@@ -100,7 +101,7 @@ def test_metadata_states_rate_features_tasks_and_origin(dataset, bags):
     assert episodes["length"].to_pylist() == [40, 40]
     assert episodes["dataset_from_index"].to_pylist() == [0, 40]
     assert episodes[f"videos/{CAMERA}/from_timestamp"].to_pylist() == [0.0, 2.0]
-    origin = json.loads((dataset / "meta/liquid_control.json").read_text())
+    origin = json.loads((dataset / "meta/origin.json").read_text())
     assert origin["label"] == "policy_command"
     sources = [source["sha256"] for source in origin["sources"]]
     assert sources == [source.sha256 for source in bag_data(bags)[0].sources]
@@ -222,9 +223,7 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_left(bags, tmp_path)
         convert_to_lerobot(data, tmp_path / "out", label=BagLabel.COMMAND)
     larger = [np.zeros((2 * HEIGHT, 2 * WIDTH, 3), np.uint8)] * 2
     other = write_bag(tmp_path / "b.mcap", STEADY[:2], larger)
-    with pytest.raises(
-        BagError, match=r"of one size, got 32x18 in a\.mcap and 64x36 in b\.mcap"
-    ):
+    with pytest.raises(BagError, match=r"of one size, got 32x18 in a\.mcap and 64x36 in b\.mcap"):
         convert_to_lerobot(bag_data([bags[0], other])[0], tmp_path / "out")
     growing = write_bag(tmp_path / "c.mcap", STEADY[:3], [picture(0), *larger])
     with pytest.raises(BagError, match="expected pictures of 32x18, got 64x36"):
@@ -233,6 +232,23 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_left(bags, tmp_path)
     with pytest.raises(BagError, match="expected frames of several times, got 1"):
         convert_to_lerobot(bag_data([single])[0], tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"taken", "b.mcap", "c.mcap", "d.mcap"}
+
+
+def test_the_command_converts_and_reports(bags, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["bag", "convert", *map(str, bags), "--to", "lerobot", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "80 rows of 2 episodes at 20 Hz" in printed
+    assert "3 rows repeat the frame before" in printed
+    words = ["bag", "convert", str(bags[0]), str(tmp_path / "b")]
+    for option, value, message in (
+        ("--to", "rlds", "--to: expected lerobot, got 'rlds'"),
+        ("--label", "joints", "--label: expected one of policy_command, command, odometry"),
+    ):
+        assert main([*words, option, value]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["bag", "convert", str(out), str(tmp_path / "b")]) == 2
+    assert "is a LeRobotDataset already" in capsys.readouterr().err
 
 
 def change_info(root, **changes):
@@ -276,7 +292,7 @@ def test_a_dataset_without_our_origin_has_the_times_of_its_rows(bags, tmp_path):
     features = json.loads((made.path / INFO).read_text())["features"]
     del features["stamp_ns"]
     change_info(made.path, features=features)
-    (made.path / "meta/liquid_control.json").unlink()
+    (made.path / "meta/origin.json").unlink()
     summaries, (flight,) = pieces(made.path, tmp_path / "run")
     assert summaries[0].error == ""
     assert flight.stamps_ns.tolist() == STEADY
