@@ -15,7 +15,7 @@ from liquid_control.perception import CameraView
 from liquid_control.training.bags.job import BagJob, piece_path, read_summary
 from liquid_control.training.bags.lerobot_format import CAMERA, INFO, STATS, TASKS, Statistics
 from liquid_control.training.bags.lerobot_writer import convert_to_lerobot, rows_at_rate
-from liquid_control.training.bags.sources import bag_data
+from liquid_control.training.bags.sources import bag_data, load_data
 from liquid_control.training.dataset import read_flight
 from liquid_control.training.training_settings import BagLabel, BagSettings
 
@@ -152,6 +152,25 @@ def test_training_reads_the_same_flights_from_dataset_and_bags(dataset, bags, tm
         np.testing.assert_allclose(ours.imu, recorded.imu, atol=1e-7)
         difference = ours.images.astype(int) - recorded.images
         assert np.abs(difference).max() <= 2
+
+
+def test_a_run_learns_from_a_dataset_and_its_card_lists_the_episodes(dataset, tmp_path):
+    pytest.importorskip("torch", reason="the extra train is not installed")
+    from toy_run import begin, toy_settings
+
+    settings = toy_settings(
+        bags=KEPT,
+        flights={"cloning": 0, "dagger": 0, "rounds": 0},
+        learner={"cloning_steps": 2, "windows": 2, "window_steps": 8, "held_out": 2},
+        validation={"flights": 0, "final_flights": 0},
+    )
+    data, _ = bag_data([dataset])
+    begin(tmp_path / "run", settings, resume=False, data=data).run()
+    data.save(tmp_path)
+    assert load_data(tmp_path) == data
+    card = (tmp_path / "run" / "toy" / "README.md").read_text()
+    assert "77 frames, 0.1 min, of 2 bags" in card
+    assert "| flights episode 0 | unknown | trail, seed 7 | 40 | 0 |" in card
 
 
 def test_the_measured_velocity_is_a_label_and_another_command_is_refused(dataset, tmp_path):
