@@ -10,6 +10,8 @@ from liquid_control.cli.models import models
 from liquid_control.cli.options import Topic, Topics, rules_of
 from liquid_control.errors import ConfigError
 
+__all__ = ["bag", "models"]
+
 Flights = Annotated[list[Path], typer.Argument(metavar="BAG...", help="Bags, or folders of bags.")]
 Folder = Annotated[Path, typer.Argument(help="Folder to write.")]
 Repository = Annotated[str, typer.Argument(metavar="REPO", help="Such as name/model.")]

@@ -19,7 +19,7 @@ from liquid_control.types import Pixels
 if TYPE_CHECKING:
     import pyarrow.parquet
 
-QUALITY = {"preset": "medium", "crf": "18", "g": "2"}
+QUALITY: dict[str, object] = {"preset": "medium", "crf": "18", "g": "2"}
 """Options of libx264; every other picture is a key frame, as in lerobot's own files."""
 
 

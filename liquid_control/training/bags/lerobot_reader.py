@@ -160,7 +160,7 @@ class LerobotEpisode:
                 for frame in container.decode(stream):
                     if frame.time is None or frame.time < begin_s - step_s / 2:
                         continue
-                    yield frame.to_ndarray(format="rgb24")
+                    yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
                     found += 1
                     if found == count:
                         return
