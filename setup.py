@@ -72,6 +72,8 @@ EXTRAS = {
     "search": ["optuna>=4.2", "moocore>=0.2"],
     "train": ["torch>=2.2", "torchdiffeq>=0.2.4", "onnx>=1.16"],
     "ray": ["ray>=2.40"],
+    "lerobot": ["pyarrow>=14", "av>=12"],
+    "hub": ["huggingface-hub>=0.34", "safetensors>=0.4"],
     "ros": [
         "ros-jazzy-rclpy",
         "ros-jazzy-rmw-fastrtps-cpp",

@@ -1,4 +1,4 @@
-"""`liquid-control bag`: inspection of recordings."""
+"""`liquid-control bag`: inspection of recordings; `cli.exchange` has their conversion."""
 
 import json
 from contextlib import AbstractContextManager, nullcontext
@@ -18,12 +18,12 @@ LARGE_BYTES = 64 << 20
 LOG_LINES = 10
 """Number of progress lines where stderr is not a terminal."""
 
-bag = typer.Typer(name="bag", help="Inspect recordings.", no_args_is_help=True)
+bag = typer.Typer(name="bag", help="Inspect and convert recordings.", no_args_is_help=True)
 
 
 @bag.callback()
 def _group() -> None:
-    """Inspect recordings."""
+    """Inspect and convert recordings."""
 
 
 @bag.command()

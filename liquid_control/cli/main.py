@@ -9,7 +9,6 @@ from typing import NoReturn
 import typer
 
 from liquid_control.cli.adapt import adapt
-from liquid_control.cli.bag import bag
 from liquid_control.cli.bench import bench
 from liquid_control.cli.calibrate import calibrate
 from liquid_control.cli.certify import certify
@@ -17,11 +16,11 @@ from liquid_control.cli.compare import compare
 from liquid_control.cli.doctor import doctor
 from liquid_control.cli.evaluate import evaluate
 from liquid_control.cli.events import events
+from liquid_control.cli.exchange import bag, models
 from liquid_control.cli.export import export
 from liquid_control.cli.faults import faults
 from liquid_control.cli.fly import fly
 from liquid_control.cli.inspect import inspect
-from liquid_control.cli.models import models
 from liquid_control.cli.probe import probe
 from liquid_control.cli.replay import replay
 from liquid_control.cli.search import search
@@ -54,7 +53,6 @@ COMMANDS = (
     events,
     faults,
     worlds,
-    models,
     train,
     search,
     export,
@@ -65,6 +63,7 @@ for command in COMMANDS:
     app.command()(command)
 app.add_typer(bag)
 app.add_typer(inspect)
+app.add_typer(models)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

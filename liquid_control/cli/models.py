@@ -1,12 +1,28 @@
-"""`liquid-control models`: the model folders that come with the checkout, or those of a folder."""
+"""`liquid-control models`: model folders; `cli.exchange` has the commands of a Hub."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+LIST = "list"
 
 
-def models(
+class ListByDefault(TyperGroup):
+    """Group whose first word may be a folder: `models FOLDER` is `models list FOLDER`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Insert the name of the default command where none is given."""
+        named = args and args[0] in {*self.commands, *ctx.help_option_names}
+        return super().parse_args(ctx, args if named else [LIST, *args])
+
+
+models = typer.Typer(name="models", help="List, push and pull models.", cls=ListByDefault)
+
+
+@models.command(LIST)
+def list_models(
     folders: Annotated[
         list[Path] | None,
         typer.Argument(help="Model folders, or folders of them.", show_default="models"),

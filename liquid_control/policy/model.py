@@ -291,6 +291,7 @@ def save_model(
     arrays: Arrays,
     graphs: Mapping[str, bytes],
     card: str,
+    more: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write a model folder atomically; an older model at `path` is replaced.
 
@@ -302,6 +303,7 @@ def save_model(
         graphs: `perception.onnx` and `controller.onnx`, serialised, as
             `liquid_control.export.model_graphs` makes them.
         card: the model card, Markdown.
+        more: further files by name, which are not checked when the model is loaded.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -315,6 +317,7 @@ def save_model(
     )
     content[MODEL_YAML] = _yaml(settings)
     content[CARD] = card.encode()
+    content |= more or {}
     atomic_folder(folder, content)
 
 

@@ -6,8 +6,8 @@ content: a resumed run does not read a bag again, even if the bag has moved.
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from liquid_control.files import atomic_write
 from liquid_control.perception import CameraView
 from liquid_control.training.bags.label_clock import LabelClock
 from liquid_control.training.bags.pieces import Drop, pieces_of
-from liquid_control.training.bags.recorded_flights import recorded_flights
+from liquid_control.training.bags.recorded_flights import RecordedFlight, recorded_flights
 from liquid_control.training.bags.sources import BagData, BagSource
 from liquid_control.training.dataset import TrainingFlight, write_flight
 from liquid_control.training.training_settings import BagLabel, BagSettings
@@ -96,34 +96,51 @@ class BagJob:
         atomic_write(self.path, json.dumps(asdict(summary), indent=1), parents=True)
 
     def _read(self) -> BagSummary:
+        if self.source.episode is not None:
+            return self._read_episode(self.source.episode)
         bag = open_bag(Path(self.source.path))
         topics = resolve(bag, load_rules(self.data.presets, self.data.flags or {}))
         check_label(topics, self.settings.label, self.source.name)
-        losses, drops = Losses(), Counter[Drop]()
+        losses = Losses()
         clock = LabelClock(self.settings.label)
         events = clock.observe(read_flight(bag, topics, losses))
+        flights = recorded_flights(events, self.view, self.settings.label, losses)
+        summary = self._write_pieces(flights, losses)
+        label = topics.sources[Role(self.settings.label.value)]
+        if problem := clock.problem(label, self.settings.max_label_age_s):
+            raise BagError(f"{self.source.name}: {problem}")
+        names = {role.value: source.name for role, source in topics.sources.items()}
+        return replace(summary, topics=names, recorder=recorder_records(bag))
+
+    def _read_episode(self, number: int) -> BagSummary:
+        from liquid_control.training.bags.lerobot_reader import LerobotEpisode
+
+        losses = Losses()
+        episode = LerobotEpisode.load(Path(self.source.path), number)
+        flight = episode.flight(self.view, self.settings.label, losses)
+        summary = self._write_pieces([flight], losses)
+        topics, recorder = (episode.source.get(key, {}) for key in ("topics", "recorder"))
+        return replace(summary, topics=topics, recorder=recorder)
+
+    def _write_pieces(self, flights: Iterable[RecordedFlight], losses: Losses) -> BagSummary:
+        drops = Counter[Drop]()
         lengths: list[int] = []
         duration_s, beyond = 0.0, 0
-        for flight in recorded_flights(events, self.view, self.settings.label, losses):
+        for flight in flights:
             for piece in pieces_of(flight, self.settings, drops):
                 write_flight(piece_path(self.path, len(lengths)), piece)
                 lengths.append(len(piece.stamps_ns))
                 duration_s += float(piece.stamps_ns[-1] - piece.stamps_ns[0]) / NANOSECONDS
                 beyond += self._beyond(piece)
-        label = topics.sources[Role(self.settings.label.value)]
-        if problem := clock.problem(label, self.settings.max_label_age_s):
-            raise BagError(f"{self.source.name}: {problem}")
         return BagSummary(
             name=self.source.name,
             sha256=self.source.sha256,
-            topics={role.value: source.name for role, source in topics.sources.items()},
             duration_s=round(duration_s, 3),
             frames=sum(lengths),
             pieces=tuple(lengths),
             dropped={drop.value: count for drop, count in sorted(drops.items()) if count},
             beyond_motors=beyond,
             losses=tuple(losses.lines()),
-            recorder=_recorder(bag),
         )
 
     def _beyond(self, piece: TrainingFlight) -> int:
@@ -168,7 +185,8 @@ def read_summary(path: Path) -> BagSummary:
         ) from error
 
 
-def _recorder(bag: Bag) -> dict[str, dict[str, str]]:
+def recorder_records(bag: Bag) -> dict[str, dict[str, str]]:
+    """Return the metadata records of a bag that are kept in a model's provenance."""
     kept = {
         record: {key: value for key, value in values.items() if len(value) <= LONGEST_VALUE}
         for record, values in metadata_records(bag).items()

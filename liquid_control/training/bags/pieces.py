@@ -28,6 +28,7 @@ class Drop(str, Enum):
     FROZEN = "equal to the one before"
     BETWEEN = "between two periods"
     UNLABELLED = "without a label"
+    UNMEASURED = "without a measured state"
     HOVERING = "while hovering"
     SHORT = "in too short a piece"
 

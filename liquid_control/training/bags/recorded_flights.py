@@ -55,11 +55,13 @@ class RecordedFlight:
         frames: in order of their stamps.
         labels: (stamp, (forward, left, up in m/s, yaw rate in rad/s)), in recorded order.
         speeds: (stamp, (m/s,)), measured.
+        velocities: (stamp, values as of `measured`).
     """
 
     frames: list[Frame] = field(default_factory=list)
     labels: list[Row] = field(default_factory=list)
     speeds: list[Row] = field(default_factory=list)
+    velocities: list[Row] = field(default_factory=list)
 
 
 def recorded_flights(
@@ -94,7 +96,8 @@ def recorded_flights(
 
 def _split_at_clock_reset(flight: RecordedFlight) -> RecordedFlight:
     """Move rows after a clock reset to a new flight: a frame event waits for its IMU samples."""
-    return RecordedFlight([], _rows_after_reset(flight.labels), _rows_after_reset(flight.speeds))
+    rows = (flight.labels, flight.speeds, flight.velocities)
+    return RecordedFlight([], *(_rows_after_reset(values) for values in rows))
 
 
 def _rows_after_reset(rows: list[Row]) -> list[Row]:
@@ -121,8 +124,9 @@ def _add_frame(
 def _add_odometry(flight: RecordedFlight, event: OdometryEvent, label: BagLabel) -> None:
     speed = float(np.linalg.norm(event.state.velocity))
     flight.speeds.append((event.stamp_ns, (speed,)))
+    flight.velocities.append((event.stamp_ns, measured(event.state)))
     if label is BagLabel.ODOMETRY:
-        flight.labels.append((event.stamp_ns, measured(event.state)))
+        flight.labels.append(flight.velocities[-1])
 
 
 def _add_command(flight: RecordedFlight, stamp_ns: int, command: Command, losses: Losses) -> None:

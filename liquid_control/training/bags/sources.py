@@ -1,4 +1,7 @@
-"""The bags of a training run, identified by the hash of their content."""
+"""The bags of a training run, identified by the hash of their content.
+
+An episode of a LeRobotDataset counts as a bag.
+"""
 
 import glob
 import hashlib
@@ -10,6 +13,7 @@ from typing import Any
 
 from liquid_control.errors import BagError, ConfigError, OutputError
 from liquid_control.files import atomic_write
+from liquid_control.training.bags.lerobot_format import is_dataset, read_info
 
 SOURCES_FILE = "bags.json"
 SUFFIXES = (".mcap", ".db3", ".partial")
@@ -21,17 +25,21 @@ class BagSource:
     """One bag.
 
     Attributes:
-        path: a file, or the folder of a rosbag2 recording.
-        sha256: of its content: the file's, or of names and contents of the folder's files.
+        path: a file, or the folder of a rosbag2 recording or of a LeRobotDataset.
+        sha256: of its content: the file's, or of names and contents of the folder's files; for an
+            episode also of its number.
+        episode: number of the episode of a LeRobotDataset; None for a bag.
     """
 
     path: str
     sha256: str
+    episode: int | None = None
 
     @property
     def name(self) -> str:
-        """Name of the file or folder."""
-        return Path(self.path).name
+        """Name of the file or folder, and number of the episode."""
+        name = Path(self.path).name
+        return name if self.episode is None else f"{name} episode {self.episode}"
 
     @property
     def key(self) -> str:
@@ -94,7 +102,7 @@ def load_data(folder: Path) -> BagData | None:
 
 
 def find_bags(paths: Sequence[Path]) -> list[Path]:
-    """Return the bags at paths: files, rosbag2 folders, folders of bags, or glob patterns.
+    """Return the bags at paths: files, folders of rosbag2, of bags or of LeRobot, or patterns.
 
     Raises:
         BagError: there is no bag at a path.
@@ -105,8 +113,8 @@ def find_bags(paths: Sequence[Path]) -> list[Path]:
         bags = [bag for path in matches for bag in _bags_at(path)]
         if not bags:
             raise BagError(
-                f"--data {pattern}: expected .mcap or .db3 files, a rosbag2 folder, or a folder "
-                "of bags, found none there"
+                f"--data {pattern}: expected .mcap or .db3 files, a rosbag2 folder, a folder of "
+                "bags, or a LeRobotDataset, found none there"
             )
         found += bags
     return found
@@ -117,7 +125,7 @@ def _bags_at(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         return []
-    if (path / "metadata.yaml").exists():
+    if (path / "metadata.yaml").exists() or is_dataset(path):
         return [path]
     inside = sorted(path.iterdir())
     return [bag for bag in inside if bag.suffix in SUFFIXES or (bag / "metadata.yaml").exists()]
@@ -129,7 +137,7 @@ def bag_data(
     """Return the bags at paths, and a line for each duplicate.
 
     Args:
-        paths: files, rosbag2 folders, folders of bags, or glob patterns.
+        paths: files, rosbag2 folders, folders of bags, LeRobotDatasets, or glob patterns.
         presets: names or files of topic rules.
         flags: topic by role.
 
@@ -139,11 +147,24 @@ def bag_data(
     sources: dict[str, BagSource] = {}
     lines = []
     for path in find_bags(paths):
-        source = BagSource(str(path), content_hash(path))
-        first = sources.setdefault(source.sha256, source)
-        if first is not source:
+        found = _sources_at(path)
+        first = sources.setdefault(found[0].sha256, found[0])
+        if first is not found[0]:
             lines.append(f"{path}: is the same as {first.path}, and is used once")
+        sources |= {source.sha256: source for source in found[1:]}
     return BagData(tuple(sources.values()), tuple(presets), dict(flags or {})), lines
+
+
+def _sources_at(path: Path) -> list[BagSource]:
+    """Return a bag, or the episodes of a dataset."""
+    digest = content_hash(path)
+    if not is_dataset(path):
+        return [BagSource(str(path), digest)]
+    count = read_info(path).get("total_episodes")
+    if not isinstance(count, int) or count < 1:
+        raise BagError(f"{path}: expected a LeRobotDataset with episodes, got {count}")
+    keys = [hashlib.sha256(f"{digest} {number}".encode()).hexdigest() for number in range(count)]
+    return [BagSource(str(path), key, number) for number, key in enumerate(keys)]
 
 
 def content_hash(path: Path) -> str:
