@@ -23,6 +23,7 @@ NODES = (
     "px4_node",
     "mavros_setpoint_node",
     "betaflight_node",
+    "foxglove_node",
     "lifecycle_manager",
 )
 
@@ -78,6 +79,8 @@ EXTRAS = {
         "ros-jazzy-lifecycle-msgs",
         "ros-jazzy-rosgraph-msgs",
     ],
+    "foxglove": ["foxglove-sdk>=0.30"],
+    "rerun": ["rerun-sdk>=0.30"],
     "mavlink": ["pymavlink>=2.4.41", "pyserial>=3.5"],
     "browser": ["playwright>=1.50"],
     "docs": [

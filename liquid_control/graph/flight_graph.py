@@ -14,7 +14,7 @@ from liquid_control.command import Envelope, GuardRules
 from liquid_control.config import Scenario, load_scenario, parse_settings
 from liquid_control.graph.node_graph import ProgressCallback, run_graph
 from liquid_control.policy import Model, Policy, load_model
-from liquid_control.topics import GUARD, GUARD_STANDBY
+from liquid_control.topics import FOXGLOVE, GUARD, GUARD_STANDBY
 from liquid_control.types import FlightResult
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class GraphPlan:
         autopilot: firmware that flies the vehicle, without ROS: ardupilot, px4 or betaflight; our
             own cascade if empty.
         firmware: program of that firmware.
+        foxglove_port: TCP port of a server of viewers on 127.0.0.1; None for none.
     """
 
     scenario: str
@@ -65,6 +66,7 @@ class GraphPlan:
     rules: GuardRules = field(default_factory=GuardRules)
     autopilot: str = ""
     firmware: Path | None = None
+    foxglove_port: int | None = None
 
     @property
     def record_path(self) -> Path:
@@ -115,6 +117,11 @@ class GraphPlan:
                 "model": str(self.model.resolve()),
                 "image": self.image,
                 "compression": self.compression,
+            }
+        if self.foxglove_port is not None:
+            nodes[FOXGLOVE] = policy | {
+                "port": self.foxglove_port,
+                "camera_pitch_down_deg": self.loaded_scenario.camera.pitch_down_deg,
             }
         nodes[SIMULATOR] = {
             "scenario": self.scenario,
