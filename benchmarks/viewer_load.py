@@ -6,21 +6,25 @@ Protocol: https://github.com/foxglove/ws-protocol, docs/spec.md, with the subpro
 `foxglove-sdk`. A message is a byte of operation, the subscription, the log time in ns, the data.
 """
 
+import base64
 import json
 import struct
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from liquid_control.bags.decoding.typestore import Types
+from liquid_control.bags.storage.part import Definition
 from liquid_control.dependencies import require
+from liquid_control.errors import GraphError
 
 SUBPROTOCOL = "foxglove.sdk.v1"
 MESSAGE_DATA, TIME = 1, 2
 _HEAD = struct.Struct("<BIQ")
-START_S = 60.0
+START_S = 120.0
 """Longest time until the server answers."""
 
 
@@ -62,20 +66,21 @@ class ViewerClient:
 
     def _connect(self, port: int, start_s: float) -> Any:
         end_s = time.monotonic() + start_s
-        while True:
-            try:
-                return self._stack.enter_context(
-                    self._sync.connect(
-                        f"ws://127.0.0.1:{port}",
-                        subprotocols=[SUBPROTOCOL],
-                        max_size=None,
-                        compression=None,
-                    )
-                )
-            except OSError:
-                if time.monotonic() > end_s:
-                    raise
-                time.sleep(0.1)
+        while (found := self._try_to_connect(port)) is None:
+            if time.monotonic() > end_s:
+                raise GraphError(f"no server listens on port {port} of 127.0.0.1")
+            time.sleep(0.1)
+        return found
+
+    def _try_to_connect(self, port: int) -> Any:
+        options: dict[str, Any] = {"max_size": None, "compression": None}
+        try:
+            opened = self._sync.connect(
+                f"ws://127.0.0.1:{port}", subprotocols=[SUBPROTOCOL], **options
+            )
+            return self._stack.enter_context(opened)
+        except OSError:  # nobody listens yet
+            return None
 
     def subscribe(self, topics: Collection[str] | None = None) -> None:
         """Subscribe to topics, or to all."""
@@ -130,6 +135,29 @@ class ViewerClient:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def decoded(channel: Mapping[str, Any], data: bytes) -> Any:
+    """Return the content of a message by the schema that the server advertises.
+
+    Args:
+        channel: as advertised.
+        data: serialised: cdr with a definition in ros2msg, or protobuf.
+    """
+    kind = channel["schemaName"]
+    if channel["encoding"] == "cdr":
+        return Types({kind: Definition("ros2msg", channel["schema"])}).decode(kind, data)
+    pool = require("google.protobuf.descriptor_pool", "test", "decode messages").DescriptorPool()
+    files = require(
+        "google.protobuf.descriptor_pb2", "test", "decode messages"
+    ).FileDescriptorSet()
+    files.ParseFromString(base64.b64decode(channel["schema"]))
+    for file in files.file:
+        pool.Add(file)
+    factory = require("google.protobuf.message_factory", "test", "decode messages")
+    message = factory.GetMessageClass(pool.FindMessageTypeByName(kind))()
+    message.ParseFromString(data)
+    return message
 
 
 def main() -> None:

@@ -81,6 +81,9 @@ def flight(
         ),
     ] = None,
     video: Annotated[bool, typer.Option("--video", help="Write saliency.mp4 too.")] = False,
+    rerun: Annotated[
+        Path | None, typer.Option(metavar="FILE.rrd", help="Write a recording of Rerun too.")
+    ] = None,
     topics: Topics = None,
     topic: Topic = None,
     out: Out = None,
@@ -100,6 +103,7 @@ def flight(
     from liquid_control.inspection import inspect as inspect_flight
     from liquid_control.inspection.flight import AXES
     from liquid_control.inspection.page import write_flight_page
+    from liquid_control.inspection.rerun_file import check_rerun_file, write_rerun
     from liquid_control.inspection.saliency import VISUAL_BACKPROP, map_maker
     from liquid_control.inspection.tables import print_inspection, without_disturbances
     from liquid_control.process_pool import limit_threads
@@ -113,6 +117,8 @@ def flight(
     whole = every_map if every_map is not None else method == VISUAL_BACKPROP
     if video and not whole:
         raise ConfigError("--video: expected --all-maps too")
+    if rerun is not None:
+        check_rerun_file(rerun)
     rules = rules_of(topics, topic)
     policy, recorded = open_flight(bag, model, rules=rules)
     map_maker(policy.model, method, target)
@@ -125,6 +131,7 @@ def flight(
         options: dict[str, Any] = {"moment_s": at, "clamps": clamps, "axis": AXES.index(axis)}
         written = write_inspection(folder, found, **options, extra=extra, video=video)
         written.append(write_flight_page(folder / "flight.html", found, bag, rules, at))
+        written += [] if rerun is None else [write_rerun(rerun, found)]
     for line in found.missing:
         note(line)
     moment = None if at is None else moment_of(policy, recorded, at, clamps)

@@ -256,7 +256,9 @@ class NodeMaker:
 
 
 def viewer(
-    make: NodeMaker, values: Mapping[str, str], defaults: Mapping[str, object] = MappingProxyType({})
+    make: NodeMaker,
+    values: Mapping[str, str],
+    defaults: Mapping[str, object] = MappingProxyType({}),
 ) -> list[Node]:
     """Return the server of viewers, if one is wanted; its end does not end the launch.
 

@@ -1,1 +1,1 @@
-"""What a running flight shows to viewers: streams, scene, and a server that never waits for them."""
+"""What a running flight shows to viewers: scene, feed, and a server that never waits."""

@@ -84,6 +84,9 @@ class FeedRates(NamedTuple):
     scene: float = 10.0
 
 
+DEFAULT_RATES = FeedRates()
+
+
 class Sender(Protocol):
     """Sends messages to viewers."""
 
@@ -163,7 +166,7 @@ class ViewerFeed:
         self,
         sender: Sender,
         model: Model | None = None,
-        rates: FeedRates = FeedRates(),
+        rates: FeedRates = DEFAULT_RATES,
         camera: str = topics.IMAGE,
         read_as: str | None = None,
         jpeg_quality: int = 80,

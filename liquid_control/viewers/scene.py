@@ -45,9 +45,7 @@ def timestamp(stamp_ns: int) -> Any:
 def pose_of(position: Sequence[float] | Floats, quaternion: Sequence[float] | Floats) -> Any:
     """Return a pose; the quaternion is (x, y, z, w)."""
     x, y, z, w = map(float, quaternion)
-    return sdk().Pose(
-        position=_vector(position), orientation=sdk().Quaternion(x=x, y=y, z=z, w=w)
-    )
+    return sdk().Pose(position=_vector(position), orientation=sdk().Quaternion(x=x, y=y, z=z, w=w))
 
 
 def pose_message(state: VehicleState, stamp_ns: int) -> bytes:
@@ -140,9 +138,7 @@ class FlightScene:
         assert self._state is not None
         points = [*self._points, self._state.position]
         return sdk().LinePrimitive(
-            points=[
-                sdk().Point3(x=float(p[0]), y=float(p[1]), z=float(p[2])) for p in points
-            ],
+            points=[sdk().Point3(x=float(p[0]), y=float(p[1]), z=float(p[2])) for p in points],
             thickness=2.0,
             scale_invariant=True,
             color=_colour(BLUE),
@@ -201,9 +197,7 @@ class EventLog:
     @staticmethod
     def _log(status: Any, text: str, stamp_ns: int) -> bytes:
         level = getattr(sdk().LogLevel, LEVELS[min(int(status.level), 3)])
-        log = sdk().Log(
-            timestamp=timestamp(stamp_ns), level=level, message=text, name=status.name
-        )
+        log = sdk().Log(timestamp=timestamp(stamp_ns), level=level, message=text, name=status.name)
         return bytes(log.encode())
 
 
@@ -229,4 +223,3 @@ def _vector(values: Sequence[float] | Floats) -> Any:
 
 def _colour(rgb: tuple[float, ...]) -> Any:
     return sdk().Color(r=rgb[0], g=rgb[1], b=rgb[2], a=1.0)
-

@@ -140,8 +140,8 @@ class ViewerServer:
 
     Attributes:
         port: the port that it listens on.
-        counts: `dropped`: messages that a viewer was not sent because it is slow; `dropped_pictures`
-            of these; `viewers`: that have subscribed so far.
+        counts: `dropped`: messages that a viewer was not sent because it is slow;
+            `dropped_pictures`: pictures among these; `viewers`: that have come so far.
 
     Raises:
         ConfigError: the port is taken, or the address does not exist.
