@@ -28,6 +28,7 @@ from liquid_control.inspection.moment import Explanation, moment_document, momen
 from liquid_control.inspection.neurons import NeuronFindings, component_shares, findings
 from liquid_control.inspection.retrace import picture_quantities
 from liquid_control.journal import plain
+from liquid_control.pages.picture_track import saliency_overlay
 from liquid_control.policy import Policy
 from liquid_control.types import Floats
 
@@ -262,7 +263,7 @@ def arrays_of(found: FlightInspection) -> bytes:
 
 def _stills(found: FlightInspection) -> np.ndarray:
     """Return pictures above their overlays, four to a row."""
-    from liquid_control.inspection.overlay import SCALE, contact_sheet, saliency_overlay
+    from liquid_control.inspection.overlay import SCALE, contact_sheet
 
     places = saliency.evenly(len(found.maps), STILLS)
     rows: list[list[np.ndarray]] = []

@@ -18,6 +18,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from liquid_control.dependencies import require
 from liquid_control.errors import ConfigError
@@ -26,7 +27,7 @@ from liquid_control.frames import quaternion_from_euler
 from liquid_control.inspection.flight import AXES
 from liquid_control.inspection.report import FlightInspection
 from liquid_control.pages.picture_track import saliency_overlay
-from liquid_control.types import Floats, Pixels
+from liquid_control.types import Pixels
 
 SUFFIX = ".rrd"
 APPLICATION = "liquid_control"
@@ -115,10 +116,14 @@ class _Writer:
             if found.by_neuron is not None:
                 values = found.by_neuron[:, index]
                 self._send_series(f"contributions/{axis}", values, flight.state_names)
-        neurons = {"state": flight.states, "gate": flight.gates}
-        for name, values in (neurons | {"time_constant_s": found.time_constants}).items():
-            if values is not None:
-                self._send_series(f"neurons/{name}", values, flight.state_names)
+        neurons: dict[str, NDArray[np.floating] | None] = {
+            "state": flight.states,
+            "gate": flight.gates,
+            "time_constant_s": found.time_constants,
+        }
+        for name, series in neurons.items():
+            if series is not None:
+                self._send_series(f"neurons/{name}", series, flight.state_names)
         for name, column in flight.quantities.items():
             self._send_series(f"quantities/{name}", column[:, None], [name])
 
@@ -148,7 +153,9 @@ class _Writer:
         )
         self._recording.send_columns(entity, self._times(frames), columns)
 
-    def _send_series(self, entity: str, values: Floats, names: Sequence[str]) -> None:
+    def _send_series(
+        self, entity: str, values: NDArray[np.floating], names: Sequence[str]
+    ) -> None:
         """Send one series for each column of values [T, N]; none where nothing is finite."""
         if not np.isfinite(values).any():
             return

@@ -14,6 +14,7 @@ import socket
 import stat
 import termios
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing, suppress
@@ -33,6 +34,8 @@ BUFFER_PART = 0.5
 """Of the send buffer of a connection: beyond it the messages would wait in the SDK."""
 DESCRIPTORS = Path("/proc/self/fd")
 EXTRA = "foxglove"
+CLOSE_S = 2.0
+"""Longest time until the port is free after the server was stopped."""
 
 
 class Channel(NamedTuple):
@@ -177,7 +180,7 @@ class ViewerServer:
             )
         except Exception as error:  # the SDK raises RuntimeError for any cause
             raise ConfigError(_start_problem(host, port, error)) from error
-        self.port: int = self._server.port
+        self._host, self.port = host, int(self._server.port)
         self._simulated = simulated
         self._channels = {
             topic: sdk.Channel(
@@ -228,6 +231,10 @@ class ViewerServer:
         self._server.stop()
         for channel in self._channels.values():
             channel.close()
+        # The SDK frees the port in a thread of its own.
+        end_s = time.monotonic() + CLOSE_S
+        while _is_open(self._host, self.port) and time.monotonic() < end_s:
+            time.sleep(0.01)
 
     def on_subscribe(self, client: Any, channel: Any) -> None:
         """Handle that a client wants a channel."""
@@ -258,6 +265,14 @@ class ViewerServer:
 
     def _fill(self, viewer: Viewer) -> float:
         return 0.0 if viewer.connection is None else fill(viewer.connection, self._queue_bytes)
+
+
+def _is_open(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 0.1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _start_problem(host: str, port: int, error: Exception) -> str:
