@@ -7,7 +7,6 @@ import typer
 
 from liquid_control.cli.completion import complete_model, complete_scenario
 from liquid_control.cli.options import Settings, Topic, Topics, at_least, rules_of, whole_number
-from liquid_control.errors import ConfigError
 
 RESULTS = ("inspection.json", "neurons.json", "lesions.json", "measures.json", "flight.html")
 
@@ -102,6 +101,7 @@ def flight(
     from liquid_control.inspection import Clamp, moment_of, open_flight, write_inspection
     from liquid_control.inspection import inspect as inspect_flight
     from liquid_control.inspection.flight import AXES
+    from liquid_control.inspection.moment import check_options
     from liquid_control.inspection.page import write_flight_page
     from liquid_control.inspection.rerun_file import check_rerun_file, write_rerun
     from liquid_control.inspection.saliency import VISUAL_BACKPROP, map_maker
@@ -110,15 +110,9 @@ def flight(
 
     limit_threads()
     require_report()
-    if axis not in AXES:
-        raise ConfigError(f"--axis: expected {', '.join(AXES)}, got {axis!r}")
-    if clamp and at is None:
-        raise ConfigError("--clamp: expected --at too, the moment of the command")
     whole = every_map if every_map is not None else method == VISUAL_BACKPROP
-    if video and not whole:
-        raise ConfigError("--video: expected --all-maps too")
-    if rerun is not None:
-        check_rerun_file(rerun)
+    check_options(axis, at, clamp, video and not whole)
+    check_rerun_file(rerun)
     rules = rules_of(topics, topic)
     policy, recorded = open_flight(bag, model, rules=rules)
     map_maker(policy.model, method, target)

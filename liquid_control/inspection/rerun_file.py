@@ -35,13 +35,15 @@ SECONDS, FRAME = "flight", "frame"
 SALIENCY_SCALE = 4
 
 
-def check_rerun_file(path: Path) -> Any:
-    """Return the module of Rerun, for a file that may be written.
+def check_rerun_file(path: Path | None) -> Any:
+    """Return the module of Rerun, for a file that may be written; None without a file.
 
     Raises:
         ConfigError: the file is not named as Rerun's are.
         DependencyError: rerun-sdk is not installed.
     """
+    if path is None:
+        return None
     if path.suffix != SUFFIX:
         raise ConfigError(f"--rerun: expected a file *{SUFFIX}, got {path}")
     return require("rerun", "rerun", "write a recording of Rerun")
