@@ -8,6 +8,7 @@ Protocol: https://github.com/foxglove/ws-protocol, docs/spec.md, with the subpro
 
 import base64
 import json
+import socket
 import struct
 import sys
 import time
@@ -48,13 +49,18 @@ class ViewerClient:
     Args:
         port: on 127.0.0.1.
         start_s: longest time until the server listens, s.
+        receive_bytes: buffers of the system and of this client; None for the default. With small
+            ones, a client that does not read is behind at once.
 
     Attributes:
         channels: as the server advertises them, by topic.
         info: of the server.
     """
 
-    def __init__(self, port: int, start_s: float = START_S) -> None:
+    def __init__(
+        self, port: int, start_s: float = START_S, receive_bytes: int | None = None
+    ) -> None:
+        self._receive_bytes = receive_bytes
         self._sync = require("websockets.sync.client", "test", "act as a viewer")
         self._stack = ExitStack()
         self._socket = self._connect(port, start_s)
@@ -75,6 +81,11 @@ class ViewerClient:
     def _try_to_connect(self, port: int) -> Any:
         options: dict[str, Any] = {"max_size": None, "compression": None}
         try:
+            if self._receive_bytes is not None:
+                own = socket.socket()
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_bytes)
+                own.connect(("127.0.0.1", port))
+                options |= {"sock": own, "max_queue": 1}
             opened = self._sync.connect(
                 f"ws://127.0.0.1:{port}", subprotocols=[SUBPROTOCOL], **options
             )
