@@ -80,7 +80,7 @@ EXTRAS = {
         "ros-jazzy-rosgraph-msgs",
     ],
     "foxglove": ["foxglove-sdk>=0.30"],
-    "rerun": ["rerun-sdk>=0.30"],
+    "rerun": ["rerun-sdk>=0.41"],
     "mavlink": ["pymavlink>=2.4.41", "pyserial>=3.5"],
     "browser": ["playwright>=1.50"],
     "docs": [
@@ -112,6 +112,8 @@ EXTRAS = {
         "optuna>=4.2",
         "moocore>=0.2",
         "ray>=2.40",
+        "websockets>=13",
+        "foxglove-sdk>=0.30",
         "colcon-core",
         "colcon-bash",
         "colcon-library-path",

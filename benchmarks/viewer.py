@@ -68,7 +68,8 @@ def measure_pair(seed: int, seconds: float, first: bool, folder: Path) -> dict[s
             continue
         with viewer_process(port, 1e6) as process:
             found[name] = fly_through_graph(plan).statistics
-            process.terminate()
+            received, _ = process.communicate(timeout=30.0)
+            found["received"] = json.loads(received)
     return found
 
 

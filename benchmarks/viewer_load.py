@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 from collections.abc import Collection, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -62,6 +62,8 @@ class ViewerClient:
     ) -> None:
         self._receive_bytes = receive_bytes
         self._sync = require("websockets.sync.client", "test", "act as a viewer")
+        exceptions = require("websockets.exceptions", "test", "act as a viewer")
+        self._closed: type[Exception] = exceptions.ConnectionClosed
         self._stack = ExitStack()
         self._socket = self._connect(port, start_s)
         self.channels: dict[str, dict[str, Any]] = {}
@@ -108,13 +110,19 @@ class ViewerClient:
         self._socket.send(json.dumps({"op": "unsubscribe", "subscriptionIds": ids}))
 
     def receive(self, timeout_s: float) -> ViewerMessage | None:
-        """Return the next message of a channel; None if none came in time."""
+        """Return the next message of a channel; None if none came in time.
+
+        Raises:
+            GraphError: the server ended the connection.
+        """
         end_s = time.monotonic() + timeout_s
         while (left_s := end_s - time.monotonic()) > 0.0:
             try:
                 found = self._handle(self._socket.recv(timeout=left_s))
             except TimeoutError:
                 return None
+            except self._closed as error:
+                raise GraphError("the server ended the connection") from error
             if found is not None:
                 return found
         return None
@@ -178,12 +186,13 @@ def main() -> None:
     with ViewerClient(port) as client:
         client.subscribe()
         end_s = time.monotonic() + seconds
-        while time.monotonic() < end_s:
-            message = client.receive(0.5)
-            if message is not None:
-                count = counts.setdefault(message.topic, [0, 0])
-                count[0] += 1
-                count[1] += len(message.data)
+        with suppress(GraphError):
+            while time.monotonic() < end_s:
+                message = client.receive(0.5)
+                if message is not None:
+                    count = counts.setdefault(message.topic, [0, 0])
+                    count[0] += 1
+                    count[1] += len(message.data)
     print(json.dumps(counts))
 
 
