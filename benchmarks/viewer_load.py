@@ -81,7 +81,7 @@ class ViewerClient:
         return found
 
     def _try_to_connect(self, port: int) -> Any:
-        options: dict[str, Any] = {"max_size": None, "compression": None}
+        options: dict[str, Any] = {"max_size": None, "compression": None, "ping_interval": None}
         try:
             if self._receive_bytes is not None:
                 own = socket.socket()

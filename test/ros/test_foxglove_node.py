@@ -1,6 +1,7 @@
 """The Foxglove node in a running graph, with real viewers over its WebSocket server."""
 
 import socket
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from liquid_control.nodes.qos import profile
 from liquid_control.policy import load_model
 from liquid_control.types import Command, VehicleState
 from liquid_control.viewers import feed as feeds
-from test.ros.conftest import LIMIT_S, error_line
+from test.ros.conftest import error_line
 
 pytest.importorskip("foxglove", reason="foxglove-sdk is not installed (extra foxglove)")
 pytest.importorskip("websockets", reason="websockets is not installed (extra test)")
@@ -185,22 +186,25 @@ def test_a_viewer_that_never_reads_costs_pictures_and_no_memory(launch, probe, f
         jpeg_quality=100,
     )
     diagnostics = probe.listen(topics.DIAGNOSTICS, "realtime")
-    with ViewerClient(port, receive_bytes=4096) as slow, ViewerClient(port) as fast:
+    events = partial(probe.events, diagnostics, topics.FOXGLOVE)
+    with ExitStack() as stack:
+        slow = stack.enter_context(ViewerClient(port, receive_bytes=4096))
         slow.subscribe([feeds.CAMERA])
-        events = partial(probe.events, diagnostics, topics.FOXGLOVE)
         probe.until(lambda: events().get("viewers") == 1, "the viewer")
+        fast = stack.enter_context(ViewerClient(port))
         fast.subscribe([feeds.POSE])
         probe.until(lambda: events().get("viewers") == 2, "both viewers")
         before_kib = memory_kib(node)
 
         def dropped() -> bool:
-            for _ in range(20):
-                flight()
-                probe.spin(0.005)
-            assert fast.receive(LIMIT_S).topic == feeds.POSE
+            flight()
+            while fast.receive(0.01) is not None:
+                received[0] += 1
             return events().get("dropped_pictures", 0) > 20
 
+        received = [0]
         probe.until(dropped, "dropped pictures")
+        assert received[0] > 5
         assert events()["slow_viewers"] == 1
         assert memory_kib(node) < before_kib + 64 * 1024
 
