@@ -23,6 +23,7 @@ NODES = (
     "px4_node",
     "mavros_setpoint_node",
     "betaflight_node",
+    "foxglove_node",
     "lifecycle_manager",
 )
 
@@ -81,6 +82,8 @@ EXTRAS = {
         "ros-jazzy-lifecycle-msgs",
         "ros-jazzy-rosgraph-msgs",
     ],
+    "foxglove": ["foxglove-sdk>=0.30"],
+    "rerun": ["rerun-sdk>=0.41"],
     "mavlink": ["pymavlink>=2.4.41", "pyserial>=3.5"],
     "browser": ["playwright>=1.50"],
     "docs": [
@@ -112,6 +115,8 @@ EXTRAS = {
         "optuna>=4.2",
         "moocore>=0.2",
         "ray>=2.40",
+        "websockets>=13",
+        "foxglove-sdk>=0.30",
         "colcon-core",
         "colcon-bash",
         "colcon-library-path",

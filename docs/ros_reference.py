@@ -10,7 +10,7 @@ from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from liquid_control import topics
+from liquid_control import message_types, topics
 from liquid_control.autopilots import LinkEvent
 from liquid_control.bags import Loss
 from liquid_control.command import Envelope, GuardEvent, sentence
@@ -31,6 +31,7 @@ SETTINGS: dict[str, type[settings.NodeSettings]] = {
     topics.PX4: bridges.Px4NodeSettings,
     topics.MAVROS: bridges.MavrosNodeSettings,
     topics.BETAFLIGHT: bridges.BetaflightNodeSettings,
+    topics.FOXGLOVE: settings.FoxgloveSettings,
 }
 """Parameters of each node; `guard_standby` has those of `guard_node`."""
 
@@ -112,6 +113,11 @@ TOPICS: dict[str, tuple[str, str, str]] = {
         "every node but the manager",
         "level, message and counts, once a second",
     ),
+    topics.WIND: (
+        message_types.VECTOR_STAMPED,
+        f"`{topics.SIMULATOR}`",
+        "velocity of the air at the vehicle, m/s in `map`, while someone subscribes",
+    ),
     topics.CLOCK: (
         topics.TYPES[topics.CLOCK],
         f"`{topics.SIMULATOR}`, `{topics.REPLAY}`",
@@ -191,6 +197,13 @@ KEYS: dict[str, dict[str, str]] = {
         "pictures_not_compressed": "pictures recorded as they came",
         "topic_of_another_type": "topics with another message type, not recorded",
         "topic_without_type": "topics whose message type is not installed, not recorded",
+    },
+    topics.FOXGLOVE: {
+        "dropped": "messages that a viewer was not sent because it is slow",
+        "dropped_pictures": "pictures among these",
+        "message_refused": "messages of the graph that cannot be decoded",
+        "slow_viewers": "viewers that are behind at present",
+        "viewers": "viewers that have come so far",
     },
     topics.REPLAY: {
         **{loss.name.lower(): loss.value for loss in Loss},

@@ -53,6 +53,7 @@ from liquid_control.nodes.launching import (
     model_argument,
     number,
     values_of,
+    viewer,
 )
 
 REMAPPED = {
@@ -164,6 +165,7 @@ def nodes(context: LaunchContext) -> list[Action]:
         *_bridges(make, values),
     ]
     actions: list[Action] = [*always, *end_if_refused(always), *_camera(make, values)]
+    actions += viewer(make, values, _perception(values))
     if values["record"] == "true":
         image = {"image": values["image"]} if values["image"] != "raw" else {}
         actions += _recorder(make, {"model": values["model"], **image}, _paths(values["bag"]))

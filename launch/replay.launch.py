@@ -31,6 +31,7 @@ from liquid_control.nodes.launching import (
     model_argument,
     number,
     values_of,
+    viewer,
 )
 from liquid_control.replay.given_inputs import given_inputs
 
@@ -95,7 +96,8 @@ def nodes(context: LaunchContext) -> list[Action]:
         path = str(Path(values["record"]).resolve())
         all_nodes.append(make.recorder({"path": path, "model": values["model"]}))
     ends = end_together(all_nodes, "the bag has ended", respawned if make.respawns else ())
-    return [*all_nodes, *ends]
+    viewers = viewer(make, values, _inputs(Path(values["bag"])))
+    return [*all_nodes, *viewers, *ends]
 
 
 def _inputs(bag: Path) -> dict[str, object]:

@@ -33,6 +33,7 @@ from liquid_control.nodes.launching import (
     model_argument,
     number,
     values_of,
+    viewer,
 )
 from liquid_control.nodes.node_settings import SimulatorSettings
 
@@ -106,6 +107,7 @@ def nodes(context: LaunchContext) -> list[Action]:
     all_nodes = [*respawned, *others, flight]
     return [
         *all_nodes,
+        *viewer(make, values, _inputs(simulator)),
         *end_together(
             all_nodes, "the flight has ended", respawned=respawned if make.respawns else ()
         ),

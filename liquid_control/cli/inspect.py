@@ -8,7 +8,6 @@ import typer
 from liquid_control.cli.completion import complete_model, complete_scenario
 from liquid_control.cli.options import Settings, at_least, whole_number
 from liquid_control.cli.topic_options import Topic, Topics, rules_of
-from liquid_control.errors import ConfigError
 
 RESULTS = ("inspection.json", "neurons.json", "lesions.json", "measures.json", "flight.html")
 
@@ -82,6 +81,9 @@ def flight(
         ),
     ] = None,
     video: Annotated[bool, typer.Option("--video", help="Write saliency.mp4 too.")] = False,
+    rerun: Annotated[
+        Path | None, typer.Option(metavar="FILE.rrd", help="Write a recording of Rerun too.")
+    ] = None,
     topics: Topics = None,
     topic: Topic = None,
     out: Out = None,
@@ -100,20 +102,18 @@ def flight(
     from liquid_control.inspection import Clamp, moment_of, open_flight, write_inspection
     from liquid_control.inspection import inspect as inspect_flight
     from liquid_control.inspection.flight import AXES
+    from liquid_control.inspection.moment import check_options
     from liquid_control.inspection.page import write_flight_page
+    from liquid_control.inspection.rerun_file import check_rerun_file, write_rerun
     from liquid_control.inspection.saliency import VISUAL_BACKPROP, map_maker
     from liquid_control.inspection.tables import print_inspection, without_disturbances
     from liquid_control.process_pool import limit_threads
 
     limit_threads()
     require_report()
-    if axis not in AXES:
-        raise ConfigError(f"--axis: expected {', '.join(AXES)}, got {axis!r}")
-    if clamp and at is None:
-        raise ConfigError("--clamp: expected --at too, the moment of the command")
     whole = every_map if every_map is not None else method == VISUAL_BACKPROP
-    if video and not whole:
-        raise ConfigError("--video: expected --all-maps too")
+    check_options(axis, at, clamp, video and not whole)
+    check_rerun_file(rerun)
     rules = rules_of(topics, topic)
     policy, recorded = open_flight(bag, model, rules=rules)
     map_maker(policy.model, method, target)
@@ -126,6 +126,7 @@ def flight(
         options: dict[str, Any] = {"moment_s": at, "clamps": clamps, "axis": AXES.index(axis)}
         written = write_inspection(folder, found, **options, extra=extra, video=video)
         written.append(write_flight_page(folder / "flight.html", found, bag, rules, at))
+        written += [] if rerun is None else [write_rerun(rerun, found)]
     for line in found.missing:
         note(line)
     moment = None if at is None else moment_of(policy, recorded, at, clamps)

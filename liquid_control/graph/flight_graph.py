@@ -14,7 +14,7 @@ from liquid_control.command import Envelope, GuardRules
 from liquid_control.config import Scenario, load_scenario, parse_settings
 from liquid_control.graph.node_graph import ProgressCallback, run_graph
 from liquid_control.policy import Model, Policy, certified_box, load_model
-from liquid_control.topics import ADAPTATION, GUARD, GUARD_STANDBY
+from liquid_control.topics import ADAPTATION, FOXGLOVE, GUARD, GUARD_STANDBY
 from liquid_control.types import FlightResult
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class GraphPlan:
             own cascade if empty.
         firmware: program of that firmware.
         online_adaptation: of the controller node: `certified` or `GAIN,OFFSET`; empty: off.
+        foxglove_port: TCP port of a server of viewers on 127.0.0.1; None for none.
     """
 
     scenario: str
@@ -67,6 +68,7 @@ class GraphPlan:
     autopilot: str = ""
     firmware: Path | None = None
     online_adaptation: str = ""
+    foxglove_port: int | None = None
 
     @property
     def record_path(self) -> Path:
@@ -124,6 +126,11 @@ class GraphPlan:
             }
             if self.online_adaptation:
                 nodes["recorder_node"]["topics"] = [ADAPTATION]
+        if self.foxglove_port is not None:
+            nodes[FOXGLOVE] = policy | {
+                "port": self.foxglove_port,
+                "camera_pitch_down_deg": self.loaded_scenario.camera.pitch_down_deg,
+            }
         nodes[SIMULATOR] = {
             "scenario": self.scenario,
             "seed": self.seed,

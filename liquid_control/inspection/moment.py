@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from liquid_control.errors import ConfigError
 from liquid_control.inspection.contributions import (
     Contributions,
     contributions,
@@ -18,6 +19,28 @@ from liquid_control.types import Floats
 
 MOST = 8
 """Entries of each list of a summary."""
+
+
+def check_options(
+    axis: str, moment_s: float | None, clamps: Sequence[str] | None, lacks_maps: bool
+) -> None:
+    """Check that options of an inspection fit together.
+
+    Args:
+        axis: whose command is explained.
+        moment_s: of that command; None for none.
+        clamps: what is held; needs a moment.
+        lacks_maps: whether a video is wanted without a map for every frame.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    if axis not in AXES:
+        raise ConfigError(f"--axis: expected {', '.join(AXES)}, got {axis!r}")
+    if clamps and moment_s is None:
+        raise ConfigError("--clamp: expected --at too, the moment of the command")
+    if lacks_maps:
+        raise ConfigError("--video: expected --all-maps too")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ import numpy as np
 
 from liquid_control.files import atomic_write
 from liquid_control.inspection.flight import AXES, Array, InspectedFlight
+from liquid_control.pages.picture_track import saliency_overlay
 from liquid_control.pages.video import (
     BLUE,
     FAINT,
@@ -25,37 +26,8 @@ from liquid_control.types import Floats, Pixels
 
 SCALE = 4
 """Pixels of a still for each pixel of the model's picture."""
-STRENGTH = 0.75
-QUANTILE = 99.0
-"""Percentile of a map's magnitude that has the full colour."""
 FULL = (4.0, 2.5, 1.5, 2.0)
 """Full scale of the bars of the commands, m/s and rad/s."""
-
-
-def overlay(picture: Pixels, saliency: Array, scale: int = SCALE) -> Pixels:
-    """Return a picture under its map, enlarged.
-
-    Red pixels add to the output and blue ones subtract; where a map has no sign, all are red. The
-    colour is stronger where the magnitude is larger, and full at its 99th percentile.
-
-    Args:
-        picture: uint8 [H, W, 3] RGB.
-        saliency: float32 [H, W].
-        scale: pixels for each pixel.
-
-    Returns:
-        uint8 [scale H, scale W, 3] RGB.
-    """
-    size = picture.shape[1] * scale, picture.shape[0] * scale
-    large = cv2.resize(picture, size, interpolation=cv2.INTER_NEAREST).astype(np.float32)
-    grey = large.mean(axis=2, keepdims=True) * 0.6 + large * 0.4
-    full = float(np.percentile(np.abs(saliency), QUANTILE)) or 1.0
-    value = np.clip(saliency / np.float32(full), -1.0, 1.0)
-    shown = cv2.resize(value, size, interpolation=cv2.INTER_LINEAR)[:, :, None]
-    colour = np.where(shown > 0, np.array((235, 45, 35), np.float32), np.array((40, 90, 245)))
-    weight = STRENGTH * np.abs(shown)
-    blended = grey * (1.0 - weight) + colour * weight
-    return np.asarray(np.clip(np.rint(blended), 0, 255), np.uint8)
 
 
 def contact_sheet(rows: Sequence[Sequence[Pixels]], gap: int = 6) -> Pixels:
@@ -100,7 +72,7 @@ def write_overlay_video(
 def _frames(flight: InspectedFlight, maps: Iterable[Array]) -> Iterator[Pixels]:
     seconds = flight.seconds
     for frame, saliency in enumerate(maps):
-        shown = fit_picture(overlay(flight.pictures[frame], saliency))
+        shown = fit_picture(saliency_overlay(flight.pictures[frame], saliency, SCALE))
         panel = np.full((HEIGHT, PANEL_WIDTH, 3), PAGE, np.uint8)
         _text(panel, f"{seconds[frame]:6.2f} s", MARGIN, 34, INK)
         for axis, name in enumerate(AXES):

@@ -28,6 +28,7 @@ from liquid_control.inspection.moment import Explanation, moment_document, momen
 from liquid_control.inspection.neurons import NeuronFindings, component_shares, findings
 from liquid_control.inspection.retrace import picture_quantities
 from liquid_control.journal import plain
+from liquid_control.pages.picture_track import saliency_overlay
 from liquid_control.policy import Policy
 from liquid_control.types import Floats
 
@@ -262,7 +263,7 @@ def arrays_of(found: FlightInspection) -> bytes:
 
 def _stills(found: FlightInspection) -> np.ndarray:
     """Return pictures above their overlays, four to a row."""
-    from liquid_control.inspection.overlay import contact_sheet, overlay
+    from liquid_control.inspection.overlay import SCALE, contact_sheet
 
     places = saliency.evenly(len(found.maps), STILLS)
     rows: list[list[np.ndarray]] = []
@@ -270,5 +271,6 @@ def _stills(found: FlightInspection) -> np.ndarray:
         chosen = places[start : start + 4]
         pictures = [found.flight.pictures[found.map_frames[place]] for place in chosen]
         rows.append([np.kron(p, np.ones((4, 4, 1), np.uint8)) for p in pictures])
-        rows.append([overlay(p, found.maps[k]) for p, k in zip(pictures, chosen, strict=True)])
+        found_maps = zip(pictures, (found.maps[k] for k in chosen), strict=True)
+        rows.append([saliency_overlay(one, values, SCALE) for one, values in found_maps])
     return contact_sheet(rows)

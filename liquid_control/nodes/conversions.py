@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import TwistStamped
+from geometry_msgs.msg import TwistStamped, Vector3Stamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rosgraph_msgs.msg import Clock
@@ -278,6 +278,15 @@ def vehicle_state_from(message: Odometry) -> VehicleState | None:
     velocity = turn @ np.array([linear.x, linear.y, linear.z])
     rates = np.array([angular.x, angular.y, angular.z])
     return VehicleState(np.array([p.x, p.y, p.z]), quaternion, velocity, rates)
+
+
+def wind_message(wind: Floats, stamp_ns: int) -> Vector3Stamped:
+    """Return the velocity of the air, float64 [3], m/s in the map."""
+    message = Vector3Stamped()
+    message.header.stamp = time_message(stamp_ns)
+    message.header.frame_id = frames.MAP
+    message.vector.x, message.vector.y, message.vector.z = map(float, wind)
+    return message
 
 
 def command_message(command: Command, stamp_ns: int) -> TwistStamped:

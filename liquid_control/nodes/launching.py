@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch.actions import (
@@ -22,6 +23,7 @@ from launch import Action, LaunchContext
 from liquid_control.config import node_parameters, project_file
 from liquid_control.errors import ConfigError, GraphError, error_line
 from liquid_control.nodes.camera_drivers import CameraDriver
+from liquid_control.nodes.node_settings import FoxgloveSettings
 
 YES_OR_NO = ["true", "false"]
 LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"]
@@ -96,6 +98,8 @@ def common_arguments() -> list[DeclareLaunchArgument]:
         argument(
             "use_respawn", "false", "start perception and controller again if they die", YES_OR_NO
         ),
+        argument("foxglove", "false", "serve viewers of Foxglove", YES_OR_NO),
+        argument("foxglove_port", "8765", "TCP port of that server, on 127.0.0.1"),
     ]
 
 
@@ -249,6 +253,30 @@ class NodeMaker:
             sigkill_timeout=BACKLOG_S,
             **named,
         )
+
+
+def viewer(
+    make: NodeMaker,
+    values: Mapping[str, str],
+    defaults: Mapping[str, object] = MappingProxyType({}),
+) -> list[Node]:
+    """Return the server of viewers, if one is wanted; its end does not end the launch.
+
+    Args:
+        make: makes the node.
+        values: of the arguments.
+        defaults: parameters that `params_file` wins over, besides the model.
+
+    Raises:
+        ConfigError: the port is not a number.
+    """
+    if values["foxglove"] != "true":
+        return []
+    port = number("foxglove_port", values["foxglove_port"], int)
+    changed = {"port": port} if values["foxglove_port"] != "8765" else {}
+    known = {"model": values["model"], **defaults}
+    pitched = {key: known[key] for key in known if key in FoxgloveSettings.model_fields}
+    return [make.node("foxglove_node", {"autostart": True} | changed, "foxglove.yaml", pitched)]
 
 
 class OutputTails:

@@ -37,14 +37,18 @@ class BoundSettings(NodeSettings):
     )
 
 
-class ModelNodeSettings(BoundSettings):
-    """Parameters that perception_node and controller_node share."""
+class LifecycleSettings(NodeSettings):
+    """Parameters that all lifecycle nodes share."""
 
     model: str = Field("", description="model folder")
     mode: Mode = Field("realtime", description=_MODE)
     autostart: bool = Field(
         False, description="configure and activate at the start, without a lifecycle manager"
     )
+
+
+class ModelNodeSettings(LifecycleSettings, BoundSettings):
+    """Parameters that perception_node and controller_node share."""
 
 
 class PerceptionSettings(ModelNodeSettings):
@@ -179,6 +183,54 @@ class RecorderSettings(NodeSettings):
     )
     topics: list[str] = Field([], description="further topics to record once they are published")
     model: str = Field("", description="model folder to record the fingerprint of; empty: none")
+
+
+class FoxgloveSettings(LifecycleSettings):
+    """Parameters of foxglove_node."""
+
+    model: str = Field("", description="model folder whose saliency is shown; empty: none")
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="address to listen on; 0.0.0.0: every network of this computer, without a "
+        "password",
+    )
+    port: int = Field(8765, ge=1, le=65535, description="TCP port to listen on")
+    transport: Literal["raw", "compressed"] = Field(
+        "raw", description="raw: camera/image_raw; compressed: camera/image_raw/compressed"
+    )
+    encoding: str = Field(
+        "", description="encoding of the pictures in place of the one that they state"
+    )
+    camera_pitch_down_deg: float = Field(
+        0.0,
+        ge=-45.0,
+        le=90.0,
+        description="optical axis of the camera below the body's x axis, degrees, for the scene",
+    )
+    camera_rate_hz: float = Field(
+        10.0, gt=0.0, le=120.0, description="largest rate of pictures, 1/s"
+    )
+    saliency_rate_hz: float = Field(
+        4.0,
+        gt=0.0,
+        le=60.0,
+        description="largest rate of saliency maps, 1/s; they take a fifth of a core at most",
+    )
+    numbers_rate_hz: float = Field(
+        50.0, gt=0.0, le=1000.0, description="largest rate of each topic of numbers, 1/s"
+    )
+    scene_rate_hz: float = Field(
+        10.0, gt=0.0, le=120.0, description="largest rate of path, pose and transforms, 1/s"
+    )
+    jpeg_quality: int = Field(80, ge=10, le=100, description="of pictures that this node encodes")
+    queue_kib: int = Field(
+        256,
+        ge=16,
+        le=16384,
+        description="unsent KiB of a viewer beyond which messages are dropped; half of it for "
+        "pictures",
+    )
 
 
 class SourceSettings(NodeSettings):

@@ -25,6 +25,7 @@ def run_node(name: str) -> None:
 
 betaflight_node = partial(run_node, "betaflight_node")
 controller_node = partial(run_node, "controller_node")
+foxglove_node = partial(run_node, "foxglove_node")
 guard_node = partial(run_node, "guard_node")
 guard_standby = partial(run_node, "guard_standby")
 lifecycle_manager = partial(run_node, "lifecycle_manager")

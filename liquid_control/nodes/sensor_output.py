@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from geometry_msgs.msg import Vector3Stamped
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
@@ -78,6 +79,7 @@ class SensorOutput:
                 for topic, publisher in self.publishers.items()
             }
         self._frames = FrameOutput(node, scenario.camera, scenario.range.enabled)
+        self._wind = node.create_publisher(Vector3Stamped, topics.WIND, profile(topics.WIND, mode))
 
     def publish_samples(self, tick: "Tick") -> None:
         """Publish everything that precedes the picture.
@@ -93,6 +95,8 @@ class SensorOutput:
         odometry = conversions.odometry_message(tick.truth, tick.stamp_ns)
         self._drivers[topics.ODOM].publish(odometry)
         self._frames.publish(tick.truth, tick.stamp_ns)
+        if self._wind.get_subscription_count():
+            self._wind.publish(conversions.wind_message(tick.wind, tick.stamp_ns))
         if tick.framed:
             self._info.header.stamp = conversions.time_message(tick.stamp_ns)
             self._drivers[topics.CAMERA_INFO].publish(self._info)

@@ -20,6 +20,9 @@ LEVELS = ((92, 640), (85, 640), (75, 640), (70, 480), (60, 480), (50, 320), (40,
 PICTURE_BYTES = 9_000_000
 """Budget of the pictures of a page; base64 adds a third."""
 SALIENCY_BYTES = 2_000_000
+STRENGTH = 0.75
+QUANTILE = 99.0
+"""Percentile of a saliency map's magnitude that has the full colour."""
 _LEAST_BYTES = 1_500
 """Mean size of a picture below which every second, third… frame is kept instead."""
 
@@ -133,3 +136,29 @@ def saliency_track(seconds: Floats, maps: NDArray[np.floating]) -> PictureTrack 
         largest = float(values.max()) or 1.0
         encoder.add(time_s, np.round(values * (255.0 / largest)).astype(np.uint8))
     return encoder.track()
+
+
+def saliency_overlay(picture: Pixels, saliency: NDArray[np.floating], scale: int) -> Pixels:
+    """Return a picture under its map, enlarged.
+
+    Red pixels add to the output and blue ones subtract; where a map has no sign, all are red. The
+    colour is stronger where the magnitude is larger, and full at its 99th percentile.
+
+    Args:
+        picture: uint8 [H, W, 3] RGB.
+        saliency: float32 [H, W].
+        scale: pixels for each pixel.
+
+    Returns:
+        uint8 [scale H, scale W, 3] RGB.
+    """
+    size = picture.shape[1] * scale, picture.shape[0] * scale
+    large = cv2.resize(picture, size, interpolation=cv2.INTER_NEAREST).astype(np.float32)
+    grey = large.mean(axis=2, keepdims=True) * 0.6 + large * 0.4
+    full = float(np.percentile(np.abs(saliency), QUANTILE)) or 1.0
+    value = np.clip(saliency / np.float32(full), -1.0, 1.0)
+    shown = cv2.resize(value, size, interpolation=cv2.INTER_LINEAR)[:, :, None]
+    colour = np.where(shown > 0, np.array((235, 45, 35), np.float32), np.array((40, 90, 245)))
+    weight = STRENGTH * np.abs(shown)
+    blended = grey * (1.0 - weight) + colour * weight
+    return np.asarray(np.clip(np.rint(blended), 0, 255), np.uint8)

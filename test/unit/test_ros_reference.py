@@ -30,6 +30,7 @@ SOURCES = {
     topics.REPLAY: ("replay_node.py",),
     topics.SIMULATOR: ("simulator_node.py",),
     topics.MANAGER: ("lifecycle_manager.py",),
+    topics.FOXGLOVE: ("foxglove_node.py",),
     **dict.fromkeys(BRIDGES, ("autopilot_node.py",)),
 }
 """Modules of each node that count events."""
@@ -37,6 +38,7 @@ COUNTED_ELSEWHERE = {
     topics.GUARD: {event.value for event in GuardEvent} | {"action"},
     topics.REPLAY: {loss.name.lower() for loss in Loss} | {"warnings"},
     topics.RECORDER: {"pictures_not_compressed"},
+    topics.FOXGLOVE: {"dropped", "dropped_pictures", "slow_viewers", "viewers"},
     **dict.fromkeys(BRIDGES, LINK_KEYS),
 }
 """Keys that come from the counts of other classes."""
@@ -94,7 +96,7 @@ def test_every_topic_of_the_graph_is_on_the_page():
     names = {name for name in vars(topics) if name.isupper() and not name.endswith("TYPES")}
     nodes = {
         *("SIMULATOR", "PERCEPTION", "CONTROLLER", "GUARD", "GUARD_STANDBY", "RECORDER"),
-        *("REPLAY", "MANAGER", "MAVLINK", "PX4", "MAVROS", "BETAFLIGHT"),
+        *("REPLAY", "MANAGER", "MAVLINK", "PX4", "MAVROS", "BETAFLIGHT", "FOXGLOVE"),
     }
     assert set(REFERENCE["TOPICS"]) == {getattr(topics, name) for name in names - nodes}
     for topic, kind in (topics.TYPES | topics.GUARD_TYPES).items():

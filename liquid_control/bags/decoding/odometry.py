@@ -58,7 +58,7 @@ def _decode(bag: MessageSource, message: RawMessage) -> VehicleState:
         return px4.vehicle_odometry(px4.fields_of(bag, message))
     if message.type == message_types.VEHICLE_LOCAL_POSITION:
         return px4.vehicle_local_position(px4.fields_of(bag, message))
-    return _odometry(bag.decode(message))
+    return state_of_odometry(bag.decode(message))
 
 
 def unit(quaternion: Floats) -> Floats:
@@ -119,8 +119,12 @@ _HALF_TURN_ABOUT_X: NDArray[np.float64] = np.array([1.0, 0.0, 0.0, 0.0])
 _NED_IN_ENU: NDArray[np.float64] = np.array([np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0])
 
 
-def _odometry(message: Any) -> VehicleState:
-    """Decode `nav_msgs/Odometry`: pose in the parent frame, twist in the child frame."""
+def state_of_odometry(message: Any) -> VehicleState:
+    """Return the state of a `nav_msgs/Odometry`: pose in the parent frame, twist in the child's.
+
+    Raises:
+        ObservationError: the attitude is not a unit quaternion.
+    """
     pose, twist = message.pose.pose, message.twist.twist
     stated = frames_of(message.header.frame_id, message.child_frame_id)
     q = pose.orientation

@@ -1,4 +1,4 @@
-"""The layout in config/foxglove against the schemas of a recorded bag.
+"""The layout in config/foxglove against the schemas of a recorded bag and of a live flight.
 
 Foxglove does not validate a layout: an invalid path gives an empty panel.
 """
@@ -12,11 +12,12 @@ import pytest
 from mcap.reader import make_reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from liquid_control import topics
+from liquid_control import frames, topics
 from liquid_control.bags import BagWriter
 from liquid_control.bags.writing.messages import FLIGHT_TOPICS, clock_cdr
 from liquid_control.config import project_file
 from liquid_control.message_types import CLOCK, COMPRESSED_IMAGE
+from liquid_control.viewers.feed import CAMERA, EVENTS, FOXGLOVE, PASSED, POSE, SALIENCY, SCENE
 
 pytestmark = pytest.mark.unit
 
@@ -26,7 +27,10 @@ RECORDED = {
     **FLIGHT_TOPICS,
     "diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
     "camera/image_raw/compressed": COMPRESSED_IMAGE,
+    **{name: PASSED[name] for name in (topics.WIND,)},
+    SALIENCY.removeprefix("/"): COMPRESSED_IMAGE,
 }
+"""Types of the topics with a ROS type, as bags have them and `foxglove_node` sends them."""
 NUMBERS = {"float32", "float64", "int32", "uint32", "uint8", "int8", "int64", "uint64"}
 PATH = re.compile(r"(?P<topic>/[\w/]+)(?P<fields>(\.\w+(\[\d+\])?)*)")
 
@@ -97,14 +101,22 @@ def test_every_topic_has_a_type_supported_by_its_panel(schemas):
         if kind == "Image":
             mode = config["imageMode"]
             images.append(schemas[mode["imageTopic"]][0])
-            assert schemas[mode["calibrationTopic"]][0] == "sensor_msgs/msg/CameraInfo"
+            if mode["imageTopic"] != SALIENCY:
+                assert schemas[mode["calibrationTopic"]][0] == "sensor_msgs/msg/CameraInfo"
         elif kind == "DiagnosticSummary":
             diagnostics.append(schemas[config["topicToRender"]][0])
         elif kind == "RawMessages":
             assert config["topicPath"] in schemas
+        elif kind == "3D":
+            shown = {topic for topic, one in config["topics"].items() if one["visible"]}
+            assert shown == {SCENE, POSE}
+            assert config["followTf"] == frames.BASE_LINK
+        elif kind == "RosOut":
+            assert FOXGLOVE[config["topicToRender"]] == "Log"
+            assert config["topicToRender"] == EVENTS
         else:
             assert kind in ("Plot", "Tab")
-    assert images == ["sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"]
+    assert images == ["sensor_msgs/msg/Image", *["sensor_msgs/msg/CompressedImage"] * 2]
     assert diagnostics == ["diagnostic_msgs/msg/DiagnosticArray"]
 
 
@@ -122,6 +134,15 @@ def leaves(layout: Any) -> Iterator[str]:
 
 def test_every_panel_is_in_the_layout_once():
     assert sorted(leaves(LAYOUT["layout"])) == sorted(PANELS)
+
+
+def test_a_live_flight_has_the_topics_of_the_layout():
+    live = {f"/{name}" for name in PASSED} | {CAMERA, SALIENCY, SCENE, POSE, EVENTS}
+    shown = {PATH.match(path)["topic"] for _, path in paths()}
+    shown |= {
+        config["imageMode"]["imageTopic"] for config in PANELS.values() if "imageMode" in config
+    }
+    assert shown - live == {"/camera/image_raw"}
 
 
 def test_layout_shows_commands_neurons_imu_and_position():

@@ -10,6 +10,7 @@ from liquid_control.nodes.autopilot_settings import (
     Px4NodeSettings,
 )
 from liquid_control.nodes.node_settings import (
+    FoxgloveSettings,
     GuardSettings,
     PerceptionSettings,
     ReplaySettings,
@@ -19,6 +20,7 @@ from liquid_control.nodes.node_settings import (
 pytestmark = pytest.mark.unit
 
 MODELS: dict[str, type[Settings]] = {
+    "foxglove": FoxgloveSettings,
     "guard": GuardSettings,
     "betaflight": BetaflightNodeSettings,
     "mavlink": MavlinkNodeSettings,

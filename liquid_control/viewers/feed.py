@@ -1,0 +1,315 @@
+"""Feed of a viewer: serialised messages of a flight's graph, converted to what it shows.
+
+Numbers are passed on as they are, with their ROS type, so that one layout shows a live flight and
+its bag. Pictures are compressed, the saliency map is computed here, and the scene in 3D, the
+transforms and the events are made from odometry, commands, wind and diagnostics. Every stream has
+a largest rate, and only what a viewer looks at is subscribed to, decoded and computed.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import cv2
+import numpy as np
+
+from liquid_control import message_types, topics
+from liquid_control.bags.decoding.odometry import state_of_odometry, xyz
+from liquid_control.bags.decoding.sensors import camera_info_of, compressed_image_of, image_of
+from liquid_control.bags.decoding.stamps import own_stamp
+from liquid_control.bags.decoding.typestore import Types
+from liquid_control.bags.writing.messages import compressed_image_cdr, definition_of
+from liquid_control.errors import LiquidControlError
+from liquid_control.pages.picture_track import saliency_overlay
+from liquid_control.perception import Viewfinder, decode_picture, fit, standardise
+from liquid_control.perception.visual_backprop import visual_backprop
+from liquid_control.policy import Model
+from liquid_control.types import Command, Pixels, VehicleState
+from liquid_control.viewers.scene import (
+    EventLog,
+    FlightScene,
+    pose_message,
+    sdk,
+    transforms_message,
+)
+from liquid_control.viewers.server import Channel
+
+CAMERA = f"/{topics.COMPRESSED}"
+SALIENCY, SCENE, POSE, TRANSFORMS, EVENTS = "/policy/saliency", "/scene", "/pose", "/tf", "/events"
+PASSED: dict[str, str] = {
+    **{
+        name: topics.TYPES[name]
+        for name in (
+            topics.COMMAND,
+            topics.POLICY_COMMAND,
+            topics.NEURONS,
+            topics.INPUTS,
+            topics.ODOM,
+            topics.IMU,
+            topics.RANGE,
+            topics.CAMERA_INFO,
+            topics.DIAGNOSTICS,
+        )
+    },
+    topics.WIND: message_types.VECTOR_STAMPED,
+}
+"""Types of the topics that viewers get as they are."""
+FOXGLOVE = {
+    SCENE: "SceneUpdate",
+    POSE: "PoseInFrame",
+    TRANSFORMS: "FrameTransforms",
+    EVENTS: "Log",
+}
+"""Schemas of Foxglove by topic."""
+JPEG = "jpeg"
+SALIENCY_SCALE = 2
+SALIENCY_PART = 0.2
+"""Largest part of a core that saliency takes, whatever its rate."""
+
+
+class FeedRates(NamedTuple):
+    """Largest rates of streams, 1/s.
+
+    Attributes:
+        camera: pictures.
+        saliency: maps.
+        numbers: messages of each topic that is passed on; diagnostics have no limit.
+        scene: path, pose and transforms.
+    """
+
+    camera: float = 10.0
+    saliency: float = 4.0
+    numbers: float = 50.0
+    scene: float = 10.0
+
+
+DEFAULT_RATES = FeedRates()
+
+
+class Sender(Protocol):
+    """Sends messages to viewers."""
+
+    def wanted(self) -> set[str]:
+        """Return the topics that viewers look at."""
+        ...
+
+    def send(self, topic: str, message: bytes, stamp_ns: int) -> None:
+        """Send a message, or drop it; return at once."""
+        ...
+
+
+class Pacer:
+    """Says when a stream is due.
+
+    Args:
+        rate_hz: its largest rate.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self.period_s = 1.0 / rate_hz
+        self._due_s = -np.inf
+
+    def due(self, now_s: float) -> bool:
+        """Return whether a message may be sent now, and count it as sent if so."""
+        if now_s < self._due_s:
+            return False
+        # A message that comes a little late does not delay those after it.
+        late_s = now_s - self._due_s
+        self._due_s = now_s + self.period_s - (late_s if late_s < self.period_s else 0.0)
+        return True
+
+    def wait(self, now_s: float, seconds: float) -> None:
+        """Let the stream rest for at least so long from now."""
+        self._due_s = max(self._due_s, now_s + seconds)
+
+
+def channels(model: Model | None) -> dict[str, Channel]:
+    """Return what is offered to viewers; saliency only with a model.
+
+    Raises:
+        DependencyError: foxglove-sdk is not installed.
+    """
+    offered = {f"/{name}": _ros_channel(kind) for name, kind in PASSED.items()}
+    offered[CAMERA] = _ros_channel(message_types.COMPRESSED_IMAGE, picture=True)
+    if model is not None:
+        offered[SALIENCY] = _ros_channel(message_types.COMPRESSED_IMAGE, picture=True)
+    for topic, name in FOXGLOVE.items():
+        schema = getattr(sdk(), name).get_schema()
+        offered[topic] = Channel("protobuf", schema.name, schema.encoding, schema.data)
+    return offered
+
+
+def _ros_channel(kind: str, picture: bool = False) -> Channel:
+    return Channel("cdr", kind, "ros2msg", definition_of(kind).encode(), picture)
+
+
+class ViewerFeed:
+    """Converts messages of the graph and sends them.
+
+    Args:
+        sender: of the viewers.
+        model: whose saliency is computed; None for none.
+        rates: of the streams.
+        camera: topic of the pictures: raw or compressed ones.
+        read_as: encoding that replaces the one that pictures state; None to follow them.
+        jpeg_quality: 1 to 100.
+        pitch_down_deg: of the camera's optical axis below the x axis of `base_link`.
+        clock: steady time, s.
+
+    Attributes:
+        counts: `message_refused`: messages that cannot be decoded.
+        problem: of the last of these.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        model: Model | None = None,
+        rates: FeedRates = DEFAULT_RATES,
+        camera: str = topics.IMAGE,
+        read_as: str | None = None,
+        jpeg_quality: int = 80,
+        pitch_down_deg: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self.problem = ""
+        self._sender, self._model, self._camera, self._clock = sender, model, camera, clock
+        self._read_as, self._quality = read_as, jpeg_quality
+        self._pitch_down_deg = pitch_down_deg
+        self._types = Types({})
+        self._scene, self._events = FlightScene(), EventLog()
+        self._finder = None if model is None else Viewfinder(model.settings.camera.view)
+        self._pacers = {f"/{name}": Pacer(rates.numbers) for name in PASSED}
+        self._pacers |= {topic: Pacer(rates.scene) for topic in (SCENE, POSE, TRANSFORMS)}
+        self._pacers |= {CAMERA: Pacer(rates.camera), SALIENCY: Pacer(rates.saliency)}
+        self._handlers: dict[str, Callable[[bytes, int, set[str]], None]] = {
+            camera: self._on_picture,
+            topics.CAMERA_INFO: self._on_camera_info,
+            topics.ODOM: self._on_odometry,
+            topics.COMMAND: self._on_command,
+            topics.WIND: self._on_wind,
+            topics.DIAGNOSTICS: self._on_diagnostics,
+        }
+        self._sources: Mapping[str, set[str]] = {
+            **{f"/{name}": {name} for name in PASSED},
+            CAMERA: {camera},
+            SALIENCY: {camera, topics.CAMERA_INFO},
+            SCENE: {topics.ODOM, topics.COMMAND, topics.WIND},
+            POSE: {topics.ODOM},
+            TRANSFORMS: {topics.ODOM},
+            EVENTS: {topics.DIAGNOSTICS},
+        }
+
+    def sources(self) -> set[str]:
+        """Return the topics of the graph that are needed for what viewers look at."""
+        return set().union(*(self._sources[topic] for topic in self._sender.wanted()))
+
+    def receive(self, topic: str, message: bytes, stamp_ns: int) -> None:
+        """Convert a serialised message and send what follows from it; never raise.
+
+        Args:
+            topic: of the graph, relative.
+            message: serialised.
+            stamp_ns: ROS time.
+        """
+        wanted = self._sender.wanted()
+        try:
+            if topic in PASSED and self._is_due(f"/{topic}", wanted):
+                self._sender.send(f"/{topic}", message, stamp_ns)
+            if topic in self._handlers:
+                self._handlers[topic](message, stamp_ns, wanted)
+        except LiquidControlError as error:
+            self.counts["message_refused"] += 1
+            self.problem = f"{topic}: {' '.join(str(error).split())}"
+
+    def _is_due(self, topic: str, wanted: set[str]) -> bool:
+        if topic not in wanted:
+            return False
+        return topic == f"/{topics.DIAGNOSTICS}" or self._pacers[topic].due(self._clock())
+
+    def _on_picture(self, message: bytes, stamp_ns: int, wanted: set[str]) -> None:
+        shown = self._is_due(CAMERA, wanted)
+        explained = self._model is not None and self._is_due(SALIENCY, wanted)
+        if shown and self._camera == topics.COMPRESSED:
+            self._sender.send(CAMERA, message, stamp_ns)
+            shown = False
+        if not (shown or explained):
+            return
+        picture = self._decoded(message)
+        frame_ns = own_stamp(message_types.IMAGE, message) or stamp_ns
+        if shown:
+            self._send_picture(CAMERA, picture, frame_ns, stamp_ns)
+        if explained:
+            begin_s = self._clock()
+            self._send_picture(SALIENCY, self._explained(picture), frame_ns, stamp_ns)
+            now_s = self._clock()
+            self._pacers[SALIENCY].wait(now_s, (now_s - begin_s) * (1.0 / SALIENCY_PART - 1.0))
+
+    def _decoded(self, message: bytes) -> Pixels:
+        if self._camera == topics.COMPRESSED:
+            image_format, file = compressed_image_of(message)
+            return decode_picture(image_format, file, read_as=self._read_as)
+        raw = image_of(message)
+        layout = raw.height, raw.width, raw.step, bool(raw.is_bigendian)
+        return decode_picture(raw.encoding, raw.data, *layout, read_as=self._read_as)
+
+    def _explained(self, picture: Pixels) -> Pixels:
+        """Return the model's view of a picture under its VisualBackProp mask."""
+        assert self._model is not None
+        assert self._finder is not None
+        view = self._model.settings.camera.view
+        fitted = fit(self._finder.frame(picture), view)
+        settings, arrays = self._model.settings.perception, self._model.arrays
+        mask = visual_backprop(settings, arrays, standardise(fitted))
+        return saliency_overlay(fitted, mask, SALIENCY_SCALE)
+
+    def _send_picture(self, topic: str, picture: Pixels, frame_ns: int, stamp_ns: int) -> None:
+        bgr = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2BGR)
+        _, file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, self._quality])
+        self._sender.send(topic, compressed_image_cdr(file.tobytes(), JPEG, frame_ns), stamp_ns)
+
+    def _on_camera_info(self, message: bytes, stamp_ns: int, wanted: set[str]) -> None:
+        if self._finder is not None and SALIENCY in wanted:
+            info = camera_info_of(self._decode(topics.CAMERA_INFO, message))
+            self._finder.set_camera(
+                info.width, info.height, info.horizontal_fov_deg, info.model, info.problem
+            )
+
+    def _on_odometry(self, message: bytes, stamp_ns: int, wanted: set[str]) -> None:
+        made: dict[str, Callable[[VehicleState, int], bytes | None]] = {
+            SCENE: self._scene_message,
+            POSE: pose_message,
+            TRANSFORMS: lambda state, ns: transforms_message(state, ns, self._pitch_down_deg),
+        }
+        if not (wanted & made.keys()):
+            return
+        state = state_of_odometry(self._decode(topics.ODOM, message))
+        frame_ns = own_stamp(message_types.ODOMETRY, message) or stamp_ns
+        self._scene.add_state(state)
+        for topic, make in made.items():
+            if self._is_due(topic, wanted) and (content := make(state, frame_ns)) is not None:
+                self._sender.send(topic, content, stamp_ns)
+
+    def _scene_message(self, state: VehicleState, stamp_ns: int) -> bytes | None:
+        return self._scene.message(stamp_ns)
+
+    def _on_command(self, message: bytes, stamp_ns: int, wanted: set[str]) -> None:
+        if SCENE in wanted:
+            twist = self._decode(topics.COMMAND, message).twist
+            linear = twist.linear
+            self._scene.set_command(Command(linear.x, linear.y, linear.z, twist.angular.z))
+
+    def _on_wind(self, message: bytes, stamp_ns: int, wanted: set[str]) -> None:
+        if SCENE in wanted:
+            self._scene.set_wind(xyz(self._decode(topics.WIND, message).vector))
+
+    def _on_diagnostics(self, message: bytes, stamp_ns: int, wanted: set[str]) -> None:
+        if EVENTS in wanted:
+            content = self._decode(topics.DIAGNOSTICS, message)
+            for log in self._events.messages(content, stamp_ns):
+                self._sender.send(EVENTS, log, stamp_ns)
+
+    def _decode(self, topic: str, message: bytes) -> Any:
+        return self._types.decode(PASSED[topic], message)
