@@ -128,13 +128,14 @@ class Autopilot:
 
     def __init__(self, vehicle: Vehicle, dt: float) -> None:
         """Build the model for steps of `dt` seconds."""
-        self._model: Flat = (
+        self.model: Flat = (
             *velocity_model(vehicle, dt),
             *attitude_model(vehicle, dt),
             *mixer_model(vehicle),
             vehicle.gains.attitude.yaw_reference_radps,
             vehicle.limits.yaw_lead_rad,
         )
+        """Packed constants, argument of `autopilot_step`."""
 
     def start(self, estimate: Estimate, lift_mps2: float = 0.0) -> Flat:
         """Return the packed state of a hovering vehicle.
@@ -152,7 +153,7 @@ class Autopilot:
         # An integer component would compile the step a second time.
         forward, left, up, turn = command.values
         four = float(forward), float(left), float(up), float(turn)
-        result: tuple[Four, Flat] = autopilot_step(self._model, memory, four, *estimate)
+        result: tuple[Four, Flat] = autopilot_step(self.model, memory, four, *estimate)
         return result
 
 
