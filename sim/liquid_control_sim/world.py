@@ -17,7 +17,7 @@ from liquid_control_sim.dynamics.aviary import Aviary
 from liquid_control_sim.dynamics.compiled_quadrotor import CompiledQuadrotor
 from liquid_control_sim.dynamics.faults import Faults, draw_faults
 from liquid_control_sim.dynamics.quadrotor import Quadrotor, VehicleBase
-from liquid_control_sim.dynamics.vectors import Vector
+from liquid_control_sim.dynamics.vectors import ZERO, Vector
 from liquid_control_sim.dynamics.vehicle import Vehicle, load_vehicle
 from liquid_control_sim.dynamics.velocity_loop import Estimate
 from liquid_control_sim.picture.forward_camera import Camera
@@ -114,6 +114,7 @@ class SimulatedWorld:
         self._latency = round(scenario.camera.latency_s * PHYSICS_HZ)
         self._history: deque[tuple[Estimate, int, Vector]] = deque(maxlen=self._latency + 1)
         self._truth: VehicleState | None = None
+        self._wind: Vector = ZERO
         self._sample_state()
 
     @staticmethod
@@ -223,7 +224,7 @@ class SimulatedWorld:
         """
         estimate = self._quadrotor.estimate
         self._truth = None
-        self._wind: Vector = self._air.velocity(self.tick, estimate.position)
+        self._wind = self._air.velocity(self.tick, estimate.position)
         self._history.append((estimate, self.tick, self._wind))
         force = self._quadrotor.forces.specific_force
         self._samples.append((*estimate.angular_velocity, *force))
