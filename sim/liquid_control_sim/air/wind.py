@@ -132,10 +132,11 @@ class WindField:
         """
         if self._lee is not None:
             return None
-        if not self._calm:
+        windy = min(max(self._end_tick - tick, 0), count)
+        if windy:
             self._draw(tick + count - 1)
         return AirBlock(
-            self._calm,
+            int(windy),
             self._cosine,
             self._sine,
             self._settings.mean_mps,

@@ -41,7 +41,7 @@ class AirBlock(NamedTuple):
     The wind is that of `air.wind.WindField`, without lee and rotor wash.
 
     Attributes:
-        calm: whether the air is still.
+        windy: number of ticks until the wind ends; the air is still in those after.
         cosine, sine: of the direction that the mean wind blows to.
         mean: mean speed at the reference height, m/s.
         profile, roughness: 1 / ln(1 + h / z0) at the reference height, and z0, m.
@@ -50,7 +50,7 @@ class AirBlock(NamedTuple):
         turbulence: float64 [K, 3], along the wind, to its left and up, m/s.
     """
 
-    calm: bool
+    windy: int
     cosine: float
     sine: float
     mean: float
@@ -64,7 +64,7 @@ class AirBlock(NamedTuple):
 @compiled
 def wind_at(air: AirBlock, row: int, position: Vector) -> Vector:
     """Return the velocity of the air, m/s, map, at one of the ticks of a block."""
-    if air.calm:
+    if row >= air.windy:
         return 0.0, 0.0, 0.0
     x, y, z = position
     ground = 0.0

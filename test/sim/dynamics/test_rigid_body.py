@@ -108,6 +108,7 @@ WINDS = {
         "wind": {"mean_mps": 4.0, "gust_mps": 7.0},
         "terrain": {"slope_deg": 12.0},
     },
+    "gusts that end within a block": {"wind": {"mean_mps": 4.0, "gust_mps": 7.0, "end_s": 0.15}},
     "lee": {"wind": {"mean_mps": 4.0, "lee": 1.0}},
     "rotor wash": {"wind": {"rotor_wash": 1.0}},
     "late pictures": {"wind": {"mean_mps": 4.0}, "camera": {"latency_s": 0.05}},
@@ -143,9 +144,10 @@ def test_blocks_of_steps_equal_single_steps(keys):
         single.close()
 
 
-def test_the_wind_of_a_block_is_that_of_the_field():
-    field = WindField(WindSettings(mean_mps=4.0, gust_mps=7.0), 3, 1.5)
-    again = WindField(WindSettings(mean_mps=4.0, gust_mps=7.0), 3, 1.5)
+@pytest.mark.parametrize("end_s", [None, 5.0, 0.0])
+def test_the_wind_of_a_block_is_that_of_the_field(end_s):
+    settings = WindSettings(mean_mps=4.0, gust_mps=7.0, end_s=end_s)
+    field, again = WindField(settings, 3, 1.5), WindField(settings, 3, 1.5)
     block = field.block(900, 400)
     for row in range(400):
         place = (0.1 * row, -2.0, 0.002 * row)
