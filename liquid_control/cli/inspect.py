@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from liquid_control.cli.completion import complete_campaign, complete_model, complete_scenario
+from liquid_control.cli.completion import complete_model, complete_scenario
 from liquid_control.cli.options import Settings, Topic, Topics, at_least, rules_of, whole_number
 from liquid_control.errors import ConfigError
 
@@ -166,20 +166,8 @@ def lesions(
     scenario: Annotated[
         str, typer.Option(help="Name or YAML file.", autocompletion=complete_scenario)
     ] = "trail",
-    campaign: Annotated[
-        Path | None,
-        typer.Option(
-            help="YAML file of several scenarios, instead of --scenario and --set.",
-            autocompletion=complete_campaign,
-        ),
-    ] = None,
-    seeds: Annotated[
-        str | None,
-        typer.Option(
-            help="Forests: 10000:10020 or 1,5,20:25.",
-            show_default="10000:10020, or the campaign's",
-        ),
-    ] = None,
+    campaign: Annotated[Path | None, typer.Option(help="YAML file, not --scenario.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Forests; by default 10000:10020.")] = None,
     settings: Settings = None,
     of: Annotated[
         list[str] | None,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_evaluation import unsteered_fly
+from toy_evaluation import fly_until_seed_5, unsteered_fly
 
 from liquid_control.errors import ConfigError
 from liquid_control.evaluation import scenario_campaign
@@ -35,6 +35,27 @@ def test_a_study_goes_on_where_it_was_interrupted(policy, tmp_path):
     )
     assert len(path.read_text().splitlines()) == len(lines)
     assert lesion_table(whole).row_count == 2
+
+
+def test_an_interrupted_study_keeps_its_whole_forests(policy, tmp_path):
+    campaign, kept = scenario_campaign("trail", {}).with_seeds("3:6"), []
+    options = {"parts": ["imu"], "workers": 1, "keep": kept.append}
+    with pytest.raises(ConfigError, match="the third forest"):
+        lesion_study(fly_until_seed_5, policy.model, campaign, tmp_path, **options)
+    (partial,) = kept
+    assert not partial.complete
+    assert [(row.model, row.seed) for row in partial.rows] == [
+        ("intact", 3),
+        ("intact", 4),
+        ("without imu", 3),
+        ("without imu", 4),
+    ]
+    assert [effect.pairs for effect in partial.effects] == [2]
+    options["resume"] = True
+    whole = lesion_study(unsteered_fly, policy.model, campaign, tmp_path, **options)
+    assert whole.complete
+    assert kept[1] == whole
+    assert [effect.pairs for effect in whole.effects] == [3]
 
 
 def test_parts_are_groups_or_names(policy):
