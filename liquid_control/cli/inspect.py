@@ -1,5 +1,6 @@
 """`liquid-control inspect`: why a policy did that."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -167,12 +168,13 @@ def lesions(
     scenario: Annotated[
         str, typer.Option(help="Name or YAML file.", autocompletion=complete_scenario)
     ] = "trail",
-    seeds: Annotated[str, typer.Option(help="Forests: 10000:10020 or 1,5,20:25.")] = "10000:10020",
+    campaign: Annotated[Path | None, typer.Option(help="YAML file, not --scenario.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Forests; by default 10000:10020.")] = None,
     settings: Settings = None,
     of: Annotated[
         list[str] | None,
         typer.Option(
-            help="neurons, features, or single names. Repeatable.",
+            help="neurons, features, inputs, or single names. Repeatable.",
             show_default="neurons and features",
         ),
     ] = None,
@@ -184,36 +186,34 @@ def lesions(
     ] = False,
     out: Out = None,
 ) -> None:
-    """Fly the same forests without each neuron and each feature; print success rates.
+    """Fly the same forests without each neuron, feature or input; print paired differences.
 
     Example: liquid-control inspect lesions --model trail_cfc19 --seeds 10000:10010 --of neurons
 
-    Writes lesions.json with a row a flight, and rates with Wilson's 95 % intervals. Rows are
-    written to rows.jsonl as they are flown; --resume flies the rest.
+    Neurons and features are held at 0; inputs (cruise_speed, attitude, mount, imu) at a neutral
+    reading. Writes lesions.json with a row a flight, rates with Wilson's 95 % intervals, and exact
+    paired tests against the intact model. Rows are written to rows.jsonl as they are flown;
+    --resume flies the rest. An interrupted study writes lesions.json of its whole forests.
     """
     from liquid_control.cli.output import command_line, console, output_folder
     from liquid_control.cli.pilots import prepare_simulator, simulator
     from liquid_control.config import parse_settings
-    from liquid_control.evaluation import scenario_campaign
     from liquid_control.inspection import lesion_study
-    from liquid_control.inspection.lesions import FEATURES, NEURONS, parts_of
-    from liquid_control.inspection.tables import lesion_table, write_json
+    from liquid_control.inspection.lesions import FEATURES, NEURONS, flights_of, parts_of
+    from liquid_control.inspection.tables import lesion_table, write_lesions
     from liquid_control.journal import JOURNAL_FILE
     from liquid_control.policy import load_model
 
     loaded, parts = load_model(model), of or [NEURONS, FEATURES]
     parts_of(loaded, parts)
-    keys = parse_settings(settings or [])
-    campaign = scenario_campaign(scenario, keys).with_seeds(seeds)
-    entries = [entry.model_copy(update={"set": keys}) for entry in campaign.entries]
-    campaign = campaign.model_copy(update={"entries": entries})
+    flights = flights_of(scenario, parse_settings(settings or []), campaign, seeds)
     flyer = simulator()
     prepare_simulator()
     with output_folder(out, "inspect", (*RESULTS, JOURNAL_FILE), resume=resume) as folder:
+        path = folder / "lesions.json"
         options: dict[str, Any] = {"parts": parts, "workers": jobs, "resume": resume}
-        result = lesion_study(flyer, loaded, campaign, folder, **options, command=command_line())
-        content = {"schema": 1, "model": loaded.name, "rows": result.rows}
-        path = write_json(folder / "lesions.json", content | {"summary": result.summary})
+        options |= {"keep": partial(write_lesions, path, loaded.name), "command": command_line()}
+        result = lesion_study(flyer, loaded, flights, folder, **options)
     console().print(lesion_table(result))
     print(path)
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from liquid_control.evaluation import SummaryRow
+from liquid_control.evaluation.benchmark_statistics import holm
 from liquid_control.files import atomic_write
 from liquid_control.inspection.decoders import Decoding
 from liquid_control.inspection.flight import AXES, UNITS, InspectedFlight, recorded_scenario
-from liquid_control.inspection.lesions import Lesions
+from liquid_control.inspection.lesions import INTACT, Lesions
 from liquid_control.inspection.moment import Explanation
 from liquid_control.inspection.neurons import component_shares, findings
 from liquid_control.inspection.report import FlightInspection
@@ -80,18 +82,51 @@ def decoding_table(found: Sequence[Decoding]) -> Table:
 
 
 def lesion_table(result: Lesions) -> Table:
-    """Return success rates with Wilson's intervals: intact first, then the worst lesions."""
-    table = Table("flown", "success", "95 % interval", "reasons of failures")
-    intact, *others = result.summary
-    for row in (intact, *sorted(others, key=lambda row: row.success_rate)):
-        reasons = {name: count for name, count in row.reasons.items() if name != "completed"}
+    """Return success rates, and paired differences from the intact model, the worst first.
+
+    Differences are in points, with Newcombe's interval and the p value of the exact McNemar test,
+    corrected by Holm's procedure over the lesions of the study.
+    """
+    table = Table(
+        "flown", "success", "95 % interval", "difference", "p, Holm", "cross-track", "failures"
+    )
+    several = len({row.entry for row in result.summary}) > 1
+    intact = [row for row in result.summary if row.model == INTACT]
+    others = [row for row in result.summary if row.model != INTACT]
+    adjusted = holm([effect.p_value for effect in result.effects])
+    lesions = sorted(
+        zip(others, result.effects, adjusted, strict=True), key=lambda one: one[0].success_rate
+    )
+    for row in intact:
+        cells = _rate_cells(row, several)
+        table.add_row(*cells, "", "", f"{row.cross_track_rms_m:.2f} m", _why(row))
+    for row, effect, p_value in lesions:
+        bounds = f"{100 * effect.low:+.0f} to {100 * effect.high:+.0f}"
         table.add_row(
-            row.model,
-            f"{row.successes} of {row.n}",
-            f"{row.ci95_low:.0%} to {row.ci95_high:.0%}",
-            ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in reasons.items()),
+            *_rate_cells(row, several),
+            f"{100 * effect.difference:+.0f} ({bounds})",
+            f"{p_value:.2g}",
+            "-" if effect.cross_track_m is None else f"{effect.cross_track_m:+.2f} m",
+            _why(row),
         )
     return table
+
+
+def write_lesions(path: Path, model: str, result: Lesions) -> Path:
+    """Write lesions.json: rows, rates and paired effects of a study of a model."""
+    content = {"schema": 1, "model": model, "complete": result.complete, "rows": result.rows}
+    return write_json(path, content | {"summary": result.summary, "effects": result.effects})
+
+
+def _rate_cells(row: SummaryRow, several: bool) -> tuple[str, str, str]:
+    interval = f"{row.ci95_low:.0%} to {row.ci95_high:.0%}"
+    flown = f"{row.entry}: {row.model}" if several else row.model
+    return flown, f"{row.successes} of {row.n}", interval
+
+
+def _why(row: SummaryRow) -> str:
+    reasons = {name: count for name, count in row.reasons.items() if name != "completed"}
+    return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in reasons.items())
 
 
 def without_disturbances(

@@ -35,6 +35,7 @@ class Input:
         values: from an observation; None where the observation has no such reading.
         field: name of the reading in an `Observation`.
         readings: names of the numbers of the reading, as in `policy/inputs`.
+        neutral: the reading that says nothing: the middle of what training draws, or level.
     """
 
     size: int
@@ -42,6 +43,12 @@ class Input:
     values: Callable[[Observation], tuple[float, ...] | None]
     field: str
     readings: tuple[str, ...]
+    neutral: tuple[float, ...]
+
+    @property
+    def neutral_readings(self) -> dict[str, float]:
+        """The neutral reading by the names of its numbers, for `with_readings`."""
+        return dict(zip(self.readings, self.neutral, strict=True))
 
 
 def _cruise_speed(observation: Observation) -> tuple[float, ...] | None:
@@ -84,6 +91,7 @@ INPUTS: Mapping[str, Input] = {
         _cruise_speed,
         "cruise_mps",
         ("cruise_mps",),
+        (2.4,),
     ),
     "range": Input(
         1,
@@ -91,6 +99,7 @@ INPUTS: Mapping[str, Input] = {
         _range,
         "range_m",
         ("range_m",),
+        (RANGE_CENTRE_M,),
     ),
     "attitude": Input(
         2,
@@ -98,6 +107,7 @@ INPUTS: Mapping[str, Input] = {
         _attitude,
         "orientation",
         ("orientation.x", "orientation.y", "orientation.z", "orientation.w"),
+        (0.0, 0.0, 0.0, 1.0),
     ),
     "mount": Input(
         2,
@@ -105,6 +115,7 @@ INPUTS: Mapping[str, Input] = {
         _mount,
         "mount",
         ("horizontal_fov_deg", "pitch_down_deg"),
+        (FOV_CENTRE_DEG, PITCH_CENTRE_DEG),
     ),
 }
 """Optional inputs by name."""

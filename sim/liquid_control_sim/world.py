@@ -14,9 +14,10 @@ from liquid_control.interfaces import Ground
 from liquid_control.types import NANOSECONDS, Command, Floats, ImuWindow, Pixels, VehicleState
 from liquid_control_sim.air.wind import Air
 from liquid_control_sim.dynamics.aviary import Aviary
+from liquid_control_sim.dynamics.compiled_quadrotor import CompiledQuadrotor
 from liquid_control_sim.dynamics.faults import Faults, draw_faults
 from liquid_control_sim.dynamics.quadrotor import Quadrotor, VehicleBase
-from liquid_control_sim.dynamics.vectors import Vector
+from liquid_control_sim.dynamics.vectors import ZERO, Vector
 from liquid_control_sim.dynamics.vehicle import Vehicle, load_vehicle
 from liquid_control_sim.dynamics.velocity_loop import Estimate
 from liquid_control_sim.picture.forward_camera import Camera
@@ -39,7 +40,7 @@ class VehicleSite:
     """Where a vehicle is made.
 
     Attributes:
-        client: PyBullet's physics client.
+        client: PyBullet's physics client; -1 for a vehicle that needs none.
         scenario: of the flight.
         seed: of the flight.
         ground: below the vehicle.
@@ -61,6 +62,8 @@ class VehicleSite:
         scenario = self.scenario
         return draw_faults(scenario.faults, self.seed, self.vehicle, scenario.flight_limit_s)
 
+
+_NO_CLIENT = -1
 
 MakeVehicle = Callable[[VehicleSite, Start], VehicleBase]
 
@@ -92,7 +95,9 @@ class SimulatedWorld:
         self.ground = self.forest.terrain
         self.targets = self.forest.targets
         self.tick = 0
-        self._client = pybullet.connect(pybullet.GUI if gui else pybullet.DIRECT)
+        self._client = _NO_CLIENT
+        if gui or make_vehicle is not None:
+            self._client = pybullet.connect(pybullet.GUI if gui else pybullet.DIRECT)
         start = draw_start(self.forest, scenario, self.vehicle.radius_m, seed)
         make = make_vehicle or self._build
         self._quadrotor = make(VehicleSite(self._client, scenario, seed, self.ground), start)
@@ -104,10 +109,12 @@ class SimulatedWorld:
         self._imu = Imu(scenario.imu, seed)
         self._attitude = AttitudeEstimate(scenario.imu.tilt_noise_deg, seed)
         self._range = RangeSensor(scenario.range, seed, self.ground)
-        self._samples: list[tuple[int, Vector, Vector]] = []
-        latency = round(scenario.camera.latency_s * PHYSICS_HZ)
-        self._history: deque[tuple[Estimate, int, Vector]] = deque(maxlen=latency + 1)
+        self._samples: list[Floats | tuple[float, ...]] = []
+        self._sampled = 0
+        self._latency = round(scenario.camera.latency_s * PHYSICS_HZ)
+        self._history: deque[tuple[Estimate, int, Vector]] = deque(maxlen=self._latency + 1)
         self._truth: VehicleState | None = None
+        self._wind: Vector = ZERO
         self._sample_state()
 
     @staticmethod
@@ -115,12 +122,14 @@ class SimulatedWorld:
         vehicle, faults = site.vehicle, site.faults
         if site.scenario.world.backend is Backend.GYM_PYBULLET_DRONES:
             return Aviary(vehicle, *start, faults)
+        if site.client == _NO_CLIENT:
+            return CompiledQuadrotor(vehicle, *start, faults)
         return Quadrotor(site.client, vehicle, *start, faults)
 
     def close(self) -> None:
         """Release the physics client."""
         self._quadrotor.close()
-        if pybullet.isConnected(self._client):
+        if self._client != _NO_CLIENT and pybullet.isConnected(self._client):
             pybullet.disconnect(self._client)
 
     def step(self, command: Command) -> None:
@@ -130,14 +139,32 @@ class SimulatedWorld:
         self.tick += 1
         self._sample_state()
 
+    def advance(self, command: Command, tick: int) -> None:
+        """Advance under a command up to a physics tick.
+
+        Steps without lee, rotor wash, latency and battery sag run in one compiled call.
+        """
+        vehicle, count = self._quadrotor, tick - self.tick
+        if isinstance(vehicle, CompiledQuadrotor) and vehicle.flies_blocks and not self._latency:
+            air = self._air.block(self.tick + 1, count) if count > 0 else None
+            if air is not None:
+                rows, self._wind = vehicle.fly(command, self._wind, air, count)
+                self.tick, self._truth = tick, None
+                self._history.append((vehicle.estimate, tick, self._wind))
+                self._samples.append(rows)
+        while self.tick < tick:
+            self.step(command)
+
     def take_imu(self) -> ImuWindow:
         """Return the IMU samples since the last call; the first call returns one sample."""
         if not self._samples:
             return ImuWindow.empty()
-        ticks, rates, forces = zip(*self._samples, strict=True)
+        rows = np.concatenate([np.reshape(rows, (-1, 6)) for rows in self._samples])
         self._samples = []
-        stamps = np.array(ticks, np.int64) * NANOSECONDS // PHYSICS_HZ
-        return ImuWindow(stamps, *self._imu.samples(np.array(rates), np.array(forces)))
+        ticks = np.arange(self._sampled, self.tick + 1)
+        self._sampled = self.tick + 1
+        stamps = ticks * NANOSECONDS // PHYSICS_HZ
+        return ImuWindow(stamps, *self._imu.samples(rows[:, :3], rows[:, 3:]))
 
     def take_picture(self, index: int) -> Pixels:
         """Return a frame, uint8 [H, W, 3] RGB, of `camera.latency_s` before now.
@@ -197,7 +224,7 @@ class SimulatedWorld:
         """
         estimate = self._quadrotor.estimate
         self._truth = None
-        self._wind: Vector = self._air.velocity(self.tick, estimate.position)
+        self._wind = self._air.velocity(self.tick, estimate.position)
         self._history.append((estimate, self.tick, self._wind))
         force = self._quadrotor.forces.specific_force
-        self._samples.append((self.tick, estimate.angular_velocity, force))
+        self._samples.append((*estimate.angular_velocity, *force))

@@ -206,7 +206,7 @@ def test_a_lesion_study_goes_on_where_it_was_interrupted(tmp_path):
     again = lesion_study(fly, model, campaign, tmp_path, **options, resume=True)
     assert again == whole
     assert len(path.read_text().splitlines()) == len(lines)
-    with pytest.raises(Exception, match="--of: no neuron or feature 'inter_99'"):
+    with pytest.raises(Exception, match="--of: no neuron, feature or input 'inter_99'"):
         parts_of(model, ["inter_99"])
 
 

@@ -9,11 +9,18 @@ at any sampling rate:
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from liquid_control.types import Floats
+from liquid_control_sim.compiling import Compiler
+
 Vector: TypeAlias = tuple[float, float, float]
+
+compiled = Compiler("air", Path(__file__).parent)
+"""Decorator that compiles the loops of this package."""
 
 FOOT_M = 0.3048
 LOWEST_M = 10.0 * FOOT_M
@@ -58,19 +65,67 @@ def dryden(height_m: float, wind_at_20_ft_mps: float, airspeed_mps: float) -> Dr
 
 def gusts_of(model: Dryden, generator: np.random.Generator, dt: float) -> Iterator[Vector]:
     """Yield (u, v, w), m/s, every `dt` seconds, endless and stationary from the first sample."""
-    su, sv, sw = model.sigma
+    for block in gust_blocks(model, generator, dt):
+        yield from map(tuple, block.tolist())
+
+
+def gust_blocks(model: Dryden, generator: np.random.Generator, dt: float) -> Iterator[Floats]:
+    """Yield the samples of `gusts_of` in blocks, float64 [1024, 3], m/s."""
     bu, bv, bw = (model.airspeed / length for length in model.length)
     keep = math.exp(-bu * dt)
     fresh = math.sqrt(1.0 - keep * keep)
     v_filter, w_filter = _Transverse(bv, dt), _Transverse(bw, dt)
     first = generator.standard_normal(5).tolist()
-    u, v, w = first[0], v_filter.start(*first[1:3]), w_filter.start(*first[3:5])
+    state = (first[0], *v_filter.start(*first[1:3]), *w_filter.start(*first[3:5]))
+    constants = (*model.sigma, keep, fresh), v_filter.constants, w_filter.constants
     while True:
-        for n in generator.standard_normal((_BLOCK, 5)).tolist():
-            yield su * u, sv * v_filter.output(v), sw * w_filter.output(w)
-            u = keep * u + fresh * n[0]
-            v = v_filter.step(v, n[1], n[2])
-            w = w_filter.step(w, n[3], n[4])
+        block = np.empty((_BLOCK, 3))
+        state = _fill(*constants, state, generator.standard_normal((_BLOCK, 5)), block)
+        yield block
+
+
+Five = tuple[float, float, float, float, float]
+Seven = tuple[float, float, float, float, float, float, float]
+
+
+@compiled
+def _fill(
+    along: Five, across: Seven, up: Seven, state: Five, noise: Floats, block: Floats
+) -> Five:
+    """Fill a block of samples; return the state after it.
+
+    Args:
+        along: three standard deviations, and the factors of value and noise of the first filter.
+        across: constants of the transverse filter to the left.
+        up: those of the one upwards.
+        state: value of the first filter, then two of each transverse one.
+        noise: float64 [K, 5], standard normal.
+        block: float64 [K, 3], overwritten.
+    """
+    su, sv, sw, keep, fresh = along
+    u, v, v_lagged, w, w_lagged = state
+    for row in range(len(block)):
+        block[row, 0] = su * u
+        block[row, 1] = sv * _output(across, v, v_lagged)
+        block[row, 2] = sw * _output(up, w, w_lagged)
+        u = keep * u + fresh * noise[row, 0]
+        v, v_lagged = _step(across, v, v_lagged, noise[row, 1], noise[row, 2])
+        w, w_lagged = _step(up, w, w_lagged, noise[row, 3], noise[row, 4])
+    return u, v, v_lagged, w, w_lagged
+
+
+@compiled
+def _step(
+    constants: Seven, x: float, y: float, first: float, second: float
+) -> tuple[float, float]:
+    keep, couple, xx, yx, yy = constants[:5]
+    after = keep * y + couple * x + yx * first + yy * second
+    return keep * x + xx * first, after
+
+
+@compiled
+def _output(constants: Seven, x: float, y: float) -> float:
+    return constants[5] * x + constants[6] * y
 
 
 class _Transverse:
@@ -97,14 +152,17 @@ class _Transverse:
         xx, yx, yy = self._stationary
         return xx * first, yx * first + yy * second
 
+    @property
+    def constants(self) -> Seven:
+        """Factors of one step, then those of the output."""
+        return self._keep, self._couple, *self._added, self._direct, self._lagged
+
     def step(self, state: tuple[float, float], first: float, second: float) -> tuple[float, float]:
-        x, y = state
-        xx, yx, yy = self._added
-        after = self._keep * y + self._couple * x + yx * first + yy * second
-        return self._keep * x + xx * first, after
+        after: tuple[float, float] = _step(self.constants, *state, first, second)
+        return after
 
     def output(self, state: tuple[float, float]) -> float:
-        return self._direct * state[0] + self._lagged * state[1]
+        return _output(self.constants, *state)
 
 
 def _lower(xx: float, xy: float, yy: float) -> Vector:

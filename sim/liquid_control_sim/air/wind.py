@@ -19,10 +19,11 @@ from liquid_control_sim.air.turbulence import (
     LOWEST_M,
     Vector,
     dryden,
-    gusts_of,
+    gust_blocks,
     markov,
 )
 from liquid_control_sim.dynamics.airframe import AIR_DENSITY
+from liquid_control_sim.dynamics.compiled_quadrotor import AirBlock
 from liquid_control_sim.dynamics.vectors import ZERO
 from liquid_control_sim.dynamics.vehicle import Vehicle
 from liquid_control_sim.place.forest import Forest
@@ -77,10 +78,11 @@ class WindField:
         if forest is not None and settings.lee and len(forest.trunks):
             swept = self.mean_mps(height)
             self._lee = Lee(settings.lee, forest, self.direction_rad, height, swept, seed)
-        self._along: list[float] = []
-        self._turbulence: list[Vector] = []
+        self._along: Floats = np.empty(0)
+        self._turbulence: Floats = np.empty((0, 3))
+        self._waves: Floats = self._terrain.rows
         self._gust_samples = _gusts(settings, stream(seed, "wind.gusts"))
-        self._turbulence_samples = gusts_of(
+        self._turbulence_blocks = gust_blocks(
             dryden(
                 height,
                 settings.turbulence * self.mean_mps(INTENSITY_HEIGHT_M),
@@ -108,12 +110,11 @@ class WindField:
         """Return `wind` at a position as three floats."""
         if tick >= self._end_tick:
             return ZERO
-        while tick >= len(self._along):
-            self._along.append(next(self._gust_samples))
-            self._turbulence.append(next(self._turbulence_samples))
-        u, v, w = self._turbulence[tick]
+        self._draw(tick)
+        u, v, w = self._turbulence[tick].tolist()
+        gust = float(self._along[tick])
         height = z - self._terrain.height_at(x, y)
-        mean = self._profile_factor(height) * (self._settings.mean_mps + self._along[tick])
+        mean = self._profile_factor(height) * (self._settings.mean_mps + gust)
         if self._lee is None:
             u += mean
         else:
@@ -121,6 +122,38 @@ class WindField:
             u, v, w = u + along, v + across, w + up
         c, s = self._cosine, self._sine
         return c * u - s * v, s * u + c * v, w
+
+    def block(self, tick: int, count: int) -> AirBlock | None:
+        """Return the air of some ticks for compiled steps; None in the lee of trees.
+
+        Args:
+            tick: the first of them.
+            count: number of ticks.
+        """
+        if self._lee is not None:
+            return None
+        windy = min(max(self._end_tick - tick, 0), count)
+        if windy:
+            self._draw(tick + count - 1)
+        return AirBlock(
+            int(windy),
+            self._cosine,
+            self._sine,
+            self._settings.mean_mps,
+            self._profile,
+            self._settings.roughness_m,
+            self._waves,
+            self._along[tick : tick + count],
+            self._turbulence[tick : tick + count],
+        )
+
+    def _draw(self, tick: int) -> None:
+        """Draw gusts and turbulence up to a tick."""
+        while tick >= len(self._along):
+            block = next(self._turbulence_blocks)
+            gusts = np.fromiter(self._gust_samples, np.float64, len(block))
+            self._along = np.concatenate([self._along, gusts])
+            self._turbulence = np.concatenate([self._turbulence, block])
 
     def mean_mps(self, height_m: float) -> float:
         """Return the mean speed at a height above ground, m/s."""
@@ -255,6 +288,15 @@ class Air:
             return wind
         wash = self._wash.velocity(tick, self._height(position))
         return wind[0] + wash[0], wind[1] + wash[1], wind[2] + wash[2]
+
+    def block(self, tick: int, count: int) -> AirBlock | None:
+        """Return the air of some ticks for compiled steps; None with lee or rotor wash.
+
+        Args:
+            tick: the first of them.
+            count: number of ticks.
+        """
+        return self.field.block(tick, count) if self._wash is None else None
 
     def thrust_gain(self, position: Vector) -> float:
         """Return the factor on the thrusts by ground effect, 1 far from the ground."""

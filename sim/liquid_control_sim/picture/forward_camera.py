@@ -70,7 +70,7 @@ class Camera:
         time_s = frame_index * self._frame_s if time_s is None else time_s
         wind = np.zeros(3) if wind is None else wind
         memory = self._memory.at(time_s, wind)
-        pose = self.mount.pose(state)
+        pose, velocity = self.mount.motion(state)
         rendered = self.render(pose, time_s)
         self.range_m = rendered.range_m
         shot = Shot(
@@ -81,7 +81,7 @@ class Camera:
             frame_index=frame_index,
             time_s=time_s,
             position=pose.position,
-            velocity=self.mount.velocity(state),
+            velocity=velocity,
             angular_velocity=self.mount.rotation.T @ state.angular_velocity,
             wind=wind,
             air_moved_m=np.array(memory.air_moved_m),

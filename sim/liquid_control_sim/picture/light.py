@@ -12,7 +12,7 @@ import numpy as np
 
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
-from liquid_control_sim.picture.shot import Radiance, Shot
+from liquid_control_sim.picture.shot import Radiance, Shot, compiled
 
 NEUTRAL_K = 6500.0
 DISPLAY_GAMMA = 2.2
@@ -123,13 +123,23 @@ class Exposure:
     """Fixed exposure of a flight."""
 
     def __init__(self, gain: float) -> None:
-        self._gain = np.full(4, gain)
+        self._gain = float(gain)
 
     def __call__(
         self, picture: Radiance, time_s: float, before: Metering | None
     ) -> tuple[Radiance, Metering | None]:
         """Return the exposed picture, which may exceed 1, and the unchanged state."""
-        return np.asarray(cv2.multiply(picture, self._gain)), before
+        exposed = np.empty(picture.shape, np.float32)
+        flat = np.ascontiguousarray(picture, np.float32).reshape(-1)
+        _scale(flat, self._gain, exposed.reshape(-1))
+        return exposed, before
+
+
+@compiled
+def _scale(values: Radiance, gain: float, scaled: Radiance) -> None:
+    """Fill `scaled` with the products, computed in double precision."""
+    for index in range(len(scaled)):
+        scaled[index] = np.float32(np.float64(values[index]) * gain)
 
 
 class AutomaticExposure:

@@ -5,7 +5,7 @@ state between frames is explicit: a `Memory` is passed in with a frame and retur
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -29,11 +29,10 @@ from liquid_control_sim.picture.sensor import (
     SensorNoise,
     compression,
 )
-from liquid_control_sim.picture.shot import Radiance, Shot, Step, View
+from liquid_control_sim.picture.shot import Radiance, Shot, Step, View, compiled
 from liquid_control_sim.place.palette import Palette
 from liquid_control_sim.render.sunlight import Sun
 
-_FULL_SCALE = np.full(4, 255.0)
 _DROP_BRIGHTNESS = 0.95
 """Radiance of a raindrop relative to the horizon: it collects light from 165 degrees, Garg & Nayar
 2007 (doi 10.1007/s11263-006-0028-6)."""
@@ -65,7 +64,7 @@ class Memory:
         """Return the memory at the time of the next frame, with the air moved by the wind."""
         elapsed_s = 0.0 if self.time_s is None else time_s - self.time_s
         x, y, z = (a + elapsed_s * float(b) for a, b in zip(self.air_moved_m, wind, strict=True))
-        return replace(self, time_s=time_s, air_moved_m=(x, y, z))
+        return Memory(time_s, (x, y, z), self.metering, self.delivered)
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class Pipeline:
         for step in self.sensor:
             picture = step(picture, shot)
         pixels = self._deliver(quantise(picture), shot, memory.delivered)
-        return pixels, replace(memory, metering=metering, delivered=pixels)
+        return pixels, Memory(memory.time_s, memory.air_moved_m, metering, pixels)
 
     def _deliver(self, pixels: Pixels, shot: Shot, before: Pixels | None) -> Pixels:
         if before is not None and self.freezer.freezes(shot.frame_index):
@@ -172,8 +171,22 @@ def shrink(picture: Radiance, factor: int) -> Radiance:
 
 
 def quantise(picture: Radiance) -> Pixels:
-    """Clip to [0, 1] and round to uint8 [H, W, 3]."""
-    return np.asarray(cv2.multiply(picture, _FULL_SCALE, dtype=cv2.CV_8U))
+    """Clip to [0, 1] and round to uint8 [H, W, 3], halves to even."""
+    pixels = np.empty(picture.shape, np.uint8)
+    _round(np.ascontiguousarray(picture, np.float32).reshape(-1), pixels.reshape(-1))
+    return pixels
+
+
+@compiled
+def _round(values: Radiance, pixels: Pixels) -> None:
+    """Fill `pixels` with 255 times the values, clipped and rounded, in double precision.
+
+    A float64 above 2^52 has no fraction: adding such a number and subtracting it again rounds.
+    """
+    whole = 1.5 * 2.0**52
+    for index in range(len(pixels)):
+        value = min(max(np.float64(values[index]) * 255.0, 0.0), 255.0)
+        pixels[index] = np.uint8((value + whole) - whole)
 
 
 def haze_per_m(scenario: Scenario) -> float:

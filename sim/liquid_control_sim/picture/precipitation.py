@@ -11,15 +11,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
-from liquid_control_sim.compiling import Compiler
-from liquid_control_sim.picture.shot import Radiance, Shot, View
+from liquid_control_sim.picture.shot import Radiance, Shot, View, compiled
 
 SMALLEST_MM = 0.3
 """Melted diameter of the smallest drops and flakes drawn individually."""
@@ -213,8 +211,6 @@ def draw_bodies(
     width_m = 1e-3 * spectrum.swelling * melted_mm
     return Bodies(np.concatenate(start), np.concatenate(box), velocity, width_m)
 
-
-compiled = Compiler("picture", Path(__file__).parent)
 
 NEAREST_M = 0.12
 """Smallest depth, m: nearer bodies are hidden by the rim of the lens."""

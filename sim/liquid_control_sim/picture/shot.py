@@ -6,12 +6,17 @@ omitted, so it has neither cost nor effect.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.types import Floats
+from liquid_control_sim.compiling import Compiler
 from liquid_control_sim.render.optics import Intrinsics
+
+compiled = Compiler("picture", Path(__file__).parent)
+"""Decorator that compiles the loops of this package."""
 
 Radiance = NDArray[np.float32]
 """float32 [H, W, 3], RGB, linear in display values, not clipped."""

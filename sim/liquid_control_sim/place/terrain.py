@@ -37,6 +37,11 @@ class Terrain:
         object.__setattr__(self, "_rows", rows)
 
     @property
+    def rows(self) -> Floats:
+        """Return the waves for compiled code, float64 [W, 5]: k x, k y, phase, a, sin(phase)."""
+        return np.array(self._rows, np.float64).reshape(-1, 5)
+
+    @property
     def is_flat(self) -> bool:
         """Whether the height is 0 everywhere."""
         return not self._rows

@@ -77,12 +77,21 @@ class Mount:
 
     def pose(self, state: VehicleState) -> CameraPose:
         """Return the pose of the camera for a vehicle state."""
-        body = rotation_from_quaternion(state.quaternion)
-        return CameraPose(state.position + body @ self.offset, body @ self.rotation)
+        return self._pose(state, rotation_from_quaternion(state.quaternion))
 
     def velocity(self, state: VehicleState) -> Floats:
         """Return the velocity of the camera, with that due to rotation, float64 [3], m/s, map."""
+        return self._velocity(state, rotation_from_quaternion(state.quaternion))
+
+    def motion(self, state: VehicleState) -> tuple[CameraPose, Floats]:
+        """Return `pose` and `velocity`."""
         body = rotation_from_quaternion(state.quaternion)
+        return self._pose(state, body), self._velocity(state, body)
+
+    def _pose(self, state: VehicleState, body: Floats) -> CameraPose:
+        return CameraPose(state.position + body @ self.offset, body @ self.rotation)
+
+    def _velocity(self, state: VehicleState, body: Floats) -> Floats:
         p, q, r = state.angular_velocity.tolist()
         x, y, z = self.offset.tolist()
         swing = np.array([q * z - r * y, r * x - p * z, p * y - q * x])

@@ -145,6 +145,17 @@ def picture(value=0.5) -> np.ndarray:
     return np.full((HEIGHT, WIDTH, 3), value, np.float32)
 
 
+def test_exposure_and_quantise_equal_opencv_in_every_bit():
+    rng = np.random.default_rng(4)
+    light = rng.uniform(-0.2, 1.4, (54, 96, 3)).astype(np.float32)
+    light[0, :, 0] = (np.arange(96) + 0.5) / 255.0
+    exposed, _ = Exposure(1.37)(light, 0.0, None)
+    assert np.array_equal(exposed, cv2.multiply(light, np.full(4, 1.37)))
+    for picture in (light, exposed):
+        expected = cv2.multiply(picture, np.full(4, 255.0), dtype=cv2.CV_8U)
+        assert np.array_equal(quantise(picture), expected)
+
+
 def test_exposure_multiplies_and_quantise_clips_and_rounds():
     exposed = Exposure(1.6)(picture(0.5), 0.0, None)[0]
     assert exposed == pytest.approx(0.8)

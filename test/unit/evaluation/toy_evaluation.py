@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from liquid_control.config import Scenario
-from liquid_control.errors import ModelError
+from liquid_control.errors import ConfigError, ModelError
 from liquid_control.evaluation.flight_data import FlightData, ForestMap, FrameTrack, NeuronTrack
 from liquid_control.frames import quaternion_from_euler
 from liquid_control.interfaces import FlightProgress, Pilot, World
@@ -158,6 +158,13 @@ def unsteered_fly(
 ) -> FlightRecord:
     """Return a flight that no pilot steers; odd seeds succeed."""
     return toy_record(success=seed % 2 == 1)
+
+
+def fly_until_seed_5(scenario: Scenario, seed: int, pilot: Pilot) -> FlightRecord:
+    """Return a flight that no pilot steers; fail at seed 5."""
+    if seed == 5:
+        raise ConfigError("the third forest cannot be flown")
+    return unsteered_fly(scenario, seed, pilot)
 
 
 def toy_window(stamp_ns: int) -> ImuWindow:

@@ -1,11 +1,18 @@
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from toy_evaluation import unsteered_fly
+from toy_evaluation import fly_until_seed_5, unsteered_fly
 
 from liquid_control.errors import ConfigError
 from liquid_control.evaluation import scenario_campaign
-from liquid_control.inspection.lesions import LesionedPilot, lesion_study, parts_of
+from liquid_control.inspection.lesions import (
+    LesionedPilot,
+    UninformedPolicy,
+    lesion_study,
+    parts_of,
+)
 from liquid_control.inspection.tables import lesion_table
 from liquid_control.journal import JOURNAL_FILE
 
@@ -30,11 +37,67 @@ def test_a_study_goes_on_where_it_was_interrupted(policy, tmp_path):
     assert lesion_table(whole).row_count == 2
 
 
+def test_an_interrupted_study_keeps_its_whole_forests(policy, tmp_path):
+    campaign, kept = scenario_campaign("trail", {}).with_seeds("3:6"), []
+    options = {"parts": ["imu"], "workers": 1, "keep": kept.append}
+    with pytest.raises(ConfigError, match="the third forest"):
+        lesion_study(fly_until_seed_5, policy.model, campaign, tmp_path, **options)
+    (partial,) = kept
+    assert not partial.complete
+    assert [(row.model, row.seed) for row in partial.rows] == [
+        ("intact", 3),
+        ("intact", 4),
+        ("without imu", 3),
+        ("without imu", 4),
+    ]
+    assert [effect.pairs for effect in partial.effects] == [2]
+    options["resume"] = True
+    whole = lesion_study(unsteered_fly, policy.model, campaign, tmp_path, **options)
+    assert whole.complete
+    assert kept[1] == whole
+    assert [effect.pairs for effect in whole.effects] == [3]
+
+
 def test_parts_are_groups_or_names(policy):
     assert len(parts_of(policy.model, ["neurons", "features", "inter_1"])) == 19 + 41
     assert parts_of(policy.model, ["rate_z", "rate_z"]) == ["rate_z"]
-    with pytest.raises(ConfigError, match="--of: no neuron or feature 'inter_99'"):
-        parts_of(policy.model, ["inter_99"])
+    assert parts_of(policy.model, ["inputs"]) == ["cruise_speed", "attitude", "mount", "imu"]
+    for name in ("inter_99", "range"):
+        with pytest.raises(ConfigError, match=f"--of: no neuron, feature or input '{name}'"):
+            parts_of(policy.model, [name])
+
+
+def test_an_uninformed_policy_does_not_see_its_input(policy, frames):
+    frame = replace(frames[0], cruise_mps=1.0, mount=(75.0, 25.0))
+    frame = replace(frame, orientation=np.array([0.1, 0.05, 0.0, 1.0]) / np.sqrt(1.0125))
+    neutral = {
+        "cruise_speed": {"cruise_mps": 2.4},
+        "attitude": {"orientation": np.array([0.0, 0.0, 0.0, 1.0])},
+        "mount": {"mount": (90.0, 15.0)},
+    }
+    whole = policy.features_of_fitted(frame.image, frame)
+    for name, readings in neutral.items():
+        held = UninformedPolicy(policy.model, name).features_of_fitted(frame.image, frame)
+        expected = policy.features_of_fitted(frame.image, replace(frame, **readings))
+        assert np.array_equal(held, expected)
+        assert not np.array_equal(held, whole)
+    held = UninformedPolicy(policy.model, "imu").features_of_fitted(frame.image, frame)
+    assert not held[32:38].any()
+    assert whole[32:38].any()
+    assert np.array_equal(np.delete(held, range(32, 38)), np.delete(whole, range(32, 38)))
+
+
+def test_effects_are_paired_with_the_intact_model(policy, tmp_path):
+    campaign = scenario_campaign("trail", {}).with_seeds("3:6")
+    parts = ["cruise_speed", "imu"]
+    study = lesion_study(unsteered_fly, policy.model, campaign, tmp_path, parts=parts, workers=1)
+    assert [row.model for row in study.summary[1:]] == ["without cruise_speed", "without imu"]
+    successes = [row.successes for row in study.summary]
+    for effect, lesioned in zip(study.effects, successes[1:], strict=True):
+        assert effect.pairs == 3
+        assert effect.second_only - effect.first_only == lesioned - successes[0]
+    table = lesion_table(study)
+    assert [column.header for column in table.columns][3:5] == ["difference", "p, Holm"]
 
 
 def test_a_pilot_flies_without_its_part(policy, frames):

@@ -363,6 +363,17 @@ def test_every_core_of_the_shipped_search_can_be_built_at_the_ends_of_its_ranges
         load_search(path, {"trails": 3})
 
 
+def test_every_core_of_the_small_search_can_be_built_on_the_shipped_encoder():
+    settings = load_search(project_file("config/search/trail_small.yaml"))
+    corners = list(settings.corners())
+    assert {corner[KIND] for corner in corners} == set(settings.space[KIND].choices)
+    for corner in corners:
+        trial = settings.trial(corner, "one")
+        assert (trial.validation.flights, trial.flights.rounds) == (4, 0)
+        check_network(trial)
+    trial.check_cameras()
+
+
 def test_a_failure_of_numbers_ends_a_trial_and_nothing_else(tmp_path, monkeypatch):
     from liquid_control.training import search_trial
 
