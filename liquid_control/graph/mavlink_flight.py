@@ -130,7 +130,7 @@ class Px4Setup:
     def backend(self, process: FirmwareProcess, site: VehicleSite) -> Px4Hil:
         """Return the physics side."""
         sensors = NavigationSensors(site.scenario.navigation, site.seed)
-        return Px4Hil(sensors, Patience(self.name, process.exit_message, silence_s=30.0))
+        return Px4Hil(sensors, Patience(self.name, process.exit_message, silence_s=60.0))
 
     def companion(self, process: FirmwareProcess) -> "MavlinkCompanion":
         """Return the side that commands it."""
