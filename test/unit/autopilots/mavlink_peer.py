@@ -215,7 +215,7 @@ class AutopilotPeer:
     takes_off: bool = False
     refuse_mode: bool = False
     refuse_arming: str = ""
-    airborne: bool = False
+    refuse_disarming: bool = False
     silent_commands: bool = False
     boot_ns: int = 0
     readings: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -310,7 +310,7 @@ class AutopilotPeer:
         if number == ARM_DISARM:
             if self.refuse_arming:
                 return DENIED, self.refuse_arming
-            if self.airborne and values["param1"] == 0.0:
+            if self.refuse_disarming and values["param1"] == 0.0:
                 return TEMPORARILY_REJECTED, "Disarming denied: not landed"
             self.armed = values["param1"] == 1.0
             return ACCEPTED, ""
