@@ -52,6 +52,9 @@ PX4_PARAMETERS: Mapping[str, float] = {"COM_OF_LOSS_T": 0.5, "COM_OBL_RC_ACT": 5
 PX4_FILES = ("parameters.bson", "parameters_backup.bson", "dataman")
 """What PX4 keeps from one flight to the next: calibrations and the thrust of hover that it learnt
 would make a flight depend on the ones before it."""
+PX4_VARIABLES = ("PX4_",)
+"""Variables of its start script: a user's PX4_SIMULATOR or PX4_SYS_AUTOSTART would start another
+simulation or vehicle."""
 
 
 @dataclass(frozen=True)
@@ -122,12 +125,12 @@ class Px4Setup:
         environment = {f"PX4_PARAM_{name}": f"{value:g}" for name, value in values.items()}
         environment["PX4_SIM_MODEL"] = "none_iris"
         command = [str(program), "-d", str(files)]
-        return FirmwareProcess(self.name, command, folder, environment)
+        return FirmwareProcess(self.name, command, folder, environment, hidden=PX4_VARIABLES)
 
     def backend(self, process: FirmwareProcess, site: VehicleSite) -> Px4Hil:
         """Return the physics side."""
         sensors = NavigationSensors(site.scenario.navigation, site.seed)
-        return Px4Hil(sensors, Patience(self.name, process.exit_message, silence_s=30.0))
+        return Px4Hil(sensors, Patience(self.name, process.exit_message, silence_s=60.0))
 
     def companion(self, process: FirmwareProcess) -> "MavlinkCompanion":
         """Return the side that commands it."""

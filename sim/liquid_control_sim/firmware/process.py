@@ -169,6 +169,7 @@ class FirmwareProcess:
         folder: Path,
         environment: Mapping[str, str] | None = None,
         clock: LockstepClock | None = None,
+        hidden: tuple[str, ...] = (),
     ) -> None:
         """Start the program.
 
@@ -178,6 +179,7 @@ class FirmwareProcess:
             folder: working folder.
             environment: variables in addition to those of this process.
             clock: its clock, if it needs one for lockstep.
+            hidden: beginnings of names of this process's variables that it does not get.
 
         Raises:
             AutopilotError: the program cannot be started.
@@ -185,6 +187,7 @@ class FirmwareProcess:
         self.name = name
         self.log = folder / LOG
         self.clock = clock
+        passed = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
         added = dict(environment or {}) | ({} if clock is None else clock.environment)
         prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
@@ -199,7 +202,7 @@ class FirmwareProcess:
                 self._child = subprocess.Popen(
                     list(command),
                     cwd=folder,
-                    env=dict(os.environ) | added,
+                    env=passed | added,
                     pass_fds=() if clock is None else clock.descriptors,
                     stdin=subprocess.DEVNULL,
                     stdout=log,

@@ -160,8 +160,10 @@ def test_the_command_line_of_ardupilot(tmp_path):
     assert {"FRAME_TYPE 1", "ATC_RAT_YAW_P 1"} <= set(lines)
 
 
-def test_px4_gets_parameters_and_remembers_no_earlier_flight(tmp_path):
+def test_px4_gets_parameters_and_remembers_no_earlier_flight(tmp_path, monkeypatch):
     """Its program is one that prints its environment and the files of its folder."""
+    monkeypatch.setenv("PX4_SIMULATOR", "gz")
+    monkeypatch.setenv("PX4_SYS_AUTOSTART", "4001")
     program = tmp_path / "build" / "bin" / "px4"
     (tmp_path / "build" / "etc").mkdir(parents=True)
     program.parent.mkdir()

@@ -96,6 +96,19 @@ def test_no_set_point_ends_the_take_off_of_ardupilot(loop):
     assert not loop.peer.takes_off
 
 
+def test_disarming_is_requested_until_the_firmware_has_found_the_ground(loop):
+    """A touch-down is seen by PX4 4 s later; until then it refuses."""
+    loop.run(10.0, FlightStage.ARM)
+    loop.peer.refuse_disarming = True
+    loop.run(3.5, FlightStage.DISARM, DOWN)
+    assert loop.companion.is_armed
+    assert len(loop.commands(ARM_DISARM)) >= 3
+    assert loop.last_setpoint()["vz"] == 0.5
+    loop.peer.refuse_disarming = False
+    loop.run(2.5, FlightStage.DISARM, DOWN)
+    assert not loop.companion.is_armed
+
+
 def test_it_states_why_a_firmware_does_not_arm(loop):
     loop.peer.refuse_mode = True
     loop.run(8.0, FlightStage.ARM)

@@ -203,8 +203,8 @@ class AutopilotPeer:
     """An autopilot at the level of the protocol: bytes and its own time in, bytes out.
 
     It behaves as measured on real firmware: no telemetry before it is requested; PX4 refuses
-    OFFBOARD without set-points, and rejects frames other than 1 and 8; a set-point ends the
-    take-off of ArduPilot.
+    OFFBOARD without set-points, rejects frames other than 1 and 8, and refuses to disarm until it
+    has found that it has landed; a set-point ends the take-off of ArduPilot.
     """
 
     autopilot: int = ARDUPILOT
@@ -215,6 +215,7 @@ class AutopilotPeer:
     takes_off: bool = False
     refuse_mode: bool = False
     refuse_arming: str = ""
+    refuse_disarming: bool = False
     silent_commands: bool = False
     boot_ns: int = 0
     readings: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -309,6 +310,8 @@ class AutopilotPeer:
         if number == ARM_DISARM:
             if self.refuse_arming:
                 return DENIED, self.refuse_arming
+            if self.refuse_disarming and values["param1"] == 0.0:
+                return TEMPORARILY_REJECTED, "Disarming denied: not landed"
             self.armed = values["param1"] == 1.0
             return ACCEPTED, ""
         if number == TAKEOFF and self.autopilot == ARDUPILOT:
