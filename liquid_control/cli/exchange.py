@@ -7,7 +7,7 @@ import typer
 
 from liquid_control.cli.bag import bag
 from liquid_control.cli.models import models
-from liquid_control.cli.options import Topic, Topics, rules_of
+from liquid_control.cli.topic_options import Topic, Topics, rules_of
 from liquid_control.errors import ConfigError
 
 __all__ = ["bag", "models"]
