@@ -232,3 +232,39 @@ def read_info(root: Path) -> dict[str, Any]:
             "with lerobot's own script"
         )
     return info
+
+
+def check_features(root: Path, features: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that the features of a dataset are those of a flight.
+
+    Raises:
+        BagError: `action` is not a velocity command, or there is not one video.
+    """
+    names = names_of(features, "action")
+    if names != COMMAND_NAMES:
+        raise BagError(
+            f"{root}: expected the feature action with the values "
+            f"{', '.join(COMMAND_NAMES)}, got {', '.join(names) or 'none with names'}"
+        )
+    camera_of(features, str(root))
+
+
+def camera_of(features: Mapping[str, Mapping[str, Any]], where: str = "") -> str:
+    """Return the key of the pictures.
+
+    Raises:
+        BagError: there are several videos, or none.
+    """
+    videos = [key for key, feature in features.items() if feature.get("dtype") == "video"]
+    if CAMERA in videos:
+        return CAMERA
+    if len(videos) != 1:
+        listed = ", ".join(videos) or "none"
+        raise BagError(f"{where}: expected one video or {CAMERA}, got {listed}")
+    return videos[0]
+
+
+def names_of(features: Mapping[str, Mapping[str, Any]], key: str) -> tuple[str, ...]:
+    """Return the names of the values of a feature; none if it has no list of them."""
+    names = features.get(key, {}).get("names")
+    return tuple(map(str, names)) if isinstance(names, list) else ()

@@ -53,7 +53,7 @@ class LerobotEpisode:
             DependencyError: pyarrow or PyAV is not installed.
         """
         info = layout.read_info(root)
-        check_features(root, info["features"])
+        layout.check_features(root, info["features"])
         rows = [row for row in episode_rows(root) if row.get("episode_index") == number]
         if len(rows) != 1:
             raise BagError(f"{root}: expected one episode {number}, got {len(rows)}")
@@ -84,7 +84,7 @@ class LerobotEpisode:
         recorded = self.origin.get("label", BagLabel.POLICY_COMMAND.value)
         columns = self._columns()
         stamps = _stamps(columns)
-        names = _names(self.features, layout.STATE)
+        names = layout.names_of(self.features, layout.STATE)
         state = columns.get(layout.STATE, np.empty((len(stamps), 0)))
         velocity = _values(state, names, layout.VELOCITY_NAMES)
         labels = columns["action"]
@@ -147,7 +147,7 @@ class LerobotEpisode:
         """
         import av
 
-        key = _camera(self.features)
+        key = layout.camera_of(self.features)
         path = self._path(layout.VIDEO_PATH, f"videos/{key}", video_key=key)
         begin_s = float(self.row[f"videos/{key}/from_timestamp"])
         found = 0
@@ -199,36 +199,6 @@ def episode_rows(root: Path) -> list[dict[str, Any]]:
     if not rows:
         raise BagError(f"{folder}: expected the table of episodes, found none")
     return rows
-
-
-def check_features(root: Path, features: Mapping[str, Mapping[str, Any]]) -> None:
-    """Check that the features of a dataset are those of a flight.
-
-    Raises:
-        BagError: `action` is not a velocity command, or there is not one video.
-    """
-    names = _names(features, "action")
-    if names != layout.COMMAND_NAMES:
-        raise BagError(
-            f"{root}: expected the feature action with the values "
-            f"{', '.join(layout.COMMAND_NAMES)}, got {', '.join(names) or 'none with names'}"
-        )
-    _camera(features, str(root))
-
-
-def _camera(features: Mapping[str, Mapping[str, Any]], where: str = "") -> str:
-    videos = [key for key, feature in features.items() if feature.get("dtype") == "video"]
-    if layout.CAMERA in videos:
-        return layout.CAMERA
-    if len(videos) != 1:
-        listed = ", ".join(videos) or "none"
-        raise BagError(f"{where}: expected one video or {layout.CAMERA}, got {listed}")
-    return videos[0]
-
-
-def _names(features: Mapping[str, Mapping[str, Any]], key: str) -> tuple[str, ...]:
-    names = features.get(key, {}).get("names")
-    return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def _origin(root: Path) -> Mapping[str, Any]:

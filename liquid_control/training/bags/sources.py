@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from liquid_control.dependencies import check_installed
 from liquid_control.errors import BagError, ConfigError, OutputError
 from liquid_control.files import atomic_write
-from liquid_control.training.bags.lerobot_format import is_dataset, read_info
+from liquid_control.training.bags.lerobot_format import check_features, is_dataset, read_info
 
 SOURCES_FILE = "bags.json"
 SUFFIXES = (".mcap", ".db3", ".partial")
@@ -160,7 +161,11 @@ def _sources_at(path: Path) -> list[BagSource]:
     digest = content_hash(path)
     if not is_dataset(path):
         return [BagSource(str(path), digest)]
-    count = read_info(path).get("total_episodes")
+    for module in ("pyarrow", "av"):
+        check_installed(module, "lerobot", "read a LeRobotDataset")
+    info = read_info(path)
+    check_features(path, info["features"])
+    count = info.get("total_episodes")
     if not isinstance(count, int) or count < 1:
         raise BagError(f"{path}: expected a LeRobotDataset with episodes, got {count}")
     keys = [hashlib.sha256(f"{digest} {number}".encode()).hexdigest() for number in range(count)]

@@ -295,9 +295,11 @@ def test_damaged_and_foreign_datasets_have_one_line(bags, tmp_path):
     features = json.loads((made.path / INFO).read_text())["features"]
     joints = {"action": {"dtype": "float32", "shape": [2], "names": ["shoulder", "elbow"]}}
     change_info(made.path, features=features | joints)
-    assert "got shoulder, elbow" in pieces(made.path, tmp_path / "1")[0][0].error
+    with pytest.raises(BagError, match=r"feature action .*, got shoulder, elbow"):
+        bag_data([made.path])
     change_info(made.path, features={key: features[key] for key in ("action", "timestamp")})
-    assert "expected one video" in pieces(made.path, tmp_path / "2")[0][0].error
+    with pytest.raises(BagError, match="expected one video"):
+        bag_data([made.path])
     change_info(made.path, features=features)
     video = made.path / f"videos/{CAMERA}/chunk-000/file-000.mp4"
     video.write_bytes(video.read_bytes()[:200])
