@@ -157,13 +157,11 @@ def time_filter(corners: int, seed: int = FIRST_SEED) -> FilterTimes:
         if bounds is not None and filtering.command(wanted, motion) is not None:
             problems.append((wanted, motion, bounds))
     solved = [nearest_velocity(wanted.values[:2], bounds) for wanted, _, bounds in problems]
-    program = _times_us(
-        [lambda w=w, b=b: nearest_velocity(w.values[:2], b) for w, _, b in problems]
-    )
-    whole = _times_us([lambda w=w, m=m: filtering.command(w, m) for w, m, _ in problems])
+    program = _times_us([partial(nearest_velocity, w.values[:2], b) for w, _, b in problems])
+    whole = _times_us([partial(filtering.command, w, m) for w, m, _ in problems])
     some = problems[: COMMANDS // 10]
     peers = [by_slsqp(wanted, bounds) for wanted, _, bounds in some]
-    peer = _times_us([lambda w=w, b=b: by_slsqp(w, b) for w, _, b in some])
+    peer = _times_us([partial(by_slsqp, w, b) for w, _, b in some])
     pairs = zip(solved, peers, strict=False)
     gap = max(float(np.hypot(a[0] - b[0], a[1] - b[1])) for a, b in pairs if a is not None)
     return FilterTimes(corners, program, whole, peer, gap)
@@ -216,7 +214,7 @@ def measure_barrier(
     """
     measured = measured or Measured()
     rows: list[Any] = [
-        measured.once(f"times {corners}", FilterTimes, lambda c=corners: time_filter(c))
+        measured.once(f"times {corners}", FilterTimes, partial(time_filter, corners))
         for corners in (4, 12, 100)
     ]
     for number in range(repeats):

@@ -149,7 +149,23 @@ class FreeVehicle:
         """Return the state after physics steps."""
         forward, left, up, turn = command.values
         four = float(forward), float(left), float(up), float(turn)
-        return BodyState(*advance(ticks, *self._models, self._body, four, wind, *state))
+        autopilot, airframe = self._models
+        return BodyState(
+            *advance(
+                ticks,
+                autopilot,
+                airframe,
+                self._body,
+                four,
+                wind,
+                state.memory,
+                state.speeds,
+                state.position,
+                state.quaternion,
+                state.velocity,
+                state.rates,
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import yaml
@@ -279,6 +279,11 @@ def _one_line(repository: str) -> Iterator[None]:
     """Turn errors of the Hub into one line."""
     from huggingface_hub import errors
 
+    transport: tuple[type[Exception], ...] = (
+        OSError,
+        ValueError,
+        *cast("tuple[type[Exception], ...]", errors.HfHubHTTPError.__bases__),
+    )
     try:
         yield
     except (ModelError, DependencyError):
@@ -291,7 +296,7 @@ def _one_line(repository: str) -> Iterator[None]:
         raise ModelError(
             f"{repository}: no such repository on the Hub, or the token may not read it"
         ) from error
-    except (OSError, ValueError, *errors.HfHubHTTPError.__bases__) as error:
+    except transport as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):
             raise OutputError(f"{repository}: the Hub refuses the token ({status})") from error
