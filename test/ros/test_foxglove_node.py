@@ -200,7 +200,7 @@ def test_a_viewer_that_never_reads_costs_pictures_and_no_memory(launch, probe, f
             flight()
             while fast.receive(0.01) is not None:
                 received[0] += 1
-            return events().get("dropped_pictures", 0) > 20
+            return events().get("dropped_pictures", 0) > 5
 
         received = [0]
         probe.until(dropped, "dropped pictures")
