@@ -85,7 +85,9 @@ class Aviary(VehicleBase):
 
     def _move(self, forces: BodyForces, thrust_gain: float) -> Estimate:
         p.applyExternalForce(self._body, BASE, forces.drag, ZERO, p.LINK_FRAME, self._client)
-        rpm = RPM * np.array(forces.speeds) * np.sqrt(self._gains * thrust_gain)
+        weak = self._faults.is_weak(self._ticks / self._rate_hz)
+        gains = self._gains if weak else np.ones(4)
+        rpm = RPM * np.array(forces.speeds) * np.sqrt(gains * thrust_gain)
         front_right, rear_left, front_left, rear_right = rpm
         self._aviary.step(np.array([[front_right, rear_right, rear_left, front_left]]))
         return read(self._client, self._body)

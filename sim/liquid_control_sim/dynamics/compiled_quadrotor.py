@@ -159,8 +159,8 @@ class CompiledQuadrotor(VehicleBase):
 
     @property
     def flies_blocks(self) -> bool:
-        """Whether `fly` can be used: a sagging battery needs each step by itself."""
-        return self._faults.battery is None
+        """Whether `fly` can be used: faults that change with time need each step by itself."""
+        return self._faults.battery is None and not self._faults.period_s
 
     def fly(
         self, command: Command, wind: Vector, air: AirBlock, count: int
