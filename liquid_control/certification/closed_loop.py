@@ -12,13 +12,20 @@ from liquid_control import __version__
 from liquid_control.certification.cell import CertifiedCell
 from liquid_control.certification.flight_rows import FlightRows, fly_rows
 from liquid_control.certification.model_fit import coverage, fit_reduced_model, initial_set
-from liquid_control.certification.reach_tube import InitialSet, Tube, equilibrium, reach_tube
+from liquid_control.certification.reach_tube import (
+    InitialSet,
+    Tube,
+    equilibrium,
+    find_corridor,
+    reach_tube,
+)
 from liquid_control.certification.reduced_model import VEHICLE, ReducedModel
 from liquid_control.certification.tube_search import flight_windows, search_rollouts
 from liquid_control.config import load_scenario
 from liquid_control.files import atomic_write
 from liquid_control.interfaces import Flyer
 from liquid_control.policy import Model, Policy
+from liquid_control.types import Floats
 
 CLOSED_LOOP = "closed_loop.json"
 EQUATIONS = (
@@ -68,6 +75,9 @@ PLANS = (
 )
 START_HALF = (0.1, 0.05)
 """Half widths of offset and heading in the set of flown states, m and rad."""
+CORRIDOR = (0.002, 110)
+"""Factor on all sets, and number of frames, for which a corridor is searched."""
+_CORRIDOR_SYMBOLS = 6000
 _GOLDEN = 0.6180339887
 AT_REST = 1e-3
 """Half width of every state around the equilibrium."""
@@ -82,7 +92,7 @@ PUSH = (0.2, 0.35, 0.25)
 FLOWN = {
     "pushed": range(610_000, 610_010),
     "plain": range(630_000, 630_024),
-    "held": range(630_024, 630_064),
+    "held": range(630_024, 630_047),
 }
 """Seeds of the flights to fit, to bound, and held out."""
 
@@ -143,6 +153,7 @@ def certify_closed_loop(
     plans: tuple[TubePlan, ...] = PLANS,
     seed: int = 0,
     on_step: Callable[[str], None] = lambda _: None,
+    corridor: tuple[float, int] | None = CORRIDOR,
 ) -> dict[str, Any]:
     """Fit the reduced model, prove its tubes, and search rollouts and flights that leave them.
 
@@ -152,6 +163,7 @@ def certify_closed_loop(
         plans: the tubes.
         seed: of the rollouts.
         on_step: receives the name of each part when it begins.
+        corridor: factor on all sets and number of frames of a corridor to search; None for none.
 
     Returns:
         The problem and its result, ready for JSON.
@@ -174,6 +186,8 @@ def certify_closed_loop(
         tube = reach_tube(loop, cell, start.form(), plan.frames)
         tubes.append(_tube_claim(plan, tube))
         found.append(_found(plan, loop, cell, flights.held, start, tube, seed))
+    on_step("corridor")
+    corridor_found = None if corridor is None else _corridor(fitted, cell, rest, *corridor)
     return {
         "schema": 1,
         "model": model.name,
@@ -192,11 +206,34 @@ def certify_closed_loop(
             "property": "after k frames every state is within lower[k] and upper[k] of its tube",
         },
         "claims": {"tubes": tubes},
+        "corridor": corridor_found,
         "found": found,
         "coverage": {
             "fitted": coverage(fitted, cell, flights.plain),
             "held_out": coverage(fitted, cell, flights.held),
         },
+    }
+
+
+def _corridor(
+    fitted: ReducedModel, cell: CertifiedCell, rest: Floats, factor: float, frames: int
+) -> dict[str, Any] | None:
+    """Return a corridor around the equilibrium; the checker does not derive it again."""
+    found = find_corridor(
+        fitted.scaled(factor, factor), cell, rest, frames, symbols=_CORRIDOR_SYMBOLS
+    )
+    if found is None:
+        return None
+    tube = found.tube
+    return {
+        "perception": factor,
+        "disturbance": factor,
+        "dt_s": list(fitted.dt_s),
+        "frames": frames,
+        "largest_coordinate": found.excess,
+        "initial_set": _set_document(found.start),
+        "lower": tube.lower.min(axis=0).tolist(),
+        "upper": tube.upper.max(axis=0).tolist(),
     }
 
 

@@ -29,6 +29,7 @@ MARGIN = 1.05
 SHARE = 0.999
 """Share of the fitted steps within each bound."""
 _LAG_GRID_S = (0.03, 0.05, 0.07, 0.09, 0.12, 0.15, 0.18, 0.21, 0.25, 0.3)
+LEAST_STEPS = 500
 _FLOOR = 1e-3
 _RIDGE = 1e-4
 SEEN = (0, 1, 8, 9, 10)
@@ -152,13 +153,17 @@ def fit_reduced_model(
         share: of the steps within each bound; 1 for all.
 
     Raises:
-        CertificateError: there are fewer than 500 steps.
+        CertificateError: there are fewer than `LEAST_STEPS` steps of either.
     """
-    lags = _fit_lags(pushed, dt_s)
     both = FlightRows.joined([pushed, plain])
+    for rows in (pushed, plain):
+        if (count := len(steps_of(rows, np.ones(6), dt_s))) < LEAST_STEPS:
+            raise CertificateError(
+                f"expected {LEAST_STEPS} or more steps of {dt_s[0]:g} to {dt_s[1]:g} s to fit, "
+                f"got {count}"
+            )
+    lags = _fit_lags(pushed, dt_s)
     steps = steps_of(both, lags, dt_s)
-    if len(steps) < 500:
-        raise CertificateError(f"expected 500 or more steps to fit, got {len(steps)}")
     known = np.column_stack([steps.after, steps.command, steps.curvature])
     centre = known.mean(axis=0)
     design = np.column_stack([known - centre, np.ones(len(known))])
