@@ -1,10 +1,9 @@
 """Affine forms over boxes and balls of symbols: linear dependence is kept through every step.
 
 A form of K rows is a set of points c + G s + e with symbols s in a product of unit balls and |e|
-within an error of each row (Kousik et al. 2022, Ellipsotopes, arXiv 2108.01750, definition 3). A
-ball of one symbol is an interval, so with those alone it is a zonotope. The support of a ball in
-the direction g is the norm of g, so a row deviates from its centre by the sum of the norms of its
-blocks and its error.
+within an error of each row (Kousik, Dai, Gao, Ellipsotopes, arXiv 2108.01750). A ball of one
+symbol is an interval, so with those alone it is a zonotope. |g s| <= |g| |s| (Rudin 1976, theorem
+1.35), so a row deviates from its centre by the norms of its blocks and its error at most.
 
 Nonlinear functions are replaced by a linear one and its largest deviation over the range of the
 argument (affine arithmetic, de Figueiredo and Stolfi 2004, doi
@@ -184,7 +183,8 @@ def joined(*forms: Form) -> Form:
 def tanh_line(ends: Interval) -> tuple[Floats, Floats, Floats]:
     """Return slope, intercept and deviation of a linear function from tanh over intervals.
 
-    The deviation tanh(x) - slope x is extreme at an end, or where 1 - tanh(x)^2 is the slope.
+    The deviation tanh(x) - slope x is extreme at an end, or where 1 - tanh(x)^2 is the slope
+    (Rudin 1976, theorem 5.8).
     """
     low, high = (np.clip(end, -LARGEST, LARGEST) for end in ends)
     width = high - low

@@ -98,8 +98,8 @@ FLOWN = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Flights:
-    """Flights of a closed-loop certificate.
+class LoopFlights:
+    """LoopFlights of a closed-loop certificate.
 
     Attributes:
         pushed: with pushes, to fit lags and features.
@@ -119,7 +119,7 @@ def fly_domain(
     model: Model,
     on_flight: Callable[[str], None] = lambda _: None,
     flown: Mapping[str, range] = FLOWN,
-) -> Flights:
+) -> LoopFlights:
     """Fly the flights of a closed-loop certificate.
 
     Args:
@@ -144,12 +144,12 @@ def fly_domain(
         "wind_mean_mps": [0.0, WIND_MPS],
         "seeds": {kind: [seeds.start, seeds.stop] for kind, seeds in flown.items()},
     }
-    return Flights(parts["pushed"], parts["plain"], parts["held"], domain)
+    return LoopFlights(parts["pushed"], parts["plain"], parts["held"], domain)
 
 
 def certify_closed_loop(
     model: Model,
-    flights: Flights,
+    flights: LoopFlights,
     plans: tuple[TubePlan, ...] = PLANS,
     seed: int = 0,
     on_step: Callable[[str], None] = lambda _: None,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from liquid_control.certification.exact_step import ExactCell, units
-from liquid_control.certification.exact_tube import SIZE, ExactLoop, Rows, whole
+from liquid_control.certification.exact_tube import SIZE, ExactLoop, ExactRows, whole
 from liquid_control.errors import CertificateError
 
 SYMBOLS = 900
@@ -137,12 +137,12 @@ def _check_tube(
             need(holds, f"tube {name}: {state} after {frame} frames could not be derived")
 
 
-def _initial(given: Mapping[str, Any]) -> Rows:
+def _initial(given: Mapping[str, Any]) -> ExactRows:
     """Return the initial set: c + T s, the first symbols intervals, the rest one ball."""
     map_ = np.array(given["map"])
     boxes = int(given["boxes"])
     rest = [boxes] if map_.shape[1] > boxes else []
     count = np.array([0] * len(map_), object)
-    return Rows(
+    return ExactRows(
         whole(given["centre"]), whole(map_), count + 1 + map_.shape[1], [*range(boxes), *rest]
     )

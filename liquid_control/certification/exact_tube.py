@@ -49,8 +49,8 @@ def above(product: Grid) -> Grid:
     return np.asarray(-((-product) >> P), object)
 
 
-class Rows:
-    """Rows of a set: centre [K], symbols [K, M], error [K], and the first symbol of each block."""
+class ExactRows:
+    """ExactRows of a set: centre [K], symbols [K, M], error [K], and the first symbol of each block."""
 
     def __init__(self, centre: Grid, symbols: Grid, error: Grid, starts: Sequence[int]) -> None:
         self.centre, self.symbols, self.error, self.starts = centre, symbols, error, starts
@@ -64,23 +64,23 @@ class Rows:
         """Return an upper bound of the deviation from the centre, [K]."""
         return np.asarray(self.norms().sum(axis=1) + self.error, object)
 
-    def __getitem__(self, part: slice | list[int]) -> "Rows":
-        return Rows(self.centre[part], self.symbols[part], self.error[part], self.starts)
+    def __getitem__(self, part: slice | list[int]) -> "ExactRows":
+        return ExactRows(self.centre[part], self.symbols[part], self.error[part], self.starts)
 
-    def __add__(self, other: "Rows") -> "Rows":
+    def __add__(self, other: "ExactRows") -> "ExactRows":
         return self._like(
             self.centre + other.centre, self.symbols + other.symbols, self.error + other.error
         )
 
-    def __sub__(self, other: "Rows") -> "Rows":
+    def __sub__(self, other: "ExactRows") -> "ExactRows":
         return self._like(
             self.centre - other.centre, self.symbols - other.symbols, self.error + other.error
         )
 
-    def _like(self, centre: Grid, symbols: Grid, error: Grid) -> "Rows":
-        return Rows(centre, symbols, error, self.starts)
+    def _like(self, centre: Grid, symbols: Grid, error: Grid) -> "ExactRows":
+        return ExactRows(centre, symbols, error, self.starts)
 
-    def mapped(self, matrix: Grid, offset: Grid) -> "Rows":
+    def mapped(self, matrix: Grid, offset: Grid) -> "ExactRows":
         """Return matrix @ rows + offset, the matrix in units."""
         slack = self.symbols.shape[1] + 2
         return self._like(
@@ -89,7 +89,7 @@ class Rows:
             above(abs(matrix) @ self.error) + slack,
         )
 
-    def scaled(self, factor: Grid) -> "Rows":
+    def scaled(self, factor: Grid) -> "ExactRows":
         """Return the rows times one factor each, in units."""
         slack = self.symbols.shape[1] + 2
         return self._like(
@@ -98,11 +98,11 @@ class Rows:
             above(abs(factor) * self.error) + slack,
         )
 
-    def half(self) -> "Rows":
+    def half(self) -> "ExactRows":
         """Return half of the rows."""
         return self.scaled(np.array([ONE // 2] * len(self.centre), object))
 
-    def times(self, other: "Rows") -> "Rows":
+    def times(self, other: "ExactRows") -> "ExactRows":
         """Return the product, row by row."""
         a, b = self.centre, other.centre
         error = abs(a) * other.error + abs(b) * self.error + self.radius() * other.radius()
@@ -115,13 +115,13 @@ class Rows:
         pairs = zip(self.centre.tolist(), self.radius().tolist(), strict=True)
         return [(centre - radius, centre + radius) for centre, radius in pairs]
 
-    def tanh(self) -> "Rows":
+    def tanh(self) -> "ExactRows":
         """Return tanh of the rows: a line and its deviation."""
         lines = np.array([_line(low, high) for low, high in self.ends()], object)
         found = self.scaled(lines[:, 0])
         return self._like(found.centre + lines[:, 1], found.symbols, found.error + lines[:, 2])
 
-    def within(self, bounds: Sequence[Pair]) -> "Rows":
+    def within(self, bounds: Sequence[Pair]) -> "ExactRows":
         """Return the rows with other bounds where these are narrower than `KEPT` of their own."""
         centre, symbols, error = self.centre.copy(), self.symbols.copy(), self.error.copy()
         for k, ((low, high), radius) in enumerate(zip(bounds, self.radius(), strict=True)):
@@ -130,23 +130,23 @@ class Rows:
                 centre[k], error[k], symbols[k] = (low + high) >> 1, half, 0
         return self._like(centre, symbols, error)
 
-    def with_blocks(self, sizes: Sequence[int]) -> "Rows":
+    def with_blocks(self, sizes: Sequence[int]) -> "ExactRows":
         """Return the rows with further blocks of symbols, all zero."""
         rows, known = self.symbols.shape
         more = np.full((rows, sum(sizes)), 0, object)
         starts = [known + sum(sizes[:k]) for k in range(len(sizes))]
         symbols = np.concatenate([self.symbols, more], axis=1)
-        return Rows(self.centre, symbols, self.error, [*self.starts, *starts])
+        return ExactRows(self.centre, symbols, self.error, [*self.starts, *starts])
 
-    def settled(self) -> "Rows":
+    def settled(self) -> "ExactRows":
         """Return the rows with their errors as symbols of their own."""
         rows = len(self.centre)
         wider = self.with_blocks([1] * rows)
         own = np.arange(rows)
         wider.symbols[own, own - rows] = self.error
-        return Rows(wider.centre, wider.symbols, np.array([0] * rows, object), wider.starts)
+        return ExactRows(wider.centre, wider.symbols, np.array([0] * rows, object), wider.starts)
 
-    def reduced(self, limit: int) -> "Rows":
+    def reduced(self, limit: int) -> "ExactRows":
         """Return the rows with the oldest blocks as new symbols if there are over a limit."""
         rows, count = self.symbols.shape
         if count <= limit:
@@ -156,12 +156,12 @@ class Rows:
         old = [k for k, start in enumerate(self.starts) if start < cut]
         error = self.error + self.norms()[:, old].sum(axis=1)
         starts = [start - cut for start in self.starts if start >= cut]
-        return Rows(self.centre, self.symbols[:, cut:], error, starts).settled()
+        return ExactRows(self.centre, self.symbols[:, cut:], error, starts).settled()
 
 
-def joined(*parts: Rows) -> Rows:
+def joined(*parts: ExactRows) -> ExactRows:
     """Return the rows of several sets as one."""
-    return Rows(
+    return ExactRows(
         np.concatenate([part.centre for part in parts]),
         np.concatenate([part.symbols for part in parts]),
         np.concatenate([part.error for part in parts]),
@@ -225,7 +225,7 @@ class ExactLoop:
         self.scales = exact([command["scale"] for command in commands])
         self.offsets = exact([command["offset"] for command in commands])
 
-    def step(self, before: Rows) -> Rows:
+    def step(self, before: ExactRows) -> ExactRows:
         """Return the set after one frame."""
         first = before.symbols.shape[1]
         rows = before.with_blocks([1] * (2 + AXES + 2))
@@ -238,7 +238,7 @@ class ExactLoop:
         )
         h = rows[SIZE:]
         motors = h[[len(h.centre) - 4 + index for index in USED]].scaled(self.scales)
-        u = Rows(motors.centre + self.offsets, motors.symbols, motors.error, motors.starts)
+        u = ExactRows(motors.centre + self.offsets, motors.symbols, motors.error, motors.starts)
         x = self._advance(rows[:SIZE], u, elapsed, curvature, d).settled()
         h, u, elapsed, curvature = (
             part.with_blocks([1] * SIZE) for part in (h, u, elapsed, curvature)
@@ -246,7 +246,9 @@ class ExactLoop:
         seen = joined(x, u, curvature).mapped(self.gain, self.offset)
         return self._core(x, seen, h, elapsed)
 
-    def _advance(self, x: Rows, u: Rows, elapsed: Rows, curvature: Rows, d: Rows) -> Rows:
+    def _advance(
+        self, x: ExactRows, u: ExactRows, elapsed: ExactRows, curvature: ExactRows, d: ExactRows
+    ) -> ExactRows:
         y, psi, w, p, v = x[0:1], x[1:2], x[2:5], x[5:8], x[8:11]
         share = joined(*(self._lag(elapsed, lag) for lag in self.lags))
         w1 = _towards(w, u, share[0:3])
@@ -257,7 +259,7 @@ class ExactLoop:
         drift = forward.times((psi + psi1).half()) + mean[1:2] + d[4:5]
         return joined(y + elapsed.times(drift), psi1, w1, p1, v1)
 
-    def _lag(self, elapsed: Rows, lag: Fraction) -> Rows:
+    def _lag(self, elapsed: ExactRows, lag: Fraction) -> ExactRows:
         """Return 1 - exp(-t / T), between its chord and a tangent."""
         low, high = self.dt_s
         ends = [_risen(t / lag) for t in (low, high)]
@@ -274,12 +276,12 @@ class ExactLoop:
         top = max(*gaps, Fraction(0))
         line = elapsed.scaled(np.array([units(slope)], object))
         shift, error = units(chord - slope * low + top / 2), units(top / 2, True) + 4
-        return Rows(line.centre + shift, line.symbols, line.error + error, line.starts)
+        return ExactRows(line.centre + shift, line.symbols, line.error + error, line.starts)
 
-    def _core(self, x: Rows, seen: Rows, h: Rows, elapsed: Rows) -> Rows:
+    def _core(self, x: ExactRows, seen: ExactRows, h: ExactRows, elapsed: ExactRows) -> ExactRows:
         unit = Fraction(self.cell.constants["time_unit_s"])
         ticks = elapsed.scaled(np.array([units(1 / unit)], object))
-        ticks = Rows(ticks.centre, ticks.symbols, ticks.error + 2, ticks.starts)
+        ticks = ExactRows(ticks.centre, ticks.symbols, ticks.error + 2, ticks.starts)
         last = units(self.dt_s[1] / unit, True)
         before, known, start = seen, x, 0
         for index, layer in enumerate(self.cell.layers):
@@ -293,7 +295,7 @@ class ExactLoop:
             if index == 0:
                 shifts = self.moved[0], self.moved[1], self.moved[2] // 2 + 1
                 a, c, v = (
-                    Rows(part.centre, part.symbols, part.error + shift, part.starts)
+                    ExactRows(part.centre, part.symbols, part.error + shift, part.starts)
                     for part, shift in zip((a, c, v), shifts, strict=True)
                 )
             first, second, gate = a.tanh(), c.tanh(), v.tanh()
@@ -302,14 +304,14 @@ class ExactLoop:
                 [_mixed(*r) for r in zip(a.ends(), c.ends(), v.ends(), strict=True)]
             )
             errors = np.array([neuron.rounding(z, last) for neuron in layer], object)
-            before = Rows(after.centre, after.symbols, after.error + errors, after.starts)
+            before = ExactRows(after.centre, after.symbols, after.error + errors, after.starts)
             before, start = before.settled(), start + size
             h, ticks, known = (part.with_blocks([1] * size) for part in (h, ticks, known))
             known = joined(known, before)
         return known
 
 
-def _towards(before: Rows, goal: Rows, share: Rows) -> Rows:
+def _towards(before: ExactRows, goal: ExactRows, share: ExactRows) -> ExactRows:
     """Return before + share (goal - before), also bounded as a mean of both."""
     bounds = []
     for start, end, part in zip(before.ends(), goal.ends(), share.ends(), strict=True):
@@ -328,10 +330,10 @@ def _mixed(a: Pair, c: Pair, half: Pair) -> Pair:
     return low, high
 
 
-def _symbol(rows: Rows, index: int, centre: int, radius: int) -> Rows:
+def _symbol(rows: ExactRows, index: int, centre: int, radius: int) -> ExactRows:
     symbols = np.full((1, rows.symbols.shape[1]), 0, object)
     symbols[0, index] = radius
-    return Rows(np.array([centre], object), symbols, np.array([0], object), rows.starts)
+    return ExactRows(np.array([centre], object), symbols, np.array([0], object), rows.starts)
 
 
 def _risen(ratio: Fraction) -> Pair:

@@ -5,8 +5,8 @@ times between frames, curvatures, disturbances and perception errors of the mode
 of the initial set. By induction it holds as `SetStep` encloses the image of each set.
 
 A parallelotope P = {c + T s, |s_i| <= 1} is a corridor of K frames if set K of the tube from P
-lies within P: then no other sets than 0 to K - 1 are visited (Blanchini 1999, Set invariance in
-control, doi 10.1016/S0005-1098(99)00113-2, definition 2.1, applied to the K-fold step).
+lies within P: by induction no other sets than 0 to K - 1 are then visited (a survey of such sets
+is Blanchini 1999, Set invariance in control, doi 10.1016/S0005-1098(99)00113-2).
 """
 
 from collections.abc import Callable
@@ -136,7 +136,8 @@ def excess(form: Form, goal: InitialSet) -> Floats:
     """Return the largest |s_i| of a set in the coordinates of a parallelotope, [M].
 
     The set lies within the parallelotope if all are at most 1. The inverse of T is computed in
-    float64; its defect bounds the error of the coordinates (Rump 1999, section 4).
+    float64; its defect bounds the error of the coordinates by a Neumann series (Horn, Johnson
+    2013, corollary 5.6.16).
     """
     inverse = np.linalg.inv(goal.map)
     moved = form.shifted(-goal.centre).mapped(inverse)
@@ -152,7 +153,7 @@ def excess(form: Form, goal: InitialSet) -> Floats:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Corridor:
+class InvariantSet:
     """A set that the closed loop maps into itself within K frames, and the tube between.
 
     Attributes:
@@ -196,12 +197,11 @@ def find_corridor(
     growth: float = 1.3,
     symbols: int = SYMBOLS,
     on_round: Callable[[str], None] = lambda _: None,
-) -> Corridor | None:
+) -> InvariantSet | None:
     """Search a corridor around an equilibrium; None if none is found.
 
     The parallelotope has the directions of the reach set of the linearised loop, and its widths
-    times `growth`, which grow until the last set of its tube fits (epsilon inflation, Rump 1999,
-    section 7).
+    times `growth`, which grow until the last set of its tube fits.
 
     Args:
         model: dynamics and sets.
@@ -231,7 +231,7 @@ def find_corridor(
         found = excess(tube.last, start)
         on_round(f"{found.max():.3f}")
         if found.max() <= 1.0:
-            return Corridor(start, tube, float(found.max()))
+            return InvariantSet(start, tube, float(found.max()))
         if not np.isfinite(found).all() or found.max() > 1e3:
             return None
         widths = widths * np.maximum(found, 0.8) * 1.05

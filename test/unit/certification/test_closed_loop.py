@@ -14,8 +14,8 @@ from reduced_loops import flights_by_hand, model_by_hand
 from liquid_control.certification import (
     CLOSED_LOOP,
     CertifiedCell,
-    Flights,
     Interval,
+    LoopFlights,
     TubePlan,
     certify_closed_loop,
     check_closed_loop,
@@ -59,7 +59,7 @@ def certified(cell, tmp_path_factory):
     for name in ("model.yaml", "weights.npz"):
         shutil.copy(TRAIL / name, folder / name)
     rows = [flights_by_hand(cell, seed) for seed in range(3)]
-    flights = Flights(*rows, {"by": "hand"})
+    flights = LoopFlights(*rows, {"by": "hand"})
     content = certify_closed_loop(load_model(TRAIL), flights, PLANS, corridor=None)
     write_closed_loop(folder, content)
     return folder
