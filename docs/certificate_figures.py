@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
 from liquid_control.certification import CERTIFICATE, CLOSED_LOOP
 from liquid_control.liquid import FlightCfC
@@ -93,10 +94,11 @@ def tube_figure(content: dict) -> plt.Figure:
         axis.fill_between(frames, lower, upper, color=BOUND, label="tube")
         axis.fill_between(frames, least, most, color=FOUND, label="rollouts")
         reach = 4.0 * max(-least.min(), most.max())
-        axis.set(ylim=(-reach, reach), xlabel="frames at 20 Hz", xlim=(0, frames[-1]))
+        axis.set(ylim=(-reach, reach), xlabel="frames", xlim=(0, frames[-1]))
         low, high = (1e3 * value for value in claim["dt_s"])
         title = f"{claim['perception']:g} of the sets\nframes {low:g} to {high:g} ms apart"
         axis.set_title(title, fontsize=9)
+        axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("offset from the trail, m")
     axes[0].legend(frameon=False, fontsize=8, loc="lower left")

@@ -50,7 +50,7 @@ def above(product: Grid) -> Grid:
 
 
 class ExactRows:
-    """ExactRows of a set: centre [K], symbols [K, M], error [K], and the first symbol of each block."""
+    """Rows of a set: centre [K], symbols [K, M], error [K]; the first symbol of each block."""
 
     def __init__(self, centre: Grid, symbols: Grid, error: Grid, starts: Sequence[int]) -> None:
         self.centre, self.symbols, self.error, self.starts = centre, symbols, error, starts
