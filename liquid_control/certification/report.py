@@ -5,12 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from liquid_control.certification.certificate import (
-    LONGEST_S,
-    Proof,
-    certify,
-    write_certificate,
-)
+from liquid_control.certification.certificate import LONGEST_S, Proof, certify, write_certificate
 from liquid_control.certification.checker import check_certificate
 from liquid_control.certification.closed_loop import (
     CLOSED_LOOP,
