@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -102,7 +103,7 @@ class RowPilot:
         self._trail, self._along = world.trail, 0.0
         self._heights = stream(world.seed, "certification.push").normal(size=(_PUSHES, 3))
         self._stamps: list[int] = []
-        self._rows: list[tuple[Floats, ...]] = []
+        self._rows: list[tuple[Any, ...]] = []
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
         """Return the policy's command for a frame, with the push added."""

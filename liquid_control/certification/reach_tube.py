@@ -139,7 +139,7 @@ def excess(form: Form, goal: InitialSet) -> Floats:
     float64; its defect bounds the error of the coordinates by a Neumann series (Horn, Johnson
     2013, corollary 5.6.16).
     """
-    inverse = np.linalg.inv(goal.map)
+    inverse = np.asarray(np.linalg.inv(goal.map), np.float64)
     moved = form.shifted(-goal.centre).mapped(inverse)
     ends = moved.interval
     reach = np.maximum(np.abs(ends.lower), np.abs(ends.upper)).max(axis=0)
