@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
-from liquid_control.certification import CERTIFICATE
+from liquid_control.certification import CERTIFICATE, CLOSED_LOOP
 from liquid_control.liquid import FlightCfC
 from liquid_control.policy import Model, load_model
 
@@ -82,6 +83,28 @@ def trap_figure(model: Model, content: dict) -> plt.Figure:
     return figure
 
 
+def tube_figure(content: dict) -> plt.Figure:
+    """Offset of each tube over frames, with the range that rollouts attained."""
+    tubes, attained = content["claims"]["tubes"], content["found"]
+    figure, axes = plt.subplots(1, len(tubes), figsize=(9.6, 2.9), layout="constrained")
+    for axis, claim, found in zip(axes, tubes, attained, strict=True):
+        lower, upper = (np.array(claim[key])[:, 0] for key in ("lower", "upper"))
+        least, most = (np.array(found[key])[:, 0] for key in ("lower", "upper"))
+        frames = np.arange(len(lower))
+        axis.fill_between(frames, lower, upper, color=BOUND, label="tube")
+        axis.fill_between(frames, least, most, color=FOUND, label="rollouts")
+        reach = 4.0 * max(-least.min(), most.max())
+        axis.set(ylim=(-reach, reach), xlabel="frames", xlim=(0, frames[-1]))
+        low, high = (1e3 * value for value in claim["dt_s"])
+        title = f"{claim['perception']:g} of the sets\nframes {low:g} to {high:g} ms apart"
+        axis.set_title(title, fontsize=9)
+        axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel("offset from the trail, m")
+    axes[0].legend(frameon=False, fontsize=8, loc="lower left")
+    return figure
+
+
 def run(model: Model, inputs: list, dt_s: float) -> tuple[np.ndarray, list[float]]:
     """Return the last state and all yaw rates of a sequence from rest."""
     cell, motors, rates = FlightCfC(model.weights), model.settings.motors, []
@@ -96,11 +119,13 @@ def main() -> None:
     """Draw all figures."""
     model = load_model(MODEL)
     content = json.loads((model.path / CERTIFICATE).read_text(encoding="utf-8"))
+    closed = json.loads((model.path / CLOSED_LOOP).read_text(encoding="utf-8"))
     OUT.mkdir(exist_ok=True)
     for name, figure in (
         ("commands", commands_figure(content)),
         ("rates", rates_figure(content)),
         ("trap", trap_figure(model, content)),
+        ("tubes", tube_figure(closed)),
     ):
         figure.savefig(OUT / f"{name}.png", dpi=110)
 

@@ -115,7 +115,7 @@ class CellLayer:
         ]
         first, second = tanh(parts[0]), tanh(parts[1])
         gate = sigmoid(add(multiply(parts[2], ticks), parts[3]))
-        state = _mix(first, second, gate)
+        state = mixed(first, second, gate)
         return LayerRange(first, second, gate, parts[2], parts[3], state)
 
     def jacobian(self, found: LayerRange, ticks: Interval) -> tuple[Interval, Interval]:
@@ -157,7 +157,7 @@ class CellLayer:
         return np.asarray((heads + 2.0 * gates + _LAYER_ERROR_32) * (1.0 + 2.0**-30))
 
 
-def _mix(first: Interval, second: Interval, gate: Interval) -> Interval:
+def mixed(first: Interval, second: Interval, gate: Interval) -> Interval:
     """Return the range of (1 - s) A + s C: linear in s, so its extremes are at ends of s."""
     ends = gate.lower, gate.upper
     lows = [(1.0 - s) * first.lower + s * second.lower for s in ends]

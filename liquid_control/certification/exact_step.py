@@ -40,7 +40,7 @@ def mul(a: Pair, b: Pair) -> Pair:
     return min(products) >> P, up(max(products))
 
 
-def _exp_of_minus(y: int) -> Pair:
+def exp_of_minus(y: int) -> Pair:
     """Enclose exp(-y), y >= 0: Taylor series of y / 2^k below 1/8, squared k times, 130 bits."""
     if y > 70 * ONE:
         return 0, 1 << (P - 100)
@@ -57,7 +57,7 @@ def _exp_of_minus(y: int) -> Pair:
 
 
 def _tanh_at(x: int) -> Pair:
-    low, high = _exp_of_minus(2 * abs(x))
+    low, high = exp_of_minus(2 * abs(x))
     least, most = ((ONE - high) << P) // (ONE + high), -((-(ONE - low) << P) // (ONE + low))
     return (max(least, 0), most) if x >= 0 else (-most, min(-least, 0))
 

@@ -1,7 +1,25 @@
-"""Text of a certificate: each command's bound, what search found, and the memory."""
+"""Text of certificates: what is proven, what search found, and how they are made and checked."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import numpy as np
+
+from liquid_control.certification.certificate import LONGEST_S, Proof, certify, write_certificate
+from liquid_control.certification.checker import check_certificate
+from liquid_control.certification.closed_loop import (
+    CLOSED_LOOP,
+    FLOWN,
+    PLANS,
+    certify_closed_loop,
+    fly_domain,
+    write_closed_loop,
+)
+from liquid_control.certification.closed_loop_checker import check_closed_loop
+from liquid_control.errors import CertificateError
+from liquid_control.interfaces import Flyer
+from liquid_control.policy import CERTIFICATE, Model, ReadoutBox
+from liquid_control.progress import progress_bar
 
 LAYERS = ("inter", "command", "motor")
 UNITS = {"forward": "m/s", "left": "m/s", "up": "m/s", "yaw_rate": "rad/s"}
@@ -55,3 +73,93 @@ def _memory_text(memory: Mapping[str, Any] | None) -> str:
         f"{name} {value:.3g}" for name, value in zip(UNITS, memory["difference"], strict=True)
     )
     return f"two pasts differ after n steps by at most {memory['rate']:.3f}^n times {text}"
+
+
+def certified_lines(
+    model: Model,
+    check: bool,
+    seed: int,
+    box: ReadoutBox | None = None,
+    closed_loop: bool = False,
+    flyer: Flyer | None = None,
+) -> Iterator[str]:
+    """Certify a model unless it is only to be checked, check its file, and yield the text.
+
+    Args:
+        model: with a wired CfC.
+        check: whether to only check the file that is there.
+        seed: of the searches.
+        box: of read-outs that are adapted in flight; the closed loop is that without them.
+        closed_loop: whether the closed loop is certified, not the controller.
+        flyer: flies the model, for the closed loop.
+
+    Raises:
+        CertificateError: the core cannot be certified, or a claim could not be derived.
+    """
+    if closed_loop:
+        yield from _closed_loop_lines(model, check, seed, flyer)
+        return
+    if not check:
+        with progress_bar(f"certify {model.name}", len(LONGEST_S) + 2, transient=True) as bar:
+            content = certify(model, Proof(seed=seed, box=box), bar.advance)
+        write_certificate(model.path, content)
+    yield from certificate_lines(check_certificate(model.path))
+    yield f"  checked: {model.path / CERTIFICATE}"
+
+
+def _closed_loop_lines(model: Model, check: bool, seed: int, flyer: Flyer | None) -> Iterator[str]:
+    if not check:
+        if flyer is None:
+            raise CertificateError(f"{model.path}: expected a simulator to fly the model")
+        with progress_bar(f"fly {model.name}", sum(map(len, FLOWN.values()))) as bar:
+            flights = fly_domain(flyer, model, bar.advance)
+        with progress_bar(f"certify {model.name}", len(PLANS) + 2) as bar:
+            content = certify_closed_loop(model, flights, seed=seed, on_step=bar.advance)
+        write_closed_loop(model.path, content)
+    with progress_bar(f"check {model.name}", sum(plan.frames + 1 for plan in PLANS)) as bar:
+        content = check_closed_loop(model.path, on_frame=bar.advance)
+    yield from closed_loop_lines(content)
+    yield f"  checked: {model.path / CLOSED_LOOP}"
+
+
+def closed_loop_lines(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines that describe a closed-loop certificate."""
+    yield f"{content['model']}: weights {content['weights_sha256'][:12]}…"
+    held = content["coverage"]["held_out"]
+    yield (
+        f"  held-out flights: {held['flights']}; of {held['steps']} steps "
+        f"{held['vehicle_within']:.1%} are within the vehicle's bounds and "
+        f"{held['features_within']:.1%} within those of perception"
+    )
+    for claim, found in zip(content["claims"]["tubes"], content["found"], strict=True):
+        low, high = (value * 1e3 for value in claim["dt_s"])
+        yield (
+            f"  {claim['name']}: {claim['perception']:g} of the perception errors, "
+            f"{claim['disturbance']:g} of the disturbances, a frame every {low:g} to {high:g} ms, "
+            f"{found['outside']} of {found['rollouts']} rollouts outside"
+        )
+        frames = len(claim["lower"]) - 1
+        for frame in sorted({*range(0, frames + 1, 10), frames} - {0}):
+            ends, reached = (
+                np.array([part["lower"][frame][:2], part["upper"][frame][:2]])
+                for part in (claim, found)
+            )
+            yield (
+                f"    after {frame} frames offset {ends[0, 0]:+.3f} to {ends[1, 0]:+.3f} m, found "
+                f"{reached[0, 0]:+.3f} to {reached[1, 0]:+.3f}; heading {ends[0, 1]:+.3f} to "
+                f"{ends[1, 1]:+.3f} rad, found {reached[0, 1]:+.3f} to {reached[1, 1]:+.3f}"
+            )
+        if (flights := found.get("flights")) is not None:
+            yield (
+                f"    {flights['windows']} windows of held-out flights, "
+                f"{flights['within_assumptions']} within the assumptions; outside: "
+                f"{flights['left_within']} of these, {flights['left_outside']} of the others"
+            )
+    if (corridor := content["corridor"]) is None:
+        yield "  no corridor was found"
+        return
+    reach = max(-corridor["lower"][0], corridor["upper"][0])
+    yield (
+        f"  corridor: with {corridor['perception']:g} of all sets the offset stays within "
+        f"{reach:.3f} m for ever (not derived again by the checker)"
+    )

@@ -30,6 +30,9 @@ def certify(
     seed: Annotated[
         int, typer.Option(parser=whole_number(0), metavar="N", help="Of the searches.")
     ] = 0,
+    closed_loop: Annotated[
+        bool, typer.Option("--closed-loop", help="Fly the model, and prove where it can get.")
+    ] = False,
 ) -> None:
     """Prove bounds of a model's commands, sensitivity and memory, for a wired CfC.
 
@@ -38,29 +41,19 @@ def certify(
     Writes certificate.json into the model's folder. The bounds hold for all features, all elapsed
     times from 1 ms to 1 s and all states that can be reached. Each is shown with the largest value
     that a search found. A second program, in exact integers, then checks every claim; --check runs
-    it alone.
+    it alone. --closed-loop does the same for tubes of trail following, in closed_loop.json.
     """
-    from liquid_control.certification import (
-        CERTIFICATE,
-        LONGEST_S,
-        Proof,
-        certificate_lines,
-        check_certificate,
-        write_certificate,
-    )
-    from liquid_control.certification import certify as prove
+    from liquid_control.certification import certified_lines
+    from liquid_control.cli.pilots import prepare_simulator, simulator
     from liquid_control.policy import ReadoutBox, find_models
-    from liquid_control.progress import progress_bar
 
     given = models or [Path("models")]
     found = find_models(given)
     wired = [model for model in found if model.settings.core.wiring or model.path in given]
     boxes = [ReadoutBox.parse(box, one.settings.motors) if box else None for one in wired]
+    flyer = simulator() if closed_loop and not check else None
+    if flyer is not None:
+        prepare_simulator()
     for model, readout in zip(wired, boxes, strict=True):
-        if not check:
-            with progress_bar(f"certify {model.name}", len(LONGEST_S) + 2, transient=True) as bar:
-                content = prove(model, Proof(seed=seed, box=readout), bar.advance)
-            write_certificate(model.path, content)
-        for line in certificate_lines(check_certificate(model.path)):
+        for line in certified_lines(model, check, seed, readout, closed_loop, flyer):
             print(line)
-        print(f"  checked: {model.path / CERTIFICATE}")

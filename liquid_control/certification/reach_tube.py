@@ -1,0 +1,247 @@
+"""Reach tubes of the reduced closed loop, and corridors that it never leaves.
+
+A tube is a sequence of sets: set k holds every state of vehicle and core after k frames, for all
+times between frames, curvatures, disturbances and perception errors of the model, from every state
+of the initial set. By induction it holds as `SetStep` encloses the image of each set.
+
+A parallelotope P = {c + T s, |s_i| <= 1} is a corridor of K frames if set K of the tube from P
+lies within P: by induction no other sets than 0 to K - 1 are then visited (a survey of such sets
+is Blanchini 1999, Set invariance in control, doi 10.1016/S0005-1098(99)00113-2).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from liquid_control.certification.affine_forms import Form
+from liquid_control.certification.cell import CertifiedCell
+from liquid_control.certification.intervals import Interval
+from liquid_control.certification.reduced_model import SIZE, ReducedModel, SetStep, step
+from liquid_control.types import Floats
+
+_DIFFERENCE = 1e-6
+_RESPONSES = 400
+SYMBOLS = 900
+"""Largest number of symbols of a set."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InitialSet:
+    """States from which a tube begins: c + T s, the first `boxes` of s intervals, the rest a ball.
+
+    Attributes:
+        centre: [11 + N].
+        map: T, [11 + N, M].
+        boxes: number of intervals; the rest of the M symbols is one ball, if there is a rest.
+    """
+
+    centre: Floats
+    map: Floats
+    boxes: int
+
+    def form(self, parts: tuple[int, ...] = ()) -> Form:
+        """Return the set as forms, B of them, split along its first intervals.
+
+        Args:
+            parts: number of equal parts along each of the first intervals.
+        """
+        ticks = [np.linspace(-1.0, 1.0, count + 1) for count in parts]
+        grids = np.meshgrid(*(np.arange(count) for count in parts), indexing="ij")
+        index = np.stack([grid.ravel() for grid in grids], axis=1) if parts else np.zeros((1, 0))
+        batch, symbols = len(index), self.map.shape[1]
+        centre = np.zeros((batch, symbols))
+        radius = np.ones((batch, symbols))
+        for axis, edges in enumerate(ticks):
+            low, high = edges[index[:, axis]], edges[index[:, axis] + 1]
+            centre[:, axis], radius[:, axis] = 0.5 * (low + high), 0.5 * (high - low)
+        rest = [self.boxes] if symbols > self.boxes else []
+        size = np.abs(self.centre) + np.abs(self.map).sum(axis=1)
+        return Form(
+            self.centre + centre @ self.map.T,
+            self.map * radius[:, None, :],
+            np.broadcast_to(2.0**-44 * size, (batch, len(self.centre))),
+            np.array([*range(self.boxes), *rest], np.int64),
+        )
+
+    def states(self, symbols: Floats) -> Floats:
+        """Return the states of symbols [T, M] in [-1, 1], those of the ball brought into it."""
+        inside = symbols.copy()
+        norms = np.linalg.norm(inside[:, self.boxes :], axis=1, keepdims=True)
+        inside[:, self.boxes :] /= np.maximum(norms, 1.0)
+        return np.asarray(self.centre + inside @ self.map.T)
+
+    def coordinates(self, states: Floats) -> Floats:
+        """Return the largest norm of a block of s for states [T, 11 + N]; up to 1 inside, [T]."""
+        s = np.linalg.lstsq(self.map, (states - self.centre).T, rcond=None)[0].T
+        rest = np.linalg.norm(s[:, self.boxes :], axis=1)
+        gap = np.abs(s @ self.map.T + self.centre - states).max(axis=1)
+        norms = np.maximum(np.abs(s[:, : self.boxes]).max(axis=1, initial=0.0), rest)
+        return np.asarray(np.where(gap > 1e-9, np.inf, norms))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tube:
+    """Bounds of the states after each number of frames.
+
+    Attributes:
+        lower: [K + 1, 11 + N]; `upper`: likewise.
+        upper: see `lower`.
+        last: the last set.
+    """
+
+    lower: Floats
+    upper: Floats
+    last: Form
+
+    def holds(self, states: Floats) -> bool:
+        """Return whether the states after 0 to K frames, [K + 1, 11 + N], lie in the tube."""
+        return bool(np.all(states >= self.lower) and np.all(states <= self.upper))
+
+
+def reach_tube(
+    model: ReducedModel,
+    cell: CertifiedCell,
+    start: Form,
+    frames: int,
+    symbols: int = SYMBOLS,
+    on_frame: Callable[[str], None] = lambda _: None,
+) -> Tube:
+    """Return the tube from a set.
+
+    Args:
+        model: dynamics and sets.
+        cell: the core.
+        start: initial set, B parts.
+        frames: number of steps.
+        symbols: largest number of symbols of a set.
+        on_frame: receives the number of each frame.
+    """
+    form, take = start, SetStep(model, cell)
+    ends = [_hull(form)]
+    for number in range(frames):
+        on_frame(f"frame {number + 1}")
+        form = take(form).reduced(symbols)
+        ends.append(_hull(form))
+    lower, upper = (np.stack(end) for end in zip(*ends, strict=True))
+    return Tube(lower, upper, form)
+
+
+def _hull(form: Form) -> Interval:
+    ends = form.interval
+    return Interval(ends.lower.min(axis=0), ends.upper.max(axis=0))
+
+
+def excess(form: Form, goal: InitialSet) -> Floats:
+    """Return the largest |s_i| of a set in the coordinates of a parallelotope, [M].
+
+    The set lies within the parallelotope if all are at most 1. The inverse of T is computed in
+    float64; its defect bounds the error of the coordinates by a Neumann series (Horn, Johnson
+    2013, corollary 5.6.16).
+    """
+    inverse = np.asarray(np.linalg.inv(goal.map), np.float64)
+    moved = form.shifted(-goal.centre).mapped(inverse)
+    ends = moved.interval
+    reach = np.maximum(np.abs(ends.lower), np.abs(ends.upper)).max(axis=0)
+    # s = (I - R)^-1 (inverse @ x) with R = I - inverse @ T, so |s| <= reach + |R| |s|.
+    defect = np.abs(np.eye(len(reach)) - inverse @ goal.map)
+    defect = defect + 2.0**-44 * (np.abs(inverse) @ np.abs(goal.map))
+    share = float(defect.sum(axis=1).max())
+    if share >= 0.5:
+        return np.full(len(reach), np.inf)
+    return np.asarray(reach + 2.0 * share * reach.max())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InvariantSet:
+    """A set that the closed loop maps into itself within K frames, and the tube between.
+
+    Attributes:
+        start: the set, a parallelotope.
+        tube: from it.
+        excess: largest coordinate of its last set; at most 1.
+    """
+
+    start: InitialSet
+    tube: Tube
+    excess: float
+
+
+def loop_derivative(
+    model: ReducedModel, cell: CertifiedCell, state: Floats, dt_s: float
+) -> tuple[Floats, Floats]:
+    """Return derivatives of a step by the state, [S, S], and by its inputs, [S, 6 + 3 H].
+
+    Inputs are curvature, disturbances and moved arguments, each in units of its bound. The
+    differences of float64 shape corridors and searches; they prove nothing.
+    """
+    scale = np.concatenate([[model.curvature], model.disturbance, model.moved.ravel()])
+    size, count = len(state), len(scale)
+    change = _DIFFERENCE * np.eye(size + count)
+    sides = []
+    for sign in (1.0, -1.0):
+        inputs = sign * change[:, size:] * scale
+        draws = inputs[:, 0], inputs[:, 1:6], inputs[:, 6:].reshape(-1, 3, model.moved.shape[1])
+        elapsed = np.full(len(change), dt_s)
+        sides.append(step(model, cell, state + sign * change[:, :size], elapsed, draws))
+    found = (sides[0] - sides[1]).T / (2.0 * _DIFFERENCE)
+    return found[:, :size], found[:, size:]
+
+
+def find_corridor(
+    model: ReducedModel,
+    cell: CertifiedCell,
+    state: Floats,
+    frames: int,
+    rounds: int = 4,
+    growth: float = 1.3,
+    symbols: int = SYMBOLS,
+    on_round: Callable[[str], None] = lambda _: None,
+) -> InvariantSet | None:
+    """Search a corridor around an equilibrium; None if none is found.
+
+    The parallelotope has the directions of the reach set of the linearised loop, and its widths
+    times `growth`, which grow until the last set of its tube fits.
+
+    Args:
+        model: dynamics and sets.
+        cell: the core.
+        state: equilibrium of vehicle and core.
+        frames: K.
+        rounds: number of widths tried.
+        growth: factor on the widths of the linearised loop.
+        symbols: largest number of symbols of a set.
+        on_round: receives the largest coordinate of each.
+    """
+    matrix, inputs = loop_derivative(model, cell, state, float(np.mean(model.dt_s)))
+    covariance, power = np.zeros_like(matrix), inputs
+    for _ in range(_RESPONSES):
+        covariance = covariance + power @ power.T
+        power = matrix @ power
+    values, vectors = np.linalg.eigh(covariance)
+    shape = vectors * np.sqrt(np.maximum(values, values.max() * 1e-10))
+    widths, power = np.zeros(len(state)), np.linalg.solve(shape, inputs)
+    turned = np.linalg.solve(shape, matrix @ shape)
+    for _ in range(_RESPONSES):
+        widths, power = widths + np.abs(power).sum(axis=1), turned @ power
+    widths = widths * growth
+    for _ in range(rounds):
+        start = InitialSet(state, shape * widths, len(state))
+        tube = reach_tube(model, cell, start.form(), frames, symbols)
+        found = excess(tube.last, start)
+        on_round(f"{found.max():.3f}")
+        if found.max() <= 1.0:
+            return InvariantSet(start, tube, float(found.max()))
+        if not np.isfinite(found).all() or found.max() > 1e3:
+            return None
+        widths = widths * np.maximum(found, 0.8) * 1.05
+    return None
+
+
+def equilibrium(model: ReducedModel, cell: CertifiedCell, dt_s: float) -> Floats:
+    """Return the state to which the model settles without errors, from beside the trail."""
+    states = np.zeros((1, SIZE + cell.neurons))
+    none = np.zeros(1), np.zeros((1, 5)), np.zeros((1, *model.moved.shape))
+    for _ in range(1200):
+        states = step(model, cell, states, np.full(1, dt_s), none)
+    return np.asarray(states[0])

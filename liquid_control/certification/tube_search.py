@@ -1,0 +1,185 @@
+"""Search for rollouts of the reduced model, and windows of flights, that leave a tube.
+
+Rollouts are drawn at random, at extremes of the sets, and by the linearised loop: the worst
+constant signs for offset or heading at a frame, with some of them changed at random. A rollout
+that leaves the tube is a defect of the prover. A window of a flight that leaves it is a defect
+only if it lies within the assumptions: its sets are checked too.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liquid_control.certification.cell import CertifiedCell
+from liquid_control.certification.flight_rows import FlightRows
+from liquid_control.certification.model_fit import Steps, feature_ratios, steps_of, vehicle_ratios
+from liquid_control.certification.reach_tube import InitialSet, Tube, loop_derivative
+from liquid_control.certification.reduced_model import DISTURBED, ReducedModel, step
+from liquid_control.seeding import stream
+from liquid_control.types import Floats
+
+BATCH = 10_000
+KINDS = ("uniform", "extreme", "constant", "linear")
+"""Kinds of rollouts, in turn."""
+_FLIPPED = 0.05
+_SLACK = 1e-9
+"""Rounding of a rollout in float64."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attained:
+    """Extremes that rollouts attained.
+
+    Attributes:
+        rollouts: number of them.
+        outside: number of those that left the tube.
+        lower: [K + 1, S]; `upper`: likewise.
+        upper: see `lower`.
+    """
+
+    rollouts: int
+    outside: int
+    lower: Floats
+    upper: Floats
+
+
+def search_rollouts(
+    model: ReducedModel,
+    cell: CertifiedCell,
+    start: InitialSet,
+    tube: Tube,
+    count: int,
+    seed: int,
+    on_batch: Callable[[str], None] = lambda _: None,
+) -> Attained:
+    """Roll out the reduced model from the initial set of a tube and compare with its bounds.
+
+    Args:
+        model: dynamics and sets.
+        cell: the core.
+        start: initial set.
+        tube: from it.
+        count: number of rollouts, rounded up to whole batches of `BATCH`.
+        seed: of the random numbers.
+        on_batch: receives the number of rollouts so far.
+    """
+    rng = stream(seed, "certification.tube")
+    frames = len(tube.lower) - 1
+    responses = _responses(model, cell, start, frames)
+    lower, upper = np.full_like(tube.lower, np.inf), np.full_like(tube.upper, -np.inf)
+    outside, batches = 0, -(-count // BATCH)
+    for number in range(batches):
+        kind = KINDS[number % len(KINDS)]
+        first, later = _symbols(kind, rng, responses, frames)
+        states = start.states(first)
+        left = np.zeros(BATCH, bool)
+        for frame in range(frames + 1):
+            lower[frame] = np.minimum(lower[frame], states.min(axis=0))
+            upper[frame] = np.maximum(upper[frame], states.max(axis=0))
+            inside = (states >= tube.lower[frame] - _SLACK) & (
+                states <= tube.upper[frame] + _SLACK
+            )
+            left |= ~inside.all(axis=1)
+            if frame < frames:
+                states = step(model, cell, states, *_draws(model, later[frame], rng))
+        outside += int(left.sum())
+        on_batch(f"{(number + 1) * BATCH} rollouts")
+    return Attained(batches * BATCH, outside, lower, upper)
+
+
+def _responses(
+    model: ReducedModel, cell: CertifiedCell, start: InitialSet, frames: int
+) -> tuple[Floats, Floats]:
+    """Return the responses of all states to the initial symbols and the inputs k frames before."""
+    matrix, inputs = loop_derivative(model, cell, start.centre, float(np.mean(model.dt_s)))
+    power, begun, forced = np.eye(len(matrix)), [], []
+    for _ in range(frames + 1):
+        begun.append(power @ start.map)
+        forced.append(power @ inputs)
+        power = matrix @ power
+    return np.stack(begun), np.stack(forced)
+
+
+def _symbols(
+    kind: str, rng: np.random.Generator, responses: tuple[Floats, Floats], frames: int
+) -> tuple[Floats, list[Floats]]:
+    """Return symbols of the initial set [B, M] and of every frame, each [B, 6 + 3 H]."""
+    begun, forced = responses
+    initial, inputs = begun.shape[2], forced.shape[2]
+    if kind == "uniform":
+        return rng.uniform(-1.0, 1.0, (BATCH, initial)), [
+            rng.uniform(-1.0, 1.0, (BATCH, inputs)) for _ in range(frames)
+        ]
+    first = rng.choice([-1.0, 1.0], (BATCH, initial))
+    if kind == "extreme":
+        return first, [rng.choice([-1.0, 1.0], (BATCH, inputs)) for _ in range(frames)]
+    if kind == "constant":
+        return first, [rng.choice([-1.0, 1.0], (BATCH, inputs))] * frames
+    goals = rng.integers(0, begun.shape[1], BATCH)
+    goals = np.where(rng.random(BATCH) < 0.7, rng.integers(0, 2, BATCH), goals)
+    ends, side = rng.integers(1, frames + 1, BATCH), rng.choice([-1.0, 1.0], BATCH)[:, None]
+    later = []
+    for frame in range(frames):
+        ahead = np.maximum(ends - 1 - frame, 0)
+        flips = np.where(rng.random((BATCH, inputs)) < _FLIPPED, -1.0, 1.0)
+        later.append(np.sign(side * forced[ahead, goals]) * flips)
+    return np.sign(side * begun[ends, goals]), later
+
+
+def _draws(
+    model: ReducedModel, symbols: Floats, rng: np.random.Generator
+) -> tuple[Floats, tuple[Floats, Floats, Floats]]:
+    """Return elapsed times, and curvature, disturbances and moved arguments."""
+    count, size = len(symbols), 1 + len(DISTURBED)
+    spread = rng.uniform(0.0, 1.0, count)
+    dt_s = np.where(rng.random(count) < 0.5, np.round(spread), spread)
+    low, high = model.dt_s
+    return low + (high - low) * dt_s, (
+        symbols[:, 0] * model.curvature,
+        symbols[:, 1:size] * model.disturbance,
+        symbols[:, size:].reshape(count, *model.moved.shape) * model.moved,
+    )
+
+
+def flight_windows(
+    model: ReducedModel,
+    cell: CertifiedCell,
+    rows: FlightRows,
+    start: InitialSet,
+    tube: Tube,
+) -> dict[str, Any]:
+    """Compare windows of flights, which begin in the initial set, with a tube.
+
+    A window has as many frames as the tube. It is within the assumptions if its elapsed times,
+    curvatures, disturbances and perception errors are; only then the tube holds it by proof.
+    """
+    steps = steps_of(rows, model.lags_s)
+    within = _assumptions(model, cell, steps)
+    states = np.concatenate([steps.before, steps.core_before], axis=1)
+    begins = start.coordinates(states) <= 1.0
+    frames = len(tube.lower) - 1
+    counts = {"windows": 0, "within_assumptions": 0, "left_outside": 0, "left_within": 0}
+    share = 0.0
+    for k in np.flatnonzero(begins):
+        if k + frames >= len(steps) or steps.flight[k] != steps.flight[k + frames]:
+            continue
+        window = states[k : k + frames + 1]
+        valid = bool(within[k : k + frames].all())
+        left = not tube.holds(window)
+        counts["windows"] += 1
+        counts["within_assumptions"] += valid
+        counts["left_within"] += left and valid
+        counts["left_outside"] += left and not valid
+        middle, half = 0.5 * (tube.lower + tube.upper), 0.5 * (tube.upper - tube.lower)
+        share = max(share, float((np.abs(window - middle) / half)[1:, 0].max()))
+    return {**counts, "steps": len(steps), "largest_share_of_offset": share}
+
+
+def _assumptions(model: ReducedModel, cell: CertifiedCell, steps: Steps) -> NDArray[np.bool_]:
+    low, high = model.dt_s
+    timed = (steps.dt_s > low - 1e-6) & (steps.dt_s < high + 1e-6)
+    vehicle = vehicle_ratios(model, steps).max(axis=1) <= 1.0
+    return np.asarray(timed & vehicle & (feature_ratios(model, cell, steps) <= 1.0))
