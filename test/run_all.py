@@ -32,7 +32,8 @@ def main() -> int:
             unit.wait()
         output.seek(0)
         print(output.read(), flush=True)
-    return sim or status or run_ros()
+    ros = run_ros()
+    return sim or status or ros
 
 
 def run_ros() -> int:

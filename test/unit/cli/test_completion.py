@@ -30,7 +30,7 @@ def completed(folder, *words):
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["ev"], ["evaluate"]),
+        (["ev"], ["evaluate", "events"]),
         (["fly", "--rea"], ["--realtime"]),
         (["fly", "--model", "trail"], ["trail_cfc19", "trail_from_bags", "trail_gru"]),
         (["evaluate", "--scenario", "trail_"], ["trail_hard"]),
