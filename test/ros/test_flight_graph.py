@@ -207,7 +207,7 @@ BAD_PARAMETERS = [
     ({"scenario": "moon"}, "unknown scenario 'moon'; there are: "),
     (
         {"set": ["wind.gust=6"]},
-        "unknown key wind.gust; did you mean wind.gust_mps, wind.roughness_m or wind.mean_mps?",
+        "unknown key wind.gust; did you mean wind.gust_mps, wind.end_s or wind.roughness_m?",
     ),
     ({"set": ["wind.mean_mps=99"]}, "wind.mean_mps: input should be less than or equal to 30"),
     ({"wind": "hurricane"}, "unknown wind 'hurricane'; there are: calm"),

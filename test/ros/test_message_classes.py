@@ -18,7 +18,7 @@ pytestmark = pytest.mark.ros
 
 def test_the_classes_of_the_graphs_topics_have_the_names_of_the_table():
     names = {topic: name_of(kind) for topic, kind in CLASSES.items()}
-    assert names == topics.TYPES | topics.GUARD_TYPES
+    assert names == topics.TYPES | topics.GUARD_TYPES | topics.ADAPTATION_TYPES
     names = {topic: names[topic] for topic in topics.TYPES}
     del names[topics.DIAGNOSTICS]
     assert names == messages.FLIGHT_TOPICS
