@@ -14,7 +14,6 @@ lowers it more than in undisturbed air. Success is compared by exact paired test
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +29,15 @@ from liquid_control.evaluation.benchmark_statistics import (
     holm,
     student_bounds,
 )
+from liquid_control.evaluation.runner import fly_study
 from liquid_control.interfaces import Flyer
 from liquid_control.journal import JOURNAL_FILE, Journal
 from liquid_control.liquid.time_constants import gate_slopes, with_held_gates, with_held_slopes
 from liquid_control.policy import Decision, Model, Policy, PolicyPilot, load_model
 from liquid_control.policy.model_settings import WIRED
-from liquid_control.process_pool import run_tasks
-from liquid_control.progress import progress_bar
 from liquid_control.types import Command, Floats, Observation, VehicleState
 
 CALM, DISTURBED = "undisturbed", "disturbed"
-FLIGHTS_PER_WORKER = 25
 
 
 class Held(str, Enum):
@@ -270,14 +267,14 @@ def study(
     opened = Journal.resume(path, plan) if resume else Journal.begin(path, plan, {}, command)
     with opened as journal:
         base = _flights(scenarios, seeds, model, Held.NOTHING, ())
-        first = _fly(flyer, base, journal, workers)
+        first = fly_study(flyer, base, fly_job, journal, _row, _key, workers)
         calm = [row for row in first if row.condition == CALM]
         held = [
             job
             for kind, values in held_values(calm).items()
             for job in _flights(scenarios, seeds, model, kind, values)
         ]
-        rows = (*first, *_fly(flyer, held, journal, workers))
+        rows = (*first, *fly_study(flyer, held, fly_job, journal, _row, _key, workers))
     names = loaded.settings.core.state_names
     return Adaptation(loaded.name, plan, rows, neuron_shifts(first, names), _effects(rows))
 
@@ -305,29 +302,6 @@ def _flights(
         for seed in seeds
         for condition, scenario in scenarios.items()
     ]
-
-
-def _fly(
-    flyer: Flyer, jobs: Sequence[AdaptationJob], journal: Journal, workers: int
-) -> tuple[AdaptationRow, ...]:
-    """Fly the jobs that the journal lacks; return the rows of all of them, in order."""
-    known = {_key(row): row for row in map(_row, journal.rows)}
-    missing = [job for job in jobs if _key(job) not in known]
-    with progress_bar(
-        "flying", len(jobs), done=len(jobs) - len(missing), log_step=FLIGHTS_PER_WORKER
-    ) as bar:
-
-        def keep(index: int, row: AdaptationRow) -> None:
-            journal.append(asdict(row))
-            known[_key(row)] = row
-            bar.advance()
-
-        run_tasks(missing, partial(_flier, flyer), workers, keep, FLIGHTS_PER_WORKER)
-    return tuple(known[_key(job)] for job in jobs)
-
-
-def _flier(flyer: Flyer) -> Any:
-    return partial(fly_job, flyer)
 
 
 def _key(flown: AdaptationJob | AdaptationRow) -> tuple[str, str, int]:

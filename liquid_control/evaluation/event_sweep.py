@@ -7,7 +7,6 @@ pair. Every flight is one row of a journal.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,12 @@ from liquid_control.config import Scenario
 from liquid_control.errors import ConfigError
 from liquid_control.evaluation.paired import difference_interval, mcnemar
 from liquid_control.evaluation.results import wilson_interval
+from liquid_control.evaluation.runner import fly_study
 from liquid_control.interfaces import Flyer
 from liquid_control.journal import JOURNAL_FILE, Journal
 from liquid_control.liquid.event_step import Operations
 from liquid_control.policy import EventPilot, EventPolicy, Thresholds, load_model
-from liquid_control.process_pool import run_tasks
-from liquid_control.progress import progress_bar
 
-FLIGHTS_PER_WORKER = 25
 DENSE = Thresholds()
 PAIRS = ("0.05:0.01", "0.1:0.02", "0.2:0.05", "0.3:0.07", "0.4:0.1")
 """Thresholds of a sweep where none are given."""
@@ -236,7 +233,7 @@ def event_sweep(
     opened = Journal.resume(path, plan) if resume else Journal.begin(path, plan, {}, command)
     jobs = [EventJob(pair, scenario, seed, model) for seed in seeds for pair in thresholds]
     with opened as journal:
-        rows = _fly(flyer, jobs, journal, workers)
+        rows = fly_study(flyer, jobs, fly_job, journal, event_row, _key, workers)
     encoder, core = policies[0].encoder, policies[0].core
     return EventSweep(
         loaded.name,
@@ -277,29 +274,6 @@ def summary(rows: Sequence[EventRow], thresholds: Sequence[Thresholds]) -> tuple
             )
         )
     return tuple(points)
-
-
-def _fly(
-    flyer: Flyer, jobs: Sequence[EventJob], journal: Journal, workers: int
-) -> tuple[EventRow, ...]:
-    """Fly the jobs that the journal lacks; return the rows of all of them, in order."""
-    known = {_key(row): row for row in map(event_row, journal.rows)}
-    missing = [job for job in jobs if _key(job) not in known]
-    with progress_bar(
-        "flying", len(jobs), done=len(jobs) - len(missing), log_step=FLIGHTS_PER_WORKER
-    ) as bar:
-
-        def keep(index: int, row: EventRow) -> None:
-            journal.append(asdict(row))
-            known[_key(row)] = row
-            bar.advance()
-
-        run_tasks(missing, partial(_flier, flyer), workers, keep, FLIGHTS_PER_WORKER)
-    return tuple(known[_key(job)] for job in jobs)
-
-
-def _flier(flyer: Flyer) -> Any:
-    return partial(fly_job, flyer)
 
 
 def _key(flown: EventJob | EventRow) -> tuple[Thresholds, int]:

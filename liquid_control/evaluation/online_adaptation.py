@@ -10,7 +10,6 @@ Arms: none, which is the policy with its recurrent state alone; the read-out ada
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from liquid_control.errors import ConfigError
 from liquid_control.evaluation.benchmark_statistics import student_bounds
 from liquid_control.evaluation.last_layer import LastLayerAdaptation
 from liquid_control.evaluation.paired import difference_interval, mcnemar
+from liquid_control.evaluation.runner import fly_study
 from liquid_control.interfaces import Flyer
 from liquid_control.journal import JOURNAL_FILE, Journal
 from liquid_control.policy import (
@@ -36,8 +36,6 @@ from liquid_control.policy import (
     load_model,
 )
 from liquid_control.policy.online_adaptation import initial_state
-from liquid_control.process_pool import run_tasks
-from liquid_control.progress import progress_bar
 from liquid_control.types import Command, Floats, Observation, VehicleState
 
 NONE, READOUT, LAST_LAYER = "none", "read-out", "last layer"
@@ -60,7 +58,6 @@ STATED_PITCH_DEG = 15.0
 """Pitch of the camera that the policy is told where it is tilted, degrees."""
 SETTLING_S = 2.0
 """Time after the start of a flight that no tracking error is counted in, s."""
-FLIGHTS_PER_WORKER = 25
 
 
 @dataclass
@@ -277,27 +274,7 @@ def study(
     path = folder / JOURNAL_FILE
     opened = Journal.resume(path, plan) if resume else Journal.begin(path, plan, {}, command)
     with opened as journal:
-        return _fly(flyer, jobs, journal, workers)
-
-
-def _fly(
-    flyer: Flyer, jobs: Sequence[StudyJob], journal: Journal, workers: int
-) -> tuple[StudyRow, ...]:
-    known = {_key(row): row for row in map(row_of, journal.rows)}
-    missing = [job for job in jobs if _key(job) not in known]
-    with progress_bar("flying", len(jobs), done=len(jobs) - len(missing), log_step=5) as bar:
-
-        def keep(_: int, row: StudyRow) -> None:
-            journal.append(asdict(row))
-            known[_key(row)] = row
-            bar.advance(f"{row.condition}, {row.arm}, seed {row.seed}")
-
-        run_tasks(missing, partial(_flier, flyer), workers, keep, FLIGHTS_PER_WORKER)
-    return tuple(known[_key(job)] for job in jobs)
-
-
-def _flier(flyer: Flyer) -> Any:
-    return partial(fly_job, flyer)
+        return fly_study(flyer, jobs, fly_job, journal, row_of, _key, workers)
 
 
 def _key(flown: StudyJob | StudyRow) -> tuple[str, str, int]:

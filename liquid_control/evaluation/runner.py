@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, TypeVar
 
 from liquid_control.errors import LiquidControlError
 from liquid_control.evaluation.bag_recorder import RecordingOptions, fly_and_record
@@ -18,7 +18,9 @@ from liquid_control.evaluation.preflight import PilotFactory, check_pilots
 from liquid_control.evaluation.results import FlightRow, SummaryRow, summarise
 from liquid_control.executors import Executor, executor_of, run_tasks
 from liquid_control.interfaces import Flyer, Pilot
+from liquid_control.journal import Journal
 from liquid_control.process_pool import WorkerError
+from liquid_control.process_pool import run_tasks as run_local
 from liquid_control.progress import progress_bar, stderr_console
 
 FLIGHTS_PER_WORKER = 25
@@ -338,3 +340,41 @@ def measure_cost(
             bar.advance(job.entry)
     error_s = stdev(seconds) / sqrt(number) if number > 1 else 0.0
     return Cost(len(jobs), number, fmean(seconds), error_s)
+
+
+Job = TypeVar("Job")
+Row = TypeVar("Row")
+
+
+def fly_study(
+    flyer: Flyer,
+    jobs: Sequence[Job],
+    fly_job: Callable[[Flyer, Job], Row],
+    journal: Journal,
+    row_of: Callable[[Mapping[str, Any]], Row],
+    key: Callable[[Any], object],
+    workers: int,
+) -> tuple[Row, ...]:
+    """Fly the jobs of a study that its journal lacks; return the rows of all of them, in order.
+
+    Args:
+        flyer: such as `liquid_control_sim.fly`.
+        jobs: of the study.
+        fly_job: flies one of them in a worker process; returns a dataclass of plain data.
+        journal: each row is appended to it when it is flown.
+        row_of: makes a row from its plain data in the journal.
+        key: that a job and its row share.
+        workers: number of processes.
+    """
+    known = {key(row): row for row in map(row_of, journal.rows)}
+    missing = [job for job in jobs if key(job) not in known]
+    with progress_bar("flying", len(jobs), done=len(jobs) - len(missing), log_step=5) as bar:
+
+        def keep(index: int, row: Row) -> None:
+            journal.append(asdict(row))  # type: ignore[call-overload]
+            known[key(row)] = row
+            bar.advance()
+
+        prepare = partial(partial, fly_job, flyer)
+        run_local(missing, prepare, workers, keep, FLIGHTS_PER_WORKER)
+    return tuple(known[key(job)] for job in jobs)
