@@ -58,7 +58,7 @@ class ReadoutBox:
                 f"{self.offset_high}"
             )
         if np.any(ends[0] < 0.1):
-            raise ConfigError(f"expected gains of at least 0.1, got {self.gain_low.min():g}")
+            raise ConfigError(f"expected gains of at least 0.1, got {float(ends[0].min())!r}")
 
     @classmethod
     def around(cls, motors: MotorScaling, gain: float, offset: float) -> "ReadoutBox":

@@ -114,7 +114,7 @@ def find_bags(paths: Sequence[Path]) -> list[Path]:
         bags = [bag for path in matches for bag in _bags_at(path)]
         if not bags:
             raise BagError(
-                f"--data {pattern}: expected .mcap or .db3 files, a rosbag2 folder, a folder of "
+                f"{pattern}: expected .mcap or .db3 files, a rosbag2 folder, a folder of "
                 "bags, or a LeRobotDataset, found none there"
             )
         found += bags

@@ -58,7 +58,7 @@ def test_bags_follow_data_and_no_simulator_is_needed(config, bags, tmp_path, mon
         (["0.mcap"], "expected one file, got also 0.mcap; bags come after --data"),
         (["--topics", "px4"], "--topics and --topic are for bags: expected --data too"),
         (["--topics", "px5", "--data", "0.mcap"], "--topics px5: expected a file, or one of"),
-        (["--data", "none.mcap"], "--data none.mcap: expected .mcap or .db3 files"),
+        (["--data", "none.mcap"], "error: none.mcap: expected .mcap or .db3 files"),
         (["--data", "0.mcap", "--topic", "camera=/cam"], "camera=/cam: no such topic"),
     ],
 )
