@@ -152,7 +152,9 @@ class Learner:
 
     def _gradients(self, dataset: Dataset, windows: Windows) -> "_Gradients":
         settings = self.settings
-        batch = cut(dataset, windows, settings.window_steps, settings.burn_in_steps)
+        batch = cut(
+            dataset, windows, settings.window_steps, settings.burn_in_steps, settings.burn_in_s
+        )
         outputs, _ = self.network.sequence(batch, self.network.core.init_state(len(batch.labels)))
         error = self._error(self.network, outputs, batch)
         gradients = torch.autograd.grad(error, self._trained())

@@ -74,6 +74,13 @@ class LearnerSettings(Settings):
     burn_in_steps: int = Field(
         6, ge=0, le=256, description="first frames of a window, which do not count"
     )
+    burn_in_s: float = Field(
+        0.0,
+        ge=0.0,
+        le=60.0,
+        description="first seconds of a window, which do not count either; at least as long as "
+        "what the policy has to remember, at any camera rate",
+    )
     mirror: bool = Field(
         True,
         description="mirror half of the windows left to right; false for tasks with a handed "

@@ -115,17 +115,29 @@ def draw_windows(
     return Windows(start + np.maximum(offsets, 0), end, mirrored)
 
 
-def cut(dataset: Dataset, windows: Windows, steps: int, burn_in_steps: int) -> Batch:
+def cut(
+    dataset: Dataset, windows: Windows, steps: int, burn_in_steps: int, burn_in_s: float = 0.0
+) -> Batch:
     """Cut windows out of a dataset.
 
-    The first steps of a window do not count, except at the start of a flight, where the zero
-    state is the policy's real state.
+    The first steps and seconds of a window do not count, except at the start of a flight, where
+    the zero state is the policy's real state.
+
+    Args:
+        dataset: frames of all flights.
+        windows: rows to cut out.
+        steps: frames in a window.
+        burn_in_steps: first frames that do not count.
+        burn_in_s: frames closer than this to the first one do not count, s.
     """
     rows = windows.first[:, None] + np.arange(steps)
     valid = rows < windows.end[:, None]
     rows = np.minimum(rows, windows.end[:, None] - 1)
     at_start = np.isin(windows.first, dataset.starts[:-1])
-    warm = at_start[:, None] | (np.arange(steps) >= burn_in_steps)
+    elapsed_s = dataset.elapsed_s[rows]
+    since_first_s = np.cumsum(elapsed_s, axis=1, dtype=np.float64) - elapsed_s[:, :1]
+    late = (np.arange(steps) >= burn_in_steps) & (since_first_s >= burn_in_s)
+    warm = at_start[:, None] | late
     images, imu, labels = dataset.images[rows], dataset.imu[rows], dataset.labels[rows]
     inputs = dataset.inputs[rows]
     sides = windows.mirrored.astype(np.int64)[:, None]
@@ -140,7 +152,7 @@ def cut(dataset: Dataset, windows: Windows, steps: int, burn_in_steps: int) -> B
         means=dataset.means[rows],
         scales=dataset.scales[rows],
         imu=imu,
-        elapsed_s=dataset.elapsed_s[rows],
+        elapsed_s=elapsed_s,
         labels=labels,
         inputs=inputs,
         valid=valid,

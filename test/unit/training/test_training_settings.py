@@ -65,6 +65,7 @@ def test_shipped_core_trainings_share_their_data_and_updates():
         "windows": 20,
         "window_steps": 200,
         "burn_in_steps": 60,
+        "burn_in_s": 2.5,
         "dagger_steps": 3000,
     }
     assert runs[3].learner == runs[0].learner.model_copy(update=changed)

@@ -85,6 +85,20 @@ def test_burn_in_does_not_count_except_where_a_flight_begins():
     assert batch.counted[1].all()
 
 
+def test_burn_in_lasts_as_long_at_every_frame_rate():
+    data = dataset(lengths=(30, 30), dts=(0.0625, 0.25))
+    batch = cut(data, windows([3, 33], [30, 60], [False, False]), 8, 1, burn_in_s=0.375)
+    assert batch.counted[0].tolist() == [False] * 6 + [True] * 2
+    assert batch.counted[1].tolist() == [False] * 2 + [True] * 6
+
+
+def test_burn_in_in_seconds_does_not_shorten_that_in_steps_nor_touch_the_start_of_a_flight():
+    data = dataset(lengths=(30, 30), dts=(0.0625, 0.25))
+    batch = cut(data, windows([33, 30], [60, 60], [False, False]), 8, 4, burn_in_s=0.25)
+    assert batch.counted[0].tolist() == [False] * 4 + [True] * 4
+    assert batch.counted[1].all()
+
+
 def test_windows_hold_consecutive_rows():
     data = dataset()
     batch = cut(data, windows([7], [30], [False]), 6, 2)
