@@ -245,7 +245,7 @@ def _outcome(
 ) -> tuple[FaultOutcome, str]:
     """Return the outcome of a flight, and the reason of its end in words."""
     unsafe, pilot_stays = FaultOutcome.UNSAFE, kind.recovery is Recovery.STAYS and kind.pilot
-    if reason not in (STANDS, "guard_stop", "completed", "altitude"):
+    if reason not in (STANDS, "completed", "altitude"):
         return unsafe, reason
     if pilot_stays and end.mode == "OFFBOARD":
         return unsafe, f"{reason}, the mode of the pilot is not in force"
@@ -258,7 +258,7 @@ def _outcome(
             return unsafe, f"touch-down at {end.touch_down_mps:.1f} m/s"
         return FaultOutcome.LANDED, f"touch-down at {end.touch_down_mps:.1f} m/s"
     if not stands:
-        return unsafe, f"{reason}, but the vehicle moves"
+        return unsafe, f"{reason}, but it moves"
     if travelled_m > PATH_M:
         return unsafe, f"stands after {travelled_m:.1f} m"
     if not end.armed:

@@ -60,6 +60,7 @@ class SimulatorNode(Node):
             settings.seed,
             gui=settings.gui,
             make_vehicle=self._firmware and self._firmware.hold.make,
+            limits_hover=self._firmware is None,
         )
         self._stands = StandLimit(settings.stand_limit_s)
         self._diagnostics = Diagnostics(self, settings.mode)
