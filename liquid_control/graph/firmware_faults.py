@@ -245,7 +245,7 @@ def _outcome(
 ) -> tuple[FaultOutcome, str]:
     """Return the outcome of a flight, and the reason of its end in words."""
     unsafe, pilot_stays = FaultOutcome.UNSAFE, kind.recovery is Recovery.STAYS and kind.pilot
-    if reason not in (STANDS, "completed", "altitude"):
+    if reason not in (STANDS, "completed", "altitude", "timeout"):
         return unsafe, reason
     if pilot_stays and end.mode == "OFFBOARD":
         return unsafe, f"{reason}, the mode of the pilot is not in force"

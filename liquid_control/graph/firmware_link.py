@@ -6,7 +6,6 @@ a companion and `mavlink_node`, so that the link fails while both ends live.
 
 import random
 import select
-import socket
 import threading
 import time
 from collections import deque
@@ -27,8 +26,8 @@ GARBAGE_BYTES = 60
 MAVLINK_2, HEADER, CHECKSUM, SIGNATURE = 0xFD, 10, 2, 13
 """First byte of a frame of MAVLink 2, and lengths of its parts."""
 SIGNED = 1
-HEARTBEAT, SETPOINT = 0, 84
-"""Numbers of HEARTBEAT and SET_POSITION_TARGET_LOCAL_NED."""
+HEARTBEAT, COMMAND_ACK, SETPOINT = 0, 77, 84
+"""Numbers of messages; the last is SET_POSITION_TARGET_LOCAL_NED."""
 STEP_S = 0.01
 MAX_BYTES = 65536
 HEARTBEAT_S, STICKS_S, SETPOINT_S, REQUEST_S = 1.0, 0.05, 0.05, 0.3
@@ -255,6 +254,7 @@ class PilotStation(_Sender):
     Args:
         sticks: whether it sends the sticks, in their neutral positions.
         clock: time of the changes of mode.
+        port: UDP port to which the autopilot sends.
 
     Raises:
         AutopilotError: the port is in use.
@@ -288,7 +288,7 @@ class PilotStation(_Sender):
         if select.select([self._socket], [], [], STEP_S)[0]:
             data, self._vehicle = self._socket.recvfrom(MAX_BYTES)
             for frame in frames_of(data):
-                if message_number(frame) in (HEARTBEAT, 77):
+                if message_number(frame) in (HEARTBEAT, COMMAND_ACK):
                     for message in self._mav.parse_buffer(frame) or ():
                         self._on_message(message)
         if self._vehicle is None:
@@ -317,13 +317,18 @@ class PilotStation(_Sender):
 
 
 class SecondCompanion(_Sender):
-    """Another companion, of another system id: heartbeats and set-points of zero velocity."""
+    """Another companion, of another system id: heartbeats and set-points of zero velocity.
 
-    def __init__(self) -> None:
+    Args:
+        port: UDP port on which the autopilot listens.
+    """
+
+    def __init__(self, port: int = LISTENING_PORT) -> None:
         super().__init__("second companion", 0, SECOND_SYSTEM, SECOND_COMPONENT)
+        self._address = (LOOPBACK, port)
 
     def _step(self) -> None:
-        address = (LOOPBACK, LISTENING_PORT)
+        address = self._address
         if self._every("heartbeat", HEARTBEAT_S):
             status = self._mav.heartbeat_encode(COMPANION_TYPE, NO_AUTOPILOT, 0, 0, ACTIVE)
             self._send(status, address)
@@ -333,10 +338,3 @@ class SecondCompanion(_Sender):
             )
             self._send(message, address)
         time.sleep(STEP_S)
-
-
-def free_udp_port() -> int:
-    """Return a UDP port of this machine that no process uses."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
