@@ -185,7 +185,10 @@ def fly_firmware_with_fault(flight: FirmwareFaultFlight) -> FaultRow:
     """
     graph = FaultedGraph(flight, remaps={topics.MAVLINK: AUTOPILOT_TOPICS})
     injection = FirmwareInjection(flight, graph)
-    reason = run_with_fault(graph, injection)
+    try:
+        reason = run_with_fault(graph, injection)
+    finally:
+        injection.close()
     name, seed, start_s = flight.kind.name, flight.plan.seed, flight.start_s
     row = FaultRow(name, seed, start_s, FaultOutcome.UNSAFE.value, "", *(np.nan,) * 3)
     if reason is not None:
