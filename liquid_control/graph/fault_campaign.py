@@ -1,5 +1,6 @@
 """Fault campaign: every kind of fault in several flights, and a table of what the vehicle did."""
 
+import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,12 +14,19 @@ from liquid_control.evaluation.results import wilson_interval
 from liquid_control.files import atomic_write
 from liquid_control.graph.fault_flight import (
     COMMAND_TIMEOUT_S,
+    STANDSTILL_MPS,
     FaultFlight,
     FaultOutcome,
     FaultRow,
     fly_with_fault,
 )
 from liquid_control.graph.fault_kinds import FaultKind, Recovery
+from liquid_control.graph.firmware_faults import (
+    OUTCOMES,
+    PATH_M,
+    FirmwareFaultFlight,
+    fly_firmware_with_fault,
+)
 from liquid_control.graph.flight_graph import GraphPlan
 from liquid_control.journal import JOURNAL_FILE, Journal, restored
 from liquid_control.policy import Policy, load_model
@@ -41,6 +49,22 @@ RULES = GuardRules(
 """Rules of `config/guard_outdoor.yaml` that a flight in the simulator has readings for."""
 
 
+CASCADE_OUTCOMES = (FaultOutcome.HOVERED, FaultOutcome.WENT_ON, FaultOutcome.UNSAFE)
+_ENDS = f"Faults that end last {DURATION_S:g} s. "
+_PATH = "*travelled* the path from the fault to standstill, or during the fault where the vehicle "
+_CASCADE_TEXT = (
+    "Each flight is in real time with a standby guard; the simulated autopilot hovers "
+    f"{COMMAND_TIMEOUT_S:g} s after the last set-point. {_ENDS}*To hover* is the time from the "
+    f"fault to the first hover command in force, {_PATH}did not stop."
+)
+_FIRMWARE_TEXT = (
+    "PX4 flies, in real time, with set-points of mavlink_node and a standby guard. "
+    f"{_ENDS}*To safe* is the time from the fault until the vehicle stands over the ground (below "
+    f"{STANDSTILL_MPS:g} m/s), {_PATH}did not stop. A path of more than {PATH_M:g} m to "
+    "standstill is unsafe."
+)
+
+
 @dataclass(frozen=True)
 class FaultCampaign:
     """Faults to inject.
@@ -52,6 +76,7 @@ class FaultCampaign:
         scenario: name or path.
         overrides: scenario keys, each as key=value.
         rules: of the guard beyond its envelope.
+        firmware: program of a PX4 that flies; None for our own cascade.
     """
 
     kinds: Sequence[FaultKind]
@@ -60,6 +85,7 @@ class FaultCampaign:
     scenario: str = "trail"
     overrides: Sequence[str] = ("trail.length_m=30",)
     rules: GuardRules = RULES
+    firmware: Path | None = None
 
     def flights(self, folder: Path) -> list[FaultFlight]:
         """Return the flights, kind by kind for each seed; their files go to a folder."""
@@ -79,7 +105,10 @@ class FaultCampaign:
             rules=self.rules,
         )
         duration_s = 1e6 if kind.recovery is Recovery.STAYS else DURATION_S
-        return FaultFlight(kind, plan, round(start_s, 2), duration_s)
+        common = kind, plan, round(start_s, 2), duration_s
+        if self.firmware is None:
+            return FaultFlight(*common)
+        return FirmwareFaultFlight(*common, firmware=self.firmware)
 
 
 def run_faults(
@@ -112,6 +141,8 @@ def run_faults(
         "kinds": [kind.name for kind in campaign.kinds],
         "seeds": list(campaign.seeds),
     }
+    if campaign.firmware is not None:
+        plan["firmware"] = hashlib.sha256(campaign.firmware.read_bytes()).hexdigest()
     path = folder / JOURNAL_FILE
     opened = Journal.resume(path, plan) if resume else Journal.begin(path, plan, {}, command)
     with opened as journal, progress_bar("injecting", len(flights), log_step=10) as bar:
@@ -119,7 +150,7 @@ def run_faults(
         for flight in flights:
             key = flight.kind.name, flight.plan.seed
             if key not in rows:
-                rows[key] = row = fly_with_fault(flight)
+                rows[key] = row = _fly(flight)
                 journal.append(asdict(row))
                 if row.outcome != FaultOutcome.UNSAFE.value:
                     shutil.rmtree(flight.out_dir, ignore_errors=True)
@@ -127,10 +158,29 @@ def run_faults(
     return [rows[flight.kind.name, flight.plan.seed] for flight in flights]
 
 
+def _fly(flight: FaultFlight) -> FaultRow:
+    if isinstance(flight, FirmwareFaultFlight):
+        return fly_firmware_with_fault(flight)
+    return fly_with_fault(flight)
+
+
 def write_faults(
-    folder: Path, rows: Sequence[FaultRow], kinds: Sequence[FaultKind], command: str
+    folder: Path,
+    rows: Sequence[FaultRow],
+    kinds: Sequence[FaultKind],
+    command: str,
+    firmware: bool = False,
 ) -> Path:
-    """Write `faults.md`: a row for each kind, and all together."""
+    """Write `faults.md`: a row for each kind, and all together.
+
+    Args:
+        folder: of the table.
+        rows: of the flights.
+        kinds: in the order of the table.
+        command: that made them.
+        firmware: whether PX4 flew, not our own cascade.
+    """
+    outcomes = OUTCOMES if firmware else CASCADE_OUTCOMES
     unsafe = sum(row.outcome == FaultOutcome.UNSAFE.value for row in rows)
     _, high = wilson_interval(unsafe, len(rows))
     lines = [
@@ -139,27 +189,29 @@ def write_faults(
         f"    {command}",
         "",
         f"{len(rows)} faults of {len(kinds)} kinds; {unsafe} unsafe outcomes (at most "
-        f"{100.0 * high:.1f} % with 95 % confidence). Each flight is in real time with a standby "
-        f"guard; the simulated autopilot hovers {COMMAND_TIMEOUT_S:g} s after the last set-point. "
-        f"Faults that end last {DURATION_S:g} s. *To hover* is the time from the fault to the "
-        "first hover command in force, *travelled* the path from the fault to standstill, or "
-        "during the fault where the vehicle did not stop.",
+        f"{100.0 * high:.1f} % with 95 % confidence). "
+        + (_FIRMWARE_TEXT if firmware else _CASCADE_TEXT),
         "",
-        "| fault | flights | hovered | went on | unsafe | to hover p50, worst | travelled worst |",
-        "|---|---|---|---|---|---|---|",
+        f"| fault | flights | {' | '.join(outcomes)} | to {'safe' if firmware else 'hover'} p50, "
+        "worst | travelled worst |",
+        "|---" * (len(outcomes) + 4) + "|",
     ]
-    lines += [_line(kind.text, [row for row in rows if row.kind == kind.name]) for kind in kinds]
-    lines.append(_line("all", rows))
+    lines += [
+        _line(kind.text, [row for row in rows if row.kind == kind.name], outcomes)
+        for kind in kinds
+    ]
+    lines.append(_line("all", rows, outcomes))
     return atomic_write(folder / REPORT, "\n".join(lines) + "\n")
 
 
-def _line(text: str, rows: Sequence[FaultRow]) -> str:
-    outcomes = [sum(row.outcome == outcome.value for row in rows) for outcome in FaultOutcome]
-    hover = np.array([row.hover_s for row in rows])
-    hover = hover[np.isfinite(hover)]
-    times = f"{np.median(hover):.2f} s, {hover.max():.2f} s" if len(hover) else "none"
+def _line(text: str, rows: Sequence[FaultRow], outcomes: Sequence[FaultOutcome]) -> str:
+    numbers = [sum(row.outcome == outcome.value for row in rows) for outcome in outcomes]
+    firmware = len(outcomes) > len(CASCADE_OUTCOMES)
+    reached = np.array([row.standstill_s if firmware else row.hover_s for row in rows])
+    reached = reached[np.isfinite(reached)]
+    times = f"{np.median(reached):.2f} s, {reached.max():.2f} s" if len(reached) else "none"
     path = np.array([row.travelled_m for row in rows])
     path = path[np.isfinite(path)]
     worst = f"{path.max():.2f} m" if len(path) else "unknown"
-    counts = " | ".join(str(count) for count in (len(rows), *outcomes))
+    counts = " | ".join(str(count) for count in (len(rows), *numbers))
     return f"| {text} | {counts} | {times} | {worst} |"

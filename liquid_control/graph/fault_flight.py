@@ -40,8 +40,13 @@ class FaultOutcome(str, Enum):
     """The vehicle hovered until the end."""
     WENT_ON = "went on"
     """It flew on and completed its task, perhaps after it had hovered."""
+    LANDED = "landed"
+    """A firmware landed it."""
+    HANDED_BACK = "handed back"
+    """The pilot has it: a firmware is in the mode that the pilot selected."""
     UNSAFE = "unsafe"
-    """A collision, the corridor or the altitude band left, or no end at all."""
+    """A collision, the corridor or the altitude band left, or no end at all; with a firmware, more
+    than `firmware_faults.PATH_M` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ class FaultRow:
         outcome: how the flight ended.
         reason: of the flight's end.
         hover_s: from the fault to the first tick with a hover command; NaN without one.
-        standstill_s: from the fault until the vehicle stood still; NaN if it did not.
+        standstill_s: from the fault until the vehicle stood still; NaN if it did not. With a
+            firmware, over the ground: it may descend.
         travelled_m: path from the fault to standstill, or over the fault's duration.
     """
 
@@ -117,32 +123,45 @@ class FaultFlight:
 
 
 @dataclass
-class _Injection:
-    """Acts on the processes of a graph at the fault's begin and end."""
+class Injection:
+    """Acts on the processes of a graph at the fault's begin and end.
+
+    Attributes:
+        flight: with the fault.
+        graph: that flies.
+        time_s: ROS time of the last progress, s.
+        began: whether the fault has begun.
+        over: whether it has ended.
+        helpers: busy processes.
+    """
 
     flight: FaultFlight
     graph: "FaultedGraph"
+    time_s: float = 0.0
     began: bool = False
     over: bool = False
     helpers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def advance(self, time_s: float) -> None:
         """Begin or end the fault when its time has come."""
+        self.time_s = time_s
         if not self.began and time_s >= self.flight.start_s:
             self.began = True
-            self._begin()
+            self.begin()
         if not self.over and time_s >= self.flight.start_s + self.flight.duration_s:
             self.over = True
-            self._end()
+            self.end()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Begin the fault."""
         kind = self.flight.kind
         for node in kind.process:
             self.graph.send(node, kind.signal)
         busy = kind.load * (os.cpu_count() or 1)
         self.helpers += [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(busy)]
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End the fault."""
         kind = self.flight.kind
         if kind.recovery is Recovery.RESTART:
             for node in kind.process:
@@ -150,10 +169,13 @@ class _Injection:
         elif kind.recovery is Recovery.ENDS and kind.signal == signal.SIGSTOP:
             for node in kind.process:
                 self.graph.send(node, signal.SIGCONT)
-        self.close()
+        self._end_helpers()
 
     def close(self) -> None:
-        """End the helpers."""
+        """Release what the fault uses."""
+        self._end_helpers()
+
+    def _end_helpers(self) -> None:
         for helper in self.helpers:
             helper.kill()
             helper.wait()
@@ -192,7 +214,8 @@ def fly_with_fault(flight: FaultFlight) -> FaultRow:
     Raises:
         ConfigError: the flight ended before the fault.
     """
-    reason = _run(flight)
+    graph = FaultedGraph(flight)
+    reason = run_with_fault(graph, Injection(flight, graph))
     row = FaultRow(
         flight.kind.name,
         flight.plan.seed,
@@ -224,12 +247,10 @@ def check_reached(record: FlightRecord, start_s: float, seed: int) -> None:
         )
 
 
-def _run(flight: FaultFlight) -> str | None:
+def run_with_fault(graph: FaultedGraph, injection: Injection) -> str | None:
     """Run the graph; return why it did not end by itself, or None."""
     done: GraphEvent = {}
     began_s = time.monotonic()
-    graph = FaultedGraph(flight)
-    injection = _Injection(flight, graph)
     with graph:
         try:
             for event in graph.events():

@@ -9,6 +9,7 @@ from liquid_control import topics
 from liquid_control.config.driver_faults import DriverFaultKind
 from liquid_control.config.suggestions import nearest
 from liquid_control.errors import ConfigError
+from liquid_control.graph.firmware_link import HOLD, LAND, POSITION, LinkFault
 
 
 class Recovery(str, Enum):
@@ -24,7 +25,7 @@ class Recovery(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """A kind of fault; exactly one of driver, process, intruder and load acts.
+    """A kind of fault; exactly one of driver, process, intruder, load, link, pilot, second acts.
 
     Attributes:
         name: unique.
@@ -36,6 +37,9 @@ class FaultKind:
         rate_hz: messages of the intruder, 1/s.
         load: busy processes per core.
         recovery: how it ends.
+        link: what happens to the link between firmware and companion.
+        pilot: main mode and sub-mode that the pilot selects; OFFBOARD again if the fault ends.
+        second: whether a second companion sends set-points.
     """
 
     name: str
@@ -47,6 +51,15 @@ class FaultKind:
     rate_hz: float = 50.0
     load: int = 0
     recovery: Recovery = Recovery.ENDS
+    link: LinkFault | None = None
+    pilot: tuple[int, int] | None = None
+    second: bool = False
+
+    @property
+    def needs_firmware(self) -> bool:
+        """Whether it acts on a firmware, its link or the bridge to it."""
+        beyond = self.link is not None or self.pilot is not None or self.second
+        return beyond or topics.MAVLINK in self.process
 
 
 def _drivers() -> list[FaultKind]:
@@ -143,15 +156,102 @@ KINDS: tuple[FaultKind, ...] = (
 )
 
 
-def choose_kinds(names: Sequence[str]) -> tuple[FaultKind, ...]:
+def _bridges() -> list[FaultKind]:
+    """Return the faults of processes that need a bridge to a firmware."""
+    node = topics.MAVLINK
+    policy = [topics.PERCEPTION, topics.CONTROLLER]
+    companion = [*policy, topics.GUARD, topics.GUARD_STANDBY, node]
+    stays, again = Recovery.STAYS, Recovery.RESTART
+    return [
+        FaultKind("mavlink_killed", f"kill -9 of {node}", process=[node], recovery=stays),
+        FaultKind(
+            "mavlink_restarted",
+            f"kill -9 of {node}, then a restart",
+            process=[node],
+            recovery=again,
+        ),
+        FaultKind("mavlink_stopped", f"SIGSTOP of {node}", process=[node], signal=signal.SIGSTOP),
+        FaultKind(
+            "companion_killed",
+            "kill -9 of all nodes of the companion",
+            process=companion,
+            recovery=stays,
+        ),
+        FaultKind(
+            "companion_stopped",
+            "SIGSTOP of all nodes of the companion",
+            process=companion,
+            signal=signal.SIGSTOP,
+        ),
+    ]
+
+
+def _links() -> list[FaultKind]:
+    """Return the faults of the link to a firmware."""
+    texts = {
+        LinkFault.CUT: "link cut",
+        LinkFault.TO_AUTOPILOT: "link to the autopilot cut, the way back works",
+        LinkFault.GARBAGE: "random bytes on the link",
+        LinkFault.DAMAGED: "every second datagram damaged",
+        LinkFault.DELAYED: "link delayed by 0.5 s",
+        LinkFault.DUPLICATED: "every datagram twice",
+        LinkFault.FROZEN: "the link repeats the last set-point",
+    }
+    found = [FaultKind(f"link_{fault.value}", text, link=fault) for fault, text in texts.items()]
+    stays = Recovery.STAYS
+    return [
+        *found,
+        FaultKind("link_lost", "link cut for good", link=LinkFault.CUT, recovery=stays),
+        FaultKind(
+            "heartbeat_lost",
+            "no heartbeat of the autopilot any more",
+            link=LinkFault.NO_HEARTBEAT,
+            recovery=stays,
+        ),
+        FaultKind("second_companion", "set-points of a second companion", second=True),
+    ]
+
+
+def _pilots() -> list[FaultKind]:
+    """Return what a pilot does in flight."""
+    modes = {"hold": HOLD, "position": POSITION, "land": LAND}
+    found = [
+        FaultKind(
+            f"pilot_{name}",
+            f"the pilot selects the mode {name.capitalize()}",
+            pilot=mode,
+            recovery=Recovery.STAYS,
+        )
+        for name, mode in modes.items()
+    ]
+    return [
+        *found,
+        FaultKind("pilot_returns", "the pilot selects Hold, after 2 s Offboard again", pilot=HOLD),
+    ]
+
+
+FIRMWARE_KINDS: tuple[FaultKind, ...] = (*_bridges(), *_links(), *_pilots())
+"""Kinds that need a firmware, in addition to `KINDS`."""
+
+
+def choose_kinds(names: Sequence[str], firmware: bool = False) -> tuple[FaultKind, ...]:
     """Return the named kinds, or all without a name.
 
+    Args:
+        names: of kinds.
+        firmware: whether a firmware flies, which has more kinds.
+
     Raises:
-        ConfigError: a name is not known.
+        ConfigError: a name is not known, or its kind needs a firmware.
     """
-    by_name = {kind.name: kind for kind in KINDS}
+    every = (*KINDS, *FIRMWARE_KINDS)
+    by_name = {kind.name: kind for kind in every}
     unknown = [name for name in names if name not in by_name]
     if unknown:
         close = ", ".join(nearest(unknown[0], by_name))
         raise ConfigError(f"fault {unknown[0]!r} is not known; nearest: {close}")
-    return tuple(by_name[name] for name in names) or KINDS
+    chosen = tuple(by_name[name] for name in names)
+    for kind in chosen:
+        if kind.needs_firmware and not firmware:
+            raise ConfigError(f"fault {kind.name}: expected --autopilot px4 too")
+    return chosen or (every if firmware else KINDS)

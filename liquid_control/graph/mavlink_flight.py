@@ -52,6 +52,9 @@ PX4_PARAMETERS: Mapping[str, float] = {"COM_OF_LOSS_T": 0.5, "COM_OBL_RC_ACT": 5
 PX4_FILES = ("parameters.bson", "parameters_backup.bson", "dataman")
 """What PX4 keeps from one flight to the next: calibrations and the thrust of hover that it learnt
 would make a flight depend on the ones before it."""
+ONBOARD_PORT, PAYLOAD_PORT, STATION_PORT, LISTENING_PORT = 14540, 14030, 14550, 14580
+"""UDP ports of PX4 in simulation: it sends to the first three, which are for a companion, a second
+one and a ground station, and it listens to a companion on the last."""
 PX4_VARIABLES = ("PX4_",)
 """Variables of its start script: a user's PX4_SIMULATOR or PX4_SYS_AUTOSTART would start another
 simulation or vehicle."""
@@ -104,6 +107,7 @@ class Px4Setup:
         program: `bin/px4` in its build folder, beside `etc`.
         arm_s: longest time until it arms, simulated time, s.
         parameters: in addition to `PX4_PARAMETERS`, or in their place.
+        port: UDP port of this machine to which it sends, for the companion.
     """
 
     program: Path
@@ -111,6 +115,7 @@ class Px4Setup:
     pace: float | None = None
     name: str = "PX4"
     parameters: Mapping[str, float] = field(default_factory=dict)
+    port: int = ONBOARD_PORT
 
     def start(self, folder: Path) -> FirmwareProcess:
         """Start the firmware in a folder; see `FirmwareSetup.start`."""
@@ -134,7 +139,7 @@ class Px4Setup:
 
     def companion(self, process: FirmwareProcess) -> "MavlinkCompanion":
         """Return the side that commands it."""
-        return MavlinkCompanion(f"udpin://{LOOPBACK}:14540")
+        return MavlinkCompanion(f"udpin://{LOOPBACK}:{self.port}")
 
 
 class MavlinkCompanion:

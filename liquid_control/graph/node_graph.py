@@ -58,6 +58,7 @@ class NodeGraph:
     Args:
         plan: the nodes.
         term_timeout_s: longest idle time of a process between SIGTERM and SIGKILL, s.
+        remaps: other names of topics, by node.
 
     Attributes:
         processes: in the order of the plan.
@@ -68,6 +69,7 @@ class NodeGraph:
 
     plan: NodePlan
     term_timeout_s: float = TERM_TIMEOUT_S
+    remaps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
     replaced: list[Process] = field(default_factory=list)
@@ -99,7 +101,11 @@ class NodeGraph:
         common = {"mode": self.plan.mode, "use_sim_time": True}
         return start_process(
             name,
-            node_command(f"liquid_control.nodes.{name}", common | dict(parameters)),
+            node_command(
+                f"liquid_control.nodes.{name}",
+                common | dict(parameters),
+                remaps=self.remaps.get(name, {}),
+            ),
             self.environment,
             self.plan.out_dir / "log" / f"{name}.log",
             pipe_stdout=name == list(self.plan.nodes)[-1],

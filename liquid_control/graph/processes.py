@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from liquid_control.config import project_file
@@ -65,7 +66,10 @@ def _read(path: Path) -> str:
 
 
 def node_command(
-    module: str, parameters: Mapping[str, object], parameter_file: Path | None = None
+    module: str,
+    parameters: Mapping[str, object],
+    parameter_file: Path | None = None,
+    remaps: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
     """Return the command line of a node.
 
@@ -73,12 +77,15 @@ def node_command(
         module: Python module that runs it, such as `liquid_control.nodes.guard_node`.
         parameters: by name; they take precedence over the file.
         parameter_file: YAML; None for none.
+        remaps: other names of topics.
     """
     command = [sys.executable, "-m", module, "--ros-args"]
     if parameter_file is not None:
         command += ["--params-file", str(parameter_file)]
     for name, value in parameters.items():
         command += ["-p", f"{name}:={json.dumps(value)}"]
+    for name, other in remaps.items():
+        command += ["-r", f"{name}:={other}"]
     return command
 
 

@@ -29,6 +29,7 @@ PROGRAMS = frozenset(
         topics.GUARD_STANDBY,
         topics.RECORDER,
         topics.MANAGER,
+        topics.MAVLINK,
     }
 )
 """Programs of the nodes that a run waits for."""
@@ -54,6 +55,7 @@ class GraphMonitor:
         publishers: the node's, by topic.
         commands: the node's subscription to the guard.
         recorder: whether a recorder is expected.
+        others: returns a clause for everything else that is not ready.
     """
 
     def __init__(
@@ -62,10 +64,12 @@ class GraphMonitor:
         publishers: Mapping[str, Publisher],
         commands: Subscription,
         recorder: bool,
+        others: Callable[[], list[str]] = list,
     ) -> None:
         self._node = node
         self._publishers = publishers
         self._commands = commands
+        self._others = others
         self._subscribers: dict[str, Sequence[str]] = {
             topic: self._expected_subscribers(topic, recorder) for topic in publishers
         }
@@ -97,7 +101,7 @@ class GraphMonitor:
             clauses += self._missing_subscribers(topic, publisher)
         if self._commands.get_publisher_count() == 0:
             clauses.append(f"{topics.GUARD} does not publish {topics.COMMAND}")
-        return clauses
+        return clauses + self._others()
 
     def gone(self) -> list[str]:
         """Return the names of the expected nodes that are no longer in the graph."""

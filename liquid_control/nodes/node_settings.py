@@ -297,6 +297,17 @@ class SimulatorSettings(SourceSettings):
         description="the vehicle hovers so long after the last cmd_vel, as an autopilot does, s "
         "of wall time; 0: never; real time only",
     )
+    firmware: str = Field(
+        "",
+        description="program of a PX4 built for SITL that flies the vehicle, with set-points of "
+        "mavlink_node, real time only; empty: our own cascade obeys cmd_vel",
+    )
+    stand_limit_s: float = Field(
+        0.0,
+        ge=0.0,
+        le=600.0,
+        description="end when the vehicle has stood for so long after it flew, s; 0: never",
+    )
     driver_faults: list[str] = Field(
         [],
         description="faults of the drivers, each as topic:kind:start:duration, as "

@@ -14,6 +14,7 @@ from rclpy.node import Node
 from liquid_control import topics
 from liquid_control.bags.flight_result import result_sentence, result_values
 from liquid_control.config.driver_faults import parse_driver_faults
+from liquid_control.errors import AutopilotError
 from liquid_control.evaluation.records import save_record
 from liquid_control.files import atomic_write
 from liquid_control.nodes import conversions
@@ -35,6 +36,7 @@ from liquid_control.nodes.parameters import declare
 from liquid_control.nodes.qos import KEPT, profile
 from liquid_control.nodes.sensor_output import SensorOutput
 from liquid_control.nodes.shutdown import Shutdown, main_of
+from liquid_control.nodes.simulated_firmware import SimulatedFirmware, StandLimit
 from liquid_control.types import Command, FlightResult
 from liquid_control_sim.flight import Flight, Tick
 
@@ -52,13 +54,21 @@ class SimulatorNode(Node):
         self._settings = settings = declare(self, SimulatorSettings)
         self._lines = ProgressLines(settings.progress)
         self._scenario = settings.load_scenario()
-        self._flight = Flight(self._scenario, settings.seed, gui=settings.gui)
+        self._firmware = self._make_firmware()
+        self._flight = Flight(
+            self._scenario,
+            settings.seed,
+            gui=settings.gui,
+            make_vehicle=self._firmware and self._firmware.hold.make,
+            limits_hover=self._firmware is None,
+        )
+        self._stands = StandLimit(settings.stand_limit_s)
         self._diagnostics = Diagnostics(self, settings.mode)
         faults = parse_driver_faults(settings.driver_faults)
         self._output = SensorOutput(self, self._scenario, settings.mode, faults, settings.seed)
         self._result = self.create_publisher(DiagnosticStatus, topics.RESULT, KEPT)
         self._source = TickSource(
-            self._flight.advance, self._output, self._end, apply_command=self._apply_command
+            self._advance, self._output, self._end, apply_command=self._apply_command
         )
         self._pace = self._make_pace()
         commands = self.create_subscription(
@@ -67,12 +77,23 @@ class SimulatorNode(Node):
         self._supervisor = RunSupervisor(
             self,
             shutdown,
-            GraphMonitor(self, self._output.publishers, commands, settings.recorder),
+            GraphMonitor(
+                self,
+                self._output.publishers,
+                commands,
+                settings.recorder,
+                self._firmware.missing if self._firmware else list,
+            ),
             self._pace,
             settings,
             self._begin,
         )
         self._reported_s = self._logged_s = time.monotonic()
+
+    def _make_firmware(self) -> SimulatedFirmware | None:
+        if not self._settings.firmware:
+            return None
+        return SimulatedFirmware(self, self._settings, self._shutdown.fail)
 
     def _make_pace(self) -> Pace:
         if self._settings.mode == "lockstep":
@@ -94,7 +115,20 @@ class SimulatorNode(Node):
         self.get_logger().info(begin_sentence(settings.scenario, settings.seed, length_m))
         self._logged_s = time.monotonic()
         self._lines.write("flying", seed=settings.seed)
+        if self._firmware is not None:
+            self._firmware.begin()
         self._pace.start()
+
+    def _advance(self) -> Tick | None:
+        """Return the next tick; None at the end, and after the firmware has failed."""
+        try:
+            tick = self._flight.advance()
+        except AutopilotError as error:
+            self._shutdown.fail(error)
+            return None
+        if tick is not None and self._stands.is_over(tick.stamp_ns, tick.truth):
+            return None
+        return tick
 
     def _apply_command(self, command: Command) -> None:
         tick = self._flight.apply_command(command)
@@ -126,6 +160,8 @@ class SimulatorNode(Node):
             "wall_s": wall_s,
             "rtf": simulated_s / wall_s,
         }
+        if self._firmware is not None:
+            statistics["touch_down_mps"] = self._firmware.touch_down(record.result)
         if self._settings.record_path:
             path = Path(self._settings.record_path)
             save_record(path, record)
@@ -146,7 +182,9 @@ class SimulatorNode(Node):
         )
 
     def close(self) -> None:
-        """Release the physics client."""
+        """End the firmware and release the physics client."""
+        if self._firmware is not None:
+            self._firmware.hold.close()
         self._flight.close()
 
 

@@ -103,6 +103,8 @@ class Flight:
         guard_period_s: time between control ticks without a frame.
         gui: whether to show PyBullet's window.
         make_vehicle: makes a vehicle with another autopilot; None for ours.
+        limits_hover: whether a long hover ends the flight; False where commands do not reach the
+            vehicle by this class.
 
     Attributes:
         cruise_mps: cruise speed in the next observations, m/s; at first that of the scenario. It
@@ -114,6 +116,7 @@ class Flight:
     guard_period_s: float = Envelope().period_s
     gui: bool = False
     make_vehicle: MakeVehicle | None = None
+    limits_hover: bool = True
     cruise_mps: float = field(init=False)
     _ticks: list[Tick] = field(default_factory=list)
     _status: TaskStatus = field(default_factory=TaskStatus)
@@ -176,6 +179,9 @@ class Flight:
         truth = self.world.truth
         frame_due = self.world.tick == self._schedule.frame_tick(self._next_frame)
         observation = self._take_frame(stamp_ns, truth) if frame_due else None
+        before = self._status
+        if not self.limits_hover:
+            before = replace(before, hover_since_ns=None)
         return Tick(
             stamp_ns,
             frame_due,
@@ -183,7 +189,7 @@ class Flight:
             imu,
             truth,
             self.world.wind,
-            self._task.evaluate(self._status, stamp_ns, truth, self._command),
+            self._task.evaluate(before, stamp_ns, truth, self._command),
             framed=observation is not None,
         )
 

@@ -213,6 +213,11 @@ BAD_PARAMETERS = [
     ({"wind": "hurricane"}, "unknown wind 'hurricane'; there are: calm"),
     ({"seed": "three"}, "simulator_node: seed: expected integer from 0"),
     ({"seed": -1}, "simulator_node: seed: expected integer from 0"),
+    ({"firmware": "/no/such"}, "firmware: expected the mode realtime, got lockstep"),
+    (
+        {"firmware": "/no/such", "mode": "realtime"},
+        "PX4: there is no firmware at /no/such",
+    ),
 ]
 
 

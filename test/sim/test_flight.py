@@ -131,6 +131,18 @@ def images_of(scenario):
     return images
 
 
+def test_a_long_hover_ends_a_flight_unless_commands_do_not_reach_the_vehicle():
+    ends = {}
+    for limits in (True, False):
+        with Flight(short(time_limit_s=5.0), 3, limits_hover=limits) as flight:
+            while flight.advance() is not None:
+                flight.apply_command(Command())
+            ends[limits] = flight.record().result
+    assert (ends[True].reason, ends[False].reason) == ("guard_stop", "timeout")
+    assert ends[True].duration_s < 3.2
+    assert ends[False].duration_s > 5.0
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -13,7 +13,7 @@ from liquid_control_sim.firmware.backend import (
     SensorReadings,
 )
 from liquid_control_sim.firmware.betaflight_udp import BetaflightUdp
-from liquid_control_sim.firmware.flyer import FirmwareFlyer, FirmwareSortie
+from liquid_control_sim.firmware.flyer import FirmwareFlyer, FirmwareHold, FirmwareSortie
 from liquid_control_sim.firmware.px4_hil import Px4Hil
 from liquid_control_sim.firmware.vehicle import FirmwareQuadrotor
 
@@ -23,6 +23,7 @@ __all__ = [
     "Companion",
     "FirmwareBackend",
     "FirmwareFlyer",
+    "FirmwareHold",
     "FirmwareQuadrotor",
     "FirmwareSortie",
     "FlightStage",

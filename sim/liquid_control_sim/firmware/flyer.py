@@ -133,11 +133,24 @@ class FirmwareFlyer:
 
         Args:
             site: client, scenario, seed and ground.
-            start: position, float64 [3], m, map, and heading, rad.
+            start: position, float64 [3], m, map, and heading, rad, of the start.
             sortie: receives times and counts.
 
         Raises:
             AutopilotError: the firmware is missing, does not start or arm, or dies.
+        """
+        with self.started(site, start, sortie) as vehicle:
+            yield vehicle
+            land(vehicle, sortie)
+            sortie.counts = asdict(vehicle.backend.counts)
+
+    @contextmanager
+    def started(
+        self, site: VehicleSite, start: tuple[Floats, float], sortie: FirmwareSortie
+    ) -> Iterator[FirmwareQuadrotor]:
+        """Start the firmware and take off to a start; end it in the air with the block.
+
+        Arguments and errors are those of `hovering`.
         """
         with ExitStack() as stack:
             temporary = stack.enter_context(tempfile.TemporaryDirectory())
@@ -155,8 +168,6 @@ class FirmwareFlyer:
             take_off(vehicle, start)
             sortie.ready_s = vehicle.time_s
             yield vehicle
-            land(vehicle, sortie)
-            sortie.counts = asdict(backend.counts)
 
 
 def arm(vehicle: FirmwareQuadrotor, companion: Companion, setup: FirmwareSetup) -> None:
@@ -217,6 +228,70 @@ def is_there(vehicle: FirmwareQuadrotor, start: tuple[Floats, float]) -> bool:
         and math.hypot(*state.velocity.tolist()) < SLOW_MPS
         and abs(wrap_angle(start[1] - heading_of(state.quaternion))) < TURNED_RAD
     )
+
+
+@dataclass
+class FirmwareHold:
+    """A firmware that hovers until a graph's flight begins, and then obeys other set-points.
+
+    `make` is the `make_vehicle` of a `Flight`; the wind is calm before the flight.
+
+    Attributes:
+        flyer: starts the firmware.
+        sortie: times of the take-off.
+    """
+
+    flyer: FirmwareFlyer
+    sortie: FirmwareSortie = field(default_factory=FirmwareSortie)
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _vehicle: FirmwareQuadrotor | None = None
+    _start: tuple[Floats, float] | None = None
+
+    def make(self, site: VehicleSite, start: tuple[Floats, float]) -> FirmwareQuadrotor:
+        """Start the firmware and take off; see `FirmwareFlyer.started`."""
+        flown = self._stack.enter_context(self.flyer.started(site, start, self.sortie))
+        self._vehicle, self._start = flown, start
+        return flown
+
+    def hold(self, duration_s: float) -> None:
+        """Hover at the start for a simulated time.
+
+        Raises:
+            AutopilotError: the firmware ended, or does not answer.
+        """
+        if self._vehicle is None or self._start is None:
+            return
+        for _ in range(round(duration_s * PHYSICS_HZ)):
+            self._vehicle.step(approach(self._vehicle, self._start), ZERO)
+
+    def release(self) -> None:
+        """Send no set-points from now on: those of the graph are in force."""
+        if self._vehicle is not None:
+            self._vehicle.stage = FlightStage.WAIT
+
+    def touch_down(self) -> float | None:
+        """Go on after the flight until the motors rest on the ground, `LANDING_S` at most.
+
+        The firmware alone decides what it does: no set-point is sent.
+
+        Returns:
+            Speed of the last tick in the air, m/s; None if the vehicle does not come to rest.
+        """
+        vehicle = self._vehicle
+        if vehicle is None:
+            return None
+        speed_mps = 0.0
+        for _ in range(round(LANDING_S * PHYSICS_HZ)):
+            if vehicle.height_m > 0.005:
+                speed_mps = math.hypot(*vehicle.state.velocity.tolist())
+            elif not vehicle.is_armed and max(vehicle.motors) <= 0.0:
+                return speed_mps
+            vehicle.step(HOVER, ZERO)
+        return None
+
+    def close(self) -> None:
+        """End the firmware."""
+        self._stack.close()
 
 
 def land(vehicle: FirmwareQuadrotor, sortie: FirmwareSortie) -> None:

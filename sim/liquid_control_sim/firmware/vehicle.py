@@ -44,6 +44,7 @@ class FirmwareQuadrotor(Quadrotor):
         ticks: ticks since the firmware was started.
         motors: outputs of the firmware, in [0, 1].
         companion: commands the firmware.
+        backend: exchanges readings for motor outputs.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class FirmwareQuadrotor(Quadrotor):
         self._ground: Ground = site.ground
         self._home: Vector = (float(x), float(y), floor + REST_M)
         self.companion = companion
-        self._backend, self._pace = backend, pace
+        self.backend, self._pace = backend, pace
         self._every = RATE_HZ // backend.exchange_hz
         self._imu = Imu(site.scenario.imu, site.seed, backend.exchange_hz, "firmware.imu")
         self._steps = 0
@@ -105,11 +106,11 @@ class FirmwareQuadrotor(Quadrotor):
         """
         now_ns = self.ticks * NANOSECONDS // PHYSICS_HZ
         self.companion.step(now_ns, self.state, command, self.stage)
-        top, expo = self.vehicle.rotors.max_speed_radps, self._backend.thrust_expo
+        top, expo = self.vehicle.rotors.max_speed_radps, self.backend.thrust_expo
         for _ in range(SUBSTEPS):
             if self._steps % self._every == 0:
                 self._keep_pace()
-                self.motors = self._backend.exchange(self._readings())
+                self.motors = self.backend.exchange(self._readings())
             self._steps += 1
             a, b, c, d = (rotor_speed(output, expo, top) for output in self.motors)
             self.drive((a, b, c, d), wind, thrust_gain)
