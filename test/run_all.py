@@ -60,16 +60,30 @@ def commands() -> dict[str, list[str]]:
     return found
 
 
-def run(part: str, command: Sequence[str], started: list[subprocess.Popen[str]]) -> int:
-    """Run a command, print its output at its end, and return its exit status."""
-    began_s = time.monotonic()
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    process = subprocess.Popen(command, cwd=HERE.parent, **streams)
-    started.append(process)
-    output, _ = process.communicate()
-    seconds = time.monotonic() - began_s
-    print(f"{part}: {seconds:.0f} s, status {process.returncode}\n{output}", flush=True)
-    return process.returncode
+class Runner:
+    """Runs commands, and kills those that run when it is stopped."""
+
+    def __init__(self) -> None:
+        self._started: list[subprocess.Popen[str]] = []
+        self._stopped = False
+
+    def run(self, part: str, command: Sequence[str]) -> int:
+        """Run a command, print its output at its end, and return its exit status."""
+        began_s = time.monotonic()
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        process = subprocess.Popen(command, cwd=HERE.parent, **streams)
+        self._started.append(process)
+        if self._stopped:
+            process.kill()
+        output, _ = process.communicate()
+        seconds = time.monotonic() - began_s
+        print(f"{part}: {seconds:.0f} s, status {process.returncode}\n{output}", flush=True)
+        return process.returncode
+
+    def stop(self) -> None:
+        self._stopped = True
+        for process in self._started:
+            process.kill()
 
 
 def run_all(lanes: dict[str, list[str]], ros: Sequence[str], again: Sequence[str]) -> int:
@@ -80,19 +94,18 @@ def run_all(lanes: dict[str, list[str]], ros: Sequence[str], again: Sequence[str
         ros: runs beside the lanes.
         again: runs after the lanes if tests of `ros` failed; its status replaces that of `ros`.
     """
-    started: list[subprocess.Popen[str]] = []
+    runner = Runner()
     with ThreadPoolExecutor(LANES) as pool:
         try:
-            ended = [pool.submit(run, part, [*LANE, *lanes[part]], started) for part in lanes]
-            status = run("ros", ros, started)
+            ended = [pool.submit(runner.run, part, [*LANE, *lanes[part]]) for part in lanes]
+            status = runner.run("ros", ros)
             statuses = [part.result() for part in ended]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in started:
-                process.kill()
+            runner.stop()
     if status == pytest.ExitCode.TESTS_FAILED:
         print("repeating once the tests of ROS 2 that failed", flush=True)
-        status = run("ros, repeated once", again, started)
+        status = Runner().run("ros, repeated once", again)
     return next((status for status in (*statuses, status) if status), 0)
 
 
