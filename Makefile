@@ -27,6 +27,8 @@ DONE := $(VENV)/done
 # pinned setuptools of flight.txt; pip would fetch another one, and check no hash of it.
 PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check install
 LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation
+# What only development needs is compiled to bytecode when it is imported: most of it never is.
+DEVELOPED := $(LOCKED) --no-compile
 PY_VERSION = $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 # The locks to install from, written down when .venv is made: where a ROS 2 is sourced, its own rclpy
@@ -47,9 +49,9 @@ fly: $(DONE)/package
 
 develop: $(DONE)/package $(DONE)/mavlink $(DONE)/test $(DONE)/torch
 
-test: develop lint
-	@echo "tests"
-	@$(if $(PYTEST_ARGS),$(BIN)/python -m pytest $(PYTEST_ARGS),$(BIN)/python test/run_all.py)
+test: develop $(if $(PYTEST_ARGS),lint)
+	@echo "$(if $(PYTEST_ARGS),,lint and )tests"
+	@$(BIN)/python $(if $(PYTEST_ARGS),-m pytest $(PYTEST_ARGS),test/run_all.py)
 
 # Strict: a broken link or reference fails. mkdocs counts no warnings with --quiet, hence grep.
 # Nothing is downloaded while the site is built or read.
@@ -125,7 +127,7 @@ $(DONE)/ros: requirements/ros.txt $(DONE)/flight
 
 $(DONE)/mavlink: requirements/mavlink.txt $(DONE)/flight
 	@echo "installing pymavlink"
-	@$(LOCKED) -r requirements/mavlink.txt
+	@$(DEVELOPED) -r requirements/mavlink.txt
 	@touch $@
 
 $(DONE)/package: setup.py setup.cfg liquid_control/__init__.py $(DONE)/flight $(DONE)/pybullet $(DONE)/ros
@@ -134,12 +136,12 @@ $(DONE)/package: setup.py setup.cfg liquid_control/__init__.py $(DONE)/flight $(
 
 $(DONE)/test: requirements/test.txt requirements/numpy1/test.txt $(DONE)/flight
 	@echo "installing test packages (about 1 min)"
-	@$(LOCKED) -r $(LOCKS)/test.txt
+	@$(DEVELOPED) -r $(LOCKS)/test.txt
 	@touch $@
 
 $(DONE)/docs: requirements/docs.txt $(DONE)/flight
 	@echo "installing documentation packages (about 15 s)"
-	@$(LOCKED) -r requirements/docs.txt
+	@$(DEVELOPED) -r requirements/docs.txt
 	@touch $@
 
 # A chromium that is installed is used; elsewhere Playwright downloads one.
@@ -154,12 +156,12 @@ $(DONE)/browser: requirements/browser.txt $(DONE)/flight
 $(DONE)/torch: requirements/torch-cpu.txt requirements/torch.txt requirements/torch-cuda.txt $(DONE)/test
 	@if [ -n "$(TORCH_INDEX)" ]; then \
 		echo "installing PyTorch from $(TORCH_INDEX)"; \
-		$(PIP) --no-deps --index-url "$(TORCH_INDEX)" "$$(grep -o '^torch==[^ ]*' requirements/torch.txt)"; \
-	elif $(LOCKED) -r requirements/torch-cpu.txt 2>/dev/null; then \
+		$(PIP) --no-compile --no-deps --index-url "$(TORCH_INDEX)" "$$(grep -o '^torch==[^ ]*' requirements/torch.txt)"; \
+	elif $(DEVELOPED) -r requirements/torch-cpu.txt 2>/dev/null; then \
 		echo "installed PyTorch without CUDA"; \
 	else \
 		echo "installing PyTorch with CUDA, several GB (TORCH_INDEX=URL takes another build)"; \
-		$(LOCKED) -r requirements/torch.txt; \
+		$(DEVELOPED) -r requirements/torch.txt; \
 		$(BIN)/python -c 'import torch' 2>/dev/null || $(LOCKED) -r requirements/torch-cuda.txt; \
 	fi
 	@$(BIN)/python -c 'import torch'

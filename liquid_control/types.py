@@ -160,10 +160,20 @@ class FlightResult:
     min_clearance_m: float
     duration_s: float
 
+    def sentence(self) -> str:
+        """Return how the flight ended, as text."""
+        ended = self.reason.replace("_", " ")
+        if not self.success:
+            ended = f"failed: {ended}"
+        return f"{ended} after {self.duration_s:.2f} s and {self.distance_m:.1f} m"
+
 
 TRUTH_VARIANCE = 1e-9
 """Variance of each component of a simulated vehicle's odometry; the state is exact, but 0 means
 that the variance is not known."""
+
+SIMULATED_REACH_M = 1000.0
+"""Largest range that a simulated sensor states, m; it has no limit of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,23 +7,15 @@ from dataclasses import asdict
 from liquid_control.types import FlightResult
 
 RESULT = "result"
+"""Name of the metadata record."""
 GUARD_PARAMETERS = "parameters/guard_node"
 """Metadata record with the parameters of the guard that flew."""
-"""Name of the metadata record."""
 
 
 def result_values(result: FlightResult) -> dict[str, str]:
     """Return a flight's result as the values of a metadata record."""
     values = {name: json.dumps(value) for name, value in asdict(result).items()}
     return values | {"reason": result.reason}
-
-
-def result_sentence(result: FlightResult) -> str:
-    """Return how a flight ended, as text."""
-    ended = result.reason.replace("_", " ")
-    if not result.success:
-        ended = f"failed: {ended}"
-    return f"{ended} after {result.duration_s:.2f} s and {result.distance_m:.1f} m"
 
 
 def recorded_result(values: Mapping[str, str]) -> FlightResult | None:

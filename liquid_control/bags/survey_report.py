@@ -10,7 +10,7 @@ from rich.table import Table
 
 from liquid_control.bags import Bag, Role, RoleFinding, Source, Survey, Traffic, metadata_records
 from liquid_control.bags.decoding.clock_offsets import ANOTHER_CLOCK_NS
-from liquid_control.bags.flight_result import RESULT, recorded_result, result_sentence
+from liquid_control.bags.flight_result import RESULT, recorded_result
 from liquid_control.bags.losses import labelled
 from liquid_control.message_types import IMU, TWIST, TWIST_STAMPED
 from liquid_control.types import NANOSECONDS
@@ -128,7 +128,7 @@ def _metadata(records: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, s
         if name.startswith("parameters/"):
             yield name, f"{len(values)} values"
         elif name == RESULT and (result := recorded_result(values)):
-            yield name, result_sentence(result)
+            yield name, result.sentence()
         elif values:
             pairs = (f"{key} {_short(value)}" for key, value in values.items())
             yield name, ", ".join(pairs)

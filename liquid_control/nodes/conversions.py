@@ -18,14 +18,21 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState, Range
 
 from liquid_control import frames
-from liquid_control.bags.writing.messages import SIMULATED_REACH_M
 from liquid_control.config import CameraSettings
 from liquid_control.errors import ObservationError
 from liquid_control.perception import CameraModel, decode_picture
 from liquid_control.plausibility import NOT_MEASURED, measured_orientation, measured_range
 from liquid_control.policy import AdaptationState, VelocityReading
 from liquid_control.policy.online_adaptation import reading_of_twist
-from liquid_control.types import NANOSECONDS, TRUTH_VARIANCE, Command, Floats, Pixels, VehicleState
+from liquid_control.types import (
+    NANOSECONDS,
+    SIMULATED_REACH_M,
+    TRUTH_VARIANCE,
+    Command,
+    Floats,
+    Pixels,
+    VehicleState,
+)
 
 _ZEROS = np.zeros(3)
 UNIT_TOLERANCE = 1e-6

@@ -1,6 +1,5 @@
 """Sentences in the logs of flights and replays; this module does not depend on ROS."""
 
-from liquid_control.bags.flight_result import result_sentence
 from liquid_control.types import FlightResult
 
 LOG_PERIOD_S = 5.0
@@ -32,7 +31,7 @@ def progress_sentence(
 
 def end_sentence(result: FlightResult) -> str:
     """Return the line on the end of a flight."""
-    return f"the flight has ended: {result_sentence(result)}"
+    return f"the flight has ended: {result.sentence()}"
 
 
 def position_sentence(position_s: float, duration_s: float | None) -> str:

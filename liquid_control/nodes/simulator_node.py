@@ -12,7 +12,7 @@ from geometry_msgs.msg import TwistStamped
 from rclpy.node import Node
 
 from liquid_control import topics
-from liquid_control.bags.flight_result import result_sentence, result_values
+from liquid_control.bags.flight_result import result_values
 from liquid_control.config.driver_faults import parse_driver_faults
 from liquid_control.errors import AutopilotError
 from liquid_control.evaluation.records import save_record
@@ -177,7 +177,7 @@ class SimulatorNode(Node):
         level = DiagnosticStatus.OK if result.success else DiagnosticStatus.WARN
         self._result.publish(
             DiagnosticStatus(
-                level=level, name=self.get_name(), message=result_sentence(result), values=values
+                level=level, name=self.get_name(), message=result.sentence(), values=values
             )
         )
 

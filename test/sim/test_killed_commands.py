@@ -42,8 +42,8 @@ CAMPAIGN = [
     *("--set", "trail.length_m=6", "--set", "time_limit_s=2", "--record", "all"),
 ]
 REPLAY = [
-    *("replay", str(BAG), "--disturb", "noise", "--disturb", "freeze", "--disturb", "drops"),
-    *("--disturb", "exposure_lag", "--model", "trail_cfc19", "--model", "trail_from_bags"),
+    *("replay", str(BAG), "--disturb", "noise", "--disturb", "drops"),
+    *("--model", "trail_cfc19", "--model", "trail_from_bags"),
 ]
 TRAINING = {
     "name": "tiny",

@@ -17,10 +17,15 @@ from rosbags.typesys.store import Typestore
 from liquid_control import frames, message_types, topics
 from liquid_control.config import CameraSettings
 from liquid_control.errors import OutputError
-from liquid_control.types import NANOSECONDS, TRUTH_VARIANCE, Command, Floats, Pixels, VehicleState
-
-SIMULATED_REACH_M = 1000.0
-"""Largest range that a simulated sensor states, m; it has no limit of its own."""
+from liquid_control.types import (
+    NANOSECONDS,
+    SIMULATED_REACH_M,
+    TRUTH_VARIANCE,
+    Command,
+    Floats,
+    Pixels,
+    VehicleState,
+)
 
 
 @lru_cache(maxsize=1)

@@ -94,17 +94,6 @@ def test_torch_export_from_the_initial_state(core):
     assert_same(program.module()(x, dt), core, (x, dt))
 
 
-def test_torch_export_with_a_mask(core):
-    given = arguments(core, 3)
-    mask = torch.tensor([[True, False], [False, False], [True, True]])
-    program = torch.export.export(core, (*given, mask))
-    outputs, after = program.module()(*given, mask)
-    with torch.no_grad():
-        expected, last = core(*given, mask)
-    torch.testing.assert_close(outputs[mask], expected[mask], **TOLERANCE)
-    torch.testing.assert_close(after, last, **TOLERANCE)
-
-
 def test_torch_export_of_a_module_that_contains_a_core():
     core = make_core("cfc_wired", INPUTS, OUTPUTS)
 

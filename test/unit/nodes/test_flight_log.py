@@ -1,6 +1,6 @@
 import pytest
 
-from liquid_control.bags.flight_result import recorded_result, result_sentence, result_values
+from liquid_control.bags.flight_result import recorded_result, result_values
 from liquid_control.nodes import flight_log
 from liquid_control.types import FlightResult
 
@@ -24,7 +24,7 @@ def test_the_end_of_a_flight_names_its_reason():
     assert flight_log.end_sentence(COMPLETED) == (
         "the flight has ended: completed after 62.25 s and 125.0 m"
     )
-    assert result_sentence(LEFT) == "failed: left trail after 20.50 s and 34.2 m"
+    assert LEFT.sentence() == "failed: left trail after 20.50 s and 34.2 m"
 
 
 def test_a_replay_is_logged_in_sentences():
