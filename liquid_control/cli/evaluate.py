@@ -20,6 +20,7 @@ from liquid_control.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from liquid_control.command import GuardRules
     from liquid_control.evaluation import (
         Campaign,
         FlightJob,

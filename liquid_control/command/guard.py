@@ -142,13 +142,11 @@ class GuardState:
     def acting(self) -> tuple[RuleAction, ...]:
         """Every rule that acts at present, those on commands too, in the order of the events.
 
-        The envelope does not act on a command instead of which the guard hovers, lands or hands
-        back.
+        The envelope is left out where a more conservative rule acts: its limits are measured from
+        what that rule sent, so they would act in all this time.
         """
-        replaced = self.action >= GuardAction.HOVER
-        own = [
-            one for one in self.on_command if not (replaced and one.action == GuardAction.CLAMP)
-        ]
+        limited = self.action <= GuardAction.CLAMP
+        own = [one for one in self.on_command if limited or one.action != GuardAction.CLAMP]
         return in_order((*own, *self.answers, *self.stopped_by))
 
     def counting(self, *events: GuardEvent) -> "GuardState":

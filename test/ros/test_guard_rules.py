@@ -11,8 +11,8 @@ from sensor_msgs.msg import BatteryState
 
 from liquid_control import topics
 from liquid_control.autopilots import AutopilotStatus, Firmware
-from liquid_control.cli.main import main
 from liquid_control.bags import read_bag
+from liquid_control.cli.main import main
 from liquid_control.command import ChangeWatch, Guard, GuardEvent, GuardRules, PoseReading
 from liquid_control.config import load_scenario, parse_settings
 from liquid_control.evaluation import load_record

@@ -12,6 +12,7 @@ from liquid_control.command import (
     GuardInputs,
     GuardRules,
     GuardState,
+    PoseReading,
     RuleAction,
     RulePeriod,
     acting_of,
@@ -47,7 +48,16 @@ def test_what_was_done_to_a_command_lasts_until_the_next_one():
     assert guard.admit(Command(0.1), 350 * MS, state).acting == ()
 
 
-def test_a_command_that_is_no_command_s_fault_has_no_rule():
+def test_the_envelope_is_left_out_while_a_more_conservative_rule_acts():
+    corners = [-50.0, -50.0, 1.5, -50.0, 1.5, 50.0, -50.0, 50.0]
+    guard = Guard(rules=GuardRules(fence_corners=corners))
+    near = GuardInputs(pose=PoseReading(0, (0.0, 0.0, 1.0), 0.0))
+    state = guard.admit(Command(9.0), 0, GuardState(), inputs=near)
+    assert state.acting == (RuleAction(GuardEvent.FENCE_NEAR, GuardAction.SLOW),)
+    assert state.events == {GuardEvent.CLAMPED: 1, GuardEvent.FENCE_NEAR: 1}
+
+
+def test_a_hover_that_no_rule_causes_has_none():
     """A second publisher is refused by the node, which hovers without an event of the guard."""
     guard = Guard()
     state = guard.admit(Command(9.0), 0, GuardState())

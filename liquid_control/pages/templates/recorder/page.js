@@ -325,7 +325,7 @@ function span(marker, digits) {
   return end === undefined || end === begin ? `${begin} s` : `${begin}–${end} s`;
 }
 
-const MARK_PX = 12, MOST_ROWS = 4;
+const MARK_PX = 14, MOST_ROWS = 4;
 
 // Row of each marker, so that rules of the guard that act at one time are below each other.
 function rowsOf(markers) {
