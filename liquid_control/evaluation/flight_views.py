@@ -142,9 +142,7 @@ def _commands(flight: FlightData, seconds: Floats) -> PlotGroup:
         commanded = flight.record.command[:, column]
         traces.append(Trace("commanded", seconds, commanded, "blue", steps=True))
         plots.append(Plot(name, span, tuple(traces)))
-    caption = (
-        "Heading frame. Commanded: after the guard; red where it changed the policy's command."
-    )
+    caption = "Heading frame. Commanded: after the guard; red where one of its rules acted."
     return PlotGroup("Commands", tuple(plots), caption, guarded=True)
 
 

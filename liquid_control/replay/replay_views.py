@@ -100,7 +100,7 @@ def _commands(result: ReplayResult) -> PlotGroup:
             label = result.other.label
             traces.insert(0, Trace(label, seconds, other[:, column], "orange", steps=True))
         plots.append(Plot(name, span, tuple(traces)))
-    caption = "Heading frame. Red: the replayed guard changed the replayed policy's command."
+    caption = "Heading frame. Red: a rule of the replayed or of the recorded guard acted."
     return PlotGroup("Commands", tuple(plots), caption, guarded=True)
 
 
