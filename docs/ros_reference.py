@@ -108,6 +108,12 @@ TOPICS: dict[str, tuple[str, str, str]] = {
         f"`{topics.GUARD}`",
         "the command for the autopilot, heading frame",
     ),
+    topics.GUARD_ACTIONS: (
+        topics.TYPES[topics.GUARD_ACTIONS],
+        f"`{topics.GUARD}`",
+        "whenever they change: the events of the rules that act (name) and the numbers of their "
+        "actions (position), with the time of the guard's run",
+    ),
     topics.DIAGNOSTICS: (
         topics.TYPES[topics.DIAGNOSTICS],
         "every node but the manager",

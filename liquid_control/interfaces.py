@@ -202,6 +202,11 @@ class FlightProgress(Protocol):
         ...
 
     @property
+    def acting(self) -> tuple[tuple[str, int], ...]:
+        """Rules of the guard that act from this tick on, as `command.GuardState.acting`."""
+        ...
+
+    @property
     def truth(self) -> VehicleState:
         """The vehicle's true state."""
         ...

@@ -14,6 +14,7 @@ INPUTS = "policy/inputs"
 ADAPTATION = "policy/adaptation"
 """State of an online adaptation; not in `TYPES`."""
 COMMAND = "cmd_vel"
+GUARD_ACTIONS = "guard/actions"
 DIAGNOSTICS = "diagnostics"
 CLOCK = "clock"
 """Relative, as every topic: `nodes.shutdown` remaps the `/clock` of `use_sim_time` to it."""
@@ -55,6 +56,7 @@ TYPES: dict[str, str] = {
     NEURONS: message_types.JOINT_STATE,
     INPUTS: message_types.JOINT_STATE,
     COMMAND: message_types.TWIST_STAMPED,
+    GUARD_ACTIONS: message_types.JOINT_STATE,
     DIAGNOSTICS: message_types.DIAGNOSTICS,
     CLOCK: message_types.CLOCK,
 }

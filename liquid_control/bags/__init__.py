@@ -18,6 +18,7 @@ from liquid_control.bags.events import (
     Event,
     FeaturesEvent,
     FrameEvent,
+    GuardChangeEvent,
     NeuronsEvent,
     OdometryEvent,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "FeaturesEvent",
     "FlightBag",
     "FrameEvent",
+    "GuardChangeEvent",
     "Loss",
     "Losses",
     "MessageSource",

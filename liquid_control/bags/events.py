@@ -10,6 +10,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_control.command import RuleAction
 from liquid_control.perception.camera_model import CameraModel
 from liquid_control.types import Command, Floats, Observation, VehicleState
 
@@ -97,6 +98,14 @@ class AdaptationEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardChangeEvent:
+    """Recorded rules of the guard that act from a stamp on."""
+
+    stamp_ns: int
+    acting: tuple[RuleAction, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClockEvent:
     """Simulated time from `/clock`."""
 
@@ -131,6 +140,7 @@ Event = (
     | FeaturesEvent
     | NeuronsEvent
     | AdaptationEvent
+    | GuardChangeEvent
     | ClockEvent
     | CameraInfoEvent
 )

@@ -13,6 +13,7 @@ from liquid_control.bags.bag import open_bag
 from liquid_control.bags.flight_events import read_flight
 from liquid_control.bags.losses import Losses
 from liquid_control.bags.topics import Role, load_rules, resolve
+from liquid_control.command import GuardChange
 from liquid_control.errors import BagError
 from liquid_control.types import ImuWindow
 
@@ -46,6 +47,7 @@ class FlightBag:
         gates: float64 [N, neurons], time gates.
         adaptation: float64 [N, 5, 3], gain, offset and innovation of each command, then updates,
             doubts and rollbacks, of an online adaptation.
+        guard: changes of the rules of the guard that act.
         imu: samples of the IMU windows of all frames.
         positions: float64 [M, 3], m, map.
     """
@@ -58,6 +60,7 @@ class FlightBag:
     states: Stamped
     gates: Stamped
     adaptation: Stamped
+    guard: tuple[GuardChange, ...]
     imu: ImuWindow
     positions: Stamped
 
@@ -98,6 +101,10 @@ def _flight(recorded: Sequence[events.Event]) -> FlightBag:
         gates=_stamped([(event.stamp_ns, event.gates) for event in neurons]),
         adaptation=_stamped(
             [(event.stamp_ns, event.values) for event in _of(recorded, events.AdaptationEvent)]
+        ),
+        guard=tuple(
+            GuardChange(event.stamp_ns, event.acting)
+            for event in _of(recorded, events.GuardChangeEvent)
         ),
         imu=ImuWindow.joined([frame.imu for frame in frames]),
         positions=_stamped(

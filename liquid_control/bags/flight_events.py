@@ -24,6 +24,7 @@ from liquid_control.bags.decoding.recorded_inputs import RecordedInputs
 from liquid_control.bags.losses import Loss, Losses
 from liquid_control.bags.storage.part import RawMessage
 from liquid_control.bags.topics import Axes, Role, Source, TopicMap
+from liquid_control.command import acting_of
 from liquid_control.errors import BagError, ObservationError
 from liquid_control.message_types import IMU, ODOMETRY, TWIST_STAMPED
 from liquid_control.perception.camera_model import FISHEYE
@@ -100,6 +101,7 @@ class _Flight:
             Role.NEURONS: self._on_neurons,
             Role.INPUTS: self._on_inputs,
             Role.ADAPTATION: self._on_adaptation,
+            Role.GUARD: self._on_guard,
             Role.CLOCK: self._on_clock,
         }
 
@@ -266,6 +268,11 @@ class _Flight:
     def _on_adaptation(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
         names, values = sensors.adaptation_of(self._bag.decode(message))
         return (events.AdaptationEvent(self._clocks.stamp(message), names, values),)
+
+    def _on_guard(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
+        content = self._bag.decode(message)
+        acting = acting_of(tuple(content.name), content.position)
+        return (events.GuardChangeEvent(self._clocks.stamp(message), acting),)
 
     def _on_clock(self, message: RawMessage, source: Source) -> Sequence[events.Event]:
         stamp_ns = stamps.own_stamp(message.type, message.data)

@@ -20,6 +20,7 @@ from liquid_control.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from liquid_control.command import GuardRules
     from liquid_control.evaluation import (
         Campaign,
         FlightJob,
@@ -184,8 +185,6 @@ def evaluate(
         require_report()
     elif show:
         raise ConfigError("--open: expected --report COUNT too, which writes the report")
-    if guard is not None and record is not Record.NONE:
-        raise ConfigError(f"--guard {guard}: expected no --record; bags have the envelope only")
     rules = guard_rules(guard)
     flyer = simulator(rules)
     ruled = {"--guard": rules.model_dump()} if guard else {}
@@ -209,12 +208,12 @@ def evaluate(
     benchmark = bool(chosen.arms or chosen.claims)
     if benchmark:
         require_benchmark()
-    recording = _recording(Path(), record, image)
+    recording = _recording(Path(), record, image, rules)
     if resume and out is None:
         plan, _ = arms.plan(flights, pilots, recording)
         out = newest_journal(RUNS.glob("*-evaluate"), plan | ruled)
     with output_folder(out, "evaluate", (RESULTS, JOURNAL_FILE), resume=resume) as folder:
-        recording = _recording(folder, record, image)
+        recording = _recording(folder, record, image, rules)
         plan, marks = arms.plan(flights, pilots, recording)
         with _open_log(folder, flights, plan | ruled, config, resume, marks) as log:
             _check_simulation(flights, compile_it=report > 0 or not log.complete)
@@ -336,13 +335,14 @@ def _conclude(
 
 
 def _recording(
-    folder: Path, record: Record, image: ImageCodec | None
+    folder: Path, record: Record, image: ImageCodec | None, rules: "GuardRules"
 ) -> "RecordingOptions | None":
     from liquid_control.errors import ConfigError
     from liquid_control.evaluation import RecordingOptions
 
     if record is not Record.NONE:
-        return RecordingOptions(folder, record is Record.FAILURES, (image or ImageCodec.RAW).value)
+        codec = (image or ImageCodec.RAW).value
+        return RecordingOptions(folder, record is Record.FAILURES, codec, rules)
     if image is not None:
         raise ConfigError(
             f"--image {image.value}: expected --record all or --record failures too, got no bags"

@@ -230,6 +230,9 @@ def measure(
         typer.Option(metavar="FILE", help="results.json of these models, for the correlation."),
     ] = None,
     method: Method = "visual_backprop",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep what --out has; measure the other models.")
+    ] = False,
     out: Out = None,
 ) -> None:
     """Write the numbers of record of several models on the same flights.
@@ -240,27 +243,36 @@ def measure(
     Saliency: SSIM under noise, deletion and insertion, and whether the maps depend on the weights.
     Neurons: first principal component, largest Lipschitz constant under noise, correlation with
     the path. Writes measures.json and measures.md; with --results also the rank correlation of
-    every number with success.
+    every number with success. Models are kept in rows.jsonl as they are measured; --resume goes
+    on, with further models or with results that came later.
     """
-    from liquid_control.cli.output import output_folder
+    from liquid_control.cli.output import command_line, note, output_folder
     from liquid_control.files import atomic_write
-    from liquid_control.inspection import measure as measure_model
-    from liquid_control.inspection import measures_table
-    from liquid_control.inspection.model_measures import measures_document, rate_of, success_rates
-    from liquid_control.inspection.retrace import open_flights
+    from liquid_control.inspection import measure_models, measures_table
+    from liquid_control.inspection.model_measures import measures_document
+    from liquid_control.inspection.predictions import missing_rates, success_rates
     from liquid_control.inspection.saliency import map_maker
     from liquid_control.inspection.tables import write_json
+    from liquid_control.journal import JOURNAL_FILE
     from liquid_control.policy import Policy, load_model
 
     rates = {} if results is None else success_rates(results)
     policies = [Policy(load_model(folder)) for folder in model]
     for policy in policies:
         map_maker(policy.model, method)
-    measured = []
-    with output_folder(out, "inspect", RESULTS) as folder:
-        for policy in policies:
-            _, flights = open_flights(bags, policy=policy)
-            measured.append(measure_model(policy, flights, method, rate_of(rates, policy.model)))
+    missing = results and missing_rates(results, rates, [one.model for one in policies])
+    if missing:
+        note(missing)
+    with output_folder(out, "inspect", (*RESULTS, JOURNAL_FILE), resume=resume) as folder:
+        measured = measure_models(
+            policies,
+            bags,
+            method,
+            folder,
+            rates=rates,
+            resume=resume,
+            command=command_line(),
+        )
         table = measures_table(measured)
         written = [
             write_json(folder / "measures.json", measures_document(measured)),

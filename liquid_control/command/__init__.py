@@ -4,6 +4,14 @@ from liquid_control.command.geofence import Fence
 from liquid_control.command.guard import Envelope, Guard, GuardState
 from liquid_control.command.guard_events import sentence, status_line
 from liquid_control.command.guard_pair import GuardLock
+from liquid_control.command.guard_record import (
+    ChangeWatch,
+    GuardChange,
+    RuleAction,
+    RulePeriod,
+    acting_of,
+    rule_periods,
+)
 from liquid_control.command.guard_rules import (
     AutopilotReading,
     GuardInputs,
@@ -21,10 +29,12 @@ from liquid_control.command.motors import MOTORS, Motor, MotorScaling
 __all__ = [
     "MOTORS",
     "AutopilotReading",
+    "ChangeWatch",
     "Envelope",
     "Fence",
     "Guard",
     "GuardAction",
+    "GuardChange",
     "GuardEvent",
     "GuardInputs",
     "GuardLock",
@@ -34,7 +44,11 @@ __all__ = [
     "MotorScaling",
     "PoseReading",
     "RangeReading",
+    "RuleAction",
+    "RulePeriod",
+    "acting_of",
     "load_guard_rules",
+    "rule_periods",
     "sentence",
     "status_line",
 ]

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from liquid_control.command.barrier import BarrierFilter, SentVelocity, in_map
 from liquid_control.command.geofence import slowed
+from liquid_control.command.guard_record import RuleAction, in_order
 from liquid_control.command.guard_rules import (
     NO_INPUTS,
     POSE_AGE_NS,
@@ -111,7 +112,10 @@ class GuardState:
         action: the most conservative answer in force.
         latched: `LAND` or `HAND_BACK` since it was first in force, until the pilot takes over or
             the vehicle is disarmed; else `NONE`.
-        active: rules that act at present, by their event.
+        answers: what each rule that acts at present answers.
+        on_command: what was done to the newest command: clamped, slewed, refused, dropped, or
+            replaced by hover as it became stale.
+        stopped_by: answers that made `latched` last.
         run_ns: time of the last run with rules; None before it.
         sent: latest outputs, as the barrier filter needs them; empty without it.
     """
@@ -123,9 +127,27 @@ class GuardState:
     events: Counter[GuardEvent] = field(default_factory=Counter)
     action: GuardAction = GuardAction.NONE
     latched: GuardAction = GuardAction.NONE
-    active: frozenset[GuardEvent] = frozenset()
+    answers: tuple[RuleAction, ...] = ()
+    on_command: tuple[RuleAction, ...] = ()
+    stopped_by: tuple[RuleAction, ...] = ()
     run_ns: int | None = None
     sent: tuple[SentVelocity, ...] = ()
+
+    @property
+    def active(self) -> frozenset[GuardEvent]:
+        """Rules that act at present, those on commands aside, by their event."""
+        return frozenset(one.event for one in self.answers)
+
+    @property
+    def acting(self) -> tuple[RuleAction, ...]:
+        """Every rule that acts at present, those on commands too, in the order of the events.
+
+        The envelope is left out where a more conservative rule acts: its limits are measured from
+        what that rule sent, so they would act in all this time.
+        """
+        limited = self.action <= GuardAction.CLAMP
+        own = [one for one in self.on_command if limited or one.action != GuardAction.CLAMP]
+        return in_order((*own, *self.answers, *self.stopped_by))
 
     def counting(self, *events: GuardEvent) -> "GuardState":
         """Return the same state with events added."""
@@ -176,7 +198,7 @@ class Guard:
         """
         refused = self._refusal(stamp_ns, state, now_ns)
         if refused is not None:
-            return state.counting(refused)
+            return _dropping(state, refused)
         admitted = self._limited(command, stamp_ns, state)
         return self._ruled(admitted, stamp_ns if now_ns is None else now_ns, inputs)
 
@@ -186,8 +208,14 @@ class Guard:
         A landing goes on.
         """
         if state.action > GuardAction.HOVER:
-            return replace(state, output_stamp_ns=stamp_ns)
-        return replace(state, output=HOVER, output_stamp_ns=stamp_ns, action=GuardAction.HOVER)
+            return replace(state, output_stamp_ns=stamp_ns, on_command=())
+        return replace(
+            state,
+            output=HOVER,
+            output_stamp_ns=stamp_ns,
+            action=GuardAction.HOVER,
+            on_command=(),
+        )
 
     def poll(self, now_ns: int, state: GuardState, inputs: GuardInputs = NO_INPUTS) -> GuardState:
         """Advance time: hover comes into force at the last poll that is still within the timeout.
@@ -203,26 +231,33 @@ class Guard:
         age_ns = now_ns - state.fresh_stamp_ns
         if -self._timeout_ns <= age_ns <= self._timeout_ns - self._period_ns:
             return state
-        return replace(self.hover(now_ns, state), stale=True).counting(GuardEvent.STALE)
+        return self._hovering(now_ns, replace(state, stale=True), GuardEvent.STALE)
+
+    def _hovering(self, stamp_ns: int, state: GuardState, event: GuardEvent) -> GuardState:
+        """Bring hover into force because of an event, and count it."""
+        cause = RuleAction(event, GuardAction.HOVER)
+        return replace(self.hover(stamp_ns, state), on_command=(cause,)).counting(event)
 
     def _limited(self, command: Command, stamp_ns: int, state: GuardState) -> GuardState:
         """Return the state with a command within the envelope, or hover where it is refused."""
         if not command.is_finite:
-            return self.hover(stamp_ns, state).counting(GuardEvent.NOT_FINITE)
+            return self._hovering(stamp_ns, state, GuardEvent.NOT_FINITE)
         if any(abs(v) > p for v, p in zip(command.values, self.envelope.possible, strict=True)):
-            return self.hover(stamp_ns, state).counting(GuardEvent.IMPOSSIBLE)
+            return self._hovering(stamp_ns, state, GuardEvent.IMPOSSIBLE)
         within, clamped = self._clamp(command)
         smooth, slewed = self._slew(within, stamp_ns, state)
+        flags = ((clamped, GuardEvent.CLAMPED), (slewed, GuardEvent.SLEWED))
+        limits = [event for happened, event in flags if happened]
         admitted = replace(
             state,
             output=smooth,
             output_stamp_ns=stamp_ns,
             fresh_stamp_ns=stamp_ns,
             stale=False,
-            action=GuardAction.CLAMP if clamped or slewed else GuardAction.NONE,
+            action=GuardAction.CLAMP if limits else GuardAction.NONE,
+            on_command=tuple(RuleAction(event, GuardAction.CLAMP) for event in limits),
         )
-        flags = ((clamped, GuardEvent.CLAMPED), (slewed, GuardEvent.SLEWED))
-        return admitted.counting(*(event for happened, event in flags if happened))
+        return admitted.counting(*limits)
 
     def _ruled(self, state: GuardState, now_ns: int, inputs: GuardInputs) -> GuardState:
         """Apply the rules to the command in force; the most conservative action wins.
@@ -235,17 +270,17 @@ class Guard:
         if self._barrier is not None:
             filtered = filtered_command(self._barrier, state.output, context, state.sent)
             context = replace(context, filtered=filtered)
-        answers = (rule(context) for rule in self._enabled)
-        found = [one for one in answers if one is not None and _acts(one, state.output)]
+        given = (rule(context) for rule in self._enabled)
+        found = [one for one in given if one is not None and _acts(one, state.output)]
         autopilot = inputs.autopilot
         released = autopilot is not None and not (autopilot.armed and autopilot.obeys)
         latched = GuardAction.NONE if released else state.latched
-        stops = [one.action for one in found if one.action > GuardAction.HOVER]
-        latched = max([latched, *stops])
+        answers = tuple(RuleAction(one.event, one.action) for one in found)
+        stops = tuple(one for one in answers if one.action > GuardAction.HOVER)
+        latched = max([latched, *(one.action for one in stops)])
         own = min(state.action, GuardAction.HOVER)
         action = max([own, latched, *(one.action for one in found)])
-        active = frozenset(one.event for one in found)
-        begun = active - state.active
+        begun = {one.event for one in found} - state.active
         output = self._output(state.output, action, found)
         changed = output != state.output
         moved = action is not state.action and action >= GuardAction.HOVER
@@ -255,7 +290,8 @@ class Guard:
             output_stamp_ns=now_ns if changed or moved else state.output_stamp_ns,
             action=action,
             latched=latched,
-            active=active,
+            answers=answers,
+            stopped_by=in_order((*(() if released else state.stopped_by), *stops)),
             run_ns=now_ns,
             sent=self._sent(state.sent, output, now_ns, inputs),
         ).counting(*begun)
@@ -316,6 +352,12 @@ class Guard:
         triples = zip(state.output.values, command.values, self.envelope.slews, strict=True)
         smooth = Command(*(_toward(old, new, rate * elapsed_s) for old, new, rate in triples))
         return smooth, smooth != command
+
+
+def _dropping(state: GuardState, event: GuardEvent) -> GuardState:
+    """Return the state after a command that is dropped: the one before goes on."""
+    on_command = in_order((*state.on_command, RuleAction(event, GuardAction.NONE)))
+    return replace(state, on_command=on_command).counting(event)
 
 
 def _toward(old: float, new: float, step: float) -> float:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -21,7 +21,7 @@ from liquid_control.bags import BagWriter
 from liquid_control.bags.flight_result import GUARD_PARAMETERS, RESULT, result_values
 from liquid_control.bags.writing import messages
 from liquid_control.bags.writing.partial_bag import partial_names
-from liquid_control.command import Envelope
+from liquid_control.command import ChangeWatch, Envelope, GuardRules
 from liquid_control.errors import ConfigError, OutputError
 from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.files import unwritable
@@ -115,12 +115,14 @@ class BagRecorder:
         job: the flight.
         pilot: the pilot of the flight.
         image: picture encoding, a key of `CODECS`.
+        watch: of the rules of the guard.
     """
 
     bag: BagWriter
     job: FlightJob
     pilot: RecordingPilot
     image: str = "raw"
+    watch: ChangeWatch = field(default_factory=ChangeWatch)
 
     def __call__(self, progress: FlightProgress) -> None:
         """Write one tick: sensor readings, the pilot's command, the command in force."""
@@ -132,6 +134,9 @@ class BagRecorder:
             self.bag.write(*picture_message(progress.image, self.image, stamp_ns), stamp_ns)
             self._answer(stamp_ns)
         self.bag.write(COMMAND, messages.command_cdr(progress.command, stamp_ns), stamp_ns)
+        change = self.watch.change(stamp_ns, progress.acting)
+        if change is not None:
+            self.bag.write(topics.GUARD_ACTIONS, messages.guard_cdr(change), stamp_ns)
         self.bag.write(CLOCK, messages.clock_cdr(stamp_ns), stamp_ns)
 
     def _samples(self, progress: FlightProgress) -> None:
@@ -175,7 +180,12 @@ class BagRecorder:
 
 
 def fly_and_record(
-    flyer: Flyer, job: FlightJob, pilot: Pilot, path: Path, image: str = "raw"
+    flyer: Flyer,
+    job: FlightJob,
+    pilot: Pilot,
+    path: Path,
+    image: str = "raw",
+    rules: GuardRules | None = None,
 ) -> FlightRecord:
     """Fly a job and write it to a bag; the same job, model and code make the same bytes.
 
@@ -185,6 +195,7 @@ def fly_and_record(
         pilot: flies it; the command that a `Demonstrator` shows becomes `policy/cmd_vel`.
         path: of the bag, `.mcap`; it must not exist.
         image: picture encoding, a key of `CODECS`.
+        rules: of the flyer's guard, for the bag's metadata; None for the envelope alone.
 
     Raises:
         OutputError: the bag exists, or cannot be written.
@@ -194,7 +205,7 @@ def fly_and_record(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
-    recorded_topics, metadata = _topics(job, pilot, image), _metadata(job, pilot)
+    recorded_topics, metadata = _topics(job, pilot, image), _metadata(job, pilot, rules)
     with BagWriter(path, recorded_topics, metadata=metadata, flush_s=None) as bag:
         record = flyer(job.scenario, job.seed, recorded, BagRecorder(bag, job, recorded, image))
         bag.add_metadata(RESULT, result_values(record.result))
@@ -217,8 +228,13 @@ def _topics(job: FlightJob, pilot: Pilot, image: str) -> dict[str, str]:
     return picture_topics(image) | others | (topics.ADAPTATION_TYPES if adapts else {})
 
 
-def _metadata(job: FlightJob, pilot: Pilot) -> Mapping[str, Mapping[str, str]]:
+def _metadata(
+    job: FlightJob, pilot: Pilot, rules: GuardRules | None
+) -> Mapping[str, Mapping[str, str]]:
     envelope = Envelope.for_camera(job.scenario.camera.rate_hz)
+    guard = {name: str(value) for name, value in envelope.model_dump().items()}
+    changed = {} if rules is None else rules.model_dump(exclude_defaults=True)
+    guard |= {name: _parameter(value) for name, value in changed.items()}
     return {
         WRITER: {"version": __version__, "revision": _revision(), "mode": "lockstep"},
         FLIGHT: {
@@ -227,11 +243,16 @@ def _metadata(job: FlightJob, pilot: Pilot) -> Mapping[str, Mapping[str, str]]:
             "overrides": json.dumps(job.overrides, sort_keys=True),
             "settings": job.scenario.model_dump_json(),
         },
-        GUARD_PARAMETERS: {name: str(value) for name, value in envelope.model_dump().items()},
+        GUARD_PARAMETERS: guard,
         MODEL: model_fingerprint(pilot.policy.model.path)
         if isinstance(pilot, PolicyPilot)
         else {"name": job.model},
     }
+
+
+def _parameter(value: object) -> str:
+    """Return a parameter as the recorder writes that of a node: JSON, or a string as it is."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 BAGS = "bags"
@@ -245,11 +266,13 @@ class RecordingOptions:
         folder: of the results; bags go into its folder `bags`.
         failures_only: record failed flights only.
         image: picture encoding, a key of `CODECS`.
+        rules: of the flyer's guard; None for the envelope alone.
     """
 
     folder: Path
     failures_only: bool = False
     image: str = "raw"
+    rules: GuardRules | None = None
 
     def name(self, job: FlightJob) -> str:
         """Return the path of a flight's bag relative to the results' folder."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_control.command import ChangeWatch, GuardChange
 from liquid_control.config import Scenario, TaskKind
 from liquid_control.errors import ObservationError
 from liquid_control.interfaces import FlightProgress, Flyer, Pilot, Place, World
@@ -146,6 +147,7 @@ class FlightData:
         links: label and address of files, relative to the flight's page.
         folder: of the flight's page, relative to the report; empty if the report names it.
         commands: None if they were not kept.
+        guard: changes of the rules of the guard that act; None if they were not kept.
         weights: of a wired CfC; None for another pilot.
         saliency: not negative, [F, H, W], one map a frame; None if it was not computed.
     """
@@ -162,6 +164,7 @@ class FlightData:
     links: tuple[tuple[str, str], ...] = field(default=())
     folder: str = ""
     commands: CommandTrack | None = None
+    guard: tuple[GuardChange, ...] | None = None
     weights: CfCWeights | None = None
     saliency: NDArray[np.floating] | None = None
 
@@ -234,11 +237,18 @@ class CapturingPilot:
 
 
 @dataclass(slots=True)
-class _FrameRecorder:
-    stamps: list[int]
-    images: list[Pixels]
+class _FlightRecorder:
+    """Keeps frames and actions of the guard."""
+
+    stamps: list[int] = field(default_factory=list)
+    images: list[Pixels] = field(default_factory=list)
+    guard: list[GuardChange] = field(default_factory=list)
+    watch: ChangeWatch = field(default_factory=ChangeWatch)
 
     def __call__(self, progress: FlightProgress) -> None:
+        change = self.watch.change(progress.stamp_ns, progress.acting)
+        if change is not None:
+            self.guard.append(change)
         if progress.image is not None:
             self.stamps.append(progress.stamp_ns)
             self.images.append(progress.image.copy())
@@ -252,7 +262,7 @@ def fly_and_capture(
     Raises:
         ObservationError: the flyer never started the pilot.
     """
-    capturing, recorder = CapturingPilot(pilot), _FrameRecorder([], [])
+    capturing, recorder = CapturingPilot(pilot), _FlightRecorder()
     record = flyer(scenario, seed, capturing, recorder)
     if capturing.map is None:
         raise ObservationError("expected the flyer to start the pilot with its world, it did not")
@@ -267,5 +277,6 @@ def fly_and_capture(
         frames=frames if recorder.stamps else None,
         neurons=capturing.neurons(),
         commands=capturing.commands(record),
+        guard=tuple(recorder.guard),
         weights=capturing.weights(),
     )

@@ -19,9 +19,9 @@ from liquid_control.pages.flight_view import (
     PlotGroup,
     Trace,
     WiringView,
-    guard_markers,
     neuron_maps,
 )
+from liquid_control.pages.guard_markers import CommandChanges, guard_markers, guard_periods
 from liquid_control.pages.picture_track import picture_track, saliency_track
 from liquid_control.types import Floats
 
@@ -76,7 +76,7 @@ def flight_markers(flight: FlightData) -> list[Marker]:
     """Return the instants of a flight that an engineer looks at first.
 
     They are start and end, the closest tree, the strongest wind, the largest distance from the
-    trail, and the periods in which the guard changed a command.
+    trail, and the periods in which a rule of the guard acted.
     """
     record = flight.record
     seconds = flight.seconds(record.stamp_ns)
@@ -94,11 +94,18 @@ def flight_markers(flight: FlightData) -> list[Marker]:
     tick = int(np.argmax(np.abs(record.cross_track_m)))
     farthest = abs(float(record.cross_track_m[tick]))
     markers.append(_at(seconds, tick, f"farthest from the trail, {farthest:.2f} m"))
-    if flight.commands is not None:
-        track = flight.commands
-        clock = flight.seconds(track.stamp_ns)
-        markers += guard_markers(clock, track.policy, track.guarded)
-    return markers
+    return markers + _guard(flight)
+
+
+def _guard(flight: FlightData) -> list[Marker]:
+    periods = guard_periods(
+        flight.guard or (), lambda stamp_ns: float(flight.seconds(np.array(stamp_ns)))
+    )
+    end_s = float(flight.seconds(flight.record.stamp_ns)[-1])
+    track, changes = flight.commands, None
+    if track is not None:
+        changes = CommandChanges(flight.seconds(track.stamp_ns), track.policy, track.guarded)
+    return guard_markers(periods, changes, end_s)
 
 
 def _at(seconds: Floats, tick: int, text: str) -> Marker:
@@ -135,9 +142,7 @@ def _commands(flight: FlightData, seconds: Floats) -> PlotGroup:
         commanded = flight.record.command[:, column]
         traces.append(Trace("commanded", seconds, commanded, "blue", steps=True))
         plots.append(Plot(name, span, tuple(traces)))
-    caption = (
-        "Heading frame. Commanded: after the guard; red where it changed the policy's command."
-    )
+    caption = "Heading frame. Commanded: after the guard; red where one of its rules acted."
     return PlotGroup("Commands", tuple(plots), caption, guarded=True)
 
 

@@ -247,7 +247,8 @@ def _fly_job(
         result = flyer(job.scenario, job.seed, pilot).result
         if recording is None or result.success:
             return FlightRow.of(job, result)
-    record = fly_and_record(flyer, job, pilot, recording.path(job), recording.image)
+    path, options = recording.path(job), (recording.image, recording.rules)
+    record = fly_and_record(flyer, job, pilot, path, *options)
     return FlightRow.of(job, record.result, recording.name(job))
 
 

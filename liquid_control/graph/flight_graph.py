@@ -299,6 +299,7 @@ def load_graph_flight(
         links=tuple((label, path.name) for label, path in links.items()),
         folder=os.path.relpath(flight.record.parent, home),
         commands=None if bag is None else _commands(bag),
+        guard=None if bag is None else bag.guard or None,
         weights=None if model is None else model.wired_weights,
     )
 

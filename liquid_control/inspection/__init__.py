@@ -22,6 +22,7 @@ from liquid_control.inspection.decoders import Decoding, decode
 from liquid_control.inspection.flight import InspectedFlight, open_flight, recorded_scenario
 from liquid_control.inspection.lesions import Lesions, lesion_study
 from liquid_control.inspection.model_measures import Measures, measure, measures_table
+from liquid_control.inspection.model_study import measure_models
 from liquid_control.inspection.moment import Explanation, WhatIf, moment_of
 from liquid_control.inspection.neurons import NeuronFindings, findings
 from liquid_control.inspection.report import FlightInspection, inspect, write_inspection
@@ -51,6 +52,7 @@ __all__ = [
     "lesion_study",
     "map_maker",
     "measure",
+    "measure_models",
     "measures_table",
     "moment_of",
     "open_flight",

@@ -1,21 +1,15 @@
 """The numbers of record of a model's explanations, and of several models on the same flights.
 
-Every model runs over the same recorded frames, so that its numbers can be compared. Whether they
-predict who fails in closed loop is answered by Spearman's correlation over the models with the
-success rates of a `results.json`, with the exact p value over all orders of the models.
+Every model runs over the same recorded frames, so that its numbers can be compared.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import permutations
-from math import factorial
-from pathlib import Path
+from dataclasses import asdict, dataclass, fields, replace
+from math import nan
 from typing import Any
 
 import numpy as np
 
-from liquid_control.errors import ConfigError
 from liquid_control.inspection import saliency
 from liquid_control.inspection.flight import InspectedFlight
 from liquid_control.inspection.neurons import (
@@ -25,16 +19,13 @@ from liquid_control.inspection.neurons import (
     noisy_states,
     path_correlation,
 )
-from liquid_control.policy import Model, Policy
-from liquid_control.seeding import stream
+from liquid_control.inspection.predictions import LEAST_MODELS, Prediction, predictions
+from liquid_control.policy import Policy
 
 NOISE = (0.1, 0.2, 0.3)
 """Variances of the input noise, for pixels in [0, 1]."""
 FRAMES = 24
 """Frames of each flight whose maps are compared."""
-MOST_ORDERS = 40320
-"""Orders of models that are counted one by one; of more models, so many random ones."""
-LEAST_MODELS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +75,16 @@ class Measures:
     dead: tuple[str, ...]
     duplicates: tuple[tuple[str, str, float], ...]
     success_rate: float | None = None
+
+    @classmethod
+    def restored(cls, content: Mapping[str, Any]) -> "Measures":
+        """Return measures from plain data, where a number that is not finite is null.
+
+        Raises:
+            KeyError: one is missing.
+        """
+        values = {field.name: _restored(content[field.name]) for field in fields(cls)}
+        return cls(**values | {"success_rate": content["success_rate"]})
 
     def numbers(self) -> dict[str, float]:
         """Return the measures that are single numbers, by name."""
@@ -169,90 +170,6 @@ def _with_noise(flight: InspectedFlight, variance: float) -> InspectedFlight:
     return replace(flight, pictures=saliency.noisy(flight.pictures, variance))
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """How one measure goes with closed-loop success over the models.
-
-    Attributes:
-        measure: its name.
-        correlation: Spearman's; NaN where all models are equal in one of both.
-        p_value: fraction of the orders of the models with at least this |correlation|.
-        models: number of models.
-    """
-
-    measure: str
-    correlation: float
-    p_value: float
-    models: int
-
-
-def predictions(measured: Sequence[Measures]) -> list[Prediction]:
-    """Return the correlation of every measure with success, over the models that have a rate.
-
-    A measure that fewer than three models have is left out: two are always in perfect order.
-    """
-    rated = [one for one in measured if one.success_rate is not None]
-    if not rated:
-        return []
-    found = []
-    for name in rated[0].numbers():
-        known = [one for one in rated if np.isfinite(one.numbers()[name])]
-        if len(known) < LEAST_MODELS:
-            continue
-        success = np.array([one.success_rate for one in known], np.float64)
-        values = np.array([one.numbers()[name] for one in known])
-        correlation = spearman(values, success)
-        others = np.array(
-            [spearman(values[list(order)], success) for order in _orders(len(known))]
-        )
-        extreme = np.abs(others) >= abs(correlation) - 1e-12
-        p_value = float(extreme.mean()) if np.isfinite(correlation) else float("nan")
-        found.append(Prediction(name, correlation, p_value, len(known)))
-    return found
-
-
-def spearman(one: np.ndarray, other: np.ndarray) -> float:
-    """Return Spearman's rank correlation; NaN where one side is constant or not finite."""
-    if not (np.isfinite(one).all() and np.isfinite(other).all()):
-        return float("nan")
-    low = min(float(one.min()), float(other.min()))
-    return saliency.rank_correlation(one - low, other - low)
-
-
-def _orders(count: int) -> list[tuple[int, ...]]:
-    if factorial(count) <= MOST_ORDERS:
-        return list(permutations(range(count)))
-    rng = stream(0, "inspection.orders")
-    return [tuple(rng.permutation(count).tolist()) for _ in range(MOST_ORDERS)]
-
-
-def success_rates(path: Path) -> dict[str, float]:
-    """Return the success rate of every model in a `results.json`, over all its flights.
-
-    Raises:
-        ConfigError: the file is not one.
-    """
-    source = path / "results.json" if path.is_dir() else path
-    try:
-        rows = json.loads(source.read_text(encoding="utf-8"))["rows"]
-        flown: dict[str, list[bool]] = {}
-        for row in rows:
-            flown.setdefault(Path(row["model"]).name, []).append(bool(row["success"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"--results {source}: expected a results.json ({error})") from error
-    return {name: sum(values) / len(values) for name, values in flown.items()}
-
-
-def rate_of(rates: Mapping[str, float], model: Model) -> float | None:
-    """Return the rate of a model among those of `success_rates`; None if it did not fly there.
-
-    Results name a model by its folder, and an arm of a benchmark by the folder of its run, which
-    holds the model's.
-    """
-    names = (model.path.parent.name, model.path.name, model.name)
-    return next((rates[name] for name in names if name in rates), None)
-
-
 Cell = Callable[[Measures], str]
 COLUMNS: Mapping[str, Cell] = {
     "model": lambda m: m.model,
@@ -276,21 +193,27 @@ def measures_table(measured: Sequence[Measures]) -> str:
     """Return the numbers of record as a Markdown table, and what they predict below."""
     lines = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     lines += [f"| {' | '.join(cell(one) for cell in COLUMNS.values())} |" for one in measured]
-    found = predictions(measured)
-    if found:
-        lines += [
-            "",
-            "| measure | rank correlation with success | p | models |",
-            "|---|---|---|---|",
-        ]
-        lines += [
-            f"| {one.measure} | {_known(one.correlation, '+.2f')} | {_known(one.p_value, '.3f')} "
-            f"| {one.models} |"
-            for one in found
-        ]
-    else:
-        lines += ["", f"No correlation with success: it needs {LEAST_MODELS} models with results."]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_predicted(predicted(measured))]) + "\n"
+
+
+def predicted(measured: Sequence[Measures]) -> list[Prediction]:
+    """Return how every number goes with closed-loop success over the models that have a rate."""
+    rated = [one for one in measured if one.success_rate is not None]
+    success = [float(one.success_rate or 0.0) for one in rated]
+    return predictions([one.numbers() for one in rated], success)
+
+
+def _predicted(found: Sequence[Prediction]) -> list[str]:
+    if not found:
+        return [f"No correlation with success: it needs {LEAST_MODELS} models with results."]
+    cells = [
+        f"| {one.measure} | {_known(one.correlation, '+.2f')} | {_known(one.low, '+.2f')} to "
+        f"{_known(one.high, '+.2f')} | {_known(one.p_value, '.3f')} "
+        f"| {_known(one.adjusted, '.3f')} | {one.models} |"
+        for one in found
+    ]
+    heading = "| measure | rank correlation with success | 95 % interval | p | p, Holm | models |"
+    return [heading, "|---|---|---|---|---|---|", *cells]
 
 
 def measures_document(measured: Sequence[Measures]) -> dict[str, Any]:
@@ -298,8 +221,17 @@ def measures_document(measured: Sequence[Measures]) -> dict[str, Any]:
     return {
         "schema": 1,
         "models": [asdict(one) for one in measured],
-        "predictions": [asdict(one) for one in predictions(measured)],
+        "predictions": [asdict(one) for one in predicted(measured)],
     }
+
+
+def _restored(value: Any) -> Any:
+    """Return a value of plain data with NaN for null, and tuples for lists."""
+    if isinstance(value, Mapping):
+        return {name: _restored(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return tuple(_restored(inner) for inner in value)
+    return nan if value is None else value
 
 
 def _three(values: Mapping[str, float]) -> str:

@@ -18,6 +18,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState, Range
 
 from liquid_control import frames
+from liquid_control.command import GuardChange
 from liquid_control.config import CameraSettings
 from liquid_control.errors import ObservationError
 from liquid_control.perception import CameraModel, decode_picture
@@ -322,6 +323,14 @@ def neurons_message(
     message.header.stamp = time_message(stamp_ns)
     message.position = states.tolist()
     message.velocity = gates.tolist()
+    return message
+
+
+def guard_message(change: GuardChange) -> JointState:
+    """Return the rules that act: `name` has their events, `position` the numbers of actions."""
+    message = JointState(name=[one.event.value for one in change.acting])
+    message.header.stamp = time_message(change.stamp_ns)
+    message.position = [float(one.action) for one in change.acting]
     return message
 
 

@@ -12,10 +12,12 @@ from rclpy.clock import Clock as RosClock
 from rclpy.clock import ClockType
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
 
 from liquid_control import topics
 from liquid_control.autopilots.setpoint_stream import MAX_TIMEOUT_S
 from liquid_control.command import (
+    ChangeWatch,
     Guard,
     GuardAction,
     GuardEvent,
@@ -77,12 +79,16 @@ class GuardNode(Node):
         self._apply(settings)
         on_parameter_change(self, GuardSettings, self._apply)
         self._state = GuardState()
+        self._watch = ChangeWatch()
         self._sent_ns = -1
         mode = settings.mode
         self._lockstep = mode == "lockstep"
         self._diagnostics = Diagnostics(self, mode, self._events)
         self._publisher = self.create_publisher(
             TwistStamped, topics.COMMAND, profile(topics.COMMAND, mode)
+        )
+        self._actions = self.create_publisher(
+            JointState, topics.GUARD_ACTIONS, profile(topics.GUARD_ACTIONS, mode)
         )
         self._start_pair(settings)
         subscribed = (*SUBSCRIBED, *needed_topics(self._rules))
@@ -201,7 +207,7 @@ class GuardNode(Node):
             return
         before = self._state
         self._state = self._guard.admit(command, stamp_ns, before, now_ns, self._readings.inputs)
-        self._log(before, command)
+        self._log(before, stamp_ns if now_ns is None else now_ns, command)
         if self._state.output_stamp_ns != before.output_stamp_ns:
             lands = now_ns is not None and self._state.action is GuardAction.LAND
             self._send(now_ns if lands else stamp_ns)
@@ -211,6 +217,7 @@ class GuardNode(Node):
         moved = self._state.output != HOVER
         hover_ns = stamp_ns if now_ns is None else now_ns
         self._state = self._guard.hover(hover_ns, self._state)
+        self._publish_change(hover_ns)
         if moved or self._lockstep:
             sent_ns = self._sent_ns
             self._send(hover_ns)
@@ -237,9 +244,11 @@ class GuardNode(Node):
     def _poll(self, now_ns: int) -> None:
         before = self._state
         self._state = self._guard.poll(now_ns, before, self._readings.inputs)
-        self._log(before)
+        self._log(before, now_ns)
 
-    def _log(self, before: GuardState, command: Command | None = None) -> None:
+    def _log(self, before: GuardState, now_ns: int, command: Command | None = None) -> None:
+        """Publish and log what has changed in the guard's run at an instant."""
+        self._publish_change(now_ns)
         if self._output.problem:
             self._diagnostics.problem = self._output.problem
         else:
@@ -247,6 +256,13 @@ class GuardNode(Node):
         for event in self._state.events - before.events - NOT_LOGGED if self._active else ():
             text = sentence(event, self._guard.envelope, command, self._rules)
             self._diagnostics.log(event.value, text, self._state.events[event])
+
+    def _publish_change(self, now_ns: int) -> None:
+        state = self._state
+        begun = state.fresh_stamp_ns is not None
+        change = self._watch.change(now_ns, state.acting, begun) if self._active else None
+        if change is not None:
+            self._actions.publish(conversions.guard_message(change))
 
     def _check_output(self) -> None:
         """Announce every other publisher of the guard's own topic."""

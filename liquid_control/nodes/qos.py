@@ -50,6 +50,7 @@ _LOCKSTEP: dict[str, QoSProfile] = {
     topics.FEATURES: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.POLICY_COMMAND: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.COMMAND: _reliable(LOCKSTEP_DEPTH, kept=True),
+    topics.GUARD_ACTIONS: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.NEURONS: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.INPUTS: _reliable(LOCKSTEP_DEPTH, kept=True),
     topics.ADAPTATION: _reliable(LOCKSTEP_DEPTH, kept=True),

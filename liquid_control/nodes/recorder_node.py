@@ -45,6 +45,7 @@ ANSWERS = (
     topics.POLICY_COMMAND,
     topics.NEURONS,
     topics.COMMAND,
+    topics.GUARD_ACTIONS,
 )
 """Topics whose publishers do not wait for the recorder's subscription."""
 

@@ -259,39 +259,3 @@ def neuron_maps(state: Floats, gate: Floats, constants_s: Floats | None) -> tupl
     if constants_s is not None:
         maps.append(HeatMap("time constant", constants_s, "log", "s"))
     return tuple(maps)
-
-
-GUARD_TOLERANCE = 1e-6
-"""Difference of a command before and after the guard that counts as a change, m/s or rad/s."""
-_BRIDGE_S = 0.2
-"""Changes at most so far apart are one marker."""
-
-
-def guard_markers(seconds: Floats, before: Floats, after: Floats) -> list[Marker]:
-    """Return a marker for each period in which the guard changed the policy's commands.
-
-    Args:
-        seconds: float64 [F], ascending.
-        before: commands of the policy, float64 [F, 4], as `Command.values`.
-        after: commands after the guard at the same instants, float64 [F, 4].
-    """
-    changed = ~(np.abs(after - before) <= GUARD_TOLERANCE).all(axis=1)
-    rows = np.flatnonzero(changed)
-    if not len(rows):
-        return []
-    breaks = np.flatnonzero(np.diff(seconds[rows]) > _BRIDGE_S) + 1
-    period = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 0.0
-    return [_guard_marker(seconds, before, after, run, period) for run in np.split(rows, breaks)]
-
-
-def _guard_marker(
-    seconds: Floats, before: Floats, after: Floats, rows: NDArray[np.intp], period: float
-) -> Marker:
-    gap = np.nan_to_num(np.abs(after[rows] - before[rows]), nan=np.inf)
-    row, axis = np.unravel_index(int(gap.argmax()), gap.shape)
-    old, new = before[rows[row]], after[rows[row]]
-    name = ("forward", "left", "up", "yaw rate")[axis]
-    stops = not new.any() and bool(old.any())
-    text = "guard: hover" if stops else f"guard: {name} {old[axis]:+.2f} to {new[axis]:+.2f}"
-    end = float(seconds[rows[-1]]) + period
-    return Marker(float(seconds[rows[0]]), text, "guard", end)

@@ -9,7 +9,15 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from liquid_control.bags import CameraInfoEvent, ClockEvent, Event, FrameEvent, OdometryEvent
-from liquid_control.command import Guard, GuardInputs, GuardState, PoseReading, RangeReading
+from liquid_control.command import (
+    ChangeWatch,
+    Guard,
+    GuardChange,
+    GuardInputs,
+    GuardState,
+    PoseReading,
+    RangeReading,
+)
 from liquid_control.errors import LiquidControlError, ObservationError
 from liquid_control.perception import PictureDistribution, PictureMemory, picture_health
 from liquid_control.policy import Controller, Decision, PolicySession
@@ -40,6 +48,9 @@ class ReplayGuard:
         guard: with the envelope.
         lockstep: None to derive it from the first frame: only a lockstep flight stores frames
             under their own stamps.
+
+    Attributes:
+        changes: of the rules that act.
     """
 
     def __init__(self, guard: Guard, lockstep: bool | None = None) -> None:
@@ -53,6 +64,8 @@ class ReplayGuard:
         self._sent_ns: int | None = None
         self._clocks: list[int] = []
         self._out = Rows("values", np.float64, 4)
+        self._watch = ChangeWatch()
+        self.changes: list[GuardChange] = []
 
     def pose(self, pose: PoseReading | None) -> None:
         """Process odometry; the rules see it from its stamp on."""
@@ -104,6 +117,7 @@ class ReplayGuard:
         self.state = self._guard.admit(
             frame.command, stamp_ns, before, inputs=self._readings(stamp_ns, frame)
         )
+        self._note(stamp_ns)
         if self.state.output_stamp_ns != before.output_stamp_ns:
             self._send(stamp_ns)
 
@@ -136,6 +150,7 @@ class ReplayGuard:
         for now_ns in held:
             if now_ns < before_ns and (self._sent_ns is None or now_ns > self._sent_ns):
                 self.state = self._guard.poll(now_ns, self.state, self._readings(now_ns))
+                self._note(now_ns)
                 self._send(now_ns)
 
     def _poll_until(self, stamp_ns: int) -> None:
@@ -146,11 +161,18 @@ class ReplayGuard:
         while (now_ns < stamp_ns or stamp_ns < fresh_ns) and not self.state.stale:
             before = self.state.output
             self.state = self._guard.poll(now_ns, self.state, self._readings(now_ns))
+            self._note(now_ns)
             if self.state.stale or self.state.output != before:
                 self._send(now_ns)
             if stamp_ns < fresh_ns:
                 return
             now_ns += self._period_ns
+
+    def _note(self, stamp_ns: int) -> None:
+        begun = self.state.fresh_stamp_ns is not None
+        change = self._watch.change(stamp_ns, self.state.acting, begun)
+        if change is not None:
+            self.changes.append(change)
 
     def _send(self, stamp_ns: int) -> None:
         self._sent_ns = stamp_ns
@@ -255,6 +277,7 @@ class Player:
             self._session.fresh_starts,
             self._guard.state.events,
             bool(self._guard.lockstep),
+            tuple(self._guard.changes),
         )
 
     def _on_frame(self, frame: FrameEvent) -> None:

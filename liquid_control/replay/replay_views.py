@@ -16,9 +16,9 @@ from liquid_control.pages.flight_view import (
     PlotGroup,
     Trace,
     WiringView,
-    guard_markers,
     neuron_maps,
 )
+from liquid_control.pages.guard_markers import CommandChanges, guard_markers, guard_periods
 from liquid_control.pages.picture_track import PictureTrack
 from liquid_control.policy import BACKENDS
 from liquid_control.replay.comparison import AXES, UNITS, Comparison, pair
@@ -100,7 +100,7 @@ def _commands(result: ReplayResult) -> PlotGroup:
             label = result.other.label
             traces.insert(0, Trace(label, seconds, other[:, column], "orange", steps=True))
         plots.append(Plot(name, span, tuple(traces)))
-    caption = "Heading frame. Red: the replayed guard changed the replayed policy's command."
+    caption = "Heading frame. Red: a rule of the replayed or of the recorded guard acted."
     return PlotGroup("Commands", tuple(plots), caption, guarded=True)
 
 
@@ -160,12 +160,21 @@ def _markers(result: ReplayResult) -> list[Marker]:
 
 
 def _guard_markers(result: ReplayResult) -> list[Marker]:
+    """Return the actions of the replayed guard, and those in which the recorded one differs."""
     policy, guarded = result.replayed.track.policy, result.replayed.track.guarded
     stamps, one, two = np.intersect1d(policy.stamp_ns, guarded.stamp_ns, return_indices=True)
     seconds, rows = _ordered(
         result.seconds(stamps), np.hstack([policy.values[one], guarded.values[two]])
     )
-    return guard_markers(seconds, rows[:, :4], rows[:, 4:]) if len(seconds) else []
+    commands = CommandChanges(seconds, rows[:, :4], rows[:, 4:])
+    end_s = float(result.seconds(result.recorded.frames.stamp_ns).max())
+    replayed, recorded = (
+        guard_periods(one.guard, lambda stamp_ns: float(result.seconds(np.array(stamp_ns))))
+        for one in (result.replayed, result.recorded)
+    )
+    markers = guard_markers(replayed, commands, end_s)
+    apart = [one for one in recorded if one not in replayed]
+    return markers + guard_markers(apart, None, end_s, "recorded guard")
 
 
 def _features(track: Track, weights: CfCWeights | None) -> Floats | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from liquid_control.bags import events
-from liquid_control.command import GuardEvent
+from liquid_control.command import GuardChange, GuardEvent
 from liquid_control.errors import BagError
 from liquid_control.frames import heading_of
 
@@ -114,6 +114,7 @@ class Replayed:
         fresh: number of fresh starts after the first.
         guard_events: number of the guard's interventions by kind.
         lockstep: whether the guard followed `/clock`.
+        guard: changes of the rules of the guard that act.
     """
 
     track: Track
@@ -123,6 +124,7 @@ class Replayed:
     fresh: int
     guard_events: Counter[GuardEvent]
     lockstep: bool
+    guard: tuple[GuardChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +137,7 @@ class Recorded:
         poses: float64 [M, 4], x, y, z in m, map, and heading in rad.
         calibration: the camera's last calibration; None without one.
         clocks: number of `/clock` messages.
+        guard: changes of the rules of the guard that act; empty where they were not recorded.
     """
 
     track: Track
@@ -142,6 +145,7 @@ class Recorded:
     poses: Series
     calibration: events.CameraInfoEvent | None = None
     clocks: int = field(default=0)
+    guard: tuple[GuardChange, ...] = ()
 
 
 class RecordingCollector:
@@ -160,6 +164,7 @@ class RecordingCollector:
         self._names: tuple[str, ...] = ()
         self._calibration: events.CameraInfoEvent | None = None
         self._clocks = 0
+        self._guard: list[GuardChange] = []
 
     def consume(self, event: events.Event) -> None:
         """Collect an event.
@@ -181,6 +186,8 @@ class RecordingCollector:
                 self._names = names
                 self._states.add(stamp_ns, states)
                 self._gates.add(stamp_ns, gates)
+            case events.GuardChangeEvent(stamp_ns, acting):
+                self._guard.append(GuardChange(stamp_ns, acting))
             case events.CameraInfoEvent():
                 self._calibration = event
             case events.ClockEvent():
@@ -198,5 +205,10 @@ class RecordingCollector:
             self._names,
         )
         return Recorded(
-            track, self._frames.series(), self._poses.series(), self._calibration, self._clocks
+            track,
+            self._frames.series(),
+            self._poses.series(),
+            self._calibration,
+            self._clocks,
+            tuple(self._guard),
         )

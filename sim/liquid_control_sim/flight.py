@@ -14,6 +14,7 @@ from liquid_control.command import (
     GuardState,
     PoseReading,
     RangeReading,
+    RuleAction,
 )
 from liquid_control.config import Scenario
 from liquid_control.frames import rotation_from_quaternion
@@ -57,6 +58,7 @@ class Tick:
         status: status of the task.
         framed: whether a frame was delivered.
         command: command in force from this tick on, once `Flight.apply_command` was called.
+        acting: rules of the guard that act from this tick on, likewise.
     """
 
     stamp_ns: int
@@ -68,6 +70,7 @@ class Tick:
     status: TaskStatus
     framed: bool = False
     command: Command = HOVER
+    acting: tuple[RuleAction, ...] = ()
 
     @property
     def image(self) -> Pixels | None:
@@ -153,8 +156,13 @@ class Flight:
         self._ticks.append(tick)
         return tick
 
-    def apply_command(self, command: Command) -> Tick:
-        """Apply a command until the next control tick; return the tick with it."""
+    def apply_command(self, command: Command, acting: tuple[RuleAction, ...] = ()) -> Tick:
+        """Apply a command until the next control tick; return the tick with it.
+
+        Args:
+            command: after the guard.
+            acting: rules of the guard that act, where it is in this process.
+        """
         self._command = command
         tick = self._ticks[-1]
         # Images are dropped here, since those of a whole flight would not fit in memory. `replace`
@@ -170,7 +178,7 @@ class Flight:
             tick.framed,
             command,
         )
-        return replace(tick, command=command)
+        return replace(tick, command=command, acting=acting)
 
     def _observe(self) -> Tick:
         stamp_ns = stamp_of(self.world.tick)
@@ -348,7 +356,7 @@ def fly_to_end(
         else:
             command = pilot.command(tick.observation, tick.truth)
             state = guard.admit(command, tick.stamp_ns, state, inputs=inputs)
-        applied = flight.apply_command(state.output)
+        applied = flight.apply_command(state.output, state.acting)
         if watch is not None:
             watch(applied)
     return flight.record()

@@ -27,6 +27,7 @@ COMPARED = {
     "/policy/cmd_vel",
     "/policy/neurons",
     "/cmd_vel",
+    "/guard/actions",
     "/clock",
 }
 

@@ -11,8 +11,9 @@ from sensor_msgs.msg import BatteryState
 
 from liquid_control import topics
 from liquid_control.autopilots import AutopilotStatus, Firmware
+from liquid_control.bags import read_bag
 from liquid_control.cli.main import main
-from liquid_control.command import Guard, GuardRules, PoseReading
+from liquid_control.command import ChangeWatch, Guard, GuardEvent, GuardRules, PoseReading
 from liquid_control.config import load_scenario, parse_settings
 from liquid_control.evaluation import load_record
 from liquid_control.graph import GraphPlan, fly_through_graph
@@ -50,8 +51,15 @@ def test_a_flight_with_rules_equals_the_one_in_process_and_its_replay(model, tmp
     flight = fly_through_graph(plan)
     scenario = load_scenario("trail", parse_settings(OVERRIDES))
     pilot = PolicyPilot(Policy(load_model(model)))
+    watch, changes = ChangeWatch(), []
+
+    def keep_change(tick):
+        change = watch.change(tick.stamp_ns, tick.acting)
+        if change is not None:
+            changes.append(change)
+
     expected, record = (
-        fly(scenario, SEED, pilot, guard=Guard(rules=RULES)),
+        fly(scenario, SEED, pilot, keep_change, guard=Guard(rules=RULES)),
         load_record(flight.record),
     )
     free = fly(scenario, SEED, PolicyPilot(Policy(load_model(model))))
@@ -59,6 +67,10 @@ def test_a_flight_with_rules_equals_the_one_in_process_and_its_replay(model, tmp
     np.testing.assert_array_equal(record.position, expected.position)
     assert not np.array_equal(expected.command, free.command)
     assert expected.position[:, 0].max() < 2.5
+    flown = read_bag(flight.bag).guard
+    assert list(flown) == changes
+    acted = {one.event for _, acting in flown for one in acting}
+    assert {GuardEvent.FENCE_NEAR, GuardEvent.CAMERA_STALE} <= acted
 
     options = ["--model", str(model), "--out", str(tmp_path / "replay")]
     assert main(["replay", str(flight.bag), *options]) == 0

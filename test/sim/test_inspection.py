@@ -182,6 +182,32 @@ def test_the_page_has_trail_and_trees_of_the_page_beside_the_bag(folder, opened,
         write_flight_page(tmp_path / "page.html", found, home)
 
 
+def test_numbers_of_record_have_the_rates_of_a_campaign_and_go_on(folder, tmp_path, capsys):
+    flown, out = tmp_path / "flown", tmp_path / "measured"
+    models = ["models/trail_cfc19", "models/trail_gru"]
+    named = [word for model in models for word in ("--model", model)]
+    options = ["--scenario", "trail", "--seeds", "3:5", "--set", "trail.length_m=10"]
+    assert main(["evaluate", *named, *options, "--jobs", "1", "--out", str(flown)]) == 0
+    rows = json.loads((flown / "results.json").read_text())["rows"]
+    rates = [
+        np.mean([row["success"] for row in rows if row["model"] == Path(model).name])
+        for model in models
+    ]
+    (bag,) = (folder / "bags").glob("*.mcap")
+    words = ["inspect", "measure", str(bag), "--out", str(out)]
+    assert main([*words, *named[:2]]) == 0
+    first = json.loads((out / "measures.json").read_text())["models"][0]
+    capsys.readouterr()
+    further = [*named, "--model", "models/trail_from_bags", "--results", str(flown), "--resume"]
+    assert main([*words, *further]) == 0
+    missing = "no flights of trail_from_bags; it has those of trail_cfc19, trail_gru"
+    assert missing in " ".join(capsys.readouterr().err.split())
+    found = json.loads((out / "measures.json").read_text())["models"]
+    assert [one["success_rate"] for one in found] == [*rates, None]
+    assert found[0] == first | {"success_rate": rates[0]}
+    assert len((out / JOURNAL_FILE).read_text().splitlines()) == 4
+
+
 def test_the_command_flies_lesions(tmp_path, capsys):
     words = ["inspect", "lesions", "--seeds", "3:5", "--of", "motor_0", "--set"]
     assert main([*words, "trail.length_m=10", "--out", str(tmp_path / "o")]) == 0

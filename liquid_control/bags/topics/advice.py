@@ -11,7 +11,14 @@ NO_CAMERA = ("depth", "disparity", "/perception/features")
 """Words in the names of image topics that are not camera pictures."""
 LISTED = (Role.CAMERA, Role.COMMAND)
 """Roles whose error message lists all topics of the bag."""
-ONLY_BY_NAME = (Role.FEATURES, Role.NEURONS, Role.INPUTS, Role.ADAPTATION, Role.CLOCK)
+ONLY_BY_NAME = (
+    Role.FEATURES,
+    Role.NEURONS,
+    Role.INPUTS,
+    Role.ADAPTATION,
+    Role.GUARD,
+    Role.CLOCK,
+)
 """Roles that only the graph of this project publishes."""
 NAMES_SHOWN = 12
 RATES, FORCES = "gyro", "accel"

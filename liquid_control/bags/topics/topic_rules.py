@@ -28,6 +28,7 @@ class Role(str, Enum):
     NEURONS = "neurons"
     INPUTS = "inputs"
     ADAPTATION = "adaptation"
+    GUARD = "guard"
     CLOCK = "clock"
 
 
@@ -78,6 +79,7 @@ TYPES: dict[Role, tuple[str, ...]] = {
     Role.NEURONS: (message_types.JOINT_STATE,),
     Role.INPUTS: (message_types.JOINT_STATE,),
     Role.ADAPTATION: (message_types.JOINT_STATE,),
+    Role.GUARD: (message_types.JOINT_STATE,),
     Role.CLOCK: (message_types.CLOCK,),
 }
 COMMANDS = (Role.COMMAND, Role.POLICY_COMMAND)
@@ -126,6 +128,7 @@ class Preset(Settings):
     neurons: Rule | None = None
     inputs: Rule | None = None
     adaptation: Rule | None = None
+    guard: Rule | None = None
     clock: Rule | None = None
 
 

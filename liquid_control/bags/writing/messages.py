@@ -15,6 +15,7 @@ from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typest
 from rosbags.typesys.store import Typestore
 
 from liquid_control import frames, message_types, topics
+from liquid_control.command import GuardChange
 from liquid_control.config import CameraSettings
 from liquid_control.errors import OutputError
 from liquid_control.types import (
@@ -195,6 +196,14 @@ def adaptation_cdr(rows: Mapping[str, Sequence[float]], stamp_ns: int) -> bytes:
     """Serialise the state of an online adaptation: three values by name."""
     values = (np.array(column, np.float64) for column in zip(*rows.values(), strict=True))
     return _cdr(message_types.JOINT_STATE, _header(stamp_ns, ""), list(rows), *values)
+
+
+def guard_cdr(change: GuardChange) -> bytes:
+    """Serialise the rules of the guard that act: names of their events, numbers of actions."""
+    names = [one.event.value for one in change.acting]
+    actions = np.array([float(one.action) for one in change.acting], np.float64)
+    header, none = _header(change.stamp_ns, ""), np.empty(0)
+    return _cdr(message_types.JOINT_STATE, header, names, actions, none, none)
 
 
 def command_cdr(command: Command, stamp_ns: int) -> bytes:

@@ -18,6 +18,7 @@ from liquid_control.bags import (
     Event,
     FeaturesEvent,
     FrameEvent,
+    GuardChangeEvent,
     NeuronsEvent,
     OdometryEvent,
 )
@@ -29,7 +30,13 @@ MAX_PENDING = 20_000
 """Largest number of events that wait for the next frame: those of minutes."""
 
 SideEvent = (
-    CommandEvent | OdometryEvent | FeaturesEvent | NeuronsEvent | AdaptationEvent | CameraInfoEvent
+    CommandEvent
+    | OdometryEvent
+    | FeaturesEvent
+    | NeuronsEvent
+    | AdaptationEvent
+    | GuardChangeEvent
+    | CameraInfoEvent
 )
 
 

@@ -90,10 +90,6 @@ def _cpu_seconds(code):
         (["fly", "--gif", "--no-record"], "--gif: expected no --no-record"),
         (["fly", "--guard", "/no/such.yaml"], "/no/such.yaml"),
         (["evaluate", "--scenario", "trail", "--guard", "/no/such.yaml"], "/no/such.yaml"),
-        (
-            ["evaluate", "--scenario", "trail", "--guard", "x.yaml", "--record", "all"],
-            "--guard x.yaml: expected no --record",
-        ),
         (["fly", "--guard", "config/nodes/mavlink.yaml"], "expected a section /**/guard_node"),
         (["fly", "--scenario", ""], "expected a name or the path of a .yaml, got ''"),
         (["fly", "--seed", str(2**63)], f"expected a whole number <= {2**63 - 1}, got {2**63}"),

@@ -69,6 +69,7 @@ def test_each_tick_frame_and_sample_has_one_message_with_its_own_stamp(tmp_path)
         "/camera/image_raw": FRAMES_NS,
         "/policy/cmd_vel": FRAMES_NS,
         "/cmd_vel": TICKS_NS,
+        "/guard/actions": TICKS_NS[:1],
         "/clock": TICKS_NS,
     }
     for rows in found.values():

@@ -130,6 +130,7 @@ class ToyTick:
     progress_m: float = 0.0
     cross_track_m: float = 0.0
     clearance_m: float = 1.0
+    acting: tuple[tuple[str, int], ...] = ()
 
 
 class ToyPilot:

@@ -1,7 +1,5 @@
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,13 +8,11 @@ from liquid_control.errors import ConfigError
 from liquid_control.inspection import decoders, neurons
 from liquid_control.inspection.counterfactuals import clamped_model
 from liquid_control.inspection.model_measures import (
+    Measures,
     measure,
     measures_document,
     measures_table,
-    predictions,
-    rate_of,
-    spearman,
-    success_rates,
+    predicted,
 )
 from liquid_control.journal import plain
 from liquid_control.liquid import fully_connected, random_weights
@@ -150,19 +146,6 @@ def test_numbers_of_record_repeat_and_name_their_core(policy, gru, make_flight):
     assert measures_document(measured)["predictions"] == []
 
 
-def test_predictions_have_the_exact_p_value(policy, make_flight):
-    one = measure(policy, [make_flight(policy, 0, 30)])
-    three = [
-        replace(one, success_rate=rate, first_component=share)
-        for rate, share in ((0.2, 0.9), (0.5, 0.7), (0.9, 0.3))
-    ]
-    found = {each.measure: each for each in predictions(three)}
-    assert found["first_component"].correlation == pytest.approx(-1.0)
-    assert found["first_component"].p_value == pytest.approx(2 / 6)
-    assert np.isnan(found["deletion"].correlation)
-    assert spearman(np.array([1.0, -2.0, 3.0]), np.array([0.0, -9.0, 1.0])) == pytest.approx(1.0)
-
-
 def test_a_core_without_state_has_no_measures_of_neurons(policy, make_flight):
     flight = make_flight(policy, 0, 30)
     one, bare = measure(policy, [flight]), replace(flight, states=flight.states[:, :0])
@@ -170,26 +153,23 @@ def test_a_core_without_state_has_no_measures_of_neurons(policy, make_flight):
     assert np.isnan(neurons.path_correlation([bare]))
     rated = [replace(one, success_rate=rate, first_component=rate) for rate in (0.2, 0.5, 0.9)]
     stateless = replace(one, success_rate=0.1, first_component=float("nan"))
-    found = {each.measure: each for each in predictions([*rated, stateless])}
+    found = {each.measure: each for each in predicted([*rated, stateless])}
     assert found["first_component"].models == 3
     assert found["first_component"].correlation == pytest.approx(1.0)
     assert found["deletion"].models == 4
-    assert "first_component" not in {each.measure for each in predictions([*rated[:2], stateless])}
+    assert np.isnan(found["deletion"].correlation)
+    assert "first_component" not in {each.measure for each in predicted([*rated[:2], stateless])}
     assert "| – |" in measures_table([stateless])
+    assert "| first_component | +1.00 | – to – | 0.333 | 0.333 | 3 |" in measures_table(rated)
 
 
-def test_success_rates_come_from_a_results_file(tmp_path):
-    path = tmp_path / "results.json"
-    path.write_text(
-        '{"rows": [{"model": "models/a", "success": true}, '
-        '{"model": "models/a", "success": false}]}'
-    )
-    assert success_rates(tmp_path) == {"a": 0.5}
-    assert (
-        rate_of({"run-1": 0.5, "m": 0.2}, SimpleNamespace(path=Path("run-1/m"), name="n")) == 0.5
-    )
-    assert rate_of({"m": 0.2, "n": 0.1}, SimpleNamespace(path=Path("run-1/m"), name="n")) == 0.2
-    assert rate_of({"o": 0.2}, SimpleNamespace(path=Path("run-1/m"), name="n")) is None
-    path.write_text("[]")
-    with pytest.raises(ConfigError, match=r"expected a results\.json"):
-        success_rates(path)
+def test_measures_are_restored_from_a_row(policy, make_flight):
+    one = replace(measure(policy, [make_flight(policy, 0, 30)]), path_correlation=0.25)
+    assert Measures.restored(plain(one)) == one
+    bare = replace(one, first_component=float("nan"), lipschitz={"0.1": float("nan")})
+    again = Measures.restored(plain(bare))
+    assert np.isnan(again.first_component)
+    assert np.isnan(again.lipschitz["0.1"])
+    assert (again.success_rate, again.dead) == (None, one.dead)
+    with pytest.raises(KeyError):
+        Measures.restored({"model": "x"})

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from liquid_control.command import GuardAction, GuardChange, GuardEvent, RuleAction
 from liquid_control.errors import ConfigError, OutputError
 from liquid_control.liquid.wiring import Layer, Wiring
 from liquid_control.pages.flight_block import flight_block
@@ -26,6 +27,7 @@ from liquid_control.pages.flight_view import (
     Trace,
     WiringView,
 )
+from liquid_control.pages.guard_markers import guard_markers, guard_periods
 from liquid_control.pages.picture_track import picture_track, saliency_track
 
 pytestmark = pytest.mark.unit
@@ -34,6 +36,8 @@ MINUTE_S = 60.0
 TICKS, FRAMES = 2401, 1201
 """Of a one-minute flight: 40 ticks and 20 frames a second."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FENCE = RuleAction(GuardEvent.FENCE_NEAR, GuardAction.SLOW)
+BATTERY = RuleAction(GuardEvent.BATTERY_LOW, GuardAction.LAND)
 OPEN_MS, SCRUB_HZ = 2000.0, 30.0
 
 
@@ -370,7 +374,7 @@ def test_a_link_opens_at_its_moment(opened, minute):
 def test_markers_jump(opened, minute):
     page = opened(minute).ready()
     texts = page.page.locator(".jump").all_text_contents()
-    assert texts == ["0.0 s start", "10.0 s closest tree", "20.0 s guard: hover"]
+    assert texts == ["0.0 s start", "10.0 s closest tree", "20.0–22.0 s guard: hover"]
     page.page.locator(".jump.guard").click()
     assert page.readings()["time"] == "20.00"
     mark = page.page.locator(".mark.guard").bounding_box()
@@ -378,6 +382,35 @@ def test_markers_jump(opened, minute):
     assert mark["width"] == pytest.approx(rail["width"] * 2 / 60, abs=1.5)
     page.page.locator(".mark").nth(1).click()
     assert page.readings()["time"] == "10.00"
+
+
+def test_rules_of_the_guard_are_named_on_the_time_bar_and_in_the_list(opened, short, tmp_path):
+    changes = (
+        GuardChange(0, ()),
+        GuardChange(1_000_000_000, (FENCE,)),
+        GuardChange(1_500_000_000, (FENCE, BATTERY)),
+        GuardChange(2_000_000_000, (BATTERY,)),
+    )
+    spans = guard_periods(changes, lambda stamp_ns: stamp_ns / 1e9)
+    view = make_view(end_s=6.0, saliency=False)
+    markers = (Marker(0.0, "start"), *guard_markers(spans, None, 6.0))
+    path = tmp_path / "guarded.html"
+    path.write_text(flight_page("t", "s", [flight_block(replace(view, markers=markers))]))
+    page = opened(path).ready()
+    assert page.page.locator(".jump.guard").all_text_contents() == [
+        "1.0–2.0 s guard fence_near: slow",
+        "1.5–6.0 s guard battery_low: land",
+    ]
+    marks = page.page.locator(".mark.guard")
+    assert marks.all_text_contents() == ["fence_near: slow", "battery_low: land"]
+    assert marks.nth(0).get_attribute("aria-label") == "1.00–2.00 s: guard fence_near: slow"
+    fence, battery = (marks.nth(row).bounding_box() for row in range(2))
+    rail = page.page.locator("#timeline").bounding_box()
+    assert battery["width"] == pytest.approx(rail["width"] * 4.5 / 6, abs=1.5)
+    assert battery["y"] >= fence["y"] + fence["height"] - 0.5
+    assert battery["y"] + battery["height"] <= rail["y"] + rail["height"]
+    marks.nth(1).click(position={"x": 5, "y": 5})
+    assert page.readings()["time"] == "1.50"
 
 
 def test_neurons_and_wiring_name_what_the_mouse_points_at(opened, minute):

@@ -16,7 +16,6 @@ from liquid_control.pages.flight_view import (
     PlotGroup,
     Trace,
     WiringView,
-    guard_markers,
 )
 
 pytestmark = pytest.mark.unit
@@ -118,17 +117,3 @@ def test_a_spike_of_one_frame_is_drawn():
     assert 7_777 in kept
     assert {0, 17_999} <= set(kept.tolist())
     assert len(kept) < 2_100
-
-
-def test_periods_of_the_guard_are_one_marker_each():
-    before = np.tile([2.0, 0.1, 0.0, 0.5], (20, 1))
-    after, clock = before.copy(), np.arange(20) / 20
-    assert guard_markers(clock, before, after) == []
-    after[3:5, 0] = 1.2, 1.6
-    after[15] = 0.0
-    limited, stopped = guard_markers(clock, before, after)
-    assert (limited.seconds, limited.end_s) == pytest.approx((0.15, 0.25))
-    assert limited.text == "guard: forward +2.00 to +1.20"
-    assert (stopped.seconds, stopped.text, stopped.kind) == (0.75, "guard: hover", "guard")
-    before[10] = np.nan
-    assert len(guard_markers(clock, before, after)) == 3

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from liquid_control.bags import CameraInfoEvent, ClockEvent
-from liquid_control.command import Envelope, Guard, GuardEvent, GuardRules, GuardState, PoseReading
+from liquid_control.command import (
+    Envelope,
+    Guard,
+    GuardAction,
+    GuardChange,
+    GuardEvent,
+    GuardRules,
+    GuardState,
+    PoseReading,
+    RuleAction,
+)
 from liquid_control.policy import PolicyPilot
 from liquid_control.replay import BACKENDS, FeatureExtractor, Player, replay
 from liquid_control.replay.player import ReplayGuard
@@ -206,6 +216,10 @@ def test_lockstep_gives_what_the_node_gives():
     assert guard.state.events == state.events
     assert state.events[GuardEvent.STALE] == 1
     assert HOVER.values in map(tuple, out.values.tolist())
+    begin, stale, fresh = guard.changes
+    assert begin == GuardChange(2 * 25 * MS, ())
+    assert stale == GuardChange(44 * 25 * MS, (RuleAction(GuardEvent.STALE, GuardAction.HOVER),))
+    assert fresh == GuardChange(52 * 25 * MS, ())
 
 
 def test_a_clock_stored_before_the_frame_of_its_stamp_changes_nothing():

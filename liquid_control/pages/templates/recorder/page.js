@@ -319,27 +319,49 @@ function storedTheme() {
   try { return localStorage.getItem("liquid-control-theme"); } catch { return null; }
 }
 
+// The time of a marker, or begin and end of what lasts.
+function span(marker, digits) {
+  const begin = marker.seconds.toFixed(digits), end = marker.end_s?.toFixed(digits);
+  return end === undefined || end === begin ? `${begin} s` : `${begin}–${end} s`;
+}
+
+const MARK_PX = 14, MOST_ROWS = 4;
+
+// Row of each marker, so that rules of the guard that act at one time are below each other.
+function rowsOf(markers) {
+  const free = [];
+  return markers.map(marker => {
+    if (marker.end_s === null) return 0;
+    let row = free.findIndex(time => time <= marker.seconds);
+    if (row < 0) row = free.length < MOST_ROWS ? free.length : MOST_ROWS - 1;
+    free[row] = Math.max(free[row] ?? 0, marker.end_s);
+    return row;
+  });
+}
+
 // Markers on the timeline and as a list; a lane for each flight.
 function addMarkers() {
   const lanes = byId("lanes"), list = byId("markers");
   columns.forEach((column, number) => {
-    const lane = element("div", "lane");
+    const lane = element("div", "lane"), rows = rowsOf(column.content.markers);
+    lane.style.height = `${8 + MARK_PX * Math.max(1, ...rows.map(row => row + 1))}px`;
     const events = element("div", "marker-list");
-    for (const marker of column.content.markers) {
-      const mark = element("button", `mark ${marker.kind}`);
+    column.content.markers.forEach((marker, i) => {
+      const mark = element("button", `mark ${marker.kind}`, marker.end_s === null ? "" : marker.text.replace(/^guard /, ""));
       mark.type = "button";
       mark.tabIndex = -1;
       mark.style.left = `${100 * marker.seconds / view.end_s}%`;
+      mark.style.top = `${4 + MARK_PX * rows[i]}px`;
       if (marker.end_s !== null) mark.style.width = `${100 * (marker.end_s - marker.seconds) / view.end_s}%`;
-      mark.title = `${marker.seconds.toFixed(2)} s: ${marker.text}`;
+      mark.title = mark.ariaLabel = `${span(marker, 2)}: ${marker.text}`;
       mark.addEventListener("pointerdown", event => event.stopPropagation());
       mark.addEventListener("click", () => { pause(); seek(marker.seconds); });
       lane.append(mark);
-      const jump = element("button", `jump ${marker.kind}`, element("b", "", `${marker.seconds.toFixed(1)} s`), ` ${marker.text}`);
+      const jump = element("button", `jump ${marker.kind}`, element("b", "", span(marker, 1)), ` ${marker.text}`);
       jump.type = "button";
       jump.addEventListener("click", () => { pause(); seek(marker.seconds); });
       events.append(jump);
-    }
+    });
     if (columns.length > 1) events.prepend(element("span", "muted small", `${"AB"[number]}`));
     lanes.append(lane);
     list.append(events);
