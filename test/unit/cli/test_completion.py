@@ -32,7 +32,10 @@ def completed(folder, *words):
     [
         (["ev"], ["evaluate", "events"]),
         (["fly", "--rea"], ["--realtime"]),
-        (["fly", "--model", "trail"], ["trail_cfc19", "trail_contracting", "trail_from_bags", "trail_gru"]),
+        (
+            ["fly", "--model", "trail"],
+            ["trail_cfc19", "trail_contracting", "trail_from_bags", "trail_gru"],
+        ),
         (["evaluate", "--scenario", "trail_"], ["trail_hard"]),
         (["fly", "--disturb", "fo"], ["fog="]),
         (["fly", "--campaign", "config/campaigns/tr"], ["config/campaigns/trail.yaml"]),
