@@ -116,7 +116,9 @@ def _table(title: str, entries: Sequence[str]) -> Table:
 def model_table(models: Sequence[Model]) -> Table:
     """Return a table of models; those that ship with the package have their bare names."""
     table = Table(box=SIMPLE_HEAD)
-    for name in ("model", "core", "camera", "inputs", "purpose"):
+    longest = max((len(model.name) for model in models), default=0)
+    table.add_column("model", overflow="fold", min_width=longest)
+    for name in ("core", "camera", "inputs", "purpose"):
         table.add_column(name, overflow="fold")
     for name in ("weights", "in the core", "MB"):
         table.add_column(name, justify="right")
