@@ -43,6 +43,12 @@ def test_a_model_without_a_measure_is_left_out_of_it():
     assert (found.models, found.correlation) == (3, pytest.approx(1.0))
 
 
+def test_a_perfect_order_of_many_models_has_no_p_value_of_zero():
+    values = [float(value) for value in range(14)]
+    # Another of 40,319 random orders is as extreme with a probability of 1e-6.
+    assert of(values, values).p_value == pytest.approx(1 / 40320)
+
+
 def test_p_values_of_five_models_are_those_of_all_orders_and_are_corrected():
     values, success = [1.0, 2.0, 3.0, 5.0, 4.0], [0.1, 0.2, 0.3, 0.4, 0.5]
     one = of(values, success)
