@@ -79,7 +79,7 @@ def random_store(folder: Path) -> "FrameStore":
     shape = (count, SETTINGS["height"], SETTINGS["width"], 3)
     path = folder / "images.npy"
     np.save(path, rng.integers(0, 256, shape, dtype=np.uint8))
-    images: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    images: NDArray[np.uint8] = np.load(path, mmap_mode="c")
     numbers = {"imu": 6, "labels": 4, "inputs": _inputs(), "auxiliary": _auxiliary()}
     columns = {
         name: rng.standard_normal((count, size)).astype(np.float32)
@@ -168,15 +168,12 @@ def _rows(store: "FrameStore", index: int) -> NDArray[np.int64]:
 
 def _load(torch: Any, store: "FrameStore", index: int) -> tuple[Any, Any, Any]:
     """Return pictures as bytes, means and scales of a batch, as `EncoderLearner` draws it."""
-    from liquid_control.training.encoder_learner import PictureChanges, frame_batch
-    from liquid_control.training.tone_curves import draw_curves
+    from liquid_control.training.frame_batches import FrameTensors, draw_changes
 
-    count = SETTINGS["batch"]
-    flips = np.arange(count) % 2 == 0
-    tables = draw_curves(np.random.default_rng(index), count, 0.0)
-    changes = PictureChanges(flips, np.ones((count, 3), np.float32), tables)
-    batch = frame_batch(store, _rows(store, index), changes)
-    return tuple(map(torch.from_numpy, (batch.images, batch.means, batch.scales)))
+    changes = draw_changes(np.random.default_rng(index), SETTINGS["batch"], 0.0, 0.0)
+    frames = FrameTensors.of(store, torch.device("cpu"))
+    batch = frames.batch(_rows(store, index), changes)
+    return batch.images, batch.means, batch.scales
 
 
 def _load_plain(torch: Any, store: "FrameStore", index: int) -> Any:

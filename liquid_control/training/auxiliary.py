@@ -56,12 +56,6 @@ MIRRORED_SIGNS = np.array(
 """Signs of all targets in a mirrored picture."""
 
 
-def mirrored(auxiliary: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the targets [..., A] of the mirrored pictures."""
-    swapped: NDArray[np.float32] = auxiliary[..., MIRRORED_ORDER] * MIRRORED_SIGNS
-    return swapped
-
-
 class AuxiliaryMeter:
     """Measures the auxiliary targets of one flight, frame by frame."""
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from liquid_control.errors import ModelError
-from liquid_control.perception import MIRRORED_IMU, MIRRORED_INPUTS
 from liquid_control.seeding import stream
-from liquid_control.training.auxiliary import SCALARS, mirrored
+from liquid_control.training.auxiliary import SCALARS
 from liquid_control.training.curves import CurvePoint
-from liquid_control.training.encoder_network import EncoderNetwork, FrameBatch
+from liquid_control.training.devices import CPU
+from liquid_control.training.encoder_network import EncoderNetwork
+from liquid_control.training.frame_batches import FrameChanges, FrameTensors, draw_changes
 from liquid_control.training.frame_store import FrameStore
 from liquid_control.training.learner import (
     load_checkpoint,
@@ -31,8 +32,6 @@ from liquid_control.training.learner import (
 )
 from liquid_control.training.network_settings import EncoderLearning
 from liquid_control.training.ranks import Ranks
-from liquid_control.training.tone_curves import apply_curves, draw_curves
-from liquid_control.training.windows import MIRRORED_LABELS
 
 _NOTE_EVERY = 20
 _SAVE_EVERY_S = 60.0
@@ -43,25 +42,6 @@ _CONSTANT = 1e-4
 COMMANDS = ("forward", "left", "up", "yaw_rate")
 
 
-@dataclass(frozen=True, slots=True)
-class PictureChanges:
-    """Random changes of the pictures of a batch of B.
-
-    Attributes:
-        flips: bool [B], mirrored left to right, with all that goes with it.
-        gains: float32 [B, 3], factors of the colour channels.
-        tables: uint8 [B, 256, 3], tone curves.
-    """
-
-    flips: NDArray[np.bool_]
-    gains: NDArray[np.float32]
-    tables: NDArray[np.uint8]
-
-    def rows(self, part: NDArray[np.int64]) -> "PictureChanges":
-        """Return the changes of some pictures."""
-        return PictureChanges(self.flips[part], self.gains[part], self.tables[part])
-
-
 @dataclass
 class EncoderLearner:
     """An encoder in training and the moving average of its weights, which is kept.
@@ -70,7 +50,8 @@ class EncoderLearner:
         network: optimised network.
         settings: of the optimisation.
         seed: of the batches.
-        threads: of one core each.
+        threads: of one core each; a GPU needs one.
+        device: where the network learns; a GPU also holds all pictures.
         step: optimiser steps so far.
         curve: losses so far.
         ranks: processes that learn together; only rank 0 writes.
@@ -80,11 +61,13 @@ class EncoderLearner:
     settings: EncoderLearning
     seed: int
     threads: int = 2
+    device: torch.device = CPU
     step: int = 0
     curve: list[CurvePoint] = field(default_factory=list)
     ranks: Ranks = field(default_factory=Ranks)
 
     def __post_init__(self) -> None:
+        self.network.to(self.device)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self._start()
 
@@ -117,53 +100,56 @@ class EncoderLearner:
     ) -> None:
         """Continue up to `settings.steps` optimiser steps on some rows of a store."""
         torch.set_num_threads(1)
-        losses: list[float] = []
+        frames = FrameTensors.of(store, self.device)
+        losses: list[Tensor] = []
+        loss = float("nan")
         saved_s = time.monotonic()
         while self.step < self.settings.steps:
-            losses.append(self._advance(store, rows))
-            on_step(losses[-1])
+            losses.append(self._advance(frames, rows))
+            # A GPU works ahead of this loop: the loop waits for it only here.
+            if self.step % _NOTE_EVERY == 0 or self.device.type == "cpu":
+                loss = float(losses[-1])
+            on_step(loss)
             if self.step % _NOTE_EVERY == 0:
-                self.curve.append(CurvePoint(0, self.step, float(np.mean(losses)), None))
+                mean = float(torch.stack(losses).mean())
+                self.curve.append(CurvePoint(0, self.step, mean, None))
                 losses.clear()
                 if time.monotonic() - saved_s > _SAVE_EVERY_S:
-                    self._check_features(store, rows)
+                    self._check_features(frames, rows)
                     self.save(folder)
                     saved_s = time.monotonic()
-        self._check_features(store, rows)
+        self._check_features(frames, rows)
         self.save(folder)
 
     @torch.no_grad()
-    def _check_features(self, store: FrameStore, rows: NDArray[np.int64]) -> None:
+    def _check_features(self, frames: FrameTensors, rows: NDArray[np.int64]) -> None:
         """Check that the features still depend on the picture.
 
         Raises:
             ModelError: they do not: weights that grew too far have saturated all of them.
         """
         some = rows[:: max(1, len(rows) // _CHECKED_ROWS)]
-        batch = frame_batch(store, some)
-        spread = self.network.features(batch).std(dim=0)
+        spread = self.network.features(frames.batch(some)).std(dim=0)
         if len(some) > 1 and float(spread.max()) < _CONSTANT:
             raise ModelError(
                 f"the features of the encoder are constant after {self.step} steps: lower "
                 f"encoder.rate ({self.settings.rate:g}), or begin with network.encoder"
             )
 
-    def _advance(self, store: FrameStore, rows: NDArray[np.int64]) -> float:
+    def _advance(self, frames: FrameTensors, rows: NDArray[np.int64]) -> Tensor:
+        """Make one optimiser step; return the loss of a frame."""
         scale = lr_scale(self.step, self.settings.steps)
         for group in self._optimiser.param_groups:
             group["lr"] = self.settings.rate * scale
         generator = stream(self.seed, f"training.frames.{self.step}")
         drawn = np.sort(rows[generator.integers(len(rows), size=self.settings.batch)])
-        flips = generator.uniform(size=len(drawn)) < 0.5
-        gains = np.exp(self.settings.colour * generator.standard_normal((len(drawn), 3)))
-        tables = draw_curves(generator, len(drawn), self.settings.tone_curves)
-        changes = PictureChanges(flips, gains.astype(np.float32), tables)
+        changes = draw_changes(
+            generator, len(drawn), self.settings.colour, self.settings.tone_curves
+        )
         parts = np.array_split(self.ranks.part(np.arange(len(drawn))), self.threads)
-        work = partial(self._gradients, store, drawn, changes)
-        results = list(self._pool.map(work, parts))
-        parts_of_sum = [gradients for gradients, _ in results]
-        total = sum(error for _, error in results)
-        gradients, (error,) = self.ranks.add(parts_of_sum, total)
+        results = list(self._pool.map(partial(self._gradients, frames, drawn, changes), parts))
+        total = torch.stack([error for _, error in results]).sum()
+        gradients, (error,) = self.ranks.add([parts for parts, _ in results], total)
         for parameter, gradient in zip(self.network.parameters(), gradients, strict=True):
             parameter.grad = gradient / len(drawn)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
@@ -171,18 +157,17 @@ class EncoderLearner:
         self.step += 1
         decay = min(self.settings.average_decay, self.step / (self.step + 10.0))
         move_average(self.average, self.network, decay)
-        return error / len(drawn)
+        return torch.as_tensor(error / len(drawn))
 
     def _gradients(
         self,
-        store: FrameStore,
+        frames: FrameTensors,
         rows: NDArray[np.int64],
-        changes: PictureChanges,
+        changes: FrameChanges,
         part: NDArray[np.int64],
-    ) -> tuple[tuple[Tensor, ...], float]:
-        batch = frame_batch(store, rows[part], changes.rows(part))
-        error = self.network.loss(batch)
-        return torch.autograd.grad(error, list(self.network.parameters())), float(error.detach())
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        error = self.network.loss(frames.batch(rows[part], changes.of(part)))
+        return torch.autograd.grad(error, list(self.network.parameters())), error.detach()
 
     @torch.no_grad()
     def explained(self, store: FrameStore, rows: NDArray[np.int64]) -> dict[str, float]:
@@ -191,17 +176,17 @@ class EncoderLearner:
         Keys are the commands, the names of `SCALARS` and `depth`.
         """
         found: list[NDArray[np.float32]] = []
-        truth: list[NDArray[np.float32]] = []
+        cpu = FrameTensors.of(store, CPU)
         for start in range(0, len(rows), _MEASURE_ROWS):
             part = rows[start : start + _MEASURE_ROWS]
-            batch = frame_batch(store, part)
+            batch = cpu.batch(part).to(self.device)
             commands, auxiliary = self.average.predict(batch)
-            on_trail = np.isfinite(batch.auxiliary[:, :1])
-            flown = np.where(on_trail, commands[:, 0].numpy(), commands[:, 1].numpy())
+            on_trail = torch.isfinite(batch.auxiliary[:, :1])
+            flown = torch.where(on_trail, commands[:, 0], commands[:, 1]).cpu().numpy()
             flown = self.network.motors.commands(flown)
-            found.append(np.concatenate([flown, auxiliary.numpy()], axis=1))
-            truth.append(np.concatenate([batch.labels, batch.auxiliary], axis=1))
-        return _explained(np.concatenate(found), np.concatenate(truth))
+            found.append(np.concatenate([flown, auxiliary.cpu().numpy()], axis=1))
+        truth = np.concatenate([store.labels[rows], store.auxiliary[rows]], axis=1)
+        return _explained(np.concatenate(found), truth)
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint, on rank 0."""
@@ -222,26 +207,6 @@ class EncoderLearner:
         self.step = state["step"]
         load_weights_state(state, self.network, self.average, self._optimiser)
         return True
-
-
-def frame_batch(
-    store: FrameStore, rows: NDArray[np.int64], changes: PictureChanges | None = None
-) -> FrameBatch:
-    """Return some rows of a store, changed or as they are."""
-    images, means, scales = store.images[rows], store.means[rows], store.scales[rows]
-    imu, labels = store.imu[rows], store.labels[rows]
-    inputs, auxiliary = store.inputs[rows], store.auxiliary[rows]
-    gains = np.ones((len(rows), 3), np.float32)
-    if changes is not None:
-        flips, gains = changes.flips, changes.gains
-        images[flips] = images[flips, :, ::-1]
-        imu[flips] *= MIRRORED_IMU
-        labels[flips] *= MIRRORED_LABELS
-        inputs[flips] *= MIRRORED_INPUTS
-        auxiliary[flips] = mirrored(auxiliary[flips])
-        on_trail = np.isfinite(auxiliary[:, 0])
-        apply_curves(images, means, scales, changes.tables, on_trail)
-    return FrameBatch(images, means, scales, imu, inputs, labels, auxiliary, gains)
 
 
 def _explained(found: NDArray[np.float32], truth: NDArray[np.float32]) -> dict[str, float]:

@@ -1,10 +1,6 @@
 """The encoder with the heads that train it: commands of the expert and auxiliary targets."""
 
-from dataclasses import dataclass
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -12,7 +8,8 @@ from liquid_control.command.motors import MotorScaling
 from liquid_control.perception import IMU_FEATURES, INPUTS, MOUNT_SIZE, input_columns, input_size
 from liquid_control.perception.cnn import PerceptionCNN
 from liquid_control.training.auxiliary import AUXILIARY_SIZE, SCALARS
-from liquid_control.training.network import TARGET_LIMIT, standardise
+from liquid_control.training.frame_batches import FrameBatch
+from liquid_control.training.network import motor_values, standardise
 
 TASKS = ("trail", "visit")
 """Tasks with a head of commands each: a trail to follow, targets to visit."""
@@ -20,31 +17,6 @@ HEAD_WIDTH = 128
 HUBER_DELTA = 0.3
 COMMAND_WEIGHTS = (1.0, 2.0, 1.0, 2.0)
 DEPTH_WEIGHT = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class FrameBatch:
-    """Single frames, B of them.
-
-    Attributes:
-        images: uint8 [B, H, W, 3].
-        means: float32 [B].
-        scales: float32 [B].
-        imu: float32 [B, 6].
-        inputs: float32 [B, K], all optional inputs.
-        labels: float32 [B, 4], commands of the expert.
-        auxiliary: float32 [B, A]; NaN where unknown.
-        gains: float32 [B, 3], factors of the colour channels.
-    """
-
-    images: NDArray[np.uint8]
-    means: NDArray[np.float32]
-    scales: NDArray[np.float32]
-    imu: NDArray[np.float32]
-    inputs: NDArray[np.float32]
-    labels: NDArray[np.float32]
-    auxiliary: NDArray[np.float32]
-    gains: NDArray[np.float32]
 
 
 class EncoderNetwork(nn.Module):
@@ -67,33 +39,30 @@ class EncoderNetwork(nn.Module):
 
     def features(self, batch: FrameBatch) -> Tensor:
         """Return the encoder's features [B, F]."""
-        pictures = standardise(
-            torch.from_numpy(batch.images),
-            torch.from_numpy(batch.means),
-            torch.from_numpy(batch.scales),
-        )
-        pictures = pictures * torch.from_numpy(batch.gains)[:, :, None, None]
+        pictures = standardise(batch.images, batch.means, batch.scales)
+        pictures = pictures * batch.gains[:, :, None, None]
         _, mount = _inputs(batch)
-        features: Tensor = self.encoder(pictures, mount if self.encoder.spec.mount else None)
-        return features
+        # A GPU computes convolutions in bfloat16 several times as fast; sums stay in float32.
+        with torch.autocast("cuda", torch.bfloat16, enabled=pictures.is_cuda):
+            features: Tensor = self.encoder(pictures, mount if self.encoder.spec.mount else None)
+        return features.to(torch.float32)
 
     def predict(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
         """Return motor values [B, tasks, 4] in (-1, 1), and auxiliary values [B, A]."""
         features, (inputs, mount) = self.features(batch), _inputs(batch)
-        imu = torch.from_numpy(batch.imu)
-        commands = torch.tanh(self.command(torch.cat([features, imu, inputs], dim=1)))
+        commands = torch.tanh(self.command(torch.cat([features, batch.imu, inputs], dim=1)))
         truth = self.truth(torch.cat([features, mount], dim=1))
         return commands.view(len(commands), len(TASKS), -1), truth
 
     def loss(self, batch: FrameBatch) -> Tensor:
         """Return the loss summed over the frames."""
         commands, truth = self.predict(batch)
-        auxiliary = torch.from_numpy(batch.auxiliary)
+        auxiliary = batch.auxiliary
         on_trail = torch.isfinite(auxiliary[:, 0])
         flown = torch.where(on_trail[:, None], commands[:, 0], commands[:, 1])
-        wanted = torch.from_numpy(self.motors.motors(batch.labels, TARGET_LIMIT))
+        wanted = motor_values(self.motors, batch.labels)
         errors = functional.huber_loss(flown, wanted, reduction="none", delta=HUBER_DELTA)
-        command = (errors * torch.tensor(COMMAND_WEIGHTS)).sum(1)
+        command = (errors * errors.new_tensor(COMMAND_WEIGHTS)).sum(1)
         known = torch.isfinite(auxiliary)
         auxiliary = torch.where(known, auxiliary, 0.0)
         errors = functional.huber_loss(truth, auxiliary, reduction="none", delta=HUBER_DELTA)
@@ -104,7 +73,7 @@ class EncoderNetwork(nn.Module):
 
 def _inputs(batch: FrameBatch) -> tuple[Tensor, Tensor]:
     """Return all optional inputs, 0 where unknown, and the camera's mount among them."""
-    inputs = torch.nan_to_num(torch.from_numpy(batch.inputs))
+    inputs = torch.nan_to_num(batch.inputs)
     return inputs, inputs[:, input_columns(("mount",))]
 
 

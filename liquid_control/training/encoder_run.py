@@ -10,6 +10,7 @@ from liquid_control.files import atomic_write
 from liquid_control.perception.cnn import PerceptionCNN
 from liquid_control.provenance import git_revision, machine, package_versions
 from liquid_control.training.curves import write_curves
+from liquid_control.training.devices import picture_device
 from liquid_control.training.encoder_files import load_encoder, resized, save_encoder
 from liquid_control.training.encoder_learner import EncoderLearner
 from liquid_control.training.encoder_network import EncoderNetwork
@@ -51,6 +52,7 @@ class EncoderTraining(Training):
                 learning.width,
                 nominal_s,
                 lambda: bar.advance(""),
+                self.settings.jobs,
             )
 
     def _encoder_learner(self) -> EncoderLearner:
@@ -64,8 +66,11 @@ class EncoderTraining(Training):
             spec = encoder_spec(settings.network, learning.height, learning.width)
             encoder = PerceptionCNN(spec, seed=settings.seed)
         network = EncoderNetwork(encoder, settings.network.motors, settings.seed)
-        threads = settings.learner.threads
-        learner = EncoderLearner(network, learning, settings.seed, threads, ranks=self.ranks)
+        device = picture_device(settings.learner.device, self.ranks.size)
+        threads = settings.learner.threads if device.type == "cpu" else 1
+        learner = EncoderLearner(
+            network, learning, settings.seed, threads, device, ranks=self.ranks
+        )
         learner.restore(self.folder.root)
         return learner
 

@@ -7,7 +7,9 @@ several processes share them. The folder is written once for a list of flights, 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,7 @@ def pack_frames(
     width: int,
     nominal_s: float,
     on_flight: Callable[[], None] = lambda: None,
+    threads: int = 1,
 ) -> FrameStore:
     """Write the frames of some flights into a folder, unless it holds them already.
 
@@ -86,6 +89,7 @@ def pack_frames(
         width: columns of the fitted pictures.
         nominal_s: elapsed time of each flight's first frame, s.
         on_flight: called after each flight.
+        threads: that read flights at the same time.
 
     Raises:
         OutputError: a flight is damaged, or its pictures are too small.
@@ -100,27 +104,40 @@ def pack_frames(
     starts = np.cumsum([0, *(frame_count(path) for path in paths)])
     arrays = _create(folder, int(starts[-1]), read_flight(paths[0])[0], height, width)
     view = CameraView(width, height, 90.0)
+    copy = partial(_copy, arrays, view, nominal_s)
     digests = []
-    for path, start in zip(paths, starts.tolist(), strict=False):
-        flight, digest = read_flight(path)
-        digests.append(digest)
-        rows = slice(start, start + len(flight.labels))
-        for row, image in zip(range(rows.start, rows.stop), flight.images, strict=True):
-            fitted = fit(image, view)
-            mean, deviation = moments(fitted)
-            arrays["images"][row] = fitted
-            arrays["means"][row] = mean
-            arrays["scales"][row] = 1.0 / max(deviation, CONTRAST_FLOOR)
-        for name in COPIED:
-            arrays[name][rows] = getattr(flight, name)
-        arrays["elapsed_s"][rows] = flight.elapsed_s(nominal_s)
-        on_flight()
+    with ThreadPoolExecutor(threads) as pool:
+        for digest in pool.map(copy, paths, starts.tolist()):
+            digests.append(digest)
+            on_flight()
     for array in arrays.values():
         array.flush()
     sha256 = hashlib.sha256("".join(digests).encode()).hexdigest()
     content = {"plan": plan, "starts": starts.tolist(), "sha256": sha256}
     atomic_write(folder / INDEX, json.dumps(content))
     return _open(folder, content)
+
+
+def _copy(
+    arrays: "dict[str, np.memmap[Any, Any]]",
+    view: CameraView,
+    nominal_s: float,
+    path: Path,
+    start: int,
+) -> str:
+    """Copy a flight into its rows; return its hash."""
+    flight, digest = read_flight(path)
+    rows = slice(start, start + len(flight.labels))
+    for row, image in zip(range(rows.start, rows.stop), flight.images, strict=True):
+        fitted = fit(image, view)
+        mean, deviation = moments(fitted)
+        arrays["images"][row] = fitted
+        arrays["means"][row] = mean
+        arrays["scales"][row] = 1.0 / max(deviation, CONTRAST_FLOOR)
+    for name in COPIED:
+        arrays[name][rows] = getattr(flight, name)
+    arrays["elapsed_s"][rows] = flight.elapsed_s(nominal_s)
+    return digest
 
 
 def _create(
@@ -160,7 +177,7 @@ def _read_index(folder: Path) -> dict[str, Any] | None:
 
 def _open(folder: Path, index: dict[str, Any]) -> FrameStore:
     try:
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in COLUMNS}
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in COLUMNS}
     except (OSError, ValueError) as error:
         raise OutputError(f"{folder}: is not a store of frames ({error}); delete it") from error
     return FrameStore(**arrays, starts=np.array(index["starts"], np.int64), sha256=index["sha256"])

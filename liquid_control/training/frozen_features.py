@@ -14,6 +14,7 @@ from liquid_control.perception import CameraView, fit, input_columns
 from liquid_control.perception.camera_view import CONTRAST_FLOOR, moments
 from liquid_control.perception.cnn import PerceptionCNN
 from liquid_control.training.dataset import read_flight
+from liquid_control.training.devices import CPU
 from liquid_control.training.encoder_files import TrainedEncoder
 from liquid_control.training.network import standardise
 
@@ -26,9 +27,11 @@ class FeatureCache:
 
     Attributes:
         encoder: the frozen encoder.
+        device: that computes the features.
     """
 
     encoder: TrainedEncoder
+    device: torch.device = CPU
 
     def features(self, path: Path) -> NDArray[np.float32]:
         """Return the features of a flight, float32 [2, T, F]: of the pictures, then mirrored.
@@ -50,6 +53,7 @@ class FeatureCache:
         flight, _ = read_flight(path)
         network = PerceptionCNN(self.encoder.spec)
         network.load_arrays(dict(self.encoder.arrays))
+        network.to(self.device)
         spec = self.encoder.spec
         view = CameraView(spec.width, spec.height, 90.0)
         mount = torch.from_numpy(flight.inputs[:, input_columns(("mount",))])
@@ -59,12 +63,11 @@ class FeatureCache:
             images = np.stack([fit(image, view) for image in flight.images[rows]])
             measured = np.array([moments(image) for image in images], np.float32)
             scales = torch.from_numpy(1.0 / np.maximum(measured[:, 1], CONTRAST_FLOOR))
-            pictures = standardise(
-                torch.from_numpy(images), torch.from_numpy(measured[:, 0]), scales
-            )
-            seen = mount[rows] if spec.mount else None
-            for side, shown in zip(sides, (pictures, pictures.flip(3)), strict=True):
-                side.append(network(shown, seen).numpy())
+            shown = (torch.from_numpy(images), torch.from_numpy(measured[:, 0]), scales)
+            pictures = standardise(*(part.to(self.device) for part in shown))
+            seen = mount[rows].to(self.device) if spec.mount else None
+            for side, view_of in zip(sides, (pictures, pictures.flip(3)), strict=True):
+                side.append(network(view_of, seen).cpu().numpy())
         return np.stack([np.concatenate(side) for side in sides])
 
 

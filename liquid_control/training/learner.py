@@ -21,7 +21,7 @@ from liquid_control.files import atomic_write
 from liquid_control.training.contraction_penalty import contraction_penalty
 from liquid_control.training.curves import CurvePoint
 from liquid_control.training.dataset import Dataset
-from liquid_control.training.network import PolicyNetwork
+from liquid_control.training.network import PolicyNetwork, motor_values
 from liquid_control.training.network_settings import LearnerSettings
 from liquid_control.training.ranks import Ranks
 from liquid_control.training.windows import Batch, Windows, cut, draw_windows, split_flights
@@ -178,7 +178,7 @@ class Learner:
 
     def _error(self, network: PolicyNetwork, outputs: Tensor, batch: Batch) -> Tensor:
         """Return the weighted Huber loss of motor values, summed over the counted steps."""
-        targets = network.motor_values(torch.from_numpy(batch.labels))
+        targets = motor_values(network.motors, torch.from_numpy(batch.labels))
         errors = nn.functional.huber_loss(
             outputs, targets, reduction="none", delta=self.settings.huber_delta
         )

@@ -120,16 +120,20 @@ class PolicyNetwork(nn.Module):
         features: Tensor = self.encoder(pictures, mount if self.encoder.spec.mount else None)
         return features.view(windows, steps, -1)
 
-    def motor_values(self, labels: Tensor) -> Tensor:
-        """Return commands [..., 4] as motor values, limited to the neurons' range."""
-        return torch.from_numpy(self.motors.motors(labels.numpy(), TARGET_LIMIT))
+
+def motor_values(motors: MotorScaling, labels: Tensor) -> Tensor:
+    """Return commands [..., 4] as motor values, limited to the neurons' range."""
+    offsets, scales = (labels.new_tensor(part) for part in (motors.offsets, motors.scales))
+    return ((labels - offsets) / scales).clamp(-TARGET_LIMIT, TARGET_LIMIT)
 
 
 def encoder_spec(settings: NetworkSettings, height: int, width: int) -> PerceptionSpec:
     """Return the layers of an encoder for pictures of a size."""
     convolutions = [
-        layer.model_copy(update={"channels": channels})
-        for layer, channels in zip(DEFAULT_CONVOLUTIONS, settings.channels, strict=True)
+        layer.model_copy(update={"channels": channels, "stride": stride})
+        for layer, channels, stride in zip(
+            DEFAULT_CONVOLUTIONS, settings.channels, settings.strides, strict=True
+        )
     ]
     return PerceptionSpec(
         height=height,

@@ -43,6 +43,9 @@ class NetworkSettings(Settings):
     channels: tuple[int, ...] = Field(
         (16, 32, 48, 48), min_length=4, max_length=4, description="of the four convolutions"
     )
+    strides: tuple[int, ...] = Field(
+        (3, 2, 2, 1), min_length=4, max_length=4, description="of the four convolutions"
+    )
     inputs: tuple[Literal["cruise_speed", "range", "attitude", "mount"], ...] = Field(
         (), description="optional inputs of the core besides features and IMU"
     )
@@ -104,6 +107,10 @@ class LearnerSettings(Settings):
     )
     contraction: ContractionSettings = ContractionSettings()
     threads: int = Field(2, ge=1, le=64, description="torch threads of the learner")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="where encoders learn and compute features; auto takes a GPU if there is one",
+    )
     save_every_s: float = Field(60.0, gt=0.0, description="time between two checkpoints, s")
 
     @model_validator(mode="after")

@@ -74,8 +74,8 @@ class Ranks:
 
     @_while_all_live
     def add(
-        self, parts: Sequence[Sequence[Tensor]], *sums: float
-    ) -> tuple[Sequence[Tensor], list[float]]:
+        self, parts: Sequence[Sequence[Tensor]], *sums: float | Tensor
+    ) -> tuple[Sequence[Tensor], list[Any]]:
         """Return the sum of each gradient over this rank's parts and over the ranks, and sums.
 
         They are equal on all ranks, bit for bit.

@@ -24,6 +24,7 @@ from liquid_control.training.curves import write_curves
 from liquid_control.training.data_pilots import Actors, DataJob, round_plans
 from liquid_control.training.data_runs import data_paths
 from liquid_control.training.dataset import Dataset, load_dataset, picture_distribution
+from liquid_control.training.devices import picture_device
 from liquid_control.training.encoder_files import load_encoder
 from liquid_control.training.frozen_features import FeatureCache
 from liquid_control.training.learner import Learner
@@ -177,7 +178,8 @@ class Training:
         network = self.settings.network
         if not (network.encoder and network.frozen):
             return None
-        return FeatureCache(load_encoder(network.encoder)).features
+        device = picture_device(self.settings.learner.device)
+        return FeatureCache(load_encoder(network.encoder), device).features
 
     def _learner(self, round_: int) -> Learner:
         settings = self.settings

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from liquid_control.config import load_scenario
 from liquid_control.frames import quaternion_from_euler
@@ -13,8 +14,8 @@ from liquid_control.training.auxiliary import (
     ROUTE_DISTANCES_M,
     SCALARS,
     AuxiliaryMeter,
-    mirrored,
 )
+from liquid_control.training.frame_batches import mirrored_auxiliary
 from liquid_control.types import HOVER, VehicleState
 from liquid_control_sim import Expert
 from liquid_control_sim.flight import Flight
@@ -108,8 +109,8 @@ def test_depth_is_that_of_the_picture():
 
 def test_mirrored_twice_is_unchanged():
     values = np.random.default_rng(0).normal(size=(5, AUXILIARY_SIZE)).astype(np.float32)
-    once = mirrored(values)
-    np.testing.assert_array_equal(mirrored(once), values)
+    once = mirrored_auxiliary(torch.from_numpy(values)).numpy()
+    np.testing.assert_array_equal(mirrored_auxiliary(torch.from_numpy(once)), values)
     row = dict(zip(SCALARS, once[0], strict=False))
     assert row["trail_lateral_2m"] == -values[0, 0]
     assert row["altitude"] == values[0, SCALARS.index("altitude")]

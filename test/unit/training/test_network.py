@@ -14,7 +14,7 @@ from liquid_control.policy import Policy, PolicyPilot, load_model
 from liquid_control.training.data_pilots import DataPilot, flight_data, round_plans
 from liquid_control.training.dataset import load_dataset, write_flight
 from liquid_control.training.model_card import ModelSize
-from liquid_control.training.network import PolicyNetwork, standardise
+from liquid_control.training.network import PolicyNetwork, motor_values, standardise
 from liquid_control.training.publish import save_candidate
 from liquid_control.training.windows import Windows, cut
 from liquid_control.types import Command
@@ -85,7 +85,7 @@ def test_pictures_are_standardised_as_in_flight():
 
 def test_motor_values_undo_the_scaling_and_keep_within_reach(network):
     labels = torch.tensor([[2.0, -0.5, 0.1, 0.3], [9.0, -9.0, 0.0, 0.0]])
-    values = network.motor_values(labels)
+    values = motor_values(network.motors, labels)
     np.testing.assert_allclose(network.motors.commands(values[0].numpy()), labels[0], atol=1e-6)
     assert values[1, :2].tolist() == pytest.approx([0.97, -0.97])
 
