@@ -21,6 +21,7 @@ from liquid_control.files import atomic_write
 from liquid_control.perception import CameraView, fit
 from liquid_control.perception.camera_view import CONTRAST_FLOOR, moments
 from liquid_control.training.dataset import frame_count, read_flight
+from liquid_control.training.windows import split_flights
 
 INDEX = "frames.json"
 COPIED = ("imu", "labels", "inputs", "auxiliary")
@@ -65,10 +66,11 @@ class FrameStore:
         return np.searchsorted(self.starts, rows, side="right") - 1
 
     def split(self, every: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the rows to learn from, and those of every `every`-th flight, held out."""
+        """Return the rows to learn from, and those that `split_flights` holds out."""
+        split = split_flights(np.arange(len(self.starts) - 1), every)
         flights = self.flights_of(np.arange(self.frames))
-        validation = flights % every == every - 1
-        return np.flatnonzero(~validation), np.flatnonzero(validation)
+        train, validation = (np.isin(flights, part) for part in (split.train, split.validation))
+        return np.flatnonzero(train), np.flatnonzero(validation)
 
 
 def pack_frames(

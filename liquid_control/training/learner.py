@@ -148,7 +148,7 @@ class Learner:
         self.step += 1
         self.total += 1
         self._update_average()
-        return error / counted
+        return float(error / counted)
 
     def _gradients(self, dataset: Dataset, windows: Windows) -> "_Gradients":
         settings = self.settings
