@@ -176,10 +176,10 @@ class EncoderLearner:
         Keys are the commands, the names of `SCALARS` and `depth`.
         """
         found: list[NDArray[np.float32]] = []
-        cpu = FrameTensors.of(store, CPU)
+        frames = FrameTensors.of(store, self.device)
         for start in range(0, len(rows), _MEASURE_ROWS):
             part = rows[start : start + _MEASURE_ROWS]
-            batch = cpu.batch(part).to(self.device)
+            batch = frames.batch(part)
             commands, auxiliary = self.average.predict(batch)
             on_trail = torch.isfinite(batch.auxiliary[:, :1])
             flown = torch.where(on_trail, commands[:, 0], commands[:, 1]).cpu().numpy()

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from liquid_control.perception import MIRRORED_IMU, MIRRORED_INPUTS
 from liquid_control.training.auxiliary import MIRRORED_ORDER, MIRRORED_SIGNS
+from liquid_control.training.devices import CPU
 from liquid_control.training.frame_store import FrameStore
 from liquid_control.training.tone_curves import ToneCurves, apply_curves, draw_curves
 from liquid_control.training.windows import MIRRORED_LABELS
@@ -83,22 +84,25 @@ _COLUMNS = tuple(column.name for column in fields(FrameBatch))
 
 @dataclass(frozen=True, slots=True)
 class FrameTensors:
-    """The frames of a store as tensors: mapped from its files on a CPU, copied to a GPU.
+    """The frames of a store as tensors: mapped from its files, or on a GPU that they fit into.
 
     Attributes:
+        device: of the batches.
         frames: all rows, as they are.
         on_trail: bool [N], whether the world of a frame has a trail, and no targets.
     """
 
+    device: torch.device
     frames: FrameBatch
     on_trail: NDArray[np.bool_]
 
     @classmethod
     def of(cls, store: FrameStore, device: torch.device) -> "FrameTensors":
-        """Return the frames of a store on a device."""
+        """Return the frames of a store for batches on a device."""
+        held = device if device.type == "cpu" or _fits(store, device) else CPU
 
         def moved(column: NDArray[np.generic]) -> Tensor:
-            return torch.from_numpy(column).to(device)
+            return torch.from_numpy(column).to(held)
 
         frames = FrameBatch(
             images=moved(store.images),
@@ -108,27 +112,33 @@ class FrameTensors:
             inputs=moved(store.inputs),
             labels=moved(store.labels),
             auxiliary=moved(store.auxiliary),
-            gains=torch.ones(1, 3, device=device).expand(store.frames, 3),
+            gains=torch.ones(1, 3, device=held).expand(store.frames, 3),
         )
-        return cls(frames, np.isfinite(store.auxiliary[:, 0]))
+        return cls(device, frames, np.isfinite(store.auxiliary[:, 0]))
 
     def batch(self, rows: NDArray[np.int64], changes: FrameChanges | None = None) -> FrameBatch:
         """Return some rows, changed or as they are.
 
         Tone curves leave pictures with targets alone: a target is known by its colour.
         """
-        device = self.frames.images.device
-        index = torch.from_numpy(rows).to(device)
+        held = self.frames.images.device
+        index = torch.from_numpy(rows).to(held)
         batch = FrameBatch(
             *(getattr(self.frames, name).index_select(0, index) for name in _COLUMNS)
         )
         if changes is None:
-            return batch
-        _mirror(batch, torch.from_numpy(np.flatnonzero(changes.flips)).to(device))
+            return batch.to(self.device)
+        _mirror(batch, torch.from_numpy(np.flatnonzero(changes.flips)).to(held))
         batch.gains.copy_(torch.from_numpy(changes.gains))
         curves = changes.curves.where(self.on_trail[rows])
         apply_curves(batch.images, batch.means, batch.scales, curves)
-        return batch
+        return batch.to(self.device)
+
+
+def _fits(store: FrameStore, device: torch.device) -> bool:
+    """Return whether the pictures take at most 80 % of the free memory of a GPU."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return store.images.nbytes <= 0.8 * free
 
 
 def _mirror(batch: FrameBatch, rows: Tensor) -> None:
