@@ -140,6 +140,7 @@ NODES = (
     topics.RECORDER,
     topics.REPLAY,
     topics.SIMULATOR,
+    "policy_node",
 )
 
 
