@@ -100,7 +100,7 @@ class FaultCampaign:
             out_dir=folder / "flights" / f"{kind.name}-{seed}",
             overrides=self.overrides,
             mode="realtime",
-            record=False,
+            record=kind.records,
             standby=True,
             rules=self.rules,
         )
