@@ -171,5 +171,16 @@ def test_the_table_counts_endings_and_bounds_the_unsafe_share(tmp_path):
     ]
     text = write_faults(tmp_path, rows, kinds, "liquid-control faults").read_text()
     assert "| two busy processes per core | 1 | 0 | 1 | 0 | none | 4.00 m |" in text
-    assert "| kill -9 of guard_node | 2 | 1 | 0 | 1 | 0.30 s, 0.40 s | 2.50 m |" in text
+    assert "| kill -9 of guard_node | 2 | 1 | 0 | 1 | 0.30 s, 0.40 s, 0.40 s | 2.50 m |" in text
     assert "3 faults of 2 kinds; 1 unsafe outcomes (at most 79.2 %" in text
+
+
+def test_the_table_has_an_interval_of_the_median_from_six_times_on(tmp_path):
+    """Of eight values the first and last bound it: 2 (1 + 8) / 256 > 0.05 > 2 / 256."""
+    kinds = choose_kinds(["guard_killed"])
+    rows = [
+        FaultRow("guard_killed", seed, 3.0, "hovered", "guard_stop", 0.1 * seed, 1.0, 1.5)
+        for seed in range(1, 9)
+    ]
+    text = write_faults(tmp_path, rows, kinds, "liquid-control faults").read_text()
+    assert "| 8 | 8 | 0 | 0 | 0.45 s (0.10 to 0.80), 0.79 s, 0.80 s | 1.50 m |" in text
