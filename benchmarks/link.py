@@ -54,7 +54,8 @@ CRUISE_MPS = 2.0
 OWN_IMU = ["-r", f"{topics.IMU}:=autopilot/{topics.IMU}"]
 """The camera's process publishes the IMU: a sample reaches each frame's stamp at once, as in the
 simulator."""
-POLICY = (topics.PERCEPTION, topics.CONTROLLER)
+SEPARATE, COMPOSED = (topics.PERCEPTION, topics.CONTROLLER), ("policy_node",)
+"""Processes of the policy."""
 SETPOINT_ID = 84
 _AXES = struct.Struct("<f")
 _VELOCITY, _YAW_RATE = 16, 44
@@ -152,12 +153,14 @@ class LinkGraph:
         folder: of their logs.
         model: folder.
         port: UDP port of `mavlink_node`.
+        policy: processes of the policy.
     """
 
     environment: Mapping[str, str]
     folder: Path
     model: Path
     port: int
+    policy: tuple[str, ...] = SEPARATE
     processes: dict[str, Process] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
 
@@ -175,9 +178,9 @@ class LinkGraph:
     def kill_policy(self) -> int:
         """Kill perception and controller; return the steady clock just before, ns."""
         now_ns = time.monotonic_ns()
-        for name in POLICY:
+        for name in self.policy:
             os.kill(self.processes[name].child.pid, signal.SIGKILL)
-        for name in POLICY:
+        for name in self.policy:
             self.processes[name].child.wait()
         return now_ns
 
@@ -191,9 +194,10 @@ class LinkGraph:
     def _parameters(self, name: str) -> dict[str, object]:
         mode: dict[str, object] = {"mode": "realtime"}
         policy = mode | {"model": str(self.model), "autostart": True}
+        perception = policy | {"cruise_speed_mps": CRUISE_MPS, "camera_pitch_down_deg": 15.0}
         return {
-            topics.PERCEPTION: policy
-            | {"cruise_speed_mps": CRUISE_MPS, "camera_pitch_down_deg": 15.0},
+            topics.PERCEPTION: perception,
+            "policy_node": perception,
             topics.CONTROLLER: policy,
             topics.GUARD: mode | {"pair": "first"},
             topics.GUARD_STANDBY: mode | {"pair": "standby"},
@@ -203,7 +207,9 @@ class LinkGraph:
 
 
 @contextmanager
-def running_graph(model: Path, folder: Path) -> Iterator[tuple[LinkGraph, LinkReceiver]]:
+def running_graph(
+    model: Path, folder: Path, composed: bool
+) -> Iterator[tuple[LinkGraph, LinkReceiver]]:
     """Start the graph without the policy; end it afterwards."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
@@ -212,7 +218,8 @@ def running_graph(model: Path, folder: Path) -> Iterator[tuple[LinkGraph, LinkRe
     if checkout not in sys.path:
         sys.path.insert(0, checkout)
     with free_domain() as domain:
-        graph = LinkGraph(node_environment(domain), folder, model, port)
+        policy = COMPOSED if composed else SEPARATE
+        graph = LinkGraph(node_environment(domain), folder, model, port, policy)
         receiver = LinkReceiver(port)
         try:
             graph.start(topics.GUARD, topics.GUARD_STANDBY, topics.MAVLINK, LOAD)
@@ -224,9 +231,20 @@ def running_graph(model: Path, folder: Path) -> Iterator[tuple[LinkGraph, LinkRe
 
 
 def measure_link(
-    model: Path, repeats: int, folder: Path, measured: Measured | None = None
+    model: Path,
+    repeats: int,
+    folder: Path,
+    measured: Measured | None = None,
+    composed: bool = False,
 ) -> tuple[list[LinkRow], dict[str, Any]]:
     """Start and kill the policy `repeats` times in a running graph.
+
+    Args:
+        model: folder.
+        repeats: number of rounds.
+        folder: of the logs.
+        measured: what an interrupted run has measured.
+        composed: whether perception and controller share a process.
 
     Raises:
         GraphError: set-points did not begin to follow the policy.
@@ -234,17 +252,18 @@ def measure_link(
     measured = measured or Measured()
     path = load_model(model).path.resolve()
     rows = []
-    with running_graph(path, folder) as parts, progress_bar("killing", repeats) as bar:
+    with running_graph(path, folder, composed) as parts, progress_bar("killing", repeats) as bar:
         for number in range(repeats):
             one = partial(_one_life, *parts)
             rows.append(measured.once(f"life {number}", LinkRow, one))
             bar.advance(f"{rows[-1].moving_ms:.0f} ms")
-    return rows, {"model": str(model), "stream_s": STREAM_S, "rate_hz": 30, "size": [128, 72]}
+    config = {"model": str(model), "stream_s": STREAM_S, "rate_hz": 30, "size": [128, 72]}
+    return rows, config | {"composed": composed}
 
 
 def _one_life(graph: LinkGraph, receiver: LinkReceiver) -> LinkRow:
     begin = len(receiver.setpoints)
-    graph.start(*POLICY)
+    graph.start(*graph.policy)
     limit = time.monotonic() + START_S
     while not any(any(values) for _, values in receiver.setpoints[begin:]):
         if time.monotonic() > limit:

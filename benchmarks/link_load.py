@@ -72,8 +72,8 @@ class LinkLoad(Node):
         info = conversions.camera_info_message(self._camera, stamp_ns)
         self._out[topics.CAMERA_INFO].publish(info)
         self._out[topics.IMAGE].publish(picture)
-        self._report("frame", stamp_ns, now_ns, ())
         self._on_imu()
+        self._report("frame", stamp_ns, now_ns, ())
 
     def _on_imu(self) -> None:
         rate, force = np.array([0.01, 0.02, 0.03]), np.array([0.0, 0.0, 9.81])

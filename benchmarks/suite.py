@@ -26,12 +26,14 @@ class BenchmarkRequest:
         model: model folder, or `expert`; None for the benchmark's default.
         repeats: number of flights, each with its own seed, or of rounds.
         resets: number of worlds created in one process to measure memory growth.
+        composed: whether the policy of `link` is one process.
         measured: what an interrupted run has measured.
     """
 
     model: str | None
     repeats: int
     resets: int
+    composed: bool = False
     measured: Measured = NOTHING_MEASURED
 
     @property
@@ -44,6 +46,7 @@ class BenchmarkRequest:
             **marks,
             "repeats": self.repeats,
             "resets": self.resets,
+            "composed": self.composed,
             "machine": machine(),
             "versions": package_versions(),
             "revision": git_revision(),
@@ -87,7 +90,7 @@ def _link(request: BenchmarkRequest, folder: Path) -> Measurement:
 
     check_installed("rclpy", "ros", "run the graph of a companion computer")
     model = shipped(Path(request.model or FLOWN_MODEL))
-    rows, config = measure_link(model, request.repeats, folder, request.measured)
+    rows, config = measure_link(model, request.repeats, folder, request.measured, request.composed)
     return link_table(rows), rows, config
 
 

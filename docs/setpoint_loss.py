@@ -1,24 +1,29 @@
 """What a firmware does when set-points stop: the table of docs/results.md.
 
-    python docs/setpoint_loss.py --ardupilot PATH --px4 PATH [--seed 0]
+    python docs/setpoint_loss.py --ardupilot PATH --px4 PATH --betaflight PATH [--seed 0]
 
 The vehicle flies forward at 1 m/s in calm air. Then the link is lost: nothing is sent any more,
 not even a heartbeat. Or the policy dies, and the bridge with `on_stale: stop` sends zero velocity
 once after 150 ms, then nothing. Each with the parameters that docs/autopilots.md recommends, and
 with the defaults of the firmware.
+
+Betaflight gets sticks instead of velocities, over MSP. Its link is lost; or the companion dies and
+`RcKeeper`, whose rules are applied to simulated time here, outlives it.
 """
 
 import argparse
-import itertools
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from liquid_control.autopilots.rc_keeper import KeeperPhase, KeeperRules
 from liquid_control.config import load_scenario
+from liquid_control.graph.betaflight_flight import RC_EVERY, BetaflightCompanion, BetaflightSetup
 from liquid_control.graph.mavlink_flight import ArduPilotSetup, Px4Setup
 from liquid_control.types import Command, Floats, VehicleState
 from liquid_control_sim.dynamics.vectors import ZERO
@@ -52,6 +57,29 @@ class DeadCompanion:
         """Close nothing."""
 
 
+@dataclass
+class DeadBehindKeeper(DeadCompanion):
+    """Sends nothing; a keeper of its RC link sends neutral sticks, then releases the link.
+
+    Attributes:
+        alive: what it was before.
+        rules: of the keeper.
+    """
+
+    alive: BetaflightCompanion
+    rules: KeeperRules = field(default_factory=KeeperRules)
+    _since_ns: int | None = None
+    _tick: int = 0
+
+    def step(self, now_ns: int, state: VehicleState, command: Command, stage: FlightStage) -> None:
+        """Send the keeper's frame that is due."""
+        self._since_ns = now_ns if self._since_ns is None else self._since_ns
+        self._tick += 1
+        phase = self.rules.phase(self._since_ns, now_ns, ended=False)
+        if phase is KeeperPhase.NEUTRAL and self._tick % RC_EVERY == 0:
+            self.alive.send(now_ns, self.alive.neutral)
+
+
 class Loss(NamedTuple):
     """What happened after the last set-point.
 
@@ -62,6 +90,7 @@ class Loss(NamedTuple):
         end_m: horizontal distance from that place at the end, m.
         end_height_m: height above the ground then, m.
         top_m: greatest height above the ground, m.
+        touch_mps: speed of the last tick before it was on the ground; NaN if it never was.
     """
 
     slower_s: float
@@ -70,10 +99,23 @@ class Loss(NamedTuple):
     end_m: float
     end_height_m: float
     top_m: float
+    touch_mps: float
+
+
+def first(happens: NDArray[np.bool_]) -> float:
+    """Return the time of the first tick at which something happens, s; NaN if it never does."""
+    return int(np.argmax(happens)) / PHYSICS_HZ if happens.any() else float("nan")
 
 
 def fly(setup: FirmwareSetup, lost: str, seed: int, folder: Path) -> Loss:
-    """Fly until the link is lost or the policy dies, and on."""
+    """Fly until the link is lost or the policy dies, and on.
+
+    Args:
+        setup: starts the firmware.
+        lost: `link`, `policy`, or `companion`: the keeper of an RC link outlives it.
+        seed: of the sensors.
+        folder: of the firmware's files.
+    """
     place = VehicleSite(pybullet.connect(pybullet.DIRECT), load_scenario("trail"), seed, FLAT)
     positions: list[Floats] = []
     speeds: list[float] = []
@@ -84,6 +126,8 @@ def fly(setup: FirmwareSetup, lost: str, seed: int, folder: Path) -> Loss:
             vehicle.step(FORWARD, ZERO)
         if lost == "link":
             vehicle.companion = DeadCompanion()
+        elif isinstance(alive, BetaflightCompanion):
+            vehicle.companion = DeadBehindKeeper(alive)
         else:
             vehicle.stage = FlightStage.WAIT
         for _ in range(round(AFTER_S * PHYSICS_HZ)):
@@ -94,15 +138,17 @@ def fly(setup: FirmwareSetup, lost: str, seed: int, folder: Path) -> Loss:
         vehicle.companion, vehicle.stage = alive, FlightStage.FLY
     speed, path = np.array(speeds), np.array(positions)
     away = np.linalg.norm(path[:, :2] - path[0, :2], axis=1)
-    stands = int(np.argmax(speed < STANDS_MPS))
-    slower = int(np.argmax(speed < 0.9 * speed[0]))
+    stands = first(speed < STANDS_MPS)
+    slower = first(speed < 0.9 * speed[0])
+    low = [tick for tick, height in enumerate(heights) if height < 0.005]
     return Loss(
-        slower / PHYSICS_HZ,
-        stands / PHYSICS_HZ,
-        float(away[stands]),
+        slower,
+        stands,
+        float("nan") if stands != stands else float(away[round(stands * PHYSICS_HZ)]),
         float(away[-1]),
         heights[-1],
         max(heights),
+        speeds[low[0] - 1] if low else float("nan"),
     )
 
 
@@ -110,19 +156,26 @@ def fly(setup: FirmwareSetup, lost: str, seed: int, folder: Path) -> Loss:
 class Case:
     """A row of the table."""
 
+    lost: str
     parameters: str
     setup: FirmwareSetup
 
 
-def cases(ardupilot: Path | None, px4: Path | None) -> Iterator[Case]:
+def cases(options: argparse.Namespace) -> Iterator[Case]:
     """Yield the rows of the firmwares that are at hand."""
-    if ardupilot:
-        yield Case("default", ArduPilotSetup(ardupilot, parameters={"GUID_TIMEOUT": 3.0}))
-        yield Case("`GUID_TIMEOUT` 0.5", ArduPilotSetup(ardupilot))
-    if px4:
-        default = {"COM_OF_LOSS_T": 1.0, "COM_OBL_RC_ACT": 0}
-        yield Case("default", Px4Setup(px4, parameters=default))
-        yield Case("`COM_OF_LOSS_T` 0.5, `COM_OBL_RC_ACT` 5", Px4Setup(px4))
+    for lost in LOSSES:
+        if options.ardupilot:
+            default = ArduPilotSetup(options.ardupilot, parameters={"GUID_TIMEOUT": 3.0})
+            yield Case(lost, "default", default)
+            yield Case(lost, "`GUID_TIMEOUT` 0.5", ArduPilotSetup(options.ardupilot))
+        if options.px4:
+            values = {"COM_OF_LOSS_T": 1.0, "COM_OBL_RC_ACT": 0}
+            yield Case(lost, "default", Px4Setup(options.px4, parameters=values))
+            yield Case(lost, "`COM_OF_LOSS_T` 0.5, `COM_OBL_RC_ACT` 5", Px4Setup(options.px4))
+    if options.betaflight:
+        override = BetaflightSetup(options.betaflight, pace=1.0, override=True)
+        yield Case("link", "MSP override", override)
+        yield Case("companion", "MSP override, `RcKeeper`", override)
 
 
 def main() -> None:
@@ -130,17 +183,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ardupilot", type=Path)
     parser.add_argument("--px4", type=Path)
+    parser.add_argument("--betaflight", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    print(f"| autopilot | lost | parameters | brakes | stands | travelled | after {AFTER_S:g} s |")
-    print("|---|---|---|---|---|---|---|")
-    rows = itertools.product(LOSSES, cases(options.ardupilot, options.px4))
-    for lost, case in rows:
+    end = f"after {AFTER_S:g} s | on the ground with"
+    print(f"| autopilot | lost | parameters | brakes | stands | travelled | {end} |")
+    print("|---|---|---|---|---|---|---|---|")
+    for case in cases(options):
         with tempfile.TemporaryDirectory() as folder:
-            loss = fly(case.setup, lost, options.seed, Path(folder))
+            loss = fly(case.setup, case.lost, options.seed, Path(folder))
         end = f"{loss.end_m:.1f} m away, {loss.end_height_m:.1f} m high (at most {loss.top_m:.1f})"
         times = f"{loss.slower_s:.2f} s | {loss.stands_s:.2f} s | {loss.stands_m:.2f} m"
-        print(f"| {case.setup.name} | {lost} | {case.parameters} | {times} | {end} |", flush=True)
+        what = f"{case.setup.name} | {case.lost} | {case.parameters}"
+        print(f"| {what} | {times} | {end} | {loss.touch_mps:.1f} m/s |", flush=True)
 
 
 if __name__ == "__main__":

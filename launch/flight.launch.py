@@ -140,6 +140,12 @@ def arguments() -> list[DeclareLaunchArgument]:
         ),
         argument("use_sim_time", "false", "time from clock, for a replay", YES_OR_NO),
         argument(
+            "composed",
+            "false",
+            "perception and controller in one process, so commands leave a millisecond earlier",
+            YES_OR_NO,
+        ),
+        argument(
             "standby", "true", "a second guard, which takes over when the first dies", YES_OR_NO
         ),
         *common_arguments(),
@@ -153,13 +159,7 @@ def nodes(context: LaunchContext) -> list[Action]:
     make = NodeMaker.of(values, common, _remappings(values))
     starts = values["autostart"] == "true"
     always = [
-        make.policy(
-            "perception_node",
-            _perception(values) | {"autostart": starts},
-            "perception.yaml",
-            {"model": values["model"]},
-        ),
-        make.policy("controller_node", {"autostart": starts}, defaults={"model": values["model"]}),
+        *_policy(make, values, starts),
         make.policy("lifecycle_manager"),
         *_guards(make, values["standby"] == "true"),
         *_bridges(make, values),
@@ -173,6 +173,18 @@ def nodes(context: LaunchContext) -> list[Action]:
         space = values["namespace"].strip("/")
         actions.append(LogInfo(msg=WAITING.format(f"/{space}" if space else "")))
     return actions
+
+
+def _policy(make: NodeMaker, values: dict[str, str], starts: bool) -> list[Node]:
+    """Return perception and controller, in one process or in two."""
+    own, model = {"autostart": starts}, {"model": values["model"]}
+    given = (_perception(values) | own, "perception.yaml", model)
+    if values["composed"] == "true":
+        return [make.policy("policy_node", *given, named=False)]
+    return [
+        make.policy("perception_node", *given),
+        make.policy("controller_node", own, defaults=model),
+    ]
 
 
 def _perception(values: dict[str, str]) -> dict[str, object]:

@@ -30,8 +30,8 @@ from liquid_control.types import HOVER, NANOSECONDS, Command, VehicleState
 
 VARIANT, API = b"BTFL", 1
 """Betaflight's name in MSP, and the first number of its API's version."""
-STEP_S = 0.01
-"""The velocity loop runs, and a frame is sent, this often."""
+STEP_S = 0.02
+"""The velocity loop runs, and a frame is sent, this often; see `betaflight_rc.MSP_HZ`."""
 REOPEN_S = 1.0
 """Between two attempts to open a link that failed."""
 SWITCHED_OFF = StreamPhase.WAITING, StreamPhase.STOPPED

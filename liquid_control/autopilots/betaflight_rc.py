@@ -19,6 +19,9 @@ ARM_CHANNEL, ANGLE_CHANNEL, OVERRIDE_CHANNEL = 4, 5, 6
 STICKS = 4
 """Channels of roll, pitch, throttle and yaw; the others are the pilot's switches."""
 MSP_API_VERSION, MSP_FC_VARIANT, MSP_STATUS, MSP_BOXIDS, MSP_SET_RAW_RC = 1, 2, 101, 119, 200
+MSP_HZ = 80
+"""MSP frames that Betaflight reads in a second with `serial_update_rate_hz` at its default of 100;
+more wait in its buffer, and sticks come late by more than a second."""
 BOX_ARM, BOX_ANGLE, BOX_OVERRIDE = 0, 1, 50
 """Permanent ids of flight modes: ARM, ANGLE and MSP OVERRIDE."""
 _RC = struct.Struct("<d16H")

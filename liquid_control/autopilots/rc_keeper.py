@@ -36,7 +36,7 @@ FRAME = struct.Struct(f"<{2 * rc.CHANNELS}H")
 PERIOD_S = 0.02
 REQUESTS = (rc.MSP_API_VERSION, rc.MSP_FC_VARIANT, rc.MSP_BOXIDS, rc.MSP_STATUS)
 """What is asked for, in turn."""
-REQUEST_NS = 50_000_000
+REQUEST_NS = 100_000_000
 TWO_WAY = ("serial", "tcp")
 """Kinds of links on which a flight controller answers."""
 READ_BYTES = 65536

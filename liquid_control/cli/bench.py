@@ -57,6 +57,10 @@ def bench(
             help="sim only: worlds created in one process to measure memory growth.",
         ),
     ] = 500,
+    composed: Annotated[
+        bool,
+        typer.Option("--composed", help="link only: perception and controller in one process."),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -101,7 +105,7 @@ def bench(
     from liquid_control.journal import JOURNAL_FILE, newest_journal
 
     suite = load_suite(Path(__file__).resolve().parents[2])
-    request = suite.BenchmarkRequest(model, repeats, resets)
+    request = suite.BenchmarkRequest(model, repeats, resets, composed)
     plan = {"benchmark": what.value, **request.plan}
     if resume and out is None:
         out = newest_journal(RUNS.glob("*-bench"), plan)

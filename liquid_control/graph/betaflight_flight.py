@@ -3,17 +3,22 @@
 import math
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from liquid_control.autopilots.angle_mode import AngleMode, AngleModeSettings, AngleState
 from liquid_control.autopilots.betaflight_rc import (
+    HIGH_US,
     MSP_STATUS,
+    OVERRIDE_CHANNEL,
+    STICKS,
     MspReader,
     channels_of,
     idle_channels,
     msp_request,
+    msp_set_raw_rc,
     msp_status,
     rc_packet,
 )
@@ -32,6 +37,8 @@ EEPROM = "eeprom.bin"
 CONNECT_S, REPLY_S, SAVE_S = 10.0, 3.0, 10.0
 RC_EVERY = 4
 """Physics ticks from one RC frame to the next: 60 Hz."""
+MSP_PERIOD_NS = 50_000_000
+"""From one frame to the next over MSP: faster ones wait in the firmware's buffer."""
 STATUS_EVERY = 48
 BOOTED_NS, READY_NS, SWITCH_NS = 2 * NANOSECONDS, 6 * NANOSECONDS, 2 * NANOSECONDS
 """RC frames that arrive while it boots are lost, and with them the receiver."""
@@ -62,6 +69,10 @@ MODE = AngleModeSettings(hover_throttle=0.568, yaw_rate_limit_radps=math.radians
 """Velocity loop for the vehicle `outdoor` and `SETTINGS`."""
 
 
+OVERRIDE = ("aux 2 50 2 1700 2100 0 0", "set msp_override_channels_mask = 15")
+"""Lines for the CLI: MSP OVERRIDE of four channels on AUX3."""
+
+
 @dataclass(frozen=True)
 class BetaflightSetup:
     """Starts a Betaflight that was built for the target SITL; implements `FirmwareSetup`.
@@ -73,6 +84,9 @@ class BetaflightSetup:
         arm_s: longest time until it arms, simulated time, s.
         lockstep: whether to replace its clock by simulated time.
         settings: lines for its CLI.
+        override: whether the sticks go over MSP, in the place of those of a receiver whose sticks
+            are centred. MSP is TCP, which lockstep does not hold: two flights of one seed differ,
+            and the pace must be 1.
     """
 
     program: Path
@@ -80,6 +94,7 @@ class BetaflightSetup:
     arm_s: float = 20.0
     lockstep: bool = True
     settings: tuple[str, ...] = SETTINGS
+    override: bool = False
 
     @property
     def name(self) -> str:
@@ -102,7 +117,7 @@ class BetaflightSetup:
         if not (folder / EEPROM).exists():
             process = FirmwareProcess(NAME, command, folder)
             try:
-                configure(process, self.settings)
+                configure(process, (*self.settings, *(OVERRIDE if self.override else ())))
             except BaseException:
                 (folder / EEPROM).unlink(missing_ok=True)
                 raise
@@ -118,7 +133,7 @@ class BetaflightSetup:
 
     def companion(self, process: FirmwareProcess) -> "BetaflightCompanion":
         """Return the side that commands it."""
-        return BetaflightCompanion(process.clock)
+        return BetaflightCompanion(process.clock, override=self.override)
 
 
 def configure(process: FirmwareProcess, settings: tuple[str, ...]) -> None:
@@ -181,13 +196,20 @@ class BetaflightCompanion:
     raised before is refused until it is lowered again, so it is raised anew every two seconds.
     """
 
-    def __init__(self, clock: LockstepClock | None = None, mode: AngleMode | None = None) -> None:
-        """Create the RC port; MSP is asked only when the firmware does not arm.
+    def __init__(
+        self,
+        clock: LockstepClock | None = None,
+        mode: AngleMode | None = None,
+        override: bool = False,
+    ) -> None:
+        """Create the RC port; MSP is opened when it is needed.
 
         Args:
             clock: of the firmware, if it flies in lockstep.
             mode: velocity loop; that of the vehicle `outdoor` if None.
+            override: whether the sticks go over MSP, as MSP OVERRIDE.
         """
+        self._override = override
         self._mode = mode or AngleMode(MODE)
         self._clock = clock
         self._state = AngleState()
@@ -196,6 +218,7 @@ class BetaflightCompanion:
         self._reader = MspReader()
         self._blocked_by: tuple[str, ...] = ()
         self._tick = 0
+        self._next_msp_ns = 0
 
     def step(self, now_ns: int, state: VehicleState, command: Command, stage: FlightStage) -> None:
         """Send the RC frame that is due; see `Companion.step`."""
@@ -205,7 +228,7 @@ class BetaflightCompanion:
             and now_ns > READY_NS + SWITCH_NS
             and self._tick % STATUS_EVERY == 0
         ):
-            self._ask_status()
+            self._exchange_msp(msp_request(MSP_STATUS))
         if self._tick % RC_EVERY or now_ns < BOOTED_NS:
             return
         if stage is FlightStage.FLY:
@@ -216,10 +239,25 @@ class BetaflightCompanion:
             raised = now_ns >= READY_NS and now_ns % SWITCH_NS >= SWITCH_NS // 4
             channels = idle_channels(armed=stage is FlightStage.ARM and raised)
             self._state = AngleState()
+        self.send(now_ns, channels)
+
+    def send(self, now_ns: int, channels: Sequence[int]) -> None:
+        """Send an RC frame: simulated time and 16 channels, us."""
+        if self._override:
+            if now_ns >= self._next_msp_ns:
+                self._next_msp_ns = now_ns + MSP_PERIOD_NS
+                self._exchange_msp(msp_set_raw_rc(channels[:STICKS]))
+            channels = (*idle_channels(armed=False)[:STICKS], *channels[STICKS:])
+            channels = (*channels[:OVERRIDE_CHANNEL], HIGH_US, *channels[OVERRIDE_CHANNEL + 1 :])
         with suppress(OSError):  # nothing is bound to the port yet
             self._port.sendto(rc_packet(now_ns / NANOSECONDS, channels), (LOOPBACK, RC_PORT))
             if self._clock is not None:
                 self._clock.expect()
+
+    @property
+    def neutral(self) -> tuple[int, ...]:
+        """Channels of level sticks with the throttle that hovered last, us."""
+        return channels_of(self._mode.neutral(self._state), armed=True)
 
     @property
     def is_armed(self) -> None:
@@ -236,8 +274,8 @@ class BetaflightCompanion:
             if port is not None:
                 port.close()
 
-    def _ask_status(self) -> None:
-        """Read the last reply to MSP_STATUS, and ask again."""
+    def _exchange_msp(self, request: bytes) -> None:
+        """Read what has arrived over MSP, and send a request."""
         try:
             if self._msp is None:
                 self._msp = socket.create_connection((LOOPBACK, CLI_PORT), 0.05)
@@ -247,6 +285,6 @@ class BetaflightCompanion:
                     status = msp_status(message.payload or b"")
                     if message.code == MSP_STATUS and status is not None:
                         self._blocked_by = status.blocked_by
-            self._msp.sendall(msp_request(MSP_STATUS))
+            self._msp.sendall(request)
         except OSError:
             self._msp = None

@@ -10,6 +10,7 @@ import numpy as np
 
 from liquid_control.command import GuardRules
 from liquid_control.errors import ConfigError
+from liquid_control.evaluation.paired import median_interval
 from liquid_control.evaluation.results import wilson_interval
 from liquid_control.files import atomic_write
 from liquid_control.graph.fault_flight import (
@@ -32,6 +33,7 @@ from liquid_control.journal import JOURNAL_FILE, Journal, restored
 from liquid_control.policy import Policy, load_model
 from liquid_control.progress import progress_bar
 from liquid_control.seeding import stream
+from liquid_control.types import Floats
 
 REPORT = "faults.md"
 START_S = (3.0, 6.0)
@@ -100,7 +102,7 @@ class FaultCampaign:
             out_dir=folder / "flights" / f"{kind.name}-{seed}",
             overrides=self.overrides,
             mode="realtime",
-            record=False,
+            record=kind.records,
             standby=True,
             rules=self.rules,
         )
@@ -192,8 +194,8 @@ def write_faults(
         f"{100.0 * high:.1f} % with 95 % confidence). "
         + (_FIRMWARE_TEXT if firmware else _CASCADE_TEXT),
         "",
-        f"| fault | flights | {' | '.join(outcomes)} | to {'safe' if firmware else 'hover'} p50, "
-        "worst | travelled worst |",
+        f"| fault | flights | {' | '.join(outcomes)} | to {'safe' if firmware else 'hover'} p50 "
+        "(95 % interval), p99, worst | travelled worst |",
         "|---" * (len(outcomes) + 4) + "|",
     ]
     lines += [
@@ -209,9 +211,18 @@ def _line(text: str, rows: Sequence[FaultRow], outcomes: Sequence[FaultOutcome])
     firmware = len(outcomes) > len(CASCADE_OUTCOMES)
     reached = np.array([row.standstill_s if firmware else row.hover_s for row in rows])
     reached = reached[np.isfinite(reached)]
-    times = f"{np.median(reached):.2f} s, {reached.max():.2f} s" if len(reached) else "none"
     path = np.array([row.travelled_m for row in rows])
     path = path[np.isfinite(path)]
     worst = f"{path.max():.2f} m" if len(path) else "unknown"
     counts = " | ".join(str(count) for count in (len(rows), *numbers))
-    return f"| {text} | {counts} | {times} | {worst} |"
+    return f"| {text} | {counts} | {_times(reached)} | {worst} |"
+
+
+def _times(reached_s: Floats) -> str:
+    """Return median with its interval, which needs six times, 99th percentile and largest."""
+    if not len(reached_s):
+        return "none"
+    p50, p99 = np.percentile(reached_s, (50, 99))
+    bounds = median_interval(reached_s.tolist())
+    interval = f" ({bounds[0]:.2f} to {bounds[1]:.2f})" if bounds else ""
+    return f"{p50:.2f} s{interval}, {p99:.2f} s, {reached_s.max():.2f} s"

@@ -1,6 +1,7 @@
 """One flight in real time with one fault injected, and what the vehicle did afterwards."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -159,6 +160,8 @@ class Injection:
             self.graph.send(node, kind.signal)
         busy = kind.load * (os.cpu_count() or 1)
         self.helpers += [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(busy)]
+        if kind.disk:
+            self.graph.forbid_writing()
 
     def end(self) -> None:
         """End the fault."""
@@ -197,6 +200,12 @@ class FaultedGraph(NodeGraph):
         """Start a node again that has ended."""
         self.processes.insert(0, self._start(name, self.plan.nodes[name]))
 
+    def forbid_writing(self) -> None:
+        """Let every write of the nodes to a file fail, except for the simulator's."""
+        for process in self.processes:
+            if process.name != SIMULATOR and process.child.poll() is None:
+                forbid_writing(process.child.pid)
+
     def _check_alive(self, last: Process) -> None:
         """Do nothing: deaths are what a campaign injects."""
 
@@ -206,6 +215,15 @@ class FaultedGraph(NodeGraph):
             if process.child.poll() is None:
                 process.child.send_signal(signal.SIGCONT)
         super()._end()
+
+
+def forbid_writing(pid: int) -> None:
+    """Let every write of a process to a file fail: files may not be longer than 0 bytes.
+
+    The error is EFBIG, where that of a full disk is ENOSPC; both are an `OSError`.
+    """
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
 
 
 def fly_with_fault(flight: FaultFlight) -> FaultRow:

@@ -25,7 +25,7 @@ class Recovery(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """A kind of fault; exactly one of driver, process, intruder, load, link, pilot, second acts.
+    """A kind of fault; one of driver, process, intruder, load, disk, link, pilot, second acts.
 
     Attributes:
         name: unique.
@@ -36,6 +36,7 @@ class FaultKind:
         intruder: topic on which a foreign node publishes.
         rate_hz: messages of the intruder, 1/s.
         load: busy processes per core.
+        disk: whether no node can write to a file any more, as on a full disk.
         recovery: how it ends.
         link: what happens to the link between firmware and companion.
         pilot: main mode and sub-mode that the pilot selects; OFFBOARD again if the fault ends.
@@ -50,10 +51,16 @@ class FaultKind:
     intruder: str | None = None
     rate_hz: float = 50.0
     load: int = 0
+    disk: bool = False
     recovery: Recovery = Recovery.ENDS
     link: LinkFault | None = None
     pilot: tuple[int, int] | None = None
     second: bool = False
+
+    @property
+    def records(self) -> bool:
+        """Whether it acts on a recorder."""
+        return self.disk or topics.RECORDER in self.process
 
     @property
     def needs_firmware(self) -> bool:
@@ -89,8 +96,8 @@ def _drivers() -> list[FaultKind]:
 
 def _processes() -> list[FaultKind]:
     found = []
-    for node in (topics.PERCEPTION, topics.CONTROLLER, topics.GUARD):
-        word = node.removesuffix("_node")
+    for node in (topics.PERCEPTION, topics.CONTROLLER, topics.GUARD, topics.GUARD_STANDBY):
+        word = node.removesuffix("_node").removeprefix("guard_")
         found += [
             FaultKind(
                 f"{word}_killed", f"kill -9 of {node}", process=[node], recovery=Recovery.STAYS
@@ -106,7 +113,20 @@ def _processes() -> list[FaultKind]:
             ),
         ]
     both = [topics.GUARD, topics.GUARD_STANDBY]
+    recorder = [topics.RECORDER]
     found += [
+        FaultKind(
+            "recorder_killed",
+            "kill -9 of recorder_node",
+            process=recorder,
+            recovery=Recovery.STAYS,
+        ),
+        FaultKind(
+            "recorder_stopped",
+            "SIGSTOP of recorder_node",
+            process=recorder,
+            signal=signal.SIGSTOP,
+        ),
         FaultKind(
             "guards_killed",
             "kill -9 of guard and standby",
@@ -153,6 +173,7 @@ KINDS: tuple[FaultKind, ...] = (
     *_processes(),
     *_intruders(),
     FaultKind("cpu_hog", "two busy processes per core", load=2),
+    FaultKind("disk_full", "no node can write to files", disk=True, recovery=Recovery.STAYS),
 )
 
 

@@ -30,12 +30,17 @@ class ControllerNode(ModelNode[ControllerSettings]):
 
     With an online adaptation it reads odometry. In lockstep features wait for the odometry of
     their frame; in real time the newest one before the frame is used.
+
+    Args:
+        shutdown: ends the process.
+        subscribes: whether features come over their topic; else `take` is called with them.
     """
 
     subscribed = (topics.FEATURES, topics.ODOM)
 
-    def __init__(self, shutdown: Shutdown) -> None:
+    def __init__(self, shutdown: Shutdown, subscribes: bool = True) -> None:
         super().__init__(topics.CONTROLLER, ControllerSettings, shutdown)
+        self.subscribes = subscribes
 
     def check(self) -> None:
         """Load the certificate that an online adaptation needs."""
@@ -53,7 +58,8 @@ class ControllerNode(ModelNode[ControllerSettings]):
             self._late = self.every(ODOMETRY_WAIT_S, self._answer_late)
             self._late.cancel()
             self.subscribe_to(topics.ODOM, self._on_odometry)
-        self.subscribe_to(topics.FEATURES, self._on_features)
+        if self.subscribes:
+            self.subscribe_to(topics.FEATURES, self.take)
 
     def reset(self) -> None:
         """Begin a flight with a fresh state."""
@@ -74,7 +80,8 @@ class ControllerNode(ModelNode[ControllerSettings]):
             self._readings.append(reading)
         self._answer_waiting()
 
-    def _on_features(self, message: Image) -> None:
+    def take(self, message: Image) -> None:
+        """Answer the features of a frame, unless the node is not active."""
         if not self.active:
             return
         if self._adaptation is None or self.settings.mode == "realtime":
@@ -106,7 +113,7 @@ class ControllerNode(ModelNode[ControllerSettings]):
 
     def _respond(self, message: Image) -> None:
         stamp_ns = conversions.stamp_of(message.header.stamp)
-        if self.bound.refuses(topics.FEATURES):
+        if self.subscribes and self.bound.refuses(topics.FEATURES):
             self._commands.publish(conversions.command_message(HOVER, stamp_ns))
             return
         previous_ns, fresh_starts = self._session.stamp_ns, self._session.fresh_starts

@@ -207,10 +207,10 @@ class GuardNode(Node):
             return
         before = self._state
         self._state = self._guard.admit(command, stamp_ns, before, now_ns, self._readings.inputs)
-        self._log(before, stamp_ns if now_ns is None else now_ns, command)
         if self._state.output_stamp_ns != before.output_stamp_ns:
             lands = now_ns is not None and self._state.action is GuardAction.LAND
             self._send(now_ns if lands else stamp_ns)
+        self._log(before, stamp_ns if now_ns is None else now_ns, command)
 
     def _refuse(self, stamp_ns: int, now_ns: int | None) -> None:
         """Hover; in lockstep the frame is answered, but its stamp is not trusted as time."""

@@ -169,16 +169,18 @@ class NodeMaker:
         file: str = "",
         defaults: Mapping[str, object] | None = None,
         like: str = "",
+        named: bool = True,
         **options: object,
     ) -> Node:
         """Return a node of this package.
 
         Args:
-            executable: also the name of the node.
+            executable: also the name of the node, if it is `named`.
             parameters: they win over every file.
             file: in `config/nodes`.
             defaults: parameters that `params_file` wins over.
             like: name of a node whose sections of both files hold for this one too.
+            named: False for a process of several nodes, which keep their names.
             options: of the launch action.
         """
         shipped = [str(project_file("config/nodes") / file)] if file else []
@@ -189,7 +191,7 @@ class NodeMaker:
         return Node(
             package="liquid_control",
             executable=executable,
-            name=executable,
+            name=executable if named else None,
             namespace=self.namespace,
             output="screen",
             parameters=[layer for layer in layers if layer],

@@ -1,7 +1,8 @@
 """Declare settings models as ROS parameters, with type, range and description, and check them."""
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -16,6 +17,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from liquid_control.config import validate
+from liquid_control.config.suggestions import suggestion
 from liquid_control.errors import ConfigError
 from liquid_control.nodes.node_settings import NodeSettings
 
@@ -31,17 +33,45 @@ _TYPES: dict[object, Parameter.Type] = {
     list[float]: Parameter.Type.DOUBLE_ARRAY,
 }
 _EVERYTHING = 1e308
+OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+"""Parameters of every node of ROS, by the beginning of their names."""
 
 
 def declare(node: Node, model: type[S]) -> S:
     """Declare every field of a model as a parameter and return the values.
 
     Raises:
-        ConfigError: a value has the wrong type or is out of range.
+        ConfigError: a value has the wrong type or is out of range, or a parameter was given that
+            no node of this package has: ROS ignores it, so a misspelt rule of the guard would be
+            off.
     """
+    _check_names(node, model)
     for name, field in model.model_fields.items():
         _declare_one(node, name, field, name in model.changeable)
     return validate(model, _values(node, model), node.get_name())
+
+
+def _check_names(node: Node, model: type[NodeSettings]) -> None:
+    """Refuse unknown parameters; a section for all nodes has those of other nodes too."""
+    given = {name for name in node._parameter_overrides if not name.startswith(OF_ROS)}
+    if given <= _known():
+        return
+    import_module("liquid_control.nodes.autopilot_settings")
+    for name in sorted(given - _known()):
+        hint = suggestion(name, model.model_fields)
+        raise ConfigError(f"{node.get_name()}: unknown parameter {name}; {hint}")
+
+
+def _known() -> set[str]:
+    """Return the names of all parameters whose models are loaded."""
+    return {name for one in _models(NodeSettings) for name in one.model_fields}
+
+
+def _models(base: type[NodeSettings]) -> Iterator[type[NodeSettings]]:
+    """Yield a model and all that derive from it."""
+    yield base
+    for one in base.__subclasses__():
+        yield from _models(one)
 
 
 def on_parameter_change(node: Node, model: type[S], apply: Callable[[S], None]) -> None:

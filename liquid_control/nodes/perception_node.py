@@ -1,9 +1,11 @@
 """Perception node: computes features of pictures and IMU samples, with the frame's stamp."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import nan
 
 import numpy as np
+from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, Range
 
 from liquid_control import topics
@@ -54,6 +56,7 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
 
     def __init__(self, shutdown: Shutdown) -> None:
         super().__init__(topics.PERCEPTION, PerceptionSettings, shutdown)
+        self.controller: Callable[[Image], None] | None = None
         on_parameter_change(self, PerceptionSettings, self._on_change)
 
     def check(self) -> None:
@@ -236,7 +239,13 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
         except LiquidControlError as error:
             self._refuse("observation_refused", error, observation.stamp_ns)
             return
-        self._features.publish(conversions.features_message(features, observation.stamp_ns))
+        self._send(features, observation.stamp_ns)
+
+    def _send(self, features: NDArray[np.float32], stamp_ns: int) -> None:
+        message = conversions.features_message(features, stamp_ns)
+        if self.controller is not None:
+            self.controller(message)
+        self._features.publish(message)
 
     def _publish_health(self, picture: Pixels, stamp_ns: int) -> None:
         health, self._memory = picture_health(picture, stamp_ns, self._memory, self._learned)
@@ -249,7 +258,7 @@ class PerceptionNode(ModelNode[PerceptionSettings]):
     def _publish_nothing(self, stamp_ns: int) -> None:
         if self.active:
             nothing = np.full(self.policy.feature_count, np.nan, np.float32)
-            self._features.publish(conversions.features_message(nothing, stamp_ns))
+            self._send(nothing, stamp_ns)
 
     def _on_imu_timeout(self) -> None:
         self._imu_timer.cancel()

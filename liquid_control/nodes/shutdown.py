@@ -5,6 +5,7 @@ return once the context was shut down. The handlers here only resolve a future. 
 every `LATENCY_S` so that they run, and the context is shut down last.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -92,6 +93,7 @@ def run(build: Build, linger_s: float = 0.0, executor: MakeExecutor = EventsExec
     nodes: list[Node] = []
     try:
         nodes.extend(build(shutdown))
+        gc.freeze()  # a full collection would go through all modules, for tens of milliseconds
         _spin(executor(), nodes, shutdown, linger_s)
         if shutdown.error is not None:
             return _refuse(shutdown.error, nodes)

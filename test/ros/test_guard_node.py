@@ -149,6 +149,10 @@ BAD_PARAMETERS = [
     ),
     ({"second_publisher": "first"}, "second_publisher: input should be 'hover', 'same_name' or"),
     ({"mode": "slow"}, "guard_node: mode: input should be 'lockstep' or 'realtime'"),
+    (
+        {"fence_corner": [0.0, 0.0, 9.0, 0.0, 9.0, 9.0]},
+        "guard_node: unknown parameter fence_corner; did you mean fence_corners",
+    ),
 ]
 
 
@@ -157,3 +161,10 @@ def test_an_invalid_parameter_ends_the_start_with_one_line():
     for (bad, message), (status, errors) in zip(BAD_PARAMETERS, failures, strict=True):
         assert (status, len(errors)) == (2, 1), bad
         assert message in errors[0]
+
+
+def test_parameters_of_other_nodes_in_a_section_for_all_are_none_of_the_guard(probe, launch):
+    received = probe.listen(topics.COMMAND, "realtime")
+    others = {"link": "udpin://127.0.0.1:1", "camera_timeout_s": 0.5, "use_sim_time": False}
+    launch("guard_node", mode="realtime", **others)
+    probe.until(lambda: received, "hover")

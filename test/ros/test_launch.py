@@ -140,6 +140,7 @@ NODES = (
     topics.RECORDER,
     topics.REPLAY,
     topics.SIMULATOR,
+    "policy_node",
 )
 
 
@@ -334,7 +335,10 @@ def test_topics_of_mavros_are_used_where_none_are_given():
     assert launch_file["_with_mavros"](plain) == plain
 
 
-def test_a_params_file_and_the_log_level_reach_the_nodes(launched, probe, model, tmp_path):
+@pytest.mark.parametrize("composed", ["false", "true"])
+def test_a_params_file_and_the_log_level_reach_the_nodes(
+    launched, probe, model, tmp_path, composed
+):
     """The standby has the guard's section too; an argument that is changed wins over the file."""
     file = tmp_path / "drone.yaml"
     file.write_text(
@@ -345,6 +349,7 @@ def test_a_params_file_and_the_log_level_reach_the_nodes(launched, probe, model,
     flight = launched(
         "flight.launch.py",
         *(f"model:={model}", f"params_file:={file}", "log_level:=error", "camera_fov_deg:=95"),
+        f"composed:={composed}",
     )
 
     def value(node: str, name: str) -> object:
@@ -358,7 +363,8 @@ def test_a_params_file_and_the_log_level_reach_the_nodes(launched, probe, model,
     assert value(topics.PERCEPTION, "camera_timeout_s") == 0.75
     assert value(topics.PERCEPTION, "transport") == "compressed"
     assert value(topics.PERCEPTION, "horizontal_fov_deg") == 95.0
-    assert value(topics.PERCEPTION, "model") == str(model)
+    assert value(topics.PERCEPTION, "model") == value(topics.CONTROLLER, "model") == str(model)
+    assert (flight.pid("policy_node") is None) is (composed == "false")
     response = probe.call(SetBool, f"/{topics.MANAGER}/set_active", SetBool.Request(data=True))
     assert response.success, response.message
     flight.process.send_signal(signal.SIGINT)

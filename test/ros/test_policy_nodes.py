@@ -169,6 +169,16 @@ def test_a_good_frame_is_answered_with_its_stamp(active):
     assert command.is_finite
 
 
+def test_the_controller_of_one_process_gets_features_by_a_call_only(active):
+    """They are published too; those of another node reach nobody."""
+    sensors, nodes = active
+    stamp_ns = sensors.publish()
+    assert np.isfinite(nodes.features_of(stamp_ns)).all()
+    assert nodes.answer(stamp_ns) != HOVER
+    infos = nodes.probe.node.get_subscriptions_info_by_topic(f"/{topics.FEATURES}")
+    assert topics.CONTROLLER not in {info.node_name for info in infos}
+
+
 def test_an_unknown_encoding_is_answered_with_hover_and_counted(active):
     sensors, nodes = active
     sensors.encoding = "8SC3"

@@ -7,10 +7,13 @@ from typing import NamedTuple
 import pytest
 
 from liquid_control import topics
+from liquid_control.autopilots import px4_topics
 from liquid_control.config import project_file
 
 pytestmark = pytest.mark.unit
 
+BRIDGES = {topics.MAVLINK, topics.PX4, topics.MAVROS, topics.BETAFLIGHT}
+FORMATS = (px4_topics.REQUEST, px4_topics.RESPONSE)
 FILE = project_file("config/security/flight.policy.xml")
 CHILDREN = {
     "policy": {"enclaves"},
@@ -72,13 +75,28 @@ def test_the_file_has_the_form_of_version_0_2_0():
 
 def test_each_process_has_an_enclave_of_its_own_node():
     root = ElementTree.parse(FILE).getroot()
-    paths = {e.attrib["path"]: e.find("profiles/profile").attrib for e in root.iter("enclave")}
-    assert {path: {"ns": "/", "node": path.rpartition("/")[2]} for path in paths} == paths
+    nodes = {
+        enclave.attrib["path"].removeprefix("/liquid_control/"): [
+            profile.attrib["node"] for profile in enclave.iter("profile")
+        ]
+        for enclave in root.iter("enclave")
+    }
+    assert {profile.attrib["ns"] for profile in root.iter("profile")} == {"/"}
+    assert nodes.pop("policy_node") == [topics.PERCEPTION, topics.CONTROLLER]
+    assert {name: [name] for name in nodes} == nodes
     flown = {
         *(topics.PERCEPTION, topics.CONTROLLER, topics.GUARD, topics.GUARD_STANDBY),
-        *(topics.MAVLINK, topics.MANAGER, topics.RECORDER, "drivers"),
+        *(*BRIDGES, topics.MANAGER, topics.RECORDER, "drivers"),
     }
-    assert {profile["node"] for profile in paths.values()} == flown
+    assert set(nodes) == flown
+
+
+@pytest.mark.parametrize("node", [topics.PERCEPTION, topics.CONTROLLER])
+def test_one_process_of_the_policy_may_do_what_its_two_nodes_may(node):
+    root = ElementTree.parse(FILE).getroot()
+    found = [ElementTree.tostring(one) for one in root.iter("profile") if one.get("node") == node]
+    assert len(found) == 2
+    assert found[0].split() == found[1].split()
 
 
 def test_only_the_guard_may_command_and_only_the_controller_may_command_the_guard():
@@ -86,13 +104,16 @@ def test_only_the_guard_may_command_and_only_the_controller_may_command_the_guar
     assert users("publish", topics.POLICY_COMMAND) == {topics.CONTROLLER}
     assert users("publish", topics.FEATURES) == {topics.PERCEPTION}
     assert users("publish", topics.PICTURE) == {topics.PERCEPTION}
-    assert users("publish", topics.AUTOPILOT) == {topics.MAVLINK}
-    assert users("subscribe", topics.COMMAND) == {topics.MAVLINK, topics.RECORDER}
+    assert users("publish", topics.AUTOPILOT) == BRIDGES
+    assert users("subscribe", topics.COMMAND) == {*BRIDGES, topics.RECORDER}
+    assert users("publish", "fmu/in/trajectory_setpoint_v1") == {topics.PX4}
+    assert users("publish", "mavros/setpoint_velocity/cmd_vel") == {topics.MAVROS}
 
 
 def test_nobody_may_publish_everything_and_every_name_is_known():
     known = {*topics.TYPES, *topics.GUARD_TYPES, *topics.ADAPTATION_TYPES, topics.COMPRESSED}
-    known |= {"parameter_events", "rosout"}
+    known |= {"parameter_events", "rosout", "mavros/state", "mavros/setpoint_velocity/cmd_vel"}
+    known |= {f"{one.name}*" for one in (*px4_topics.USED, *FORMATS)}
     for node, use, name in permissions():
         if use == "publish":
             assert name in known or name == f"{node}/transition_event"

@@ -16,6 +16,7 @@ from liquid_control.autopilots import (
     Sticks,
 )
 from liquid_control.autopilots.betaflight_autopilot import BetaflightSession
+from liquid_control.autopilots.betaflight_rc import MSP_HZ
 from liquid_control.autopilots.bridge_session import BridgeRules
 from liquid_control.errors import ConfigError
 from liquid_control.types import Command, VehicleState
@@ -211,6 +212,10 @@ def test_real_bytes_from_a_command_to_the_release_of_the_link(port):
         until(flies, "a stick that is pushed forward")
         assert {len(channels) for _, channels in port.peer.rc} == {4}
         assert autopilot.health().connected
+        begun_s, before = time.monotonic(), port.peer.requests
+        until(lambda: flies() and time.monotonic() - begun_s > 1.0, "a second of flight")
+        rate_hz = (port.peer.requests - before) / (time.monotonic() - begun_s)
+        assert 20.0 < rate_hz < MSP_HZ
     finally:
         autopilot.close()
     time.sleep(0.2)

@@ -1,7 +1,10 @@
 """Fault campaigns: kinds, plans, what a record says, the table."""
 
+import errno
 import math
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -16,7 +19,7 @@ from liquid_control.graph.fault_campaign import (
     run_faults,
     write_faults,
 )
-from liquid_control.graph.fault_flight import FaultRow, check_reached, measured
+from liquid_control.graph.fault_flight import FaultRow, check_reached, forbid_writing, measured
 from liquid_control.graph.fault_kinds import KINDS, Recovery, choose_kinds
 from liquid_control.types import FlightRecord, FlightResult
 
@@ -29,6 +32,7 @@ def test_every_kind_acts_in_one_way_and_has_a_name_of_its_own():
     assert len({kind.name for kind in KINDS}) == len(KINDS) >= 30
     for kind in KINDS:
         ways = [kind.driver, kind.process or None, kind.intruder, kind.load or None]
+        ways.append(kind.disk or None)
         assert sum(way is not None for way in ways) == 1, kind.name
 
 
@@ -55,6 +59,36 @@ def test_flights_are_a_function_of_the_seed(tmp_path):
     assert (fault.topic, fault.start_s) == ("camera/image_raw", camera.start_s)
     assert "driver_faults" not in stopped.nodes["simulator_node"]
     assert list(stopped.nodes)[-1] == "simulator_node"
+
+
+def test_a_recorder_is_in_the_graph_where_a_fault_acts_on_it(tmp_path):
+    kinds = choose_kinds(["recorder_killed", "disk_full", "standby_killed"])
+    flights = FaultCampaign(kinds, [5], MODEL).flights(tmp_path)
+    assert ["recorder_node" in flight.nodes for flight in flights] == [True, True, False]
+    assert kinds[2].process == ["guard_standby"]
+
+
+def test_a_process_that_may_not_write_gets_an_error_and_lives(tmp_path):
+    program = (
+        "import sys\nfile = open(sys.argv[1], 'a')\n"
+        "for line in sys.stdin:\n"
+        "    try:\n        print(line, file=file, flush=True)\n"
+        "    except OSError as error:\n        print(error.errno, flush=True)\n"
+        "    else:\n        print('written', flush=True)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "log")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as child:
+
+        def answer() -> str:
+            child.stdin.write("line\n")
+            child.stdin.flush()
+            return child.stdout.readline().strip()
+
+        assert answer() == "written"
+        forbid_writing(child.pid)
+        assert answer() == str(errno.EFBIG)
+        child.stdin.close()
 
 
 def test_an_intruder_waits_for_its_time(tmp_path):
@@ -137,5 +171,16 @@ def test_the_table_counts_endings_and_bounds_the_unsafe_share(tmp_path):
     ]
     text = write_faults(tmp_path, rows, kinds, "liquid-control faults").read_text()
     assert "| two busy processes per core | 1 | 0 | 1 | 0 | none | 4.00 m |" in text
-    assert "| kill -9 of guard_node | 2 | 1 | 0 | 1 | 0.30 s, 0.40 s | 2.50 m |" in text
+    assert "| kill -9 of guard_node | 2 | 1 | 0 | 1 | 0.30 s, 0.40 s, 0.40 s | 2.50 m |" in text
     assert "3 faults of 2 kinds; 1 unsafe outcomes (at most 79.2 %" in text
+
+
+def test_the_table_has_an_interval_of_the_median_from_six_times_on(tmp_path):
+    """Of eight values the first and last bound it: 2 (1 + 8) / 256 > 0.05 > 2 / 256."""
+    kinds = choose_kinds(["guard_killed"])
+    rows = [
+        FaultRow("guard_killed", seed, 3.0, "hovered", "guard_stop", 0.1 * seed, 1.0, 1.5)
+        for seed in range(1, 9)
+    ]
+    text = write_faults(tmp_path, rows, kinds, "liquid-control faults").read_text()
+    assert "| 8 | 8 | 0 | 0 | 0.45 s (0.10 to 0.80), 0.79 s, 0.80 s | 1.50 m |" in text
