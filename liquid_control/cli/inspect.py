@@ -250,12 +250,13 @@ def measure(
     from liquid_control.files import atomic_write
     from liquid_control.inspection import measure_models, measures_table
     from liquid_control.inspection.model_measures import measures_document
-    from liquid_control.inspection.predictions import missing_rates, success_rates
+    from liquid_control.inspection.predictions import load_statistics, missing_rates, success_rates
     from liquid_control.inspection.saliency import map_maker
     from liquid_control.inspection.tables import write_json
     from liquid_control.journal import JOURNAL_FILE
     from liquid_control.policy import Policy, load_model
 
+    load_statistics()
     rates = {} if results is None else success_rates(results)
     policies = [Policy(load_model(folder)) for folder in model]
     for policy in policies:
