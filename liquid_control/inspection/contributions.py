@@ -32,7 +32,7 @@ import numpy as np
 from liquid_control.errors import ConfigError
 from liquid_control.inspection.flight import InspectedFlight
 from liquid_control.liquid.time_constants import TIME_A, TIME_B
-from liquid_control.liquid.weights import CfCWeights, LayerWeights
+from liquid_control.liquid.weights import CfCWeights
 from liquid_control.policy import Model
 from liquid_control.types import Floats
 
@@ -144,7 +144,10 @@ class _Unrolled:
     """The cell over K frames from a fixed state, in float64, for a batch of feature sequences."""
 
     def __init__(self, weights: CfCWeights, ticks: Floats, start: Floats) -> None:
-        self._layers = weights.layers
+        self._layers = [
+            (layer.weight.astype(np.float64), layer.bias.astype(np.float64))
+            for layer in weights.layers
+        ]
         self._slices = weights.wiring.slices
         self._ticks = ticks
         self._start = start
@@ -171,25 +174,28 @@ class _Unrolled:
         inputs = np.broadcast_to(change[:, None, :], (len(change), nodes, change.shape[1]))
         axes = self._slices[-1].stop - self._slices[-1].start
         features = np.zeros((axes, *change.shape))
-        sources = [change.shape[1], *(own.stop - own.start for own in self._slices)]
+        sizes = [own.stop - own.start for own in self._slices]
+        sources = [change.shape[1], *sizes]
         flows = [np.zeros((axes, a, b)) for a, b in pairwise(sources)]
-        for axis in range(axes):
-            adjoint = [np.zeros_like(step.after) for step in steps[-1]]
-            adjoint[-1][:, axis] = 1.0
-            for time in range(len(steps) - 1, -1, -1):
-                carried = []
-                for layer in range(len(self._slices) - 1, -1, -1):
-                    slopes, width = steps[time][layer].slopes, sources[layer]
-                    crossing = adjoint[layer][:, :, None] * slopes[:, :, :width]
-                    source = moving[time][layer - 1] if layer else inputs[time]
-                    flow = np.einsum("q,qts,qs->st", weight, crossing, source)
-                    flows[layer][axis] += flow
-                    carried.append(np.einsum("qt,qtk->qk", adjoint[layer], slopes[:, :, width:]))
-                    if layer:
-                        adjoint[layer - 1] = adjoint[layer - 1] + crossing.sum(axis=1)
-                    else:
-                        features[axis, time] = flow.sum(axis=1)
-                adjoint = carried[::-1]
+        adjoint = [np.zeros((nodes, axes, size)) for size in sizes]
+        adjoint[-1][:] = np.eye(axes)
+        for time in range(len(steps) - 1, -1, -1):
+            carried = []
+            for layer in range(len(sizes) - 1, -1, -1):
+                slopes, width = steps[time][layer].slopes, sources[layer]
+                source = moving[time][layer - 1] if layer else inputs[time]
+                moved = weight[:, None, None] * slopes[:, :, :width] * source[:, None, :]
+                # [target, A, Q] @ [target, Q, source]: all axes and nodes in one product.
+                passed = adjoint[layer].transpose(2, 1, 0) @ moved.transpose(1, 0, 2)
+                flow = passed.transpose(1, 2, 0)
+                flows[layer] += flow
+                back = adjoint[layer] @ slopes
+                carried.append(back[:, :, width:])
+                if layer:
+                    adjoint[layer - 1] = adjoint[layer - 1] + back[:, :, :width]
+                else:
+                    features[:, time] = flow.sum(axis=2)
+            adjoint = carried[::-1]
         return features, tuple(flows)
 
     def _run(self, sequences: Floats) -> list[list[_Step]]:
@@ -201,7 +207,7 @@ class _Unrolled:
             value, layers = sequences[:, time], []
             for index, layer in enumerate(self._layers):
                 joined = np.concatenate([value, states[index]], axis=1)
-                layers.append(_advance(layer, joined, ticks))
+                layers.append(_advance(*layer, joined, ticks))
                 value = states[index] = layers[-1].after
             steps.append(layers)
         return steps
@@ -215,15 +221,14 @@ class _Unrolled:
             value = np.repeat(change[time][None], batch, axis=0)
             for index, step in enumerate(layers):
                 joined = np.concatenate([value, before[index]], axis=1)
-                value = before[index] = np.einsum("qtk,qk->qt", step.slopes, joined)
+                value = before[index] = (step.slopes @ joined[:, :, None])[:, :, 0]
             moving.append(list(before))
         return moving
 
 
-def _advance(layer: LayerWeights, joined: Floats, ticks: float) -> _Step:
+def _advance(weight: Floats, bias: Floats, joined: Floats, ticks: float) -> _Step:
     """Return one step of one layer, as `liquid.reference` defines it, with its derivatives."""
-    weight = layer.weight.astype(np.float64)
-    maps = np.einsum("qk,mhk->mqh", joined, weight) + layer.bias.astype(np.float64)[:, None, :]
+    maps = joined @ weight.swapaxes(1, 2) + bias[:, None, :]
     first, second = np.tanh(maps[FF1]), np.tanh(maps[FF2])
     gate = 1.0 / (1.0 + np.exp(-(maps[TIME_A] * ticks + maps[TIME_B])))
     slopes = (
