@@ -15,7 +15,7 @@ import numpy as np
 
 from liquid_control.files import atomic_write
 from liquid_control.inspection import saliency
-from liquid_control.inspection.contributions import contributions, steps_of_last_second
+from liquid_control.inspection.contributions import contributions_of_all
 from liquid_control.inspection.flight import (
     AXES,
     Array,
@@ -129,13 +129,9 @@ def _contributions(policy: Policy, flight: InspectedFlight) -> tuple[Floats, Flo
     count, axes = len(flight), len(AXES)
     features = np.zeros((count, axes, len(flight.feature_names)))
     neurons = np.zeros((count, axes, len(flight.state_names)))
-    for frame in range(count):
-        if flight.fresh[frame]:
-            continue
-        steps = steps_of_last_second(flight, frame)
-        found = contributions(policy.model, flight, frame, steps)
-        features[frame] = found.features.sum(axis=1)
-        neurons[frame] = found.neurons
+    for found in contributions_of_all(policy.model, flight):
+        features[found.frame] = found.features.sum(axis=1)
+        neurons[found.frame] = found.neurons
     return features, neurons
 
 
