@@ -124,13 +124,13 @@ def flight(
     with output_folder(out, "inspect", RESULTS) as folder:
         extra = without_disturbances(simulator(), policy, recorded, without, at) if without else {}
         found = inspect_flight(policy, recorded, method=method, target=target, every_map=whole)
-        options: dict[str, Any] = {"moment_s": at, "clamps": clamps, "axis": AXES.index(axis)}
+        moment = None if at is None else moment_of(policy, recorded, at, clamps)
+        options: dict[str, Any] = {"moment": moment, "axis": AXES.index(axis)}
         written = write_inspection(folder, found, **options, extra=extra, video=video)
         written.append(write_flight_page(folder / "flight.html", found, bag, rules, at))
         written += [] if rerun is None else [write_rerun(rerun, found)]
     for line in found.missing:
         note(line)
-    moment = None if at is None else moment_of(policy, recorded, at, clamps)
     print_inspection(found, moment, AXES.index(axis), extra)
     print(*written, sep="\n")
 
@@ -147,11 +147,12 @@ def neurons(bags: Recordings, model: ModelOption = None, out: Out = None) -> Non
     """
     from liquid_control.cli.output import console, note, output_folder
     from liquid_control.cli.pilots import simulator
-    from liquid_control.inspection.decoders import decode, load_trees
+    from liquid_control.inspection.decoders import check_number, decode, load_trees
     from liquid_control.inspection.retrace import open_flights
     from liquid_control.inspection.tables import decoding_table, neurons_document, write_json
 
     load_trees()
+    check_number(len(bags))
     policy, flights = open_flights(bags, model, flyer=simulator(), note=note)
     with output_folder(out, "inspect", RESULTS) as folder:
         found = decode(flights)
@@ -250,12 +251,13 @@ def measure(
     from liquid_control.files import atomic_write
     from liquid_control.inspection import measure_models, measures_table
     from liquid_control.inspection.model_measures import measures_document
-    from liquid_control.inspection.predictions import missing_rates, success_rates
+    from liquid_control.inspection.predictions import load_statistics, missing_rates, success_rates
     from liquid_control.inspection.saliency import map_maker
     from liquid_control.inspection.tables import write_json
     from liquid_control.journal import JOURNAL_FILE
     from liquid_control.policy import Policy, load_model
 
+    load_statistics()
     rates = {} if results is None else success_rates(results)
     policies = [Policy(load_model(folder)) for folder in model]
     for policy in policies:

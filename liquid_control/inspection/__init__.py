@@ -2,12 +2,13 @@
 
 It stands on `replay` and `evaluation`. `inspection.page` writes the page of a flight. Example:
 
-    from liquid_control.inspection import inspect, open_flight, write_inspection
+    from liquid_control.inspection import inspect, moment_of, open_flight, write_inspection
 
     policy, flight = open_flight("flight.mcap")
     found = inspect(policy, flight)
     print(found.flight.states, found.time_constants, found.maps)
-    write_inspection(Path("runs/inspection"), found, moment_s=12.4)
+    moment = moment_of(policy, flight, 12.4)
+    write_inspection(Path("runs/inspection"), found, moment=moment)
 """
 
 from liquid_control.inspection.contributions import Contributions, contributions

@@ -24,15 +24,17 @@ through which inter and command neurons a change came. The integral is computed 
 Gauss-Legendre nodes, doubled until the sum agrees within `TOLERANCE`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from liquid_control.errors import ConfigError
 from liquid_control.inspection.flight import InspectedFlight
 from liquid_control.liquid.time_constants import TIME_A, TIME_B
-from liquid_control.liquid.weights import CfCWeights, LayerWeights
+from liquid_control.liquid.weights import CfCWeights
 from liquid_control.policy import Model
 from liquid_control.types import Floats
 
@@ -41,6 +43,8 @@ TOLERANCE = 1e-6
 """Largest difference of a command from the sum of its parts, m/s or rad/s, in float64."""
 NODES = (8, 16, 32, 64, 128, 256)
 """Numbers of nodes of the quadrature that are tried, in order."""
+TOGETHER = 16
+"""Frames whose contributions are computed at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,46 +98,87 @@ def contributions(
         ConfigError: there is no frame before this one with the same state.
         ModelError: the model has another core.
     """
-    weights, scales = model.weights, model.settings.motors.scales.astype(np.float64)
-    begun = np.flatnonzero(flight.fresh[: frame + 1])
-    steps = min(steps, frame - int(begun[-1] if len(begun) else 0))
+    steps = min(steps, _frames_since_start(flight)[frame])
     if steps < 1:
         raise ConfigError(
             f"--at: expected a frame with one before it, got {flight.seconds[frame]:.2f} s, where "
             "the state is fresh"
         )
-    window = slice(frame - steps + 1, frame + 1)
+    return _divided(model, flight, np.array([frame]), steps)[0]
+
+
+def contributions_of_all(model: Model, flight: InspectedFlight) -> Iterator[Contributions]:
+    """Yield what each change of the command over the last second consists of.
+
+    Frames with a fresh state have none. Frames with as many steps are computed together, so they
+    come in no order, and differ from those of `contributions` by rounding in float64.
+
+    Args:
+        model: with a wired CfC.
+        flight: of this model.
+
+    Raises:
+        ModelError: the model has another core.
+    """
+    within = [steps_of_last_second(flight, frame) for frame in range(len(flight))]
+    steps = np.minimum(within, _frames_since_start(flight))
+    for count in np.unique(steps[steps > 0]).tolist():
+        frames = np.flatnonzero(steps == count)
+        for begin in range(0, len(frames), TOGETHER):
+            yield from _divided(model, flight, frames[begin : begin + TOGETHER], count)
+
+
+def _frames_since_start(flight: InspectedFlight) -> NDArray[np.int64]:
+    """Return how many frames before each frame have the same state, int64 [T]."""
+    index = np.arange(len(flight))
+    return index - np.maximum.accumulate(np.where(flight.fresh, index, 0))
+
+
+def _divided(
+    model: Model, flight: InspectedFlight, frames: NDArray[np.int64], steps: int
+) -> list[Contributions]:
+    """Return the contributions at B frames, each of which has `steps` frames before it."""
+    weights, scales = model.weights, model.settings.motors.scales.astype(np.float64)
+    before = frames - steps
+    window = before[:, None] + np.arange(1, steps + 1)
     actual = flight.features[window].astype(np.float64)
-    held = np.broadcast_to(flight.features[frame - steps].astype(np.float64), actual.shape)
+    held = np.repeat(flight.features[before].astype(np.float64)[:, None], steps, axis=1)
     ticks = flight.elapsed_s[window] / weights.time_unit_s
-    start = flight.states[frame - steps].astype(np.float64)
-    network = _Unrolled(weights, ticks, start)
-    ends = network.outputs(np.stack([held, actual])) * scales
+    network = _Unrolled(weights, ticks, flight.states[before].astype(np.float64))
+    ends = network.outputs(np.stack([held, actual], axis=1)) * scales
+    parts: dict[int, tuple[Floats, tuple[Floats, ...], int]] = {}
     for nodes in NODES:
-        features, flows = network.integrated(held, actual, nodes)
-        features = features * scales[:, None, None]
-        error = np.abs(features.sum(axis=(1, 2)) - (ends[1] - ends[0])).max()
-        if error < TOLERANCE:
+        left = np.array([place for place in range(len(frames)) if place not in parts], np.int64)
+        if not len(left):
             break
-    before = flight.commands[frame - steps]
-    return Contributions(
-        frame=frame,
-        steps=steps,
-        change=flight.commands[frame] - before,
-        memory=ends[0] + model.settings.motors.offsets - before,
-        features=features,
-        flows=tuple(flow * scales[:, None, None] for flow in flows),
-        nodes=nodes,
-    )
+        found, through = network.part(left).integrated(held[left], actual[left], nodes)
+        features = found * scales[:, None, None]
+        flows = [flow * scales[:, None, None] for flow in through]
+        error = np.abs(features.sum(axis=(2, 3)) - (ends[left, 1] - ends[left, 0])).max(axis=1)
+        for index, place in enumerate(left.tolist()):
+            if error[index] < TOLERANCE or nodes == NODES[-1]:
+                parts[place] = features[index], tuple(flow[index] for flow in flows), nodes
+    return [
+        Contributions(
+            frame=int(frame),
+            steps=steps,
+            change=flight.commands[frame] - flight.commands[frame - steps],
+            memory=ends[place, 0] + model.settings.motors.offsets - flight.commands[frame - steps],
+            features=parts[place][0],
+            flows=parts[place][1],
+            nodes=parts[place][2],
+        )
+        for place, frame in enumerate(frames)
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
-    """One layer at one step, for Q values of a: state and its derivatives.
+    """One layer at one step, one row for each sequence: state and its derivatives.
 
     Attributes:
-        after: [Q, H].
-        slopes: [Q, H, K + H], d after / d [input, own state before].
+        after: [rows, H].
+        slopes: [rows, H, K + H], d after / d [input, own state before].
     """
 
     after: Floats
@@ -141,96 +186,133 @@ class _Step:
 
 
 class _Unrolled:
-    """The cell over K frames from a fixed state, in float64, for a batch of feature sequences."""
+    """The cell over K frames, in float64, for Q sequences of features from each of B states.
+
+    Args:
+        weights: of the cell.
+        ticks: elapsed times, [B, K].
+        start: states before the first frame, [B, S].
+    """
 
     def __init__(self, weights: CfCWeights, ticks: Floats, start: Floats) -> None:
-        self._layers = weights.layers
+        self._weights = weights
+        self._layers = [
+            (layer.weight.astype(np.float64), layer.bias.astype(np.float64))
+            for layer in weights.layers
+        ]
         self._slices = weights.wiring.slices
         self._ticks = ticks
         self._start = start
 
-    def outputs(self, sequences: Floats) -> Floats:
-        """Return the last layer after the last frame, [Q, A], for sequences [Q, K, F]."""
-        return self._run(sequences)[-1][-1].after
+    def part(self, places: NDArray[np.int64]) -> "_Unrolled":
+        """Return the cell from some of the B states."""
+        return _Unrolled(self._weights, self._ticks[places], self._start[places])
 
-    def integrated(
-        self, held: Floats, actual: Floats, nodes: int
-    ) -> tuple[Floats, tuple[Floats, ...]]:
-        """Return contributions [A, K, F] and flows [A, source, target], before the scaling.
+    def outputs(self, sequences: Floats) -> Floats:
+        """Return the last layer after the last frame, [B, Q, A], for sequences [B, Q, K, F]."""
+        after = self._run(sequences)[-1][-1].after
+        return after.reshape(*sequences.shape[:2], -1)
+
+    def integrated(self, held: Floats, actual: Floats, nodes: int) -> tuple[Floats, list[Floats]]:
+        """Return contributions [B, A, K, F] and flows [B, A, source, target], before the scaling.
 
         Args:
-            held: features at a = 0, [K, F].
-            actual: features at a = 1, [K, F].
-            nodes: of the quadrature.
+            held: features at a = 0, [B, K, F].
+            actual: features at a = 1, [B, K, F].
+            nodes: Q, of the quadrature.
         """
         at, weight = np.polynomial.legendre.leggauss(nodes)
         at, weight = (at + 1.0) / 2.0, weight / 2.0
         change = actual - held
-        steps = self._run(held + at[:, None, None] * change)
-        moving = self._tangents(steps, change)
-        inputs = np.broadcast_to(change[:, None, :], (len(change), nodes, change.shape[1]))
-        axes = self._slices[-1].stop - self._slices[-1].start
-        features = np.zeros((axes, *change.shape))
-        sources = [change.shape[1], *(own.stop - own.start for own in self._slices)]
-        flows = [np.zeros((axes, a, b)) for a, b in pairwise(sources)]
-        for axis in range(axes):
-            adjoint = [np.zeros_like(step.after) for step in steps[-1]]
-            adjoint[-1][:, axis] = 1.0
-            for time in range(len(steps) - 1, -1, -1):
-                carried = []
-                for layer in range(len(self._slices) - 1, -1, -1):
-                    slopes, width = steps[time][layer].slopes, sources[layer]
-                    crossing = adjoint[layer][:, :, None] * slopes[:, :, :width]
-                    source = moving[time][layer - 1] if layer else inputs[time]
-                    flow = np.einsum("q,qts,qs->st", weight, crossing, source)
-                    flows[layer][axis] += flow
-                    carried.append(np.einsum("qt,qtk->qk", adjoint[layer], slopes[:, :, width:]))
-                    if layer:
-                        adjoint[layer - 1] = adjoint[layer - 1] + crossing.sum(axis=1)
-                    else:
-                        features[axis, time] = flow.sum(axis=1)
-                adjoint = carried[::-1]
-        return features, tuple(flows)
+        count, length, inputs = change.shape
+        steps = self._run(held[:, None] + at[:, None, None] * change[:, None])
+        repeated = np.repeat(change, nodes, axis=0)
+        moving = _tangents(steps, repeated)
+        sizes = [own.stop - own.start for own in self._slices]
+        sources, axes = [inputs, *sizes], sizes[-1]
+        features = np.zeros((count, axes, length, inputs))
+        flows = [np.zeros((count, axes, a, b)) for a, b in pairwise(sources)]
+        adjoint = [np.zeros((count * nodes, axes, size)) for size in sizes]
+        adjoint[-1][:] = np.eye(axes)
+        weights = np.tile(weight, count)[:, None, None]
+        for time in range(length - 1, -1, -1):
+            carried = []
+            for layer in range(len(sizes) - 1, -1, -1):
+                slopes, width = steps[time][layer].slopes, sources[layer]
+                source = moving[time][layer - 1] if layer else repeated[:, time]
+                moved = weights * slopes[:, :, :width] * source[:, None, :]
+                flow = _summed(adjoint[layer], moved, nodes)
+                flows[layer] += flow
+                back = adjoint[layer] @ slopes
+                carried.append(back[:, :, width:])
+                if layer:
+                    adjoint[layer - 1] = adjoint[layer - 1] + back[:, :, :width]
+                else:
+                    features[:, :, time] = flow.sum(axis=3)
+            adjoint = carried[::-1]
+        return features, flows
 
     def _run(self, sequences: Floats) -> list[list[_Step]]:
-        """Return every step of every layer."""
-        batch = len(sequences)
-        states = [np.repeat(self._start[own][None], batch, axis=0) for own in self._slices]
+        """Return every step of every layer, for sequences [B, Q, K, F] in B * Q rows."""
+        count, many, length, inputs = sequences.shape
+        rows = sequences.reshape(count * many, length, inputs)
+        states = [np.repeat(self._start[:, own], many, axis=0) for own in self._slices]
+        ticks = np.repeat(self._ticks, many, axis=0)
         steps = []
-        for time, ticks in enumerate(self._ticks.tolist()):
-            value, layers = sequences[:, time], []
-            for index, layer in enumerate(self._layers):
+        for time in range(length):
+            value, layers = rows[:, time], []
+            for index, (weight, bias) in enumerate(self._layers):
                 joined = np.concatenate([value, states[index]], axis=1)
-                layers.append(_advance(layer, joined, ticks))
+                layers.append(_advance(weight, bias, joined, ticks[:, time, None]))
                 value = states[index] = layers[-1].after
             steps.append(layers)
         return steps
 
-    def _tangents(self, steps: list[list[_Step]], change: Floats) -> list[list[Floats]]:
-        """Return d after / da of every layer at every step, [Q, H]."""
-        batch = len(steps[0][0].after)
-        before = [np.zeros_like(step.after) for step in steps[0]]
-        moving = []
-        for time, layers in enumerate(steps):
-            value = np.repeat(change[time][None], batch, axis=0)
-            for index, step in enumerate(layers):
-                joined = np.concatenate([value, before[index]], axis=1)
-                value = before[index] = np.einsum("qtk,qk->qt", step.slopes, joined)
-            moving.append(list(before))
-        return moving
+
+def _summed(adjoint: Floats, moved: Floats, nodes: int) -> Floats:
+    """Return flows [B, A, source, target], summed over the nodes.
+
+    Args:
+        adjoint: d output / d target, [B * Q, A, target].
+        moved: weight * d target / d source * d source / da, [B * Q, target, source].
+        nodes: Q.
+    """
+    count = len(adjoint) // nodes
+    left = adjoint.reshape(count, nodes, *adjoint.shape[1:]).transpose(0, 3, 2, 1)
+    right = moved.reshape(count, nodes, *moved.shape[1:]).transpose(0, 2, 1, 3)
+    return (left @ right).transpose(0, 2, 3, 1)
 
 
-def _advance(layer: LayerWeights, joined: Floats, ticks: float) -> _Step:
-    """Return one step of one layer, as `liquid.reference` defines it, with its derivatives."""
-    weight = layer.weight.astype(np.float64)
-    maps = np.einsum("qk,mhk->mqh", joined, weight) + layer.bias.astype(np.float64)[:, None, :]
+def _tangents(steps: list[list[_Step]], change: Floats) -> list[list[Floats]]:
+    """Return d after / da of every layer at every step, [rows, H], for changes [rows, K, F]."""
+    before = [np.zeros_like(step.after) for step in steps[0]]
+    moving = []
+    for time, layers in enumerate(steps):
+        value = change[:, time]
+        for index, step in enumerate(layers):
+            joined = np.concatenate([value, before[index]], axis=1)
+            value = before[index] = (step.slopes @ joined[:, :, None])[:, :, 0]
+        moving.append(list(before))
+    return moving
+
+
+def _advance(weight: Floats, bias: Floats, joined: Floats, ticks: Floats) -> _Step:
+    """Return one step of one layer, as `liquid.reference` defines it, with its derivatives.
+
+    Args:
+        weight: [4, H, K + H].
+        bias: [4, H].
+        joined: input and own state before, [rows, K + H].
+        ticks: elapsed time, [rows, 1].
+    """
+    maps = joined @ weight.swapaxes(1, 2) + bias[:, None, :]
     first, second = np.tanh(maps[FF1]), np.tanh(maps[FF2])
     gate = 1.0 / (1.0 + np.exp(-(maps[TIME_A] * ticks + maps[TIME_B])))
     slopes = (
         ((1.0 - first**2) * (1.0 - gate))[:, :, None] * weight[FF1]
         + ((1.0 - second**2) * gate)[:, :, None] * weight[FF2]
         + ((second - first) * gate * (1.0 - gate))[:, :, None]
-        * (ticks * weight[TIME_A] + weight[TIME_B])
+        * (ticks[:, :, None] * weight[TIME_A] + weight[TIME_B])
     )
     return _Step(first * (1.0 - gate) + second * gate, slopes)
 

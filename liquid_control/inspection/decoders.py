@@ -80,11 +80,7 @@ def decode(flights: Sequence[InspectedFlight], seed: int = 0) -> list[Decoding]:
         DependencyError: scikit-learn is not installed.
     """
     trees = load_trees()
-    if len(flights) < 2:
-        raise ConfigError(
-            f"expected at least two flights, since a decoder is scored on flights that it was not "
-            f"fitted on, got {len(flights)}"
-        )
+    check_number(len(flights))
     names = [
         name
         for name in flights[0].quantities
@@ -95,6 +91,19 @@ def decode(flights: Sequence[InspectedFlight], seed: int = 0) -> list[Decoding]:
     if not names:
         raise ConfigError("expected quantities that change over the flights, got none")
     return [_decode(trees, flights, name, seed) for name in names]
+
+
+def check_number(flights: int) -> None:
+    """Check that there are enough flights.
+
+    Raises:
+        ConfigError: there are fewer than two.
+    """
+    if flights < 2:
+        raise ConfigError(
+            f"expected at least two flights, since a decoder is scored on flights that it was not "
+            f"fitted on, got {flights}"
+        )
 
 
 def held_out_score(trees: Any, states: Sequence[Floats], values: Sequence[Floats]) -> float:

@@ -1,20 +1,21 @@
 """Do the numbers of record predict who fails in closed loop? Rank correlations over the models.
 
 The success rates are those of a `results.json`. Spearman's correlation of a number with them has
-the p value over the orders of the models, and a bootstrap interval over the models.
+the p value over the orders of the models, and a bootstrap interval over the models, both by
+scipy.
 """
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
-from math import factorial, nan
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from liquid_control.dependencies import require
 from liquid_control.errors import ConfigError
 from liquid_control.evaluation.benchmark_statistics import holm
 from liquid_control.policy import Model
@@ -22,7 +23,8 @@ from liquid_control.seeding import stream
 from liquid_control.types import Floats
 
 MOST_ORDERS = 40320
-"""Orders of models that are counted one by one; of more models, so many random ones."""
+"""Orders of models that are counted one by one; of more models, so many random ones besides the
+measured one."""
 RESAMPLES = 4000
 """Of the models, with replacement, for an interval."""
 LEAST_MODELS = 3
@@ -76,49 +78,64 @@ def predictions(
     return [replace(one, adjusted=next(adjusted)) if one in tested else one for one in found]
 
 
+def load_statistics() -> Any:
+    """Return `scipy.stats`.
+
+    Raises:
+        DependencyError: scipy is not installed.
+    """
+    return require("scipy.stats", "inspect", "correlate measures")
+
+
 def _prediction(name: str, values: Floats, success: Floats) -> Prediction:
-    count, correlation = len(values), spearman(values, success)
+    stats, count = load_statistics(), len(values)
+    correlation = float(spearman(values, success))
     if not np.isfinite(correlation):
         return Prediction(name, nan, nan, count)
-    others = _correlations(_ranks(values)[_orders(count)], _ranks(success))
-    p_value = float((np.abs(others) >= abs(correlation) - 1e-12).mean())
+    tested = stats.permutation_test(
+        (values,),
+        lambda ordered, axis: np.abs(spearman(ordered, success)),
+        permutation_type="pairings",
+        alternative="greater",
+        n_resamples=MOST_ORDERS,
+        vectorized=True,
+        random_state=stream(0, "inspection.orders"),
+    )
+    p_value = float(tested.pvalue)
     if count < LEAST_FOR_INTERVAL:
         return Prediction(name, correlation, p_value, count)
-    drawn = stream(0, "inspection.bootstrap").integers(0, count, (RESAMPLES, count))
-    resampled = _correlations(_ranks(values[drawn]), _ranks(success[drawn]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        resampled = stats.bootstrap(
+            (values, success),
+            lambda one, other, axis: spearman(one, other),
+            paired=True,
+            n_resamples=RESAMPLES,
+            method="percentile",
+            vectorized=True,
+            random_state=stream(0, "inspection.bootstrap"),
+        ).bootstrap_distribution
+    # scipy's own interval is NaN once a resample holds one model only.
     low, high = np.nanpercentile(resampled, (2.5, 97.5))
     return Prediction(name, correlation, p_value, count, float(low), float(high))
 
 
-def spearman(one: Floats, other: Floats) -> float:
-    """Return Spearman's rank correlation; NaN where one side is constant or not finite."""
-    if not (np.isfinite(one).all() and np.isfinite(other).all()):
-        return nan
-    return float(_correlations(_ranks(one), _ranks(other)))
+def spearman(one: Floats, other: Floats) -> Floats:
+    """Return Spearman's rank correlations along the last axis, by scipy.
 
+    Args:
+        one: [..., N].
+        other: [..., N], of a shape that broadcasts with it.
 
-def _ranks(values: Floats) -> Floats:
-    """Return the ranks along the last axis from 0, ties at their mean."""
-    mine, others = values[..., :, None], values[..., None, :]
-    below, equal = (mine > others).sum(-1), (mine == others).sum(-1)
-    return np.asarray(below + 0.5 * (equal - 1), np.float64)
-
-
-def _correlations(one: Floats, other: Floats) -> Floats:
-    """Return the correlations along the last axis; NaN where one side is constant."""
-    x, y = (ranks - ranks.mean(axis=-1, keepdims=True) for ranks in (one, other))
-    scale = np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(scale > 0.0, (x * y).sum(-1) / scale, nan), np.float64)
-
-
-def _orders(count: int) -> NDArray[np.intp]:
-    if factorial(count) <= MOST_ORDERS:
-        return np.array(list(permutations(range(count))), np.intp)
-    rng = stream(0, "inspection.orders")
-    orders = rng.permuted(np.tile(np.arange(count), (MOST_ORDERS, 1)), axis=1)
-    orders[0] = np.arange(count)  # the measured order is one of them, so no p value is 0
-    return orders
+    Returns:
+        float64 [...]; NaN where one side is constant or not finite.
+    """
+    stats = load_statistics()
+    one, other = np.broadcast_arrays(one, other)
+    ranks = (stats.rankdata(side, axis=-1, nan_policy="propagate") for side in (one, other))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.ConstantInputWarning)
+        return np.asarray(stats.pearsonr(*ranks, axis=-1).statistic, np.float64)
 
 
 def success_rates(path: Path) -> dict[str, float]:

@@ -15,8 +15,7 @@ import numpy as np
 
 from liquid_control.files import atomic_write
 from liquid_control.inspection import saliency
-from liquid_control.inspection.contributions import contributions, steps_of_last_second
-from liquid_control.inspection.counterfactuals import Clamp
+from liquid_control.inspection.contributions import contributions_of_all
 from liquid_control.inspection.flight import (
     AXES,
     Array,
@@ -24,7 +23,7 @@ from liquid_control.inspection.flight import (
     time_constants,
     with_quantities,
 )
-from liquid_control.inspection.moment import Explanation, moment_document, moment_of
+from liquid_control.inspection.moment import Explanation, moment_document
 from liquid_control.inspection.neurons import NeuronFindings, component_shares, findings
 from liquid_control.inspection.retrace import picture_quantities
 from liquid_control.journal import plain
@@ -53,7 +52,7 @@ class FlightInspection:
         by_neuron: what of it passed through each neuron, float64 [T, 4, S]; None likewise.
         health: dead and duplicate neurons.
         shares: of the principal components of the states, float64 [S].
-        missing: what this core does not have, a line each.
+        missing: what this core does not have, and what is still there; empty for a wired CfC.
     """
 
     policy: Policy
@@ -114,14 +113,14 @@ def inspect(
 
 
 def missing_of(policy: Policy) -> tuple[str, ...]:
-    """Return what the inspection of a model cannot show, a line each."""
+    """Return what the inspection of a model cannot show, and what is still there, in one line."""
     core = policy.model.settings.core
     if core.wiring is not None:
         return ()
     return (
-        f"core {core.kind} has no time gates and no time constants",
-        f"core {core.kind} has no wiring: contributions through neurons are not shown",
-        f"a clamped number of the state of core {core.kind} acts from the next frame on",
+        f"core {core.kind} has no time gates, time constants, wiring or contributions through "
+        "neurons; saliency maps, states, features and what-ifs are there (a clamped state acts "
+        "from the next frame on), and so are lesions, decoders and measures",
     )
 
 
@@ -130,13 +129,9 @@ def _contributions(policy: Policy, flight: InspectedFlight) -> tuple[Floats, Flo
     count, axes = len(flight), len(AXES)
     features = np.zeros((count, axes, len(flight.feature_names)))
     neurons = np.zeros((count, axes, len(flight.state_names)))
-    for frame in range(count):
-        if flight.fresh[frame]:
-            continue
-        steps = steps_of_last_second(flight, frame)
-        found = contributions(policy.model, flight, frame, steps)
-        features[frame] = found.features.sum(axis=1)
-        neurons[frame] = found.neurons
+    for found in contributions_of_all(policy.model, flight):
+        features[found.frame] = found.features.sum(axis=1)
+        neurons[found.frame] = found.neurons
     return features, neurons
 
 
@@ -181,8 +176,7 @@ def write_inspection(
     folder: Path,
     found: FlightInspection,
     *,
-    moment_s: float | None = None,
-    clamps: Sequence[Clamp] = (),
+    moment: Explanation | None = None,
     axis: int = AXES.index("yaw"),
     extra: Mapping[str, Any] | None = None,
     video: bool = False,
@@ -195,20 +189,17 @@ def write_inspection(
     Args:
         folder: for the files.
         found: the inspection.
-        moment_s: a moment to explain, s from the first frame.
-        clamps: what-ifs at that moment.
+        moment: what a command came from, by `moment_of`.
         axis: of the command in moment.png and wiring.png.
         extra: further entries of inspection.json.
         video: whether to write the video.
 
     Raises:
-        ConfigError: the moment is outside the flight.
         OutputError: a file cannot be written.
     """
     from liquid_control.inspection import figures, overlay
 
     flight = found.flight
-    moment = None if moment_s is None else moment_of(found.policy, flight, moment_s, clamps)
     document = inspection_document(found, [] if moment is None else [moment]) | dict(extra or {})
     text = json.dumps(plain(document), indent=1, allow_nan=False) + "\n"
     written = [

@@ -170,20 +170,39 @@ def open_flights(
 
     Raises:
         BagError: as `open_flight`; so ConfigError and ModelError.
+        ConfigError: two recordings hold the same flight.
     """
     flights: list[InspectedFlight] = []
     for bag in bags:
         policy, found = open_flight(bag, model, policy=policy)
-        found = with_quantities(found, picture_quantities(found))
-        try:
-            if flyer is not None:
-                found = retrace(flyer, policy, found, *recorded_scenario(found)).flight
-        except ConfigError as error:
-            note(str(error))
-        flights.append(found)
+        flights.append(with_quantities(found, picture_quantities(found)))
     if policy is None:
         raise ConfigError("expected at least one recording, got none")
+    _check_distinct(bags, flights)
+    if flyer is not None:
+        flights = [_retraced(flyer, policy, flight, note) for flight in flights]
     return policy, flights
+
+
+def _retraced(
+    flyer: Flyer, policy: Policy, flight: InspectedFlight, note: Callable[[str], None]
+) -> InspectedFlight:
+    """Return a flight flown again, or the flight itself and a note why it cannot be."""
+    try:
+        return retrace(flyer, policy, flight, *recorded_scenario(flight)).flight
+    except ConfigError as error:
+        note(str(error))
+        return flight
+
+
+def _check_distinct(bags: Sequence[Path], flights: Sequence[InspectedFlight]) -> None:
+    """Check that no flight is given twice: it would be scored on what was fitted to it."""
+    known: dict[bytes, Path] = {}
+    for bag, flight in zip(bags, flights, strict=True):
+        content = flight.stamp_ns.tobytes() + flight.features.tobytes()
+        if content in known:
+            raise ConfigError(f"{bag}: expected different flights, got that of {known[content]}")
+        known[content] = bag
 
 
 def fly_again(flyer: Flyer, policy: Policy, scenario: Scenario, seed: int) -> FlightRecord:

@@ -24,6 +24,7 @@ import numpy as np
 from liquid_control.dependencies import check_installed
 from liquid_control.errors import ConfigError
 from liquid_control.inspection.flight import Array, InspectedFlight
+from liquid_control.inspection.predictions import spearman
 from liquid_control.perception import standardise
 from liquid_control.perception.visual_backprop import encoded, visual_backprop
 from liquid_control.policy import Model
@@ -111,11 +112,8 @@ def structural_similarity(one: Array, other: Array) -> float:
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Return Spearman's correlation of two arrays' magnitudes; NaN where one is constant."""
-    ranks = [_ranks(np.abs(values).ravel().astype(np.float64)) for values in (one, other)]
-    if any(values.std() == 0.0 for values in ranks):
-        return float("nan")
-    x, y = (values - values.mean() for values in ranks)
-    return float(x @ y / np.sqrt((x @ x) * (y @ y)))
+    x, y = (np.abs(values).ravel().astype(np.float64) for values in (one, other))
+    return float(spearman(x, y))
 
 
 def noisy(pictures: Pixels, variance: float, seed: int = 0) -> Pixels:
@@ -219,11 +217,3 @@ def _curves(
 def _unit(values: Array) -> Array:
     peak = float(values.max())
     return values / np.float32(peak) if peak > 0.0 else values
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Return ranks; equal values share their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks: np.ndarray = (ends - (counts - 1) / 2.0)[inverse]
-    return ranks

@@ -1,6 +1,7 @@
 """Inspection of flights in our simulator: retraced, rendered without fog, lesioned."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 
 from liquid_control.bags import BagWriter
 from liquid_control.cli.main import main
+from liquid_control.config import load_scenario
 from liquid_control.errors import ConfigError
 from liquid_control.evaluation import evaluate, scenario_campaign
 from liquid_control.evaluation.bag_recorder import RecordingOptions
+from liquid_control.frames import heading_from_world, heading_of
 from liquid_control.inspection import (
     inspect,
     lesion_study,
@@ -23,6 +26,7 @@ from liquid_control.inspection import (
 )
 from liquid_control.inspection.lesions import LesionedPilot, parts_of
 from liquid_control.inspection.page import write_flight_page
+from liquid_control.inspection.retrace import measured_quantities
 from liquid_control.inspection.tables import without_disturbances
 from liquid_control.journal import JOURNAL_FILE
 from liquid_control.pages.data_block import decode_block, read_blocks
@@ -30,7 +34,9 @@ from liquid_control.pages.flight_block import flight_block
 from liquid_control.pages.flight_page import flight_page, write_side_by_side
 from liquid_control.pages.flight_view import FlightView, MapView
 from liquid_control.policy import load_model
+from liquid_control.types import HOVER
 from liquid_control_sim import fly
+from liquid_control_sim.flight import Flight
 
 pytestmark = [pytest.mark.sim, pytest.mark.slow]
 
@@ -67,6 +73,20 @@ def test_recorded_commands_fly_the_recorded_path(opened):
     known = again.flight.quantities
     assert {"curvature_ahead", "lateral_error", "heading_error", "clearance"} <= set(known)
     assert known["brightness"] == pytest.approx(flight.pictures.mean(axis=(1, 2, 3)) / 255)
+
+
+def test_the_bearing_of_the_target_is_left_of_the_heading():
+    with Flight(load_scenario("target", {"target.range_m": 8.0}), 3) as flight:
+        flight.advance()
+        applied = flight.apply_command(HOVER)
+        found = measured_quantities(flight.world, applied)
+        [target] = flight.world.targets
+        ahead, left = heading_from_world(
+            np.array(target.centre) - applied.truth.position, heading_of(applied.truth.quaternion)
+        )[:2]
+    assert np.hypot(ahead, left) == pytest.approx(8.0, abs=0.5)
+    assert found["target_bearing"] == pytest.approx(math.atan2(left, ahead), abs=1e-9)
+    assert {"wind_forward", "wind_left", "clearance"} <= set(found)
 
 
 def test_without_fog_the_same_path_has_other_pictures(opened):
@@ -280,7 +300,8 @@ def test_another_core_shows_what_it_has(folder, tmp_path, capsys):
     words = ["inspect", "flight", str(folder), "--model", "trail_gru", "--at", "1.5"]
     assert main([*words, "--out", str(tmp_path / "o")]) == 0
     captured = capsys.readouterr()
-    assert "core gru has no time gates and no time constants" in captured.err
+    [line] = [one for one in captured.err.splitlines() if "core gru has no time gates" in one]
+    assert "saliency maps, states, features and what-ifs are there" in line
     assert (tmp_path / "o" / "moment.png").is_file()
     assert not (tmp_path / "o" / "wiring.png").exists()
     content = json.loads((tmp_path / "o" / "inspection.json").read_text())

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from liquid_control.errors import ConfigError, ModelError
-from liquid_control.inspection.contributions import contributions, steps_of_last_second
+from liquid_control.inspection.contributions import (
+    contributions,
+    contributions_of_all,
+    steps_of_last_second,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -17,6 +21,21 @@ def test_contributions_sum_to_the_change_of_the_command(policy, flight, frame, s
     assert found.steps == min(steps, frame)
     assert found.change == pytest.approx(flight.commands[frame] - before)
     assert np.abs(found.total - found.change).max() < 1e-4
+
+
+def test_contributions_of_all_frames_are_those_of_single_frames(policy, flight):
+    fresh = flight.fresh.copy()
+    fresh[35] = True
+    flight = replace(flight, fresh=fresh)
+    found = {one.frame: one for one in contributions_of_all(policy.model, flight)}
+    assert sorted(found) == [frame for frame in range(len(flight)) if not flight.fresh[frame]]
+    for frame, one in found.items():
+        alone = contributions(policy.model, flight, frame, steps_of_last_second(flight, frame))
+        assert (one.steps, one.nodes) == (alone.steps, alone.nodes)
+        assert one.features == pytest.approx(alone.features, abs=1e-12)
+        assert one.total == pytest.approx(one.change, abs=1e-4)
+        for together, flow in zip(one.flows, alone.flows, strict=True):
+            assert together == pytest.approx(flow, abs=1e-12)
 
 
 def test_every_boundary_between_layers_carries_the_same_sum(policy, flight):

@@ -1,3 +1,6 @@
+import csv
+import importlib.util
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +16,37 @@ from liquid_control.inspection.lesions import (
     lesion_study,
     parts_of,
 )
-from liquid_control.inspection.tables import lesion_table
+from liquid_control.inspection.tables import lesion_table, write_lesions
 from liquid_control.journal import JOURNAL_FILE
 
 pytestmark = pytest.mark.unit
+
+DOCS, PARTS = Path("docs"), ("neurons", "features")
+
+
+@pytest.fixture(scope="module")
+def figures():
+    pytest.importorskip("matplotlib")
+    spec = importlib.util.spec_from_file_location("lesion_figure", DOCS / "lesion_figure.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def counts_of(path):
+    """Return the rows of a file of counts; empty cells are None."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            {name: None if text == "" else _value(text) for name, text in row.items()}
+            for row in csv.DictReader(file)
+        ]
+
+
+def _value(text):
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def test_a_study_goes_on_where_it_was_interrupted(policy, tmp_path):
@@ -103,3 +133,22 @@ def test_effects_are_paired_with_the_intact_model(policy, tmp_path):
 def test_a_pilot_flies_without_its_part(policy, frames):
     pilot = LesionedPilot(Path(policy.model.path), "motor_3")()
     assert [pilot.command(frame, None).yaw_rate_radps for frame in frames[:5]] == [0.0] * 5
+
+
+def test_the_published_table_is_that_of_the_counts(figures, policy):
+    rows = counts_of(DOCS / "lesions.csv")
+    assert figures.table_of(rows) in (DOCS / "results.md").read_text(encoding="utf-8")
+    assert [row["lesion"] for row in rows] == ["intact", *parts_of(policy.model, PARTS)]
+    assert len({row["flights"] for row in rows}) == 1
+
+
+def test_the_figure_has_every_lesion_and_its_counts(figures, policy, tmp_path):
+    campaign = scenario_campaign("trail", {}).with_seeds("3:6")
+    study = lesion_study(unsteered_fly, policy.model, campaign, tmp_path, parts=["imu"], workers=1)
+    source = write_lesions(tmp_path / "lesions.json", "trail_cfc19", study)
+    table = figures.main(source, tmp_path / "picture.png", tmp_path / "counts.csv")
+    assert f"| nothing | {study.summary[0].successes} of 3 |" in table
+    intact, lesion = counts_of(tmp_path / "counts.csv")
+    assert (intact["lesion"], lesion["lesion"]) == ("intact", "imu")
+    assert lesion["difference"] == pytest.approx(study.effects[0].difference, abs=1e-3)
+    assert (tmp_path / "picture.png").stat().st_size > 1000

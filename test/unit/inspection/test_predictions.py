@@ -1,13 +1,14 @@
 """Rank correlation of the numbers of record with success, and the results it is read from."""
 
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from liquid_control.errors import ConfigError
+from liquid_control.errors import ConfigError, DependencyError
 from liquid_control.inspection.predictions import (
     missing_rates,
     predictions,
@@ -45,8 +46,8 @@ def test_a_model_without_a_measure_is_left_out_of_it():
 
 def test_a_perfect_order_of_many_models_has_no_p_value_of_zero():
     values = [float(value) for value in range(14)]
-    # Another of 40,319 random orders is as extreme with a probability of 1e-6.
-    assert of(values, values).p_value == pytest.approx(1 / 40320)
+    # One of 40,320 random orders is as extreme with a probability of 1e-6.
+    assert of(values, values).p_value == pytest.approx(1 / 40321)
 
 
 def test_p_values_of_five_models_are_those_of_all_orders_and_are_corrected():
@@ -58,6 +59,26 @@ def test_p_values_of_five_models_are_those_of_all_orders_and_are_corrected():
     two = predictions([{"a": value, "b": -value} for value in values], success)
     assert [each.adjusted for each in two] == pytest.approx([20 / 120, 20 / 120])
     assert of(values, success) == one
+
+
+def test_nine_models_have_the_published_values():
+    """The values of `lipschitz 0.3` and `first component` in docs/inspect.md, from nine cores."""
+    success = [26, 32, 23, 34, 30, 33, 33, 31, 31]
+    components = [0.527, 0.628, 0.560, 0.542, 0.642, 0.388, 0.425, 0.604, 0.330]
+    lipschitz = [15.4, 11.6, 5.2, 19.5, 8.3, 39.6, 68.6, 71.1, 78.4]
+    found = [of(values, success) for values in (components, lipschitz)]
+    assert [round(one.correlation, 2) for one in found] == [-0.29, 0.45]
+    assert [round(one.p_value, 2) for one in found] == [0.44, 0.22]
+    assert [(round(one.low, 2), round(one.high, 2)) for one in found] == [
+        (-0.74, 0.39),
+        (-0.35, 0.88),
+    ]
+
+
+def test_a_missing_scipy_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(DependencyError, match=r"scipy.* is needed to correlate .*\[inspect\]"):
+        of([0.9, 0.7, 0.3], [0.2, 0.5, 0.9])
 
 
 def test_fourteen_models_agree_with_scipy():

@@ -1,4 +1,5 @@
 from importlib.util import find_spec
+from time import process_time
 
 import numpy as np
 import pytest
@@ -131,3 +132,14 @@ def test_a_map_whose_package_is_missing_is_refused_in_one_line(
     message = rf"^{package} is not installed and is needed to compute maps by {method}; .*{extra}"
     with pytest.raises(DependencyError, match=message):
         saliency.map_maker(policy.model, method)
+
+
+def test_saliency_takes_less_than_a_sixtieth_of_a_second(policy, flight):
+    """In processor time of one thread, which other work on the machine hardly changes."""
+    make, frames = saliency.map_maker(policy.model), range(len(flight))
+    saliency.maps_of(make, flight, frames)
+    begin = process_time()
+    saliency.maps_of(make, flight, frames)
+    rate = len(flight) / (process_time() - begin)
+    print(f"{rate:.0f} maps a second of {flight.pictures.shape[1:3]} pixels")
+    assert rate >= 60.0
