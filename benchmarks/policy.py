@@ -3,7 +3,7 @@
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,13 @@ from rich.table import Table
 
 from benchmarks.compiled_policy import CompiledPolicy, compiler
 from benchmarks.measured import Measured
+from liquid_control.errors import CertificateError
 from liquid_control.export.c import TRIAL
 from liquid_control.export.c_policy import golden_picture
 from liquid_control.perception import Encoder, imu_features, input_values, standardise
-from liquid_control.policy import WIRED, Policy, load_model
+from liquid_control.policy import WIRED, OnlineAdaptation, Policy, VelocityReading, load_model
 from liquid_control.provenance import machine, model_fingerprint, package_versions
-from liquid_control.types import ImuWindow, Observation
+from liquid_control.types import NANOSECONDS, ImuWindow, Observation
 
 FRAMES = 2000
 """Frames of a round."""
@@ -115,6 +116,8 @@ def stages(folder: Path) -> Iterator[tuple[Timers, Means]]:
         "controller": lambda: policy.act(features, state, 1 / RATE_HZ),
         "whole policy": lambda: policy.step(frame, state, 1 / RATE_HZ),
     }
+    with suppress(CertificateError):
+        timers["online adaptation"] = _adapting(OnlineAdaptation.for_model(model), policy)
     with tempfile.TemporaryDirectory() as place:
         means: Means = {}
         if model.settings.core.kind == WIRED:
@@ -128,6 +131,25 @@ def stages(folder: Path) -> Iterator[tuple[Timers, Means]]:
             timers["whole policy, exported C"] = step_in_c
             means["controller, exported C"] = _controller_in_c(Path(place))
         yield timers, means
+
+
+def _adapting(adaptation: OnlineAdaptation, policy: Policy) -> Callable[[], None]:
+    """Return a step of an adaptation that estimates: the vehicle moves at 0.9 of each command."""
+    camera = policy.model.settings.camera
+    features = policy.features(example_frame(camera.height, camera.width))
+    decision = policy.act(features, policy.init_state(), 1 / RATE_HZ)
+    state, stamp_ns, period_ns = adaptation.init_state(), 0, NANOSECONDS // RATE_HZ
+
+    def step() -> None:
+        nonlocal state, stamp_ns
+        stamp_ns += period_ns
+        # Equal readings in succession are refused.
+        share = 0.9 if stamp_ns // period_ns % 2 else 0.89
+        forward, left, up, yaw = (share * value for value in decision.command.values)
+        reading = VelocityReading(stamp_ns, (forward, left, up, yaw))
+        state = adaptation.step(decision, state, reading, stamp_ns, 1 / RATE_HZ)[1]
+
+    return step
 
 
 def example_frame(height: int, width: int) -> Observation:

@@ -96,7 +96,8 @@ def tube_figure(content: dict) -> plt.Figure:
         reach = 4.0 * max(-least.min(), most.max())
         axis.set(ylim=(-reach, reach), xlabel="frames", xlim=(0, frames[-1]))
         low, high = (1e3 * value for value in claim["dt_s"])
-        title = f"{claim['perception']:g} of the sets\nframes {low:g} to {high:g} ms apart"
+        name = claim["name"].replace("_", " ")
+        title = f"{name}: {claim['perception']:g} of the sets\nframes {low:g} to {high:g} ms apart"
         axis.set_title(title, fontsize=9)
         axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axis.spines[["top", "right"]].set_visible(False)

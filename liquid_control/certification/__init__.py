@@ -19,11 +19,13 @@ from liquid_control.certification.closed_loop import (
 )
 from liquid_control.certification.closed_loop_checker import check_closed_loop
 from liquid_control.certification.fading_memory import Contraction, Trap, find_trap
+from liquid_control.certification.falsification import falsify, fly_held_out
 from liquid_control.certification.intervals import Interval
 from liquid_control.certification.report import (
     certificate_lines,
     certified_lines,
     closed_loop_lines,
+    falsified_lines,
 )
 from liquid_control.certification.search import Found, search
 from liquid_control.certification.sensitivity import Sensitivity, local_region, sensitivity
@@ -52,8 +54,11 @@ __all__ = [
     "check_certificate",
     "check_closed_loop",
     "closed_loop_lines",
+    "falsified_lines",
+    "falsify",
     "find_trap",
     "fly_domain",
+    "fly_held_out",
     "invariant_box",
     "local_region",
     "read_tube",

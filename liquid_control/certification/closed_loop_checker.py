@@ -17,7 +17,7 @@ from liquid_control.certification.exact_step import ExactCell, units
 from liquid_control.certification.exact_tube import SIZE, ExactLoop, ExactRows, whole
 from liquid_control.errors import CertificateError
 
-SYMBOLS = 900
+SYMBOLS = 2000
 """Largest number of symbols of a set."""
 AXES = ("forward", "left", "yaw_rate")
 STATES = (
@@ -25,7 +25,7 @@ STATES = (
     "heading",
     *(f"{kind}{axis}" for kind in ("filtered_", "smoothed_", "") for axis in AXES),
 )
-DISTURBED = (*AXES, "heading", "offset")
+DISTURBED = ("heading", "offset")
 
 Need = Callable[[bool, str], None]
 """Raises an error with a text unless a condition holds."""
@@ -91,13 +91,16 @@ def _check_problem(cell: ExactCell, problem: Mapping[str, Any], need: Need) -> N
     need(tuple(problem["states"][:SIZE]) == STATES, "its states are others")
     need(len(problem["states"]) == SIZE + neurons, "its states are others")
     need(tuple(dynamics["lags_s"]) == STATES[2:], "its lags are others")
-    need(tuple(dynamics["disturbance"]) == DISTURBED, "its disturbances are others")
-    need(tuple(dynamics["perception_error"]) == ("ff1", "ff2", "gate"), "its errors are others")
-    bounds = [*dynamics["disturbance"].values(), dynamics["curvature_per_m"]]
-    for rows in dynamics["perception_error"].values():
-        need(len(rows) == len(cell.layers[0]), "its perception error has another size")
-        bounds.extend(rows)
-    need(min(bounds) >= 0.0, "expected bounds that are not negative")
+    for key, own, names in (
+        ("disturbance", "states", DISTURBED),
+        ("perception_error", "commands", AXES),
+    ):
+        given = dynamics[key]
+        need(tuple(given[own]) == names, f"the {own} of its {key} are others")
+        shape = np.array(given["map"]).shape
+        need(shape == (len(names), len(names)), f"its {key} has another size")
+        need(len(given["centre"]) == len(names), f"its {key} has another size")
+    need(dynamics["curvature_per_m"] >= 0.0, "expected a curvature that is not negative")
     need(min(dynamics["lags_s"].values()) > 0.0, "expected positive lags")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from liquid_control.certification.exact_neuron import neuron
 from liquid_control.certification.exact_step import (
     ONE,
     ExactCell,
@@ -98,6 +99,10 @@ class ExactRows:
             above(abs(factor) * self.error) + slack,
         )
 
+    def around_zero(self) -> "ExactRows":
+        """Return the rows less their centres."""
+        return ExactRows(0 * self.centre, self.symbols, self.error, self.starts)
+
     def half(self) -> "ExactRows":
         """Return half of the rows."""
         return self.scaled(np.array([ONE // 2] * len(self.centre), object))
@@ -114,12 +119,6 @@ class ExactRows:
         """Return the range of each row."""
         pairs = zip(self.centre.tolist(), self.radius().tolist(), strict=True)
         return [(centre - radius, centre + radius) for centre, radius in pairs]
-
-    def tanh(self) -> "ExactRows":
-        """Return tanh of the rows: a line and its deviation."""
-        lines = np.array([_line(low, high) for low, high in self.ends()], object)
-        found = self.scaled(lines[:, 0])
-        return self._like(found.centre + lines[:, 1], found.symbols, found.error + lines[:, 2])
 
     def within(self, bounds: Sequence[Pair]) -> "ExactRows":
         """Return the rows with other bounds where these are narrower than `KEPT` of their own."""
@@ -169,36 +168,6 @@ def joined(*parts: ExactRows) -> ExactRows:
     )
 
 
-def _line(low: int, high: int) -> tuple[int, int, int]:
-    """Return slope, middle and half width of tanh(x) - slope x over a range.
-
-    It is concave for x > 0 and convex for x < 0, so tangents near its turning points bound it.
-    """
-    at_low, at_high = tanh((low, low)), tanh((high, high))
-    slope = min(ONE, max(0, ((at_high[0] - at_low[0]) << P) // max(high - low, 1)))
-    if high - low < ONE >> 30:
-        slope = ONE - ((at_low[0] * at_low[0]) >> P)
-    turn = units(math.atanh(min(math.sqrt(max(0.0, 1.0 - slope / ONE)), 1.0 - 1e-15)))
-    tops = [at_low[1] - ((slope * low) >> P) + 1, at_high[1] - ((slope * high) >> P) + 1]
-    least = [at_low[0] - ((slope * low) >> P) - 1, at_high[0] - ((slope * high) >> P) - 1]
-    if high > 0:
-        tops.append(_tangent(max(low, 0), high, turn, slope))
-    if low < 0:
-        least.append(-_tangent(max(-high, 0), -low, turn, slope))
-    top, bottom = max(tops), min(least)
-    middle = (top + bottom) >> 1
-    return slope, middle, max(top - middle, middle - bottom) + 1
-
-
-def _tangent(low: int, high: int, turn: int, slope: int) -> int:
-    """Return an upper bound of tanh(x) - slope x for 0 <= low <= x <= high by one tangent."""
-    x = min(max(turn, low), high)
-    least, most = tanh((x, x))
-    rates = ONE - ((most * most) >> P) - slope - 1, ONE - ((least * least) >> P) - slope + 1
-    ends = [rate * (end - x) for rate in rates for end in (low, high)]
-    return most - ((slope * x) >> P) + 1 + max(0, -((-max(ends)) >> P))
-
-
 class ExactLoop:
     """The closed loop of a claim: its own reading of the constants, and one step of a set.
 
@@ -216,11 +185,10 @@ class ExactLoop:
         self.dt_s = low, high
         self.lags = [Fraction(value) for value in dynamics["lags_s"].values()]
         outer = float(claim["disturbance"])
-        self.disturbance = [units(v * outer, True) for v in dynamics["disturbance"].values()]
+        self.disturbance = _error_set(dynamics["disturbance"], outer)
         self.curvature = units(dynamics["curvature_per_m"] * outer, True)
         self.offset, self.gain = (exact(dynamics["features"][key]) for key in ("offset", "gain"))
-        moved = np.array(list(dynamics["perception_error"].values()))
-        self.moved = whole(moved * float(claim["perception"]), True)
+        self.perception = _error_set(dynamics["perception_error"], float(claim["perception"]))
         commands = [cell.constants["commands"][name] for name in ("forward", "left", "yaw_rate")]
         self.scales = exact([command["scale"] for command in commands])
         self.offsets = exact([command["offset"] for command in commands])
@@ -228,17 +196,18 @@ class ExactLoop:
     def step(self, before: ExactRows) -> ExactRows:
         """Return the set after one frame."""
         first = before.symbols.shape[1]
-        rows = before.with_blocks([1] * (2 + AXES + 2))
+        sizes = [len(self.disturbance[1]), len(self.perception[1])]
+        rows = before.with_blocks([1] * (2 + sum(sizes)))
         low, high = self.dt_s
         middle = units((low + high) / 2)
         elapsed = _symbol(rows, first, middle, units(high, True) - middle + 1)
         curvature = _symbol(rows, first + 1, 0, self.curvature)
-        d = joined(
-            *(_symbol(rows, first + 2 + k, 0, bound) for k, bound in enumerate(self.disturbance))
-        )
+        d = _placed(rows, first + 2, *self.disturbance)
+        e = _placed(rows, first + 2 + sizes[0], *self.perception)
         h = rows[SIZE:]
         motors = h[[len(h.centre) - 4 + index for index in USED]].scaled(self.scales)
         u = ExactRows(motors.centre + self.offsets, motors.symbols, motors.error, motors.starts)
+        u = u + e
         x = self._advance(rows[:SIZE], u, elapsed, curvature, d).settled()
         h, u, elapsed, curvature = (
             part.with_blocks([1] * SIZE) for part in (h, u, elapsed, curvature)
@@ -253,10 +222,10 @@ class ExactLoop:
         share = joined(*(self._lag(elapsed, lag) for lag in self.lags))
         w1 = _towards(w, u, share[0:3])
         p1 = _towards(p, (w + w1).half(), share[3:6])
-        v1 = _towards(v, (p + p1).half(), share[6:9]) + elapsed[[0] * AXES].times(d[0:3])
+        v1 = _towards(v, (p + p1).half(), share[6:9])
         mean, forward = (v + v1).half(), v[0:1]
-        psi1 = psi + elapsed.times(mean[2:3] - curvature.times(forward) + d[3:4])
-        drift = forward.times((psi + psi1).half()) + mean[1:2] + d[4:5]
+        psi1 = psi + elapsed.times(mean[2:3] - curvature.times(forward) + d[0:1])
+        drift = forward.times((psi + psi1).half()) + mean[1:2] + d[1:2]
         return joined(y + elapsed.times(drift), psi1, w1, p1, v1)
 
     def _lag(self, elapsed: ExactRows, lag: Fraction) -> ExactRows:
@@ -284,7 +253,7 @@ class ExactLoop:
         ticks = ExactRows(ticks.centre, ticks.symbols, ticks.error + 2, ticks.starts)
         last = units(self.dt_s[1] / unit, True)
         before, known, start = seen, x, 0
-        for index, layer in enumerate(self.cell.layers):
+        for layer in self.cell.layers:
             size = len(layer)
             inputs = joined(before, h[start : start + size])
             z = inputs.ends()
@@ -292,15 +261,7 @@ class ExactLoop:
             bias = [np.array([neuron.bias[k] for neuron in layer], object) for k in range(4)]
             a, c, ta, tb = (inputs.mapped(w, b) for w, b in zip(rows, bias, strict=True))
             v = (ta.times(ticks[[0] * size]) + tb).half()
-            if index == 0:
-                shifts = self.moved[0], self.moved[1], self.moved[2] // 2 + 1
-                a, c, v = (
-                    ExactRows(part.centre, part.symbols, part.error + shift, part.starts)
-                    for part, shift in zip((a, c, v), shifts, strict=True)
-                )
-            first, second, gate = a.tanh(), c.tanh(), v.tanh()
-            after = (first + second).half() + gate.times((second - first).half())
-            after = after.within(
+            after = neuron(a, c, v).within(
                 [_mixed(*r) for r in zip(a.ends(), c.ends(), v.ends(), strict=True)]
             )
             errors = np.array([neuron.rounding(z, last) for neuron in layer], object)
@@ -328,6 +289,22 @@ def _mixed(a: Pair, c: Pair, half: Pair) -> Pair:
     low = min((ONE - g) * first[0] + g * second[0] for g in s) >> P
     high = -(-max((ONE - g) * first[1] + g * second[1] for g in s) >> P)
     return low, high
+
+
+def _error_set(given: Mapping[str, Any], factor: float) -> tuple[Grid, Grid]:
+    """Return centre [K] and half widths [K] of a set of intervals, the widths times a factor."""
+    widths = np.array(given["map"]) * factor
+    if int(given["boxes"]) != len(widths) or np.any(widths != np.diag(np.diag(widths))):
+        raise ValueError("expected an interval for each row of an error set")
+    return whole(given["centre"]), whole(np.abs(np.diag(widths)), True) + 1
+
+
+def _placed(rows: ExactRows, first: int, centre: Grid, half: Grid) -> ExactRows:
+    """Return intervals as rows of the symbols from `first` on."""
+    symbols = np.full((len(half), rows.symbols.shape[1]), 0, object)
+    own = np.arange(len(half))
+    symbols[own, first + own] = half
+    return ExactRows(centre, symbols, 0 * half, rows.starts)
 
 
 def _symbol(rows: ExactRows, index: int, centre: int, radius: int) -> ExactRows:

@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 
 from liquid_control.certification.cell import CertifiedCell
 from liquid_control.certification.flight_rows import FlightRows
-from liquid_control.certification.reach_tube import InitialSet
 from liquid_control.certification.reduced_model import (
     DISTURBED,
-    LAGS,
     MOTORS_USED,
     SIZE,
     ReducedModel,
     advance,
+    commands,
+    core_step,
     features,
-    first_layer_moves,
 )
+from liquid_control.certification.shaped_set import ShapedSet
 from liquid_control.errors import CertificateError
 from liquid_control.types import Floats
 
@@ -27,13 +27,14 @@ START_S = 3.0
 MARGIN = 1.05
 """Factor on the largest curvature of the fitted flights."""
 SHARE = 0.999
-"""Share of the fitted steps within each bound."""
+"""Share of the fitted steps within each interval."""
 _LAG_GRID_S = (0.03, 0.05, 0.07, 0.09, 0.12, 0.15, 0.18, 0.21, 0.25, 0.3)
 LEAST_STEPS = 500
 _FLOOR = 1e-3
 _RIDGE = 1e-4
-SEEN = (0, 1, 8, 9, 10)
-"""States of the vehicle on which features depend; the filters only repeat the commands."""
+SEEN = (0, 1)
+"""Columns of x, u and k on which the features depend: offset and heading. What else they show is
+left to the perception error: lines of more columns move the core farther than they explain."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +45,7 @@ class Steps:
         before: x, [T, 11]; `after`: likewise.
         after: see `before`.
         command: what the vehicle obeyed, forward, left and yaw rate, [T, 3].
+        answered: the policy's command at the earlier row, without a push, [T, 3].
         dt_s: [T].
         curvature: at the later row, [T].
         features: of the later row, [T, F].
@@ -56,6 +58,7 @@ class Steps:
     before: Floats
     after: Floats
     command: Floats
+    answered: Floats
     dt_s: Floats
     curvature: Floats
     features: Floats
@@ -77,17 +80,14 @@ def steps_of(rows: FlightRows, lags_s: Floats, dt_s: tuple[float, float] | None 
     """Return the steps between rows of one flight, after its start, of times within `dt_s`."""
     used = list(MOTORS_USED)
     given = rows.pushed[:, used]
-    x = np.zeros((len(rows.dt_s), SIZE))
-    x[:, [0, 1, 8, 9, 10]] = rows.vehicle
-    x[:, 2:8] = _filtered(rows, given, lags_s[:6])
+    x = vehicle_states(rows, lags_s)
     same = rows.flight[1:] == rows.flight[:-1]
-    clock = np.cumsum(rows.dt_s)
-    begin = np.array([clock[rows.flight == k][0] for k in range(int(rows.flight.max()) + 1)])
-    late = (clock - begin[rows.flight.astype(int)])[:-1] >= START_S
+    late = _later(rows)[:-1]
     found = Steps(
         x[:-1],
         x[1:],
         given[:-1],
+        rows.command[:-1, used],
         rows.dt_s[1:],
         rows.curvature[1:],
         rows.features[1:],
@@ -101,37 +101,63 @@ def steps_of(rows: FlightRows, lags_s: Floats, dt_s: tuple[float, float] | None 
     return found.where((found.dt_s > dt_s[0] - 1e-6) & (found.dt_s < dt_s[1] + 1e-6))
 
 
-def _filtered(rows: FlightRows, given: Floats, lags_s: Floats) -> Floats:
-    """Return the commands after both filters at every row, [T, 6]; zero at a flight's start."""
-    shares = 1.0 - np.exp(-rows.dt_s[:, None] / lags_s)
-    result = np.zeros((len(given), 6))
+def vehicle_states(rows: FlightRows, lags_s: Floats) -> Floats:
+    """Return x at every row: offset and heading measured, the rest from the commands, [T, 11]."""
+    x = np.zeros((len(rows.dt_s), SIZE))
+    x[:, :2] = rows.vehicle[:, :2]
+    x[:, 2:] = lagged_commands(rows, lags_s[:, None])[:, :, 0]
+    return x
+
+
+def lagged_commands(rows: FlightRows, lags_s: Floats) -> Floats:
+    """Return w, p and v of the commands at every row, zero at a flight's start, [T, 9, B].
+
+    Args:
+        rows: flights.
+        lags_s: B sets of lags, [9, B].
+    """
+    given = rows.pushed[:, list(MOTORS_USED), None]
+    shares = 1.0 - np.exp(-rows.dt_s[:, None, None] / lags_s)
+    result = np.zeros(shares.shape)
     for k in range(1, len(given)):
         if rows.flight[k] == rows.flight[k - 1]:
-            w, p = result[k - 1, :3], result[k - 1, 3:]
-            w1 = w + shares[k, :3] * (given[k - 1] - w)
-            result[k, :3] = w1
-            result[k, 3:] = p + shares[k, 3:] * (0.5 * (w + w1) - p)
+            before, share, result[k] = result[k - 1], shares[k], result[k - 1]
+            goal = np.broadcast_to(given[k - 1], before[:3].shape)
+            for start in (0, 3, 6):
+                own = slice(start, start + 3)
+                result[k, own] += share[own] * (goal - before[own])
+                goal = 0.5 * (before[own] + result[k, own])
     return result
 
 
 def deviations(model: ReducedModel, steps: Steps) -> Floats:
-    """Return the disturbances d that the steps had, in the order of `DISTURBED`, [T, 5]."""
+    """Return the disturbances d that the steps had, in the order of `DISTURBED`, [T, 2]."""
     none = np.zeros((len(steps), len(DISTURBED)))
     found = advance(model, steps.before, steps.command, steps.dt_s, steps.curvature, none)
-    rates = (steps.after - found) / steps.dt_s[:, None]
-    half = 0.5 * steps.dt_s
-    d = np.zeros((len(steps), len(DISTURBED)))
-    # Heading and offset are computed from the deviating velocities and heading of the later row.
-    d[:, :3] = rates[:, 8:11]
-    d[:, 3] = rates[:, 1] - half * rates[:, 10]
-    d[:, 4] = rates[:, 0] - half * (steps.before[:, 8] * rates[:, 1] + rates[:, 9])
-    return d
+    rates = (steps.after - found)[:, :2] / steps.dt_s[:, None]
+    # The offset is computed from the deviating heading of the later row.
+    moved = rates[:, 0] - 0.5 * steps.dt_s * steps.before[:, 8] * rates[:, 1]
+    return np.column_stack([rates[:, 1], moved])
 
 
-def perception_errors(model: ReducedModel, steps: Steps) -> Floats:
-    """Return the perception errors e of the steps, [T, F]."""
-    known = features(model, steps.after, steps.command, steps.curvature)
-    return np.asarray(steps.features - known)
+def followed(model: ReducedModel, cell: CertifiedCell, rows: FlightRows) -> FlightRows:
+    """Return rows whose core received the features of the reduced model from each flight's start.
+
+    Only `state` differs from the rows given.
+    """
+    x = vehicle_states(rows, model.lags_s)
+    given = np.concatenate([np.zeros((1, 3)), rows.pushed[:-1, list(MOTORS_USED)]])
+    seen = features(model, x, given, rows.curvature)
+    h, numbers = np.zeros((len(seen), cell.neurons)), rows.flight
+    for k in range(len(seen)):
+        before = h[k - 1] if k and numbers[k] == numbers[k - 1] else np.zeros(cell.neurons)
+        h[k] = core_step(cell, seen[k][None], before[None], rows.dt_s[k][None])[0]
+    return replace(rows, state=h)
+
+
+def perception_errors(cell: CertifiedCell, steps: Steps) -> Floats:
+    """Return the perception errors e of the steps of `followed` rows, [T, 3]."""
+    return steps.answered - commands(cell, steps.core_before)
 
 
 def fit_reduced_model(
@@ -141,102 +167,105 @@ def fit_reduced_model(
     dt_s: tuple[float, float],
     share: float = SHARE,
 ) -> ReducedModel:
-    """Fit the reduced model on flights; each bound of its sets holds a share of their steps.
+    """Fit the reduced model on flights; its sets hold a share of their steps.
 
-    Lags are those of a grid with the least squared deviation, the features' line is least squares.
+    Lags are those of a grid with the least squared error of the velocities; the features' line
+    is least squares on all flights.
 
     Args:
         cell: the core.
         pushed: flights that also visit other offsets and headings, for lags and features.
-        plain: flights of the policy alone, for the bounds.
+        plain: flights of the policy alone, for the sets.
         dt_s: smallest and largest time between frames, s.
-        share: of the steps within each bound; 1 for all.
+        share: of the steps within each interval of a set; 1 for all.
 
     Raises:
         CertificateError: there are fewer than `LEAST_STEPS` steps of either.
     """
     both = FlightRows.joined([pushed, plain])
     for rows in (pushed, plain):
-        if (count := len(steps_of(rows, np.ones(6), dt_s))) < LEAST_STEPS:
+        if (count := len(steps_of(rows, np.ones(9), dt_s))) < LEAST_STEPS:
             raise CertificateError(
                 f"expected {LEAST_STEPS} or more steps of {dt_s[0]:g} to {dt_s[1]:g} s to fit, "
                 f"got {count}"
             )
-    lags = _fit_lags(pushed, dt_s)
+    lags = _fit_lags(pushed)
     steps = steps_of(both, lags, dt_s)
+    gain, offset = _line(steps, steps.features)
+    unknown = ShapedSet(np.zeros(2), np.eye(2), 2), ShapedSet(np.zeros(3), np.eye(3), 3)
+    model = ReducedModel(dt_s, lags, unknown[0], 0.0, offset, gain, unknown[1])
+    alone = steps_of(followed(model, cell, plain), lags, dt_s)
+    curvature = float(np.abs(alone.curvature).max()) * MARGIN
+    return replace(
+        model,
+        curvature=curvature,
+        disturbance=ShapedSet.box(deviations(model, alone), share),
+        perception=ShapedSet.box(perception_errors(cell, alone), share),
+    )
+
+
+def _line(steps: Steps, goal: Floats) -> tuple[Floats, Floats]:
+    """Return gain [K, 15] and offset [K] of the line of the columns `SEEN` nearest to rows."""
     known = np.column_stack([steps.after, steps.command, steps.curvature])
     centre = known.mean(axis=0)
     design = np.column_stack([known - centre, np.ones(len(known))])
     normal = design.T @ design + _RIDGE * len(known) * np.diag([1.0] * known.shape[1] + [0.0])
-    found = np.zeros((steps.features.shape[1], len(normal)))
-    seen = [*SEEN, *range(SIZE, len(normal))]
-    found[:, seen] = np.linalg.solve(
-        normal[np.ix_(seen, seen)], (design.T @ steps.features)[seen]
-    ).T
-    gain, offset = found[:, :-1], found[:, -1] - found[:, :-1] @ centre
-    none = np.ones(len(DISTURBED)), 0.0, offset, gain, np.ones((3, cell.layers[0].size))
-    model = ReducedModel(dt_s, lags, *none)
-    alone = steps_of(plain, lags, dt_s)
-    moves = first_layer_moves(cell, dt_s, perception_errors(model, alone))
-    return replace(
-        model,
-        disturbance=np.quantile(np.abs(deviations(model, alone)), share, axis=0),
-        curvature=float(np.abs(alone.curvature).max()) * MARGIN,
-        moved=np.quantile(moves, share, axis=0),
-    )
+    found = np.zeros((goal.shape[1], len(normal)))
+    seen = [*SEEN, len(normal) - 1]
+    found[:, seen] = np.linalg.solve(normal[np.ix_(seen, seen)], (design.T @ goal)[seen]).T
+    gain = found[:, :-1]
+    return gain, found[:, -1] - gain @ centre
 
 
-def _fit_lags(rows: FlightRows, dt_s: tuple[float, float]) -> Floats:
+def _fit_lags(rows: FlightRows) -> Floats:
     """Return the lags, two equal filters and the velocity's own, [9]."""
-    best, least = np.zeros(len(LAGS)), np.full(3, np.inf)
-    for filters in _LAG_GRID_S:
-        steps = steps_of(rows, np.full(6, filters), dt_s)
-        p = 0.5 * (steps.before[:, 5:8] + steps.after[:, 5:8])
-        v, v1 = steps.before[:, 8:11], steps.after[:, 8:11]
-        for own in _LAG_GRID_S:
-            share = 1.0 - np.exp(-steps.dt_s[:, None] / own)
-            cost = ((v1 - v - share * (p - v)) ** 2).mean(axis=0)
-            better = cost < least
-            least = np.where(better, cost, least)
-            for start, lag in ((0, filters), (3, filters), (6, own)):
-                best[start : start + 3] = np.where(better, lag, best[start : start + 3])
-    return best
+    pairs = np.array([(filters, own) for filters in _LAG_GRID_S for own in _LAG_GRID_S])
+    lags = np.repeat(pairs[:, [0, 0, 1]].T, 3, axis=0)
+    v = lagged_commands(rows, lags)[:, 6:9]
+    cost = ((v - rows.vehicle[:, 2:5, None]) ** 2)[_later(rows)].mean(axis=0)
+    best = cost.argmin(axis=1)
+    return np.concatenate([pairs[best, 0], pairs[best, 0], pairs[best, 1]])
+
+
+def _later(rows: FlightRows) -> NDArray[np.bool_]:
+    """Return which rows are `START_S` or more after the first of their flight, [T]."""
+    clock = np.cumsum(rows.dt_s)
+    begin = np.array([clock[rows.flight == k][0] for k in range(int(rows.flight.max()) + 1)])
+    return np.asarray(clock - begin[rows.flight.astype(int)] >= START_S)
 
 
 def feature_ratios(model: ReducedModel, cell: CertifiedCell, steps: Steps) -> Floats:
-    """Return the perception error of each step, 1 at the border of its set, [T]."""
-    moves = first_layer_moves(cell, model.dt_s, perception_errors(model, steps))
-    return np.asarray((moves / model.moved).max(axis=(1, 2)))
+    """Return the perception error of each step of `followed` rows, 1 at the set's border, [T]."""
+    return model.perception.coordinates(perception_errors(cell, steps))
 
 
 def vehicle_ratios(model: ReducedModel, steps: Steps) -> Floats:
-    """Return disturbances and curvature of each step over their bounds, [T, 6]."""
-    d = np.abs(deviations(model, steps)) / model.disturbance
+    """Return disturbance and curvature of each step, 1 at the border of their sets, [T, 2]."""
+    d = model.disturbance.coordinates(deviations(model, steps))
     return np.column_stack([d, np.abs(steps.curvature) / model.curvature])
 
 
 def coverage(model: ReducedModel, cell: CertifiedCell, rows: FlightRows) -> dict[str, Any]:
     """Return how many steps of flights lie within the sets of a model, and the largest ratios."""
-    steps = steps_of(rows, model.lags_s)
+    steps = steps_of(followed(model, cell, rows), model.lags_s)
     low, high = model.dt_s
     timed = (steps.dt_s > low - 1e-6) & (steps.dt_s < high + 1e-6)
     steps = steps.where(timed)
     vehicle, seen = vehicle_ratios(model, steps), feature_ratios(model, cell, steps)
-    names = (*DISTURBED, "curvature")
     return {
         "flights": len(np.unique(rows.flight)),
         "steps": len(steps),
         "of_elapsed_time": float(timed.mean()),
         "vehicle_within": float((vehicle.max(axis=1) <= 1.0).mean()),
         "features_within": float((seen <= 1.0).mean()),
-        "largest": dict(zip(names, vehicle.max(axis=0).tolist(), strict=True)),
+        "largest": dict(zip(("vehicle", "curvature"), vehicle.max(axis=0).tolist(), strict=True)),
         "features": {f"{q:g}": float(np.quantile(seen, q)) for q in (0.1, 0.5, 0.9, 0.99, 1.0)},
     }
 
 
 def initial_set(
     model: ReducedModel, rows: FlightRows, half: tuple[float, float], share: float = 0.5
-) -> InitialSet:
+) -> ShapedSet:
     """Return an initial set around the flights' states near the middle of the trail.
 
     Offset and heading are intervals. All else is a line of both plus a ball in the shape of the
@@ -244,7 +273,7 @@ def initial_set(
 
     Args:
         model: the constants.
-        rows: flights.
+        rows: `followed` flights.
         half: half widths of offset and heading, m and rad.
         share: of the states.
     """
@@ -262,4 +291,4 @@ def initial_set(
     map_[:2, :2] = np.diag(half)
     map_[2:, :2] = line * half
     map_[2:, 2:] = root * np.quantile(norms, share)
-    return InitialSet(centre, map_, 2)
+    return ShapedSet(centre, map_, 2)

@@ -18,66 +18,13 @@ from liquid_control.certification.affine_forms import Form
 from liquid_control.certification.cell import CertifiedCell
 from liquid_control.certification.intervals import Interval
 from liquid_control.certification.reduced_model import SIZE, ReducedModel, SetStep, step
+from liquid_control.certification.shaped_set import ShapedSet
 from liquid_control.types import Floats
 
 _DIFFERENCE = 1e-6
 _RESPONSES = 400
-SYMBOLS = 900
+SYMBOLS = 2000
 """Largest number of symbols of a set."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class InitialSet:
-    """States from which a tube begins: c + T s, the first `boxes` of s intervals, the rest a ball.
-
-    Attributes:
-        centre: [11 + N].
-        map: T, [11 + N, M].
-        boxes: number of intervals; the rest of the M symbols is one ball, if there is a rest.
-    """
-
-    centre: Floats
-    map: Floats
-    boxes: int
-
-    def form(self, parts: tuple[int, ...] = ()) -> Form:
-        """Return the set as forms, B of them, split along its first intervals.
-
-        Args:
-            parts: number of equal parts along each of the first intervals.
-        """
-        ticks = [np.linspace(-1.0, 1.0, count + 1) for count in parts]
-        grids = np.meshgrid(*(np.arange(count) for count in parts), indexing="ij")
-        index = np.stack([grid.ravel() for grid in grids], axis=1) if parts else np.zeros((1, 0))
-        batch, symbols = len(index), self.map.shape[1]
-        centre = np.zeros((batch, symbols))
-        radius = np.ones((batch, symbols))
-        for axis, edges in enumerate(ticks):
-            low, high = edges[index[:, axis]], edges[index[:, axis] + 1]
-            centre[:, axis], radius[:, axis] = 0.5 * (low + high), 0.5 * (high - low)
-        rest = [self.boxes] if symbols > self.boxes else []
-        size = np.abs(self.centre) + np.abs(self.map).sum(axis=1)
-        return Form(
-            self.centre + centre @ self.map.T,
-            self.map * radius[:, None, :],
-            np.broadcast_to(2.0**-44 * size, (batch, len(self.centre))),
-            np.array([*range(self.boxes), *rest], np.int64),
-        )
-
-    def states(self, symbols: Floats) -> Floats:
-        """Return the states of symbols [T, M] in [-1, 1], those of the ball brought into it."""
-        inside = symbols.copy()
-        norms = np.linalg.norm(inside[:, self.boxes :], axis=1, keepdims=True)
-        inside[:, self.boxes :] /= np.maximum(norms, 1.0)
-        return np.asarray(self.centre + inside @ self.map.T)
-
-    def coordinates(self, states: Floats) -> Floats:
-        """Return the largest norm of a block of s for states [T, 11 + N]; up to 1 inside, [T]."""
-        s = np.linalg.lstsq(self.map, (states - self.centre).T, rcond=None)[0].T
-        rest = np.linalg.norm(s[:, self.boxes :], axis=1)
-        gap = np.abs(s @ self.map.T + self.centre - states).max(axis=1)
-        norms = np.maximum(np.abs(s[:, : self.boxes]).max(axis=1, initial=0.0), rest)
-        return np.asarray(np.where(gap > 1e-9, np.inf, norms))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +79,7 @@ def _hull(form: Form) -> Interval:
     return Interval(ends.lower.min(axis=0), ends.upper.max(axis=0))
 
 
-def excess(form: Form, goal: InitialSet) -> Floats:
+def excess(form: Form, goal: ShapedSet) -> Floats:
     """Return the largest |s_i| of a set in the coordinates of a parallelotope, [M].
 
     The set lies within the parallelotope if all are at most 1. The inverse of T is computed in
@@ -162,7 +109,7 @@ class InvariantSet:
         excess: largest coordinate of its last set; at most 1.
     """
 
-    start: InitialSet
+    start: ShapedSet
     tube: Tube
     excess: float
 
@@ -170,18 +117,23 @@ class InvariantSet:
 def loop_derivative(
     model: ReducedModel, cell: CertifiedCell, state: Floats, dt_s: float
 ) -> tuple[Floats, Floats]:
-    """Return derivatives of a step by the state, [S, S], and by its inputs, [S, 6 + 3 H].
+    """Return derivatives of a step by the state, [S, S], and by its inputs, [S, 1 + 2 + 3].
 
-    Inputs are curvature, disturbances and moved arguments, each in units of its bound. The
-    differences of float64 shape corridors and searches; they prove nothing.
+    Inputs are the curvature in units of its bound, and the symbols of the disturbances and of the
+    perception errors. The differences of float64 shape sets and searches; they prove nothing.
     """
-    scale = np.concatenate([[model.curvature], model.disturbance, model.moved.ravel()])
-    size, count = len(state), len(scale)
+    sizes = [1, model.disturbance.map.shape[1], model.perception.map.shape[1]]
+    count = sum(sizes)
+    size = len(state)
     change = _DIFFERENCE * np.eye(size + count)
     sides = []
     for sign in (1.0, -1.0):
-        inputs = sign * change[:, size:] * scale
-        draws = inputs[:, 0], inputs[:, 1:6], inputs[:, 6:].reshape(-1, 3, model.moved.shape[1])
+        curvature, d, e = np.split(sign * change[:, size:], np.cumsum(sizes)[:-1], axis=1)
+        draws = (
+            curvature[:, 0] * model.curvature,
+            model.disturbance.centre + d @ model.disturbance.map.T,
+            model.perception.centre + e @ model.perception.map.T,
+        )
         elapsed = np.full(len(change), dt_s)
         sides.append(step(model, cell, state + sign * change[:, :size], elapsed, draws))
     found = (sides[0] - sides[1]).T / (2.0 * _DIFFERENCE)
@@ -224,9 +176,10 @@ def find_corridor(
     turned = np.linalg.solve(shape, matrix @ shape)
     for _ in range(_RESPONSES):
         widths, power = widths + np.abs(power).sum(axis=1), turned @ power
-    widths = widths * growth
+    # Directions that no error moves have a width too, so that the parallelotope has an inverse.
+    widths = np.maximum(widths * growth, 0.1)
     for _ in range(rounds):
-        start = InitialSet(state, shape * widths, len(state))
+        start = ShapedSet(state, shape * widths, len(state))
         tube = reach_tube(model, cell, start.form(), frames, symbols)
         found = excess(tube.last, start)
         on_round(f"{found.max():.3f}")
@@ -239,9 +192,9 @@ def find_corridor(
 
 
 def equilibrium(model: ReducedModel, cell: CertifiedCell, dt_s: float) -> Floats:
-    """Return the state to which the model settles without errors, from beside the trail."""
+    """Return the state to which the model settles at the centres of its sets."""
     states = np.zeros((1, SIZE + cell.neurons))
-    none = np.zeros(1), np.zeros((1, 5)), np.zeros((1, *model.moved.shape))
+    middle = np.zeros(1), model.disturbance.centre[None], model.perception.centre[None]
     for _ in range(1200):
-        states = step(model, cell, states, np.full(1, dt_s), none)
+        states = step(model, cell, states, np.full(1, dt_s), middle)
     return np.asarray(states[0])

@@ -1,23 +1,30 @@
 """Reduced model of trail following: vehicle, features and wired CfC as one step of 30 numbers.
 
-The vehicle's state x is offset y and heading error psi to the trail, and forward and left velocity
-in the heading frame and the rate of the heading, v = (vf, vl, r), with two filtered commands w and
-p before each. Between two frames that are t apart the commands u of the core are constant, and
-with a(T) = 1 - exp(-t / T), element by element,
+The vehicle's state x is offset y and heading error psi to the trail, and what the commands alone
+would make of forward and left velocity in the heading frame and of the rate of the heading,
+v = (vf, vl, r), with two filtered commands w and p before each. The commands are those of the
+core's state h and a perception error,
+
+    u = offset + scale h + e
+
+Between two frames that are t apart they are constant, and with a(T) = 1 - exp(-t / T), element by
+element,
 
     w' = w + a(T1) (u - w)
     p' = p + a(T2) ((w + w') / 2 - p)
-    v' = v + a(T3) ((p + p') / 2 - v) + t d
+    v' = v + a(T3) ((p + p') / 2 - v)
     psi' = psi + t ((r + r') / 2 - k vf + d)
     y' = y + t (vf (psi + psi') / 2 + (vl + vl') / 2 + d)
 
-k is the trail's curvature, |k| <= K, and each d a disturbance within a bound: wind, the guard,
-altitude, the autopilot and what the lags leave out. At the frame the core receives the features
+k is the trail's curvature, |k| <= K, and the disturbances d of both equations any of a set: what
+wind, the guard, altitude, the autopilot and errors of the lags make the vehicle move besides. At
+the frame the core steps with the same t and the features
 
-    f' = f0 + G (x', u, k) + e
+    f' = f0 + G (x', u, k)
 
-and steps with the same t. e is the perception error, any that moves the arguments of each tanh and
-gate of the core's first layer by no more than bounds of their own: |W e| <= m, row by row.
+The perception error e, any of a set, is what a flight's commands differ by from those of the same
+core that receives these features: it has the errors of all features at once, and what they leave
+in the core's state.
 """
 
 from collections.abc import Mapping
@@ -28,7 +35,9 @@ import numpy as np
 
 from liquid_control.certification.affine_forms import Form, joined
 from liquid_control.certification.cell import CertifiedCell, mixed
+from liquid_control.certification.gate_plane import neuron
 from liquid_control.certification.intervals import Interval, outward, tanh
+from liquid_control.certification.shaped_set import ShapedSet
 from liquid_control.types import Floats
 
 AXES = ("forward", "left", "yaw_rate")
@@ -40,11 +49,9 @@ VEHICLE = (
     *AXES,
 )
 """Names of the vehicle's states: m, rad, m/s and rad/s."""
-DISTURBED = (*AXES, "heading", "offset")
+DISTURBED = ("heading", "offset")
 """States with a disturbance, in the order of its bounds."""
 LAGS = VEHICLE[2:]
-ARGUMENTS = ("ff1", "ff2", "gate")
-"""Arguments of a neuron that a perception error moves."""
 MOTORS_USED = (0, 1, 3)
 """Commands of the core that the vehicle obeys here: forward, left, yaw rate."""
 SIZE = len(VEHICLE)
@@ -57,28 +64,27 @@ class ReducedModel:
     Attributes:
         dt_s: smallest and largest time between frames, s.
         lags_s: time constants in the order of `LAGS`, s, [9].
-        disturbance: bounds of d in the order of `DISTURBED`, m/s^2, rad/s^2, rad/s, m/s, [5].
+        disturbance: set of d in the order of `DISTURBED`, rad/s and m/s.
         curvature: bound of the trail's curvature, 1/m.
         offset: f0, [F].
         gain: G, [F, 15], columns x', u and k.
-        moved: how far the perception error moves ff1, ff2 and the gate's argument of the first
-            layer's neurons at most, m, [3, H].
+        perception: set of e, forward, left (m/s) and yaw rate (rad/s).
     """
 
     dt_s: tuple[float, float]
     lags_s: Floats
-    disturbance: Floats
+    disturbance: ShapedSet
     curvature: float
     offset: Floats
     gain: Floats
-    moved: Floats
+    perception: ShapedSet
 
     def scaled(self, perception: float, disturbance: float = 1.0) -> "ReducedModel":
         """Return the model with its sets of errors and disturbances scaled."""
         return replace(
             self,
-            moved=self.moved * perception,
-            disturbance=self.disturbance * disturbance,
+            perception=self.perception.scaled(perception),
+            disturbance=self.disturbance.scaled(disturbance),
             curvature=self.curvature * disturbance,
         )
 
@@ -87,25 +93,24 @@ class ReducedModel:
         return {
             "dt_s": list(self.dt_s),
             "lags_s": dict(zip(LAGS, self.lags_s.tolist(), strict=True)),
-            "disturbance": dict(zip(DISTURBED, self.disturbance.tolist(), strict=True)),
+            "disturbance": {"states": list(DISTURBED), **self.disturbance.document()},
             "curvature_per_m": self.curvature,
             "features": {"offset": self.offset.tolist(), "gain": self.gain.tolist()},
-            "perception_error": dict(zip(ARGUMENTS, self.moved.tolist(), strict=True)),
+            "perception_error": {"commands": list(AXES), **self.perception.document()},
         }
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> "ReducedModel":
         """Return the model of a document that `document` made."""
         low, high = content["dt_s"]
-        error = content["perception_error"]
         return cls(
             (float(low), float(high)),
             np.array([content["lags_s"][name] for name in LAGS]),
-            np.array([content["disturbance"][name] for name in DISTURBED]),
+            ShapedSet.of(content["disturbance"]),
             float(content["curvature_per_m"]),
             np.array(content["features"]["offset"]),
             np.array(content["features"]["gain"]),
-            np.array([error[name] for name in ARGUMENTS]),
+            ShapedSet.of(content["perception_error"]),
         )
 
 
@@ -127,16 +132,16 @@ def advance(
         u: commands, [B, 3].
         dt_s: [B].
         curvature: [B].
-        d: disturbances in the order of `DISTURBED`, [B, 5].
+        d: disturbances in the order of `DISTURBED`, [B, 2].
     """
     a = 1.0 - np.exp(-dt_s[:, None] / model.lags_s)
     w, p, v = x[:, 2:5], x[:, 5:8], x[:, 8:11]
     w1 = w + a[:, 0:3] * (u - w)
     p1 = p + a[:, 3:6] * (0.5 * (w + w1) - p)
-    v1 = v + a[:, 6:9] * (0.5 * (p + p1) - v) + dt_s[:, None] * d[:, :3]
+    v1 = v + a[:, 6:9] * (0.5 * (p + p1) - v)
     mean = 0.5 * (v + v1)
-    psi1 = x[:, 1] + dt_s * (mean[:, 2] - curvature * v[:, 0] + d[:, 3])
-    y1 = x[:, 0] + dt_s * (v[:, 0] * 0.5 * (x[:, 1] + psi1) + mean[:, 1] + d[:, 4])
+    psi1 = x[:, 1] + dt_s * (mean[:, 2] - curvature * v[:, 0] + d[:, 0])
+    y1 = x[:, 0] + dt_s * (v[:, 0] * 0.5 * (x[:, 1] + psi1) + mean[:, 1] + d[:, 1])
     return np.concatenate([y1[:, None], psi1[:, None], w1, p1, v1], axis=1)
 
 
@@ -160,18 +165,17 @@ class SetStep:
             before: rows x then h, [B, 11 + N].
         """
         model, first = self.model, before.symbols.shape[2]
-        form = before.with_blocks([1] * (2 + len(DISTURBED)))
+        sets = model.disturbance, model.perception
+        form = before.with_blocks([1, 1, *sets[0].blocks, *sets[1].blocks])
         low, high = model.dt_s
         middle = 0.5 * (low + high)
         # The half width has a margin for the rounding of the middle.
         elapsed = _symbol(form, first, middle, (high - middle) * (1.0 + 1e-12) + 1e-15)
         curvature = _symbol(form, first + 1, 0.0, model.curvature)
-        d = [
-            _symbol(form, first + 2 + k, 0.0, float(bound))
-            for k, bound in enumerate(model.disturbance)
-        ]
+        d = sets[0].placed(form, first + 2)
+        e = sets[1].placed(form, first + 2 + sets[0].map.shape[1])
         x, h = form.rows(slice(0, SIZE)), form.rows(slice(SIZE, None))
-        u = self._commands(h)
+        u = self._commands(h) + e
         x = self._advance(x, u, elapsed, curvature, d).settled()
         h, u, elapsed, curvature = (
             form.with_blocks([1] * SIZE) for form in (h, u, elapsed, curvature)
@@ -185,17 +189,16 @@ class SetStep:
         motors = h.rows([own.start + index for index in used])
         return motors.scaled(self.cell.scales[used]).shifted(self.cell.offsets[used])
 
-    def _advance(self, x: Form, u: Form, elapsed: Form, curvature: Form, d: list[Form]) -> Form:
+    def _advance(self, x: Form, u: Form, elapsed: Form, curvature: Form, d: Form) -> Form:
         y, psi = x.rows([0]), x.rows([1])
         w, p, v = (x.rows(slice(start, start + 3)) for start in (2, 5, 8))
         share = joined(*(self._lag(elapsed, float(lag)) for lag in self.model.lags_s))
         w1 = _towards(w, u, share.rows(slice(0, 3)))
         p1 = _towards(p, (w + w1).scaled(0.5), share.rows(slice(3, 6)))
         v1 = _towards(v, (p + p1).scaled(0.5), share.rows(slice(6, 9)))
-        v1 = v1 + _repeated(elapsed, 3).times(joined(*d[:3]))
         mean, forward = (v + v1).scaled(0.5), v.rows([0])
-        psi1 = psi + elapsed.times(mean.rows([2]) - curvature.times(forward) + d[3])
-        drift = forward.times((psi + psi1).scaled(0.5)) + mean.rows([1]) + d[4]
+        psi1 = psi + elapsed.times(mean.rows([2]) - curvature.times(forward) + d.rows([0]))
+        drift = forward.times((psi + psi1).scaled(0.5)) + mean.rows([1]) + d.rows([1])
         return joined(y + elapsed.times(drift), psi1, w1, p1, v1)
 
     def _lag(self, elapsed: Form, lag_s: float) -> Form:
@@ -212,40 +215,23 @@ class SetStep:
         """Return the vehicle's and the core's states after the core's step."""
         ticks = elapsed.scaled(1.0 / self.cell.time_unit_s)
         bounds, before, known = self.cell.ticks(self.model.dt_s), seen, x
-        for index, layer in enumerate(self.cell.layers):
+        for layer in self.cell.layers:
             inputs = joined(before, h.rows(layer.own))
             weight = layer.weight.reshape(-1, layer.weight.shape[2])
             maps = inputs.mapped(weight).shifted(layer.bias.ravel())
             size, ends = layer.size, inputs.interval
             a, c, ta, tb = (maps.rows(slice(k * size, (k + 1) * size)) for k in range(4))
             v = (ta.times(_repeated(ticks, size)) + tb).scaled(0.5)
-            if index == 0:
-                shifts = self.model.moved * np.array([[1.0], [1.0], [0.5]])
-                a, c, v = (
-                    form.widened(shift) for form, shift in zip((a, c, v), shifts, strict=True)
-                )
             ranges = [form.interval for form in (a, c, v)]
-            first, second, gate = (form.tanh() for form in (a, c, v))
-            mean, half = (first + second).scaled(0.5), (second - first).scaled(0.5)
             opened = outward(*(0.5 * (1.0 + end) for end in tanh(ranges[2])))
             state = mixed(tanh(ranges[0]), tanh(ranges[1]), opened)
-            after = (mean + gate.times(half)).within(state)
+            after = neuron(a, c, v).within(state)
             hull = Interval(ends.lower.min(axis=0), ends.upper.max(axis=0))
             error = layer.rounding(hull, float(bounds.upper[0, 0]))
             before = after.widened(error).settled()
             h, ticks, known = (form.with_blocks([1] * size) for form in (h, ticks, known))
             known = joined(known, before)
         return known
-
-
-def first_layer_moves(cell: CertifiedCell, dt_s: tuple[float, float], errors: Floats) -> Floats:
-    """Return how far perception errors e [T, F] move the first layer's arguments, [T, 3, H].
-
-    That of the gate is the larger one at both ends of the elapsed time; it is linear in between.
-    """
-    a, c, ta, tb = (errors @ row[:, : errors.shape[1]].T for row in cell.layers[0].weight)
-    gates = [np.abs(ta * dt / cell.time_unit_s + tb) for dt in dt_s]
-    return np.stack([np.abs(a), np.abs(c), np.maximum(*gates)], axis=1)
 
 
 def _symbol(form: Form, index: int, centre: float, radius: float) -> Form:
@@ -269,6 +255,26 @@ def _repeated(form: Form, count: int) -> Form:
     return form.rows([0] * count)
 
 
+def core_step(cell: CertifiedCell, seen: Floats, h: Floats, dt_s: Floats) -> Floats:
+    """Return the core's states after a step in float64, [B, N].
+
+    Args:
+        cell: the core.
+        seen: features, [B, F].
+        h: states, [B, N].
+        dt_s: [B].
+    """
+    before, parts, ticks = seen, [], (dt_s / cell.time_unit_s)[:, None]
+    for layer in cell.layers:
+        inputs = np.concatenate([before, h[:, layer.own]], axis=1)
+        maps = inputs @ layer.weight.reshape(-1, layer.weight.shape[2]).T + layer.bias.ravel()
+        a, c, ta, tb = np.split(maps, 4, axis=1)
+        gate = 0.5 * (1.0 + np.tanh(0.5 * (ta * ticks + tb)))
+        before = np.tanh(a) * (1.0 - gate) + np.tanh(c) * gate
+        parts.append(before)
+    return np.concatenate(parts, axis=1)
+
+
 def step(
     model: ReducedModel,
     cell: CertifiedCell,
@@ -283,23 +289,11 @@ def step(
         cell: the core.
         states: x then h, [B, 11 + N].
         dt_s: [B].
-        draws: curvature [B], disturbances [B, 5], and how far the first layer's arguments are
-            moved, [B, 3, H].
+        draws: curvature [B], disturbances [B, 2], and perception errors [B, 3].
     """
-    curvature, d, moved = draws
+    curvature, d, e = draws
     x, h = states[:, :SIZE], states[:, SIZE:]
-    u = commands(cell, h)
+    u = commands(cell, h) + e
     x = advance(model, x, u, dt_s, curvature, d)
-    before, parts = features(model, x, u, curvature), [x]
-    ticks = (dt_s / cell.time_unit_s)[:, None]
-    for index, layer in enumerate(cell.layers):
-        inputs = np.concatenate([before, h[:, layer.own]], axis=1)
-        maps = inputs @ layer.weight.reshape(-1, layer.weight.shape[2]).T + layer.bias.ravel()
-        a, c, ta, tb = np.split(maps, 4, axis=1)
-        v = ta * ticks + tb
-        if index == 0:
-            a, c, v = a + moved[:, 0], c + moved[:, 1], v + moved[:, 2]
-        gate = 0.5 * (1.0 + np.tanh(0.5 * v))
-        before = np.tanh(a) * (1.0 - gate) + np.tanh(c) * gate
-        parts.append(before)
-    return np.concatenate(parts, axis=1)
+    seen = features(model, x, u, curvature)
+    return np.concatenate([x, core_step(cell, seen, h, dt_s)], axis=1)

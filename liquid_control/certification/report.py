@@ -1,6 +1,7 @@
 """Text of certificates: what is proven, what search found, and how they are made and checked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from liquid_control.certification.closed_loop import (
     write_closed_loop,
 )
 from liquid_control.certification.closed_loop_checker import check_closed_loop
+from liquid_control.certification.falsification import falsify, fly_held_out
 from liquid_control.errors import CertificateError
 from liquid_control.interfaces import Flyer
 from liquid_control.policy import CERTIFICATE, Model, ReadoutBox
@@ -122,6 +124,55 @@ def _closed_loop_lines(model: Model, check: bool, seed: int, flyer: Flyer | None
     yield f"  checked: {model.path / CLOSED_LOOP}"
 
 
+def _windows_text(found: Mapping[str, Any]) -> str:
+    return (
+        f"{found['windows']} windows, {found['within_assumptions']} within the assumptions to "
+        f"their end, {found['frames_within']} frames before the first that is not; outside: "
+        f"{found['left_within']} within the assumptions, {found['left_outside']} besides"
+    )
+
+
+def falsification_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines that describe what `falsify` found."""
+    yield (
+        f"  {found['flights']} flights that were not fitted on; of {found['steps']} steps "
+        f"{found['vehicle_within']:.1%} are within the vehicle's bounds and "
+        f"{found['features_within']:.1%} within those of perception"
+    )
+    for name, part in found["tubes"].items():
+        share = part["largest_share_of_offset"]
+        yield f"    {name}: {_windows_text(part)}; offset up to {share:.2f} of the tube"
+
+
+def falsified_lines(
+    model: Model, flyer: Flyer, seeds: Sequence[int], folder: Path
+) -> Iterator[str]:
+    """Fly seeds that a folder does not hold yet, compare all with the tubes, and yield the text.
+
+    Args:
+        model: with a closed-loop certificate, which is checked for the first frames.
+        flyer: flies the model.
+        seeds: none of those that were fitted on.
+        folder: of the flights.
+
+    Raises:
+        CertificateError: a window of a flight within the assumptions leaves its tube, the
+            certificate does not hold, or a seed was fitted on.
+        OutputError: the folder holds other flights.
+    """
+    content = check_closed_loop(model.path, frames=0)
+    with progress_bar(f"fly {model.name}", len(seeds)) as bar:
+        files = fly_held_out(flyer, model, content, seeds, folder, bar.advance)
+    with progress_bar(f"compare {model.name}", len(files)) as bar:
+        found = falsify(model, content, files, bar.advance)
+    yield from falsification_lines(found)
+    if left := sum(part["left_within"] for part in found["tubes"].values()):
+        raise CertificateError(
+            f"{model.path / CLOSED_LOOP}: {left} windows of flights within the assumptions left "
+            "their tube"
+        )
+
+
 def closed_loop_lines(content: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that describe a closed-loop certificate."""
     yield f"{content['model']}: weights {content['weights_sha256'][:12]}…"
@@ -150,11 +201,7 @@ def closed_loop_lines(content: Mapping[str, Any]) -> Iterator[str]:
                 f"{ends[1, 1]:+.3f} rad, found {reached[0, 1]:+.3f} to {reached[1, 1]:+.3f}"
             )
         if (flights := found.get("flights")) is not None:
-            yield (
-                f"    {flights['windows']} windows of held-out flights, "
-                f"{flights['within_assumptions']} within the assumptions; outside: "
-                f"{flights['left_within']} of these, {flights['left_outside']} of the others"
-            )
+            yield f"    held-out flights: {_windows_text(flights)}"
     if (corridor := content["corridor"]) is None:
         yield "  no corridor was found"
         return

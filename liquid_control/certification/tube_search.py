@@ -15,9 +15,16 @@ from numpy.typing import NDArray
 
 from liquid_control.certification.cell import CertifiedCell
 from liquid_control.certification.flight_rows import FlightRows
-from liquid_control.certification.model_fit import Steps, feature_ratios, steps_of, vehicle_ratios
-from liquid_control.certification.reach_tube import InitialSet, Tube, loop_derivative
-from liquid_control.certification.reduced_model import DISTURBED, ReducedModel, step
+from liquid_control.certification.model_fit import (
+    Steps,
+    feature_ratios,
+    followed,
+    steps_of,
+    vehicle_ratios,
+)
+from liquid_control.certification.reach_tube import Tube, loop_derivative
+from liquid_control.certification.reduced_model import ReducedModel, step
+from liquid_control.certification.shaped_set import ShapedSet
 from liquid_control.seeding import stream
 from liquid_control.types import Floats
 
@@ -49,7 +56,7 @@ class Attained:
 def search_rollouts(
     model: ReducedModel,
     cell: CertifiedCell,
-    start: InitialSet,
+    start: ShapedSet,
     tube: Tube,
     count: int,
     seed: int,
@@ -73,7 +80,7 @@ def search_rollouts(
     outside, batches = 0, -(-count // BATCH)
     for number in range(batches):
         kind = KINDS[number % len(KINDS)]
-        first, later = _symbols(kind, rng, responses, frames)
+        first, later = _symbols(kind, rng, responses, frames, (start, model))
         states = start.states(first)
         left = np.zeros(BATCH, bool)
         for frame in range(frames + 1):
@@ -91,7 +98,7 @@ def search_rollouts(
 
 
 def _responses(
-    model: ReducedModel, cell: CertifiedCell, start: InitialSet, frames: int
+    model: ReducedModel, cell: CertifiedCell, start: ShapedSet, frames: int
 ) -> tuple[Floats, Floats]:
     """Return the responses of all states to the initial symbols and the inputs k frames before."""
     matrix, inputs = loop_derivative(model, cell, start.centre, float(np.mean(model.dt_s)))
@@ -104,9 +111,13 @@ def _responses(
 
 
 def _symbols(
-    kind: str, rng: np.random.Generator, responses: tuple[Floats, Floats], frames: int
+    kind: str,
+    rng: np.random.Generator,
+    responses: tuple[Floats, Floats],
+    frames: int,
+    sets: tuple[ShapedSet, ReducedModel],
 ) -> tuple[Floats, list[Floats]]:
-    """Return symbols of the initial set [B, M] and of every frame, each [B, 6 + 3 H]."""
+    """Return symbols of the initial set [B, M] and of every frame, each [B, 1 + 2 + 3]."""
     begun, forced = responses
     initial, inputs = begun.shape[2], forced.shape[2]
     if kind == "uniform":
@@ -125,22 +136,35 @@ def _symbols(
     for frame in range(frames):
         ahead = np.maximum(ends - 1 - frame, 0)
         flips = np.where(rng.random((BATCH, inputs)) < _FLIPPED, -1.0, 1.0)
-        later.append(np.sign(side * forced[ahead, goals]) * flips)
-    return np.sign(side * begun[ends, goals]), later
+        later.append(_farthest(sets[1], side * forced[ahead, goals]) * flips)
+    return sets[0].farthest(side * begun[ends, goals]), later
+
+
+def _farthest(model: ReducedModel, goals: Floats) -> Floats:
+    """Return the symbols of a frame, [B, 1 + 2 + 3], that move goals most."""
+    split = 1 + model.disturbance.map.shape[1]
+    return np.concatenate(
+        [
+            np.sign(goals[:, :1]),
+            model.disturbance.farthest(goals[:, 1:split]),
+            model.perception.farthest(goals[:, split:]),
+        ],
+        axis=1,
+    )
 
 
 def _draws(
     model: ReducedModel, symbols: Floats, rng: np.random.Generator
 ) -> tuple[Floats, tuple[Floats, Floats, Floats]]:
-    """Return elapsed times, and curvature, disturbances and moved arguments."""
-    count, size = len(symbols), 1 + len(DISTURBED)
+    """Return elapsed times, and curvature, disturbances and perception errors."""
+    count, split = len(symbols), 1 + model.disturbance.map.shape[1]
     spread = rng.uniform(0.0, 1.0, count)
     dt_s = np.where(rng.random(count) < 0.5, np.round(spread), spread)
     low, high = model.dt_s
     return low + (high - low) * dt_s, (
         symbols[:, 0] * model.curvature,
-        symbols[:, 1:size] * model.disturbance,
-        symbols[:, size:].reshape(count, *model.moved.shape) * model.moved,
+        model.disturbance.states(symbols[:, 1:split]),
+        model.perception.states(symbols[:, split:]),
     )
 
 
@@ -148,33 +172,43 @@ def flight_windows(
     model: ReducedModel,
     cell: CertifiedCell,
     rows: FlightRows,
-    start: InitialSet,
+    start: ShapedSet,
     tube: Tube,
 ) -> dict[str, Any]:
     """Compare windows of flights, which begin in the initial set, with a tube.
 
-    A window has as many frames as the tube. It is within the assumptions if its elapsed times,
-    curvatures, disturbances and perception errors are; only then the tube holds it by proof.
+    A window has as many frames as the tube, or fewer at the end of a flight. The tube holds it by
+    proof up to the first step whose elapsed time, curvature, disturbance or perception error is
+    not of the model's sets.
+
+    Returns:
+        Numbers of `windows`, of those `within_assumptions` to their end, of the `frames_within`
+        them before the first step that is not, of windows that `left_within` them and of those
+        that `left_outside`; the number of `steps`, and the `largest_share_of_offset` of the tube.
     """
-    steps = steps_of(rows, model.lags_s)
+    steps = steps_of(followed(model, cell, rows), model.lags_s)
     within = _assumptions(model, cell, steps)
     states = np.concatenate([steps.before, steps.core_before], axis=1)
     begins = start.coordinates(states) <= 1.0
-    frames = len(tube.lower) - 1
-    counts = {"windows": 0, "within_assumptions": 0, "left_outside": 0, "left_within": 0}
-    share = 0.0
+    middle, half = 0.5 * (tube.lower + tube.upper), 0.5 * (tube.upper - tube.lower)
+    names = ("windows", "within_assumptions", "frames_within", "left_within", "left_outside")
+    counts, share = dict.fromkeys(names, 0), 0.0
     for k in np.flatnonzero(begins):
-        if k + frames >= len(steps) or steps.flight[k] != steps.flight[k + frames]:
+        window = states[k : k + len(tube.lower)]
+        window = window[steps.flight[k : k + len(window)] == steps.flight[k]]
+        frames = len(window) - 1
+        if frames < 1:
             continue
-        window = states[k : k + frames + 1]
-        valid = bool(within[k : k + frames].all())
-        left = not tube.holds(window)
+        apart = np.abs(window - middle[: frames + 1]) / half[: frames + 1]
+        left = np.flatnonzero((apart > 1.0).any(axis=1))
+        valid = within[k : k + frames]
+        proven = frames if valid.all() else int(valid.argmin())
         counts["windows"] += 1
-        counts["within_assumptions"] += valid
-        counts["left_within"] += left and valid
-        counts["left_outside"] += left and not valid
-        middle, half = 0.5 * (tube.lower + tube.upper), 0.5 * (tube.upper - tube.lower)
-        share = max(share, float((np.abs(window - middle) / half)[1:, 0].max()))
+        counts["within_assumptions"] += proven == frames
+        counts["frames_within"] += proven
+        if len(left):
+            counts["left_within" if left[0] <= proven else "left_outside"] += 1
+        share = max(share, float(apart[1:, 0].max()))
     return {**counts, "steps": len(steps), "largest_share_of_offset": share}
 
 

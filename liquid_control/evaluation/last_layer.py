@@ -21,8 +21,8 @@ from liquid_control.policy import (
     ReadoutBox,
     VelocityReading,
 )
-from liquid_control.policy.online_adaptation import initial_state
-from liquid_control.types import Command
+from liquid_control.policy.online_adaptation import Rows, initial_state
+from liquid_control.types import Command, Floats
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ class LastLayerAdaptation:
     """Adapts each command by a linear function of a constant and the command neurons' states.
 
     Its parameters are not bounded by a certificate; the correction is clipped to the offsets of
-    the same box. `AdaptationState.information` holds covariance and weights, [n n + n, 4], and
-    `filtered` the lagged command, first velocity, reference and activations, [3 + n, 4].
+    the same box. `AdaptationState.information` holds covariance and weights, [n n + n, 4],
+    `filtered` the lagged command, first velocity, reference and activations, [3 + n, 4], and
+    `candidate` the same without lag.
 
     Attributes:
         box: whose offsets limit the correction.
@@ -68,8 +69,8 @@ class LastLayerAdaptation:
         """Return the state at the start of a flight: weights of 0."""
         n = self.size
         covariance = (self.prior * np.eye(n)).reshape(n * n, 1) * np.ones(len(MOTORS))
-        state = initial_state(np.concatenate([covariance, np.zeros((n, len(MOTORS)))]))
-        return replace(state, filtered=np.zeros((3 + n, len(MOTORS))))
+        state = initial_state(_rows(np.concatenate([covariance, np.zeros((n, len(MOTORS)))])))
+        return replace(state, filtered=_rows(np.zeros((3 + n, len(MOTORS)))))
 
     def step(
         self,
@@ -86,14 +87,13 @@ class LastLayerAdaptation:
         if reading is None or not np.isfinite(reading.values).all():
             return decision.command, replace(self.init_state(), doubts=state.doubts + 1)
         value, lag = np.array(reading.values), np.array(self.settings.lag_s)
-        filtered = state.filtered.copy()
+        filtered, information = np.array(state.filtered), np.array(state.information)
         if not state.running:
             filtered[1] = filtered[2] = value
         else:
-            held = state.candidate
+            held = np.array(state.candidate)
             filtered = held + np.exp(-dt_s / lag) * (filtered - held)
-        weights = state.information[n * n :].copy()
-        covariance = state.information[: n * n].reshape(n, n, -1).copy()
+        weights, covariance = information[n * n :], information[: n * n].reshape(n, n, -1)
         weights *= exp(-self.decay * dt_s)
         covariance *= exp(-2.0 * self.decay * dt_s)
         covariance += (self.process * dt_s * np.eye(n))[:, :, None]
@@ -112,11 +112,15 @@ class LastLayerAdaptation:
         held = np.stack([command, zeros, nominal, *(one + zeros for one in basis)])
         return Command(*command.tolist()), replace(
             state,
-            offset=change,
-            command=command,
-            filtered=filtered,
-            candidate=held,
-            information=np.concatenate([covariance.reshape(n * n, -1), weights]),
+            offset=tuple(change.tolist()),
+            command=tuple(command.tolist()),
+            filtered=_rows(filtered),
+            candidate=_rows(held),
+            information=_rows(np.concatenate([covariance.reshape(n * n, -1), weights])),
             running=True,
             updates=state.updates + 1,
         )
+
+
+def _rows(values: Floats) -> Rows:
+    return tuple(tuple(row) for row in values.tolist())

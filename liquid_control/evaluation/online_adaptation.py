@@ -76,7 +76,7 @@ class MeasuredAdaptation:
 
     def init_state(self) -> AdaptationState:
         """Return the state of the adaptation at the start of a flight."""
-        return initial_state(np.zeros((5, 4))) if self.inner is None else self.inner.init_state()
+        return initial_state(()) if self.inner is None else self.inner.init_state()
 
     def step(
         self,
@@ -209,8 +209,8 @@ def fly_job(flyer: Flyer, job: StudyJob) -> StudyRow:
         result.cross_track_rms_m,
         result.duration_s,
         tuple(found.tolist()),
-        tuple(state.gain.tolist()),
-        tuple(state.offset.tolist()),
+        state.gain,
+        state.offset,
         state.updates,
         state.doubts,
     )

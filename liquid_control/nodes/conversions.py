@@ -24,7 +24,7 @@ from liquid_control.errors import ObservationError
 from liquid_control.perception import CameraModel, decode_picture
 from liquid_control.plausibility import NOT_MEASURED, measured_orientation, measured_range
 from liquid_control.policy import AdaptationState, VelocityReading
-from liquid_control.policy.online_adaptation import reading_of_twist
+from liquid_control.policy.velocity_reading import reading_of_twist
 from liquid_control.types import (
     NANOSECONDS,
     SIMULATED_REACH_M,

@@ -15,13 +15,12 @@ from liquid_control.policy.online_adaptation import (
     AdaptationState,
     CommandAdaptation,
     OnlineAdaptation,
-    VelocityReading,
-    velocity_reading,
 )
 from liquid_control.policy.pilot import PolicyPilot
 from liquid_control.policy.policy import Policy
 from liquid_control.policy.readout_box import CERTIFICATE, CERTIFIED, ReadoutBox, certified_box
 from liquid_control.policy.session import Elapsed, FrameClock, PolicySession
+from liquid_control.policy.velocity_reading import VelocityReading, velocity_reading
 
 __all__ = [
     "BACKENDS",

@@ -24,52 +24,12 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from liquid_control import frames
 from liquid_control.command.motors import MOTORS, MotorScaling
 from liquid_control.policy.controllers import Decision
 from liquid_control.policy.model import Model
 from liquid_control.policy.readout_box import CERTIFIED, ReadoutBox, certified_box, origins
-from liquid_control.types import NANOSECONDS, Command, Floats, VehicleState
-
-
-class VelocityReading(NamedTuple):
-    """Measured motion of the vehicle, from odometry.
-
-    Attributes:
-        stamp_ns: time of the measurement.
-        values: forward, left, up, m/s, heading frame, and yaw rate, rad/s: [4], as a command.
-    """
-
-    stamp_ns: int
-    values: tuple[float, float, float, float]
-
-
-def velocity_reading(state: VehicleState, stamp_ns: int) -> VelocityReading:
-    """Return the motion of a vehicle state as messages of odometry carry it: through base_link.
-
-    The velocity of an odometry message is in base_link. Both ways, here and in the graph, compute
-    the same bits from it.
-    """
-    turn = frames.rotation_from_quaternion(state.quaternion)
-    body = turn.T @ state.velocity
-    return reading_of_twist(state.quaternion, body, state.angular_velocity, stamp_ns)
-
-
-def reading_of_twist(
-    quaternion: Floats, body_velocity: Floats, body_rates: Floats, stamp_ns: int
-) -> VelocityReading:
-    """Return the motion of an odometry message.
-
-    Args:
-        quaternion: float64 [4], (x, y, z, w), base_link to map.
-        body_velocity: float64 [3], m/s, base_link.
-        body_rates: float64 [3], rad/s, base_link.
-        stamp_ns: of the message.
-    """
-    velocity = frames.rotation_from_quaternion(quaternion) @ body_velocity
-    heading_rad = frames.heading_of(quaternion)
-    forward, left, up = frames.heading_from_world(velocity, heading_rad).tolist()
-    return VelocityReading(stamp_ns, (forward, left, up, float(body_rates[2])))
+from liquid_control.policy.velocity_reading import VelocityReading
+from liquid_control.types import NANOSECONDS, Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +70,23 @@ class AdaptationSettings:
     trust_s: float = 2.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+Row = tuple[float, ...]
+Rows = tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AdaptationState:
     """State of the estimator between two frames; nothing else is kept.
 
+    Numbers are kept as tuples, because arrays of four cost more than the arithmetic on them.
+
     Attributes:
-        gain, offset: applied to the commands, float64 [4].
-        command: the command of the last frame, float64 [4].
-        filtered: u_f, 1_f and v_0f, float64 [3, 4].
-        information: L of (k, k), (k, d), (d, d) and eta of k and d, float64 [5, 4].
+        gain, offset: applied to the commands, [4].
+        command: the command of the last frame, [4].
+        filtered: u_f, 1_f and v_0f of each command, [4, 3].
+        information: L of (k, k), (k, d), (d, d) and eta of k and d of each command, [4, 5].
         trusted, candidate: the information up to two of `trust_s` ago, and up to one.
-        innovation: of the last reading, float64 [4]; zero where none was used.
+        innovation: of the last reading, [4]; zero where none was used.
         reading_ns: stamp of the last good reading; None before the first.
         reading: its values; another reading with the same values repeats it.
         good_s: time of good readings in succession, s.
@@ -129,14 +95,14 @@ class AdaptationState:
         updates, doubts, rollbacks: numbers of readings used, of those refused, and of rollbacks.
     """
 
-    gain: Floats
-    offset: Floats
-    command: Floats
-    filtered: Floats
-    information: Floats
-    trusted: Floats
-    candidate: Floats
-    innovation: Floats
+    gain: Row
+    offset: Row
+    command: Row
+    filtered: Rows
+    information: Rows
+    trusted: Rows
+    candidate: Rows
+    innovation: Row
     reading_ns: int | None = None
     reading: tuple[float, ...] = ()
     good_s: float = 0.0
@@ -149,9 +115,9 @@ class AdaptationState:
     @property
     def rows(self) -> dict[str, tuple[float, float, float]]:
         """Name, then gain, offset and innovation of each command, and the three counters."""
-        triples = np.stack([self.gain, self.offset, self.innovation], axis=1).tolist()
+        triples = zip(self.gain, self.offset, self.innovation, strict=True)
         counters = (float(self.updates), float(self.doubts), float(self.rollbacks))
-        return {**{n: tuple(t) for n, t in zip(MOTORS, triples, strict=True)}, COUNTERS: counters}
+        return {**dict(zip(MOTORS, triples, strict=True)), COUNTERS: counters}
 
 
 COUNTERS = "counters"
@@ -185,12 +151,26 @@ class CommandAdaptation(Protocol):
         ...
 
 
-def initial_state(information: Floats) -> AdaptationState:
+def initial_state(information: Rows) -> AdaptationState:
     """Return the state at the start of a flight, with gains of 1, for a prior information."""
-    zeros = np.zeros(len(MOTORS))
-    filtered = np.zeros((3, len(MOTORS)))
-    ones, prior = np.ones(len(MOTORS)), information
-    return AdaptationState(ones, zeros, zeros, filtered, prior, prior, prior, zeros)
+    ones, zeros = (1.0,) * len(MOTORS), (0.0,) * len(MOTORS)
+    filtered = ((0.0,) * 3,) * len(MOTORS)
+    return AdaptationState(
+        ones, zeros, zeros, filtered, information, information, information, zeros
+    )
+
+
+class _Axis(NamedTuple):
+    """Constants of one command: of the estimator, of its motor, and its ends of the box."""
+
+    lag_s: float
+    bound: float
+    weight: float
+    origin: float
+    gain_low: float
+    offset_low: float
+    gain_high: float
+    offset_high: float
 
 
 class OnlineAdaptation:
@@ -214,15 +194,14 @@ class OnlineAdaptation:
         self.box = box
         self.settings = own = settings or AdaptationSettings()
         low, high = box.fixed(~np.array(own.adapts))
-        self._low, self._high = low, high
-        self._inverse = 1.0 / high[0], 1.0 / low[0]
-        self._origin = origins(motors)
-        self._lag = np.array(own.lag_s)
+        noise = np.array(own.noise)
+        weight = 1.0 / (noise**2 * own.correlation_s)
+        columns = (own.lag_s, own.bounds, weight, origins(motors), *low, *high)
+        self._axes = [
+            _Axis(*row) for row in np.stack([np.asarray(c) for c in columns], axis=1).tolist()
+        ]
         k, d = own.prior_gain**-2, own.prior_offset**-2
-        self._prior = np.array([[k], [0.0], [d], [k], [0.0]]) * np.ones(len(MOTORS))
-        self._weight = 1.0 / (np.array(own.noise) ** 2 * own.correlation_s)
-        self._bounds = np.array(own.bounds)
-        self._rates = np.array(own.rates)[:, None]
+        self._prior = (k, 0.0, d, k, 0.0)
 
     @classmethod
     def for_model(
@@ -241,7 +220,7 @@ class OnlineAdaptation:
 
     def init_state(self) -> AdaptationState:
         """Return the state at the start of a flight: gains of 1, offsets of 0."""
-        return initial_state(self._prior)
+        return initial_state((self._prior,) * len(MOTORS))
 
     def step(
         self,
@@ -258,40 +237,49 @@ class OnlineAdaptation:
         `bounds` is refused. Then the command is the policy's, bit for bit, and so it stays for
         `trust_s`; what was learned shortly before is rolled back.
         """
-        nominal = np.array(decision.command.values)
         if reading is None or self._is_refused(state, reading, stamp_ns, dt_s):
-            return decision.command, self._rolled_back(state, nominal)
-        value = np.array(reading.values)
-        filters = self._filtered(state, value, dt_s)
-        theta = estimate(state.information)
-        innovation = value - filters[2] - theta[0] * filters[0] - theta[1] * filters[1]
-        if not np.all(np.abs(innovation) <= self._bounds):
-            return decision.command, self._rolled_back(state, nominal)
-        good_s = state.good_s + dt_s
-        changes = {
-            "filtered": filters,
-            "innovation": innovation,
-            "reading_ns": reading.stamp_ns,
-            "reading": reading.values,
-            "good_s": good_s,
-            "running": True,
-        }
-        if good_s < self.settings.trust_s:
-            return decision.command, replace(state, command=nominal, **changes)
-        information = self._updated(state.information, filters, value, dt_s)
-        changes |= self._kept(state, information, dt_s)
-        gain, offset = self._moved(state, information, dt_s)
-        command = nominal + ((gain - 1.0) * (nominal - self._origin) + offset)
-        after = replace(
-            state,
-            gain=gain,
-            offset=offset,
-            command=command,
-            information=information,
-            updates=state.updates + 1,
-            **changes,
+            return decision.command, self._rolled_back(state, decision)
+        filters = self._filtered(state, reading.values, dt_s)
+        innovation = tuple(
+            value - first - k * u - d * one
+            for value, (u, one, first), (k, d) in zip(
+                reading.values, filters, map(estimate, state.information), strict=True
+            )
         )
-        return Command(*command.tolist()), after
+        for error, axis in zip(innovation, self._axes, strict=True):
+            if not abs(error) <= axis.bound:
+                return decision.command, self._rolled_back(state, decision)
+        good_s, command = state.good_s + dt_s, decision.command
+        gain, offset, updates = state.gain, state.offset, state.updates
+        kept = state.information, state.trusted, state.candidate, state.since_s
+        if good_s >= self.settings.trust_s:
+            information = self._updated(state.information, filters, reading.values, dt_s)
+            gain, offset = self._moved(state, information, dt_s)
+            command, updates = self._adapted(command, gain, offset), updates + 1
+            kept = self._kept(state, information, dt_s)
+        information, trusted, candidate, since_s = kept
+        return command, AdaptationState(
+            gain,
+            offset,
+            command.values,
+            filters,
+            information,
+            trusted,
+            candidate,
+            innovation,
+            reading.stamp_ns,
+            reading.values,
+            good_s,
+            since_s,
+            True,
+            updates,
+            state.doubts,
+            state.rollbacks,
+        )
+
+    def _adapted(self, command: Command, gain: Row, offset: Row) -> Command:
+        values = zip(command.values, self._axes, gain, offset, strict=True)
+        return Command(*(c + ((g - 1.0) * (c - axis.origin) + b) for c, axis, g, b in values))
 
     def _is_refused(
         self, state: AdaptationState, reading: VelocityReading, stamp_ns: int, dt_s: float
@@ -305,62 +293,77 @@ class OnlineAdaptation:
         old = state.reading_ns is not None and reading.stamp_ns <= state.reading_ns
         return old or reading.values == state.reading
 
-    def _filtered(self, state: AdaptationState, value: Floats, dt_s: float) -> Floats:
-        """Return u_f, 1_f and v_0f at this frame; they begin at the first reading."""
-        filters = np.zeros((3, len(MOTORS)))
+    def _filtered(self, state: AdaptationState, values: Row, dt_s: float) -> Rows:
+        """Return u_f, 1_f and v_0f of each command; they begin at the first reading."""
         if not state.running:
-            filters[2] = value
-            return filters
-        filters[0], filters[1] = state.command, 1.0
-        return filters + np.exp(-dt_s / self._lag) * (state.filtered - filters)
+            return tuple((0.0, 0.0, value) for value in values)
+        found = []
+        for axis, u, (u_f, one_f, first_f) in zip(
+            self._axes, state.command, state.filtered, strict=True
+        ):
+            keep = exp(-dt_s / axis.lag_s)
+            found.append((u + keep * (u_f - u), 1.0 + keep * (one_f - 1.0), keep * first_f))
+        return tuple(found)
 
-    def _updated(self, information: Floats, filters: Floats, value: Floats, dt_s: float) -> Floats:
+    def _updated(self, known: Rows, filters: Rows, values: Row, dt_s: float) -> Rows:
         """Return the information with one more measurement of a weight that grows with dt."""
         keep = exp(-dt_s / self.settings.memory_s)
-        u, one, y = filters[0], filters[1], value - filters[2]
-        added = np.empty((5, len(MOTORS)))
-        added[0], added[1], added[2], added[3], added[4] = (
-            u * u,
-            u * one,
-            one * one,
-            u * y,
-            one * y,
-        )
-        return keep * information + (1.0 - keep) * self._prior + (self._weight * dt_s) * added
+        pk, _, pd, p, _ = (prior * (1.0 - keep) for prior in self._prior)
+        rows = []
+        for axis, (kk, kd, dd, k, d), (u, one, first), value in zip(
+            self._axes, known, filters, values, strict=True
+        ):
+            y, weight = value - first, axis.weight * dt_s
+            wu, wone = weight * u, weight * one
+            rows.append(
+                (
+                    keep * kk + pk + wu * u,
+                    keep * kd + wu * one,
+                    keep * dd + pd + wone * one,
+                    keep * k + p + wu * y,
+                    keep * d + wone * y,
+                )
+            )
+        return tuple(rows)
 
-    def _moved(
-        self, state: AdaptationState, information: Floats, dt_s: float
-    ) -> tuple[Floats, Floats]:
-        """Return gain and offset, moved towards those that cancel the estimate, in the box.
+    def _moved(self, state: AdaptationState, known: Rows, dt_s: float) -> tuple[Row, Row]:
+        """Return gains and offsets, moved towards those that cancel the estimate, in the box.
 
         With a gain at its limit the offset is the best one for it: the minimiser of the same
         quadratic function on the face of the box.
         """
-        low, high = self._inverse
-        k = np.minimum(np.maximum(estimate(information)[0], low), high)
-        d = (information[4] - information[1] * k) / information[2]
-        change, most = np.empty((2, len(MOTORS))), self._rates * dt_s
-        change[0], change[1] = 1.0 / k - state.gain, (self._origin - d) / k - self._origin
-        change[1] -= state.offset
-        change = np.minimum(np.maximum(change, -most), most)
-        change[0] += state.gain
-        change[1] += state.offset
-        moved = np.minimum(np.maximum(change, self._low), self._high)
-        return moved[0], moved[1]
+        most_gain, most_offset = (rate * dt_s for rate in self.settings.rates)
+        gains, offsets = [], []
+        for axis, row, gain, offset in zip(
+            self._axes, known, state.gain, state.offset, strict=True
+        ):
+            k = _clipped(estimate(row)[0], 1.0 / axis.gain_high, 1.0 / axis.gain_low)
+            d = (row[4] - row[1] * k) / row[2]
+            goal = (axis.origin - d) / k - axis.origin
+            gain += _clipped(1.0 / k - gain, -most_gain, most_gain)
+            offset += _clipped(goal - offset, -most_offset, most_offset)
+            gains.append(_clipped(gain, axis.gain_low, axis.gain_high))
+            offsets.append(_clipped(offset, axis.offset_low, axis.offset_high))
+        return tuple(gains), tuple(offsets)
 
-    def _kept(self, state: AdaptationState, information: Floats, dt_s: float) -> dict[str, object]:
-        """Return the kept information: every `trust_s` a candidate becomes the trusted one."""
+    def _kept(
+        self, state: AdaptationState, information: Rows, dt_s: float
+    ) -> tuple[Rows, Rows, Rows, float]:
+        """Return the information, and of it what is trusted, the candidate, and its age.
+
+        Every `trust_s` the candidate becomes the trusted one.
+        """
         since_s = state.since_s + dt_s
         if since_s < self.settings.trust_s:
-            return {"since_s": since_s}
-        return {"since_s": 0.0, "trusted": state.candidate, "candidate": information}
+            return information, state.trusted, state.candidate, since_s
+        return information, state.candidate, information, 0.0
 
-    def _rolled_back(self, state: AdaptationState, nominal: Floats) -> AdaptationState:
+    def _rolled_back(self, state: AdaptationState, decision: Decision) -> AdaptationState:
         fresh = self.init_state()
         rolled = state.information is not state.trusted
         return replace(
             fresh,
-            command=nominal,
+            command=decision.command.values,
             information=state.trusted,
             trusted=state.trusted,
             candidate=state.trusted,
@@ -372,10 +375,17 @@ class OnlineAdaptation:
         )
 
 
-def estimate(information: Floats) -> Floats:
-    """Return L^-1 eta, the estimate of (k, d) of each command, float64 [2, 4]."""
+def estimate(information: Row) -> tuple[float, float]:
+    """Return L^-1 eta, the estimate of k and d of one command.
+
+    Args:
+        information: L of (k, k), (k, d), (d, d) and eta of k and d.
+    """
     kk, kd, dd, k, d = information
     determinant = kk * dd - kd * kd
-    found = np.empty((2, information.shape[1]))
-    found[0], found[1] = dd * k - kd * d, kk * d - kd * k
-    return np.asarray(found / determinant)
+    return (dd * k - kd * d) / determinant, (kk * d - kd * k) / determinant
+
+
+def _clipped(value: float, low: float, high: float) -> float:
+    # Two comparisons cost a quarter of the built-in functions min and max.
+    return low if value < low else high if value > high else value

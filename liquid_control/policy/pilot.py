@@ -2,9 +2,10 @@
 
 from liquid_control.interfaces import World
 from liquid_control.policy.controllers import Array, Decision
-from liquid_control.policy.online_adaptation import CommandAdaptation, velocity_reading
+from liquid_control.policy.online_adaptation import CommandAdaptation
 from liquid_control.policy.policy import Policy
 from liquid_control.policy.session import PolicySession
+from liquid_control.policy.velocity_reading import velocity_reading
 from liquid_control.types import Command, Observation, VehicleState
 
 

@@ -57,7 +57,7 @@ class ReadoutBox:
                 f"{self.gain_low} to {self.gain_high}, offsets {self.offset_low} to "
                 f"{self.offset_high}"
             )
-        if np.any(ends[0] < 0.1):
+        if np.any(ends[0] < 0.1 - _MARGIN):
             raise ConfigError(f"expected gains of at least 0.1, got {float(ends[0].min())!r}")
 
     @classmethod

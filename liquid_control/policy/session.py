@@ -9,12 +9,9 @@ import numpy as np
 
 from liquid_control.errors import LiquidControlError, ObservationError
 from liquid_control.policy.controllers import Array, Controller, Decision
-from liquid_control.policy.online_adaptation import (
-    AdaptationState,
-    CommandAdaptation,
-    VelocityReading,
-)
+from liquid_control.policy.online_adaptation import AdaptationState, CommandAdaptation
 from liquid_control.policy.policy import Policy
+from liquid_control.policy.velocity_reading import VelocityReading
 from liquid_control.types import NANOSECONDS
 
 

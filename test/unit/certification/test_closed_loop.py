@@ -20,15 +20,23 @@ from liquid_control.certification import (
     certify_closed_loop,
     check_closed_loop,
     closed_loop_lines,
+    exact_neuron,
     exact_tube,
     read_tube,
     write_closed_loop,
 )
 from liquid_control.certification import closed_loop_checker as checker_module
 from liquid_control.certification.affine_forms import Form, joined, tanh_line
-from liquid_control.certification.model_fit import deviations, fit_reduced_model, steps_of
+from liquid_control.certification.gate_plane import neuron
+from liquid_control.certification.model_fit import (
+    deviations,
+    fit_reduced_model,
+    followed,
+    perception_errors,
+    steps_of,
+)
 from liquid_control.certification.reach_tube import (
-    InitialSet,
+    Tube,
     equilibrium,
     excess,
     find_corridor,
@@ -36,7 +44,8 @@ from liquid_control.certification.reach_tube import (
     reach_tube,
 )
 from liquid_control.certification.reduced_model import ReducedModel, SetStep, advance
-from liquid_control.certification.tube_search import search_rollouts
+from liquid_control.certification.shaped_set import ShapedSet
+from liquid_control.certification.tube_search import flight_windows, search_rollouts
 from liquid_control.errors import CertificateError
 from liquid_control.policy import load_model
 
@@ -155,7 +164,7 @@ def test_no_rollout_leaves_a_tube(cell):
     state = equilibrium(model, cell, 0.07) * np.r_[0.0, 0.0, np.ones(9 + cell.neurons)]
     for dt_s, half in (((0.049, 0.051), 1e-3), ((0.05, 0.1), 0.05)):
         loop = replace(model, dt_s=dt_s)
-        start = InitialSet(state, half * np.eye(len(state)), 4)
+        start = ShapedSet(state, half * np.eye(len(state)), 4)
         tube = reach_tube(loop, cell, start.form(), 4)
         found = search_rollouts(loop, cell, start, tube, 20_000, 3)
         assert found.outside == 0
@@ -171,7 +180,7 @@ def test_no_rollout_leaves_a_tube(cell):
 def test_a_step_with_the_smallest_sets_is_that_of_the_point(cell):
     model = replace(model_by_hand(cell, 0.0), dt_s=(0.05, 0.05 + 1e-12))
     state = np.linspace(-0.2, 0.2, 11 + cell.neurons)
-    form = SetStep(model, cell)(InitialSet(state, 1e-300 * np.eye(len(state)), 1).form())
+    form = SetStep(model, cell)(ShapedSet(state, 1e-300 * np.eye(len(state)), 1).form())
     assert form.radius.max() < 1e-4  # the float32 rounding of the core
     matrix, _ = loop_derivative(model_by_hand(cell), cell, state, 0.05)
     assert np.abs(matrix).max() < 10.0
@@ -186,27 +195,81 @@ def test_without_features_of_the_trail_there_is_no_corridor(tmp_path):
 
 
 def test_coordinates_in_a_parallelotope_by_hand():
-    goal = InitialSet(np.array([1.0, 0.0]), np.array([[2.0, 1.0], [0.0, 1.0]]), 2)
+    goal = ShapedSet(np.array([1.0, 0.0]), np.array([[2.0, 1.0], [0.0, 1.0]]), 2)
     form = Form(np.array([[1.0, 0.5]]), np.array([[[1.0], [0.0]]]), np.zeros((1, 2)), np.arange(1))
     # s = T^-1 (x - c): (x1 - 1 - x2) / 2 is -0.25 +- 0.5, and x2 is 0.5.
     np.testing.assert_allclose(excess(form, goal), [0.75, 0.5], atol=1e-9)
 
 
-def test_the_fit_finds_the_lags_and_the_deviations_of_flights(cell):
+def test_the_fit_finds_the_lags_the_features_and_the_errors_of_flights(cell):
     model, rows = model_by_hand(cell), flights_by_hand(cell, 5)
     found = fit_reduced_model(cell, rows, rows, (0.049, 0.051), 1.0)
     np.testing.assert_allclose(found.lags_s, model.lags_s)
-    np.testing.assert_allclose(
-        found.gain[:, [0, 1, 8, 9, 10]], model.gain[:, [0, 1, 8, 9, 10]], atol=0.05
-    )
-    steps = steps_of(rows, found.lags_s)
+    np.testing.assert_allclose(found.gain, model.gain, atol=0.015)
+    np.testing.assert_allclose(found.offset, model.offset, atol=0.015)
+    steps = steps_of(followed(found, cell, rows), found.lags_s)
     d = deviations(found, steps)
     after = advance(found, steps.before, steps.command, steps.dt_s, steps.curvature, d)
     np.testing.assert_allclose(after, steps.after, atol=1e-12)
-    assert np.all(np.abs(d).max(axis=0) <= found.disturbance)
-    assert np.all(found.disturbance <= 1.3 * model.disturbance + 1e-9)
+    for errors, own, true in (
+        (d, found.disturbance, model.disturbance),
+        (perception_errors(cell, steps), found.perception, model.perception),
+    ):
+        assert own.coordinates(errors).max() <= 1.0 + 1e-9
+        assert np.all(np.diag(own.map) <= 1.1 * np.diag(true.map))
+        assert np.all(np.diag(own.map) >= 0.8 * np.diag(true.map))
     with pytest.raises(CertificateError, match="500 or more"):
         fit_reduced_model(cell, flights_by_hand(cell, 5, 200), rows, (0.2, 0.3))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_planes_hold_every_neuron_and_those_of_the_checker_agree(seed):
+    rng = np.random.default_rng(seed)
+    parts = [form_of(rng, 4, [1, 2, 3, 1]) for _ in range(3)]
+    s = symbols_of(rng, parts[0], 400)
+    a, c, v = (values_of(rng, part, s) for part in parts)
+    gate = 0.5 * (1.0 + np.tanh(v))
+    states = np.tanh(a) * (1.0 - gate) + np.tanh(c) * gate
+    form = neuron(*parts)
+    low, high = around(form, s)
+    assert np.all(low <= states)
+    assert np.all(states <= high)
+    rows = exact_neuron.neuron(*(exact_rows(part) for part in parts))
+    found = np.array(rows.ends(), object)
+    ends = (found / exact_tube.ONE).astype(float)
+    np.testing.assert_allclose(ends[:, 0], form.interval.lower[0], atol=1e-2, rtol=1e-2)
+    middle = s @ (rows.symbols / exact_tube.ONE).astype(float).T
+    middle = middle + (rows.centre / exact_tube.ONE).astype(float)
+    assert np.all(np.abs(states - middle) <= (rows.error / exact_tube.ONE).astype(float) + 1e-12)
+
+
+def exact_rows(form):
+    """Return a form of one set as rows of the checker."""
+    grids = [exact_tube.whole(part[0]) for part in (form.centre, form.symbols, form.error)]
+    return exact_tube.ExactRows(*grids, form.starts.tolist())
+
+
+def test_windows_are_held_to_their_assumptions_only(cell):
+    """A window is held by the proof up to its first step beyond the sets, and not after it."""
+    model, rows = replace(model_by_hand(cell), dt_s=(0.049, 0.051)), flights_by_hand(cell, 1, 120)
+    rows = replace(rows, command=rows.pushed)
+    steps = steps_of(followed(model, cell, rows), model.lags_s)
+    states = np.concatenate([steps.before, steps.core_before], axis=1)
+    wide = replace(model, perception=ShapedSet(np.zeros(3), 9.0 * np.eye(3), 3))
+    start = ShapedSet(states[0], 1e-9 * np.eye(30), 30)
+    lower, upper = states[:6] - 1e-6, states[:6] + 1e-6
+    last = start.form()
+    inside = flight_windows(wide, cell, rows, start, Tube(lower, upper, last))
+    assert (inside["windows"], inside["within_assumptions"], inside["frames_within"]) == (1, 1, 5)
+    assert inside["left_within"] == inside["left_outside"] == 0
+    for bound in (lower, upper):
+        bound[3, 0] -= 1e-5
+    left = flight_windows(wide, cell, rows, start, Tube(lower, upper, last))
+    assert (left["left_within"], left["left_outside"]) == (1, 0)
+    none = replace(model, perception=model.perception.scaled(1e-6))
+    left = flight_windows(none, cell, rows, start, Tube(lower, upper, last))
+    assert (left["left_within"], left["left_outside"], left["frames_within"]) == (0, 1, 0)
 
 
 def test_the_problem_is_read_back_and_checked(certified, cell):
@@ -237,8 +300,11 @@ CHANGES = [
     (("problem", "dynamics", "lags_s", "left"), -5.0, "positive lags"),
     (("problem", "dynamics", "curvature_per_m"), 0.1, "could not be derived"),
     (("problem", "dynamics", "features", "gain", 3, 1), 0.2, "could not be derived"),
-    (("problem", "dynamics", "perception_error", "gate", 2), 0.2, "could not be derived"),
-    (("problem", "dynamics", "perception_error", "ff1", 2), -9.0, "not negative"),
+    (("problem", "dynamics", "perception_error", "map", 2, 2), 0.2, "could not be derived"),
+    (("problem", "dynamics", "perception_error", "map", 2, 1), 0.2, "expected an interval"),
+    (("problem", "dynamics", "perception_error", "centre", 0), 0.2, "could not be derived"),
+    (("problem", "dynamics", "disturbance", "map", 1, 1), 0.2, "could not be derived"),
+    (("problem", "dynamics", "disturbance", "boxes"), -1, "expected an interval"),
     (("problem", "cell", "layers", 1, "weight", 2, 3, 4), 0.01, "other weights"),
     (("problem", "cell", "layers", 2, "bias", 0, 1), 0.01, "other weights"),
     (("problem", "cell", "time_unit_s"), 0.01, "time unit"),
@@ -276,12 +342,13 @@ def test_the_checker_rejects_missing_foreign_and_broken_files(certified, tmp_pat
 
 
 def test_the_checker_shares_no_code_with_the_prover():
-    for module in (checker_module, exact_tube):
+    for module in (checker_module, exact_tube, exact_neuron):
         names = {
             value.__module__ for value in vars(module).values() if hasattr(value, "__module__")
         }
         ours = {name for name in names if name.startswith("liquid_control.certification")}
         assert ours <= {
+            "liquid_control.certification.exact_neuron",
             "liquid_control.certification.exact_step",
             "liquid_control.certification.exact_tube",
             "liquid_control.certification.closed_loop_checker",

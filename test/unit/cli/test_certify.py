@@ -52,3 +52,32 @@ def test_an_adaptation_without_a_certificate_that_fits_never_starts(capsys, mode
     assert main([*command, "--online-adaptation", box]) == 2
     err = capsys.readouterr().err
     assert message in " ".join(err.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--falsify", "1:3"], "expected --falsify SEEDS and --out FOLDER together"),
+        (["--out", "x"], "expected --falsify SEEDS and --out FOLDER together"),
+        (["--falsify", "a", "--out", "x"], "expected integers >= 0 such as 7"),
+        (["--falsify", "630000", "--out", "x"], "seeds that were not fitted on, got 630000"),
+    ],
+)
+def test_what_cannot_be_flown_is_one_line(options, message, capsys, tmp_path, monkeypatch):
+    pytest.importorskip("pybullet")
+    trail = str(project_file("models/trail_cfc19"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["certify", trail, *options]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_flights_against_a_model_without_tubes_are_one_line(capsys, tmp_path):
+    pytest.importorskip("pybullet")
+    folder = str(project_file("models/target_cfc19"))
+    out = str(tmp_path / "out")
+    assert main(["certify", folder, "--falsify", "1:3", "--out", out]) == 2
+    assert "closed_loop.json: is missing" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()

@@ -104,7 +104,7 @@ def test_the_last_layer_cancels_a_constant_offset_within_the_box_and_forgets_wit
         target = np.array(command.values) + offset
         v = target + np.exp(-0.05 / LAG_S) * (v - target)
         assert np.all((box.offset_low <= state.offset) & (state.offset <= box.offset_high))
-    np.testing.assert_allclose(state.offset[[0, 1, 3]], -offset[[0, 1, 3]], atol=0.03)
+    np.testing.assert_allclose(np.array(state.offset)[[0, 1, 3]], -offset[[0, 1, 3]], atol=0.03)
     command, state = adaptation.step(decision, state, None, 0, 0.05)
     assert command == decision.command
     np.testing.assert_array_equal(state.information, adaptation.init_state().information)
