@@ -203,7 +203,7 @@ def closed_loop_lines(content: Mapping[str, Any]) -> Iterator[str]:
         if (flights := found.get("flights")) is not None:
             yield f"    held-out flights: {_windows_text(flights)}"
     if (corridor := content["corridor"]) is None:
-        yield "  no corridor was found"
+        yield "  no corridor is in this certificate"
         return
     reach = max(-corridor["lower"][0], corridor["upper"][0])
     yield (
