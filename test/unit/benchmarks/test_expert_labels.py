@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-from benchmarks.expert_labels import explained, read_scenes
+from benchmarks.expert_labels import explained, main, read_scenes
 from liquid_control.errors import OutputError
 
 pytestmark = pytest.mark.unit
@@ -31,3 +31,14 @@ def test_commands_that_follow_from_the_scene_are_explained_and_others_are_not() 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=str(tmp_path)):
         read_scenes(tmp_path)
+
+
+def test_the_command_says_so_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([str(tmp_path)])
+    assert ended.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert str(tmp_path) in lines[0]
