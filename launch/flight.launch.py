@@ -142,7 +142,7 @@ def arguments() -> list[DeclareLaunchArgument]:
         argument(
             "composed",
             "false",
-            "perception and controller in one process, so commands leave a millisecond earlier",
+            "perception and controller in one process, so commands leave earlier",
             YES_OR_NO,
         ),
         argument(
