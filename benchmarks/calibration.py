@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.programs import one_line_errors
 from liquid_control.calibration import Calibration, calibrate
 from liquid_control.config import load_scenario
 from liquid_control.evaluation.bag_recorder import fly_and_record
@@ -87,6 +88,7 @@ def fly_one(seed: int, width: int, duration_s: float, path: Path) -> dict[str, A
     return camera
 
 
+@one_line_errors()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Fly, calibrate and print the errors."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -21,8 +21,9 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from benchmarks.programs import one_line_errors
 from liquid_control.command.motors import MOTORS
-from liquid_control.errors import ConfigError, LiquidControlError
+from liquid_control.errors import ConfigError
 from liquid_control.training.auxiliary import SCALARS, TRAIL
 from liquid_control.training.data_pilots import round_plans
 from liquid_control.training.dataset import read_flight
@@ -103,14 +104,12 @@ def read_scenes(
     return np.concatenate(scenes), np.concatenate(labels), np.concatenate(flights)
 
 
+@one_line_errors()
 def main(words: Sequence[str] | None = None) -> None:
     """Print the table of a run."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, help="folder of a training run")
-    try:
-        scenes, labels, flights = read_scenes(parser.parse_args(words).run)
-    except LiquidControlError as error:
-        parser.exit(2, f"{error}\n")
+    scenes, labels, flights = read_scenes(parser.parse_args(words).run)
     table = Table(title=f"{len(labels)} frames of {flights.max() + 1} flights")
     for name in ("command", "deviation", "error", "explained"):
         table.add_column(name, justify="left" if name == "command" else "right")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.compiled_policy import CompiledPilotOf
+from benchmarks.programs import one_line_errors
 from liquid_control.config import parse_settings
 from liquid_control.evaluation import evaluate
 from liquid_control.evaluation.preflight import PilotFactory
@@ -63,6 +64,7 @@ def exported_pilots(model: str, recording: Path, folder: Path) -> Mapping[str, P
     }
 
 
+@one_line_errors()
 def main() -> None:
     """Fly and print the successes of each pilot."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

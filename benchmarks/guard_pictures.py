@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.programs import one_line_errors
 from liquid_control.command import GuardRules
 from liquid_control.config import Scenario, load_scenario, project_file
 from liquid_control.config.disturbances import joined_overrides, load_disturbances
@@ -74,6 +75,7 @@ def ladder(severities: Sequence[int]) -> dict[str, Scenario]:
     return {case: load_scenario("trail", joined_overrides(key)) for case, key in cases.items()}
 
 
+@one_line_errors()
 def main() -> None:
     """Measure, and write the alarm score of every flight."""
     parser = argparse.ArgumentParser(description=__doc__)

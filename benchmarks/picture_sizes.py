@@ -19,6 +19,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.programs import one_line_errors
 from liquid_control.command.guard import Guard, GuardState
 from liquid_control.config import load_scenario
 from liquid_control.export.onnx import perception_graph
@@ -138,6 +139,7 @@ def times_table(found: Sequence[PictureTimes]) -> Table:
     return table
 
 
+@one_line_errors()
 def main() -> None:
     """Parse the options, time the sizes and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

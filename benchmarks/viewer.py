@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.graph import FIRST_SEED, REALTIME
+from benchmarks.programs import one_line_errors
 from liquid_control.config import format_settings
 from liquid_control.files import atomic_write
 from liquid_control.graph import GraphPlan, fly_through_graph
@@ -106,6 +107,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@one_line_errors()
 def main() -> None:
     """Measure, print the summary, and write viewer.json."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
