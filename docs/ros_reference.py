@@ -207,8 +207,9 @@ KEYS: dict[str, dict[str, str]] = {
     topics.FOXGLOVE: {
         "dropped": "messages that a viewer was not sent because it is slow",
         "dropped_pictures": "pictures among these",
-        "message_refused": "messages of the graph that cannot be decoded",
+        "message_refused": "messages of the graph that cannot be decoded or do not fit the model",
         "slow_viewers": "viewers that are behind at present",
+        "step_left_out": "steps of the network that time constants and wiring leave out",
         "viewers": "viewers that have come so far",
     },
     topics.REPLAY: {

@@ -33,12 +33,11 @@ from numpy.typing import NDArray
 
 from liquid_control.errors import ConfigError
 from liquid_control.inspection.flight import InspectedFlight
-from liquid_control.liquid.time_constants import TIME_A, TIME_B
+from liquid_control.liquid.activity import LayerStep, layer_step
 from liquid_control.liquid.weights import CfCWeights
 from liquid_control.policy import Model
 from liquid_control.types import Floats
 
-FF1, FF2 = 0, 1
 TOLERANCE = 1e-6
 """Largest difference of a command from the sum of its parts, m/s or rad/s, in float64."""
 NODES = (8, 16, 32, 64, 128, 256)
@@ -172,19 +171,6 @@ def _divided(
     ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Step:
-    """One layer at one step, one row for each sequence: state and its derivatives.
-
-    Attributes:
-        after: [rows, H].
-        slopes: [rows, H, K + H], d after / d [input, own state before].
-    """
-
-    after: Floats
-    slopes: Floats
-
-
 class _Unrolled:
     """The cell over K frames, in float64, for Q sequences of features from each of B states.
 
@@ -252,7 +238,7 @@ class _Unrolled:
             adjoint = carried[::-1]
         return features, flows
 
-    def _run(self, sequences: Floats) -> list[list[_Step]]:
+    def _run(self, sequences: Floats) -> list[list[LayerStep]]:
         """Return every step of every layer, for sequences [B, Q, K, F] in B * Q rows."""
         count, many, length, inputs = sequences.shape
         rows = sequences.reshape(count * many, length, inputs)
@@ -263,7 +249,7 @@ class _Unrolled:
             value, layers = rows[:, time], []
             for index, (weight, bias) in enumerate(self._layers):
                 joined = np.concatenate([value, states[index]], axis=1)
-                layers.append(_advance(weight, bias, joined, ticks[:, time, None]))
+                layers.append(layer_step(weight, bias, joined, ticks[:, time, None]))
                 value = states[index] = layers[-1].after
             steps.append(layers)
         return steps
@@ -283,7 +269,7 @@ def _summed(adjoint: Floats, moved: Floats, nodes: int) -> Floats:
     return (left @ right).transpose(0, 2, 3, 1)
 
 
-def _tangents(steps: list[list[_Step]], change: Floats) -> list[list[Floats]]:
+def _tangents(steps: list[list[LayerStep]], change: Floats) -> list[list[Floats]]:
     """Return d after / da of every layer at every step, [rows, H], for changes [rows, K, F]."""
     before = [np.zeros_like(step.after) for step in steps[0]]
     moving = []
@@ -294,27 +280,6 @@ def _tangents(steps: list[list[_Step]], change: Floats) -> list[list[Floats]]:
             value = before[index] = (step.slopes @ joined[:, :, None])[:, :, 0]
         moving.append(list(before))
     return moving
-
-
-def _advance(weight: Floats, bias: Floats, joined: Floats, ticks: Floats) -> _Step:
-    """Return one step of one layer, as `liquid.reference` defines it, with its derivatives.
-
-    Args:
-        weight: [4, H, K + H].
-        bias: [4, H].
-        joined: input and own state before, [rows, K + H].
-        ticks: elapsed time, [rows, 1].
-    """
-    maps = joined @ weight.swapaxes(1, 2) + bias[:, None, :]
-    first, second = np.tanh(maps[FF1]), np.tanh(maps[FF2])
-    gate = 1.0 / (1.0 + np.exp(-(maps[TIME_A] * ticks + maps[TIME_B])))
-    slopes = (
-        ((1.0 - first**2) * (1.0 - gate))[:, :, None] * weight[FF1]
-        + ((1.0 - second**2) * gate)[:, :, None] * weight[FF2]
-        + ((second - first) * gate * (1.0 - gate))[:, :, None]
-        * (ticks[:, :, None] * weight[TIME_A] + weight[TIME_B])
-    )
-    return _Step(first * (1.0 - gate) + second * gate, slopes)
 
 
 def steps_of_last_second(flight: InspectedFlight, frame: int, length_s: float = 1.0) -> int:

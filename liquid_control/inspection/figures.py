@@ -12,8 +12,10 @@ from matplotlib.figure import Figure
 from liquid_control.inspection.contributions import Contributions
 from liquid_control.inspection.flight import AXES, UNITS, InspectedFlight
 from liquid_control.inspection.moment import Explanation
+from liquid_control.liquid.activity import Activity
 from liquid_control.liquid.wiring import Wiring
-from liquid_control.liquid.wiring_plot import EXCITATORY, INHIBITORY, Activity, wiring_figure
+from liquid_control.liquid.wiring_layout import EXCITATORY, INHIBITORY
+from liquid_control.liquid.wiring_plot import wiring_figure
 from liquid_control.types import Floats
 
 DPI = 110

@@ -3,14 +3,24 @@
 No other module imports this one: flight does not need matplotlib.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from liquid_control.errors import DependencyError
+from liquid_control.liquid.activity import Activity
 from liquid_control.liquid.wiring import Synapses, Wiring
+from liquid_control.liquid.wiring_layout import (
+    BEND,
+    EXCITATORY,
+    INHIBITORY,
+    INPUT,
+    NEURON,
+    Group,
+    layout,
+    outward,
+)
+from liquid_control.types import Floats
 
 try:
     from matplotlib.axes import Axes
@@ -20,44 +30,8 @@ try:
 except ImportError as error:
     raise DependencyError("drawing a wiring needs matplotlib: pip install matplotlib") from error
 
-EXCITATORY, INHIBITORY, NEURON, INPUT = "#1f6fb4", "#d1495b", "#2f3b45", "#8a949c"
 ARROWS = {1: "-|>,head_width=1.6,head_length=3", -1: "|-|,widthA=0,widthB=2.4"}
 """An inhibitory synapse ends in a bar: polarity is readable without colour."""
-
-HEIGHT = 1.2
-GAP = 0.8
-"""Height of a column of many neurons, and distance between two groups."""
-
-Places = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Neurons drawn as one column, or as one ring if they are connected with each other."""
-
-    name: str
-    places: Places
-    ring: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Activity:
-    """What a wiring does at one moment.
-
-    Attributes:
-        states: of the neurons, float [N] in (-1, 1).
-        sensory: what passes through each synapse from an input, signed, float [I, N].
-        recurrent: what passes through each synapse between neurons, signed, float [N, N].
-    """
-
-    states: Places
-    sensory: Places
-    recurrent: Places
-
-    @property
-    def passed(self) -> tuple[Places, Places]:
-        """What passes through the synapses from inputs and between neurons."""
-        return self.sensory, self.recurrent
 
 
 def wiring_figure(
@@ -77,7 +51,7 @@ def wiring_figure(
         title: None for the numbers of neurons and synapses.
         activity: None for the synapses alone.
     """
-    groups = _layout(wiring)
+    groups = layout(wiring)
     width = groups[-1].places[:, 0].max() + 0.7
     figure = Figure(figsize=(3.4 * width + 0.6, 5.6), layout="constrained")
     axes = figure.subplots()
@@ -123,37 +97,12 @@ def wiring_figure(
     return figure
 
 
-def _layout(wiring: Wiring) -> list[_Group]:
-    """Return the positions of the inputs and of each layer's neurons."""
-    groups = [_Group("inputs", _column(0.0, wiring.inputs), False)]
-    left = GAP
-    for layer, own in zip(wiring.layers, wiring.slices, strict=True):
-        within = wiring.recurrent[own, own]
-        ring = layer.size > 1 and bool(np.any(within - np.diag(np.diag(within))))
-        radius = min(0.55, 0.2 + 0.02 * layer.size) if ring else 0.0
-        left += radius
-        places = _ring(left, layer.size, radius) if ring else _column(left, layer.size)
-        groups.append(_Group(layer.role, places, ring))
-        left += radius + GAP
-    return groups
-
-
-def _column(x: float, size: int) -> Places:
-    reach = HEIGHT / 2 * (1.0 - 1.0 / size)
-    return np.column_stack([np.full(size, x), np.linspace(reach, -reach, size)])
-
-
-def _ring(x: float, size: int, radius: float) -> Places:
-    angle = np.pi / 2 - 2 * np.pi * np.arange(size) / size
-    return np.column_stack([x + radius * np.cos(angle), radius * np.sin(angle)])
-
-
 def _draw_synapses(
     axes: Axes,
-    sources: Places,
-    targets: Places,
+    sources: Floats,
+    targets: Floats,
     polarity: Synapses,
-    passed: Places | None = None,
+    passed: Floats | None = None,
 ) -> None:
     count = int(np.count_nonzero(polarity))
     alpha = float(np.clip(9.0 / np.sqrt(max(count, 1)), 0.25, 0.85))
@@ -172,7 +121,7 @@ def _draw_synapses(
                 tuple(sources[source]),
                 tuple(targets[target]),
                 arrowstyle=ARROWS[sign],
-                connectionstyle="arc3,rad=0.08",
+                connectionstyle=f"arc3,rad={BEND}",
                 shrinkA=radius,
                 shrinkB=radius + 1.5,
                 color=EXCITATORY if sign > 0 else INHIBITORY,
@@ -187,14 +136,10 @@ def _pairs(polarity: Synapses) -> Iterator[tuple[int, int]]:
         yield int(source), int(target)
 
 
-def _draw_loops(axes: Axes, groups: Sequence[_Group], polarity: Synapses) -> None:
+def _draw_loops(axes: Axes, groups: list[Group], polarity: Synapses) -> None:
     """Draw synapses of neurons with themselves as circles on the outside of their group."""
     places = np.concatenate([group.places for group in groups])
-    centres = np.concatenate([np.tile(g.places.mean(axis=0), (len(g.places), 1)) for g in groups])
-    outward = places - centres
-    length = np.linalg.norm(outward, axis=1, keepdims=True)
-    ring = np.concatenate([np.full(len(g.places), g.ring) for g in groups])[:, None]
-    side = np.where(ring & (length > 0), outward / np.maximum(length, 1e-9), [[1.0, 0.0]])
+    side = outward(groups)
     for at in np.flatnonzero(polarity):
         x, y = places[at] + 0.038 * side[at]
         axes.scatter(

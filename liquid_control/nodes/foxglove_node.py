@@ -65,6 +65,7 @@ class FoxgloveNode(ManagedNode[FoxgloveSettings]):
                 settings.saliency_rate_hz,
                 settings.numbers_rate_hz,
                 settings.scene_rate_hz,
+                settings.wiring_rate_hz,
             ),
             topics.IMAGE if raw else topics.COMPRESSED,
             settings.encoding or None,

@@ -188,7 +188,11 @@ class RecorderSettings(NodeSettings):
 class FoxgloveSettings(LifecycleSettings):
     """Parameters of foxglove_node."""
 
-    model: str = Field("", description="model folder whose saliency is shown; empty: none")
+    model: str = Field(
+        "",
+        description="model folder whose saliency, time constants and wiring are shown; empty: "
+        "none",
+    )
     host: str = Field(
         "127.0.0.1",
         min_length=1,
@@ -222,6 +226,9 @@ class FoxgloveSettings(LifecycleSettings):
     )
     scene_rate_hz: float = Field(
         10.0, gt=0.0, le=120.0, description="largest rate of path, pose and transforms, 1/s"
+    )
+    wiring_rate_hz: float = Field(
+        4.0, gt=0.0, le=30.0, description="largest rate of pictures of the wiring, 1/s"
     )
     jpeg_quality: int = Field(80, ge=10, le=100, description="of pictures that this node encodes")
     queue_kib: int = Field(

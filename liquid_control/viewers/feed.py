@@ -1,14 +1,16 @@
 """Feed of a viewer: serialised messages of a flight's graph, converted to what it shows.
 
 Numbers are passed on as they are, with their ROS type, so that one layout shows a live flight and
-its bag. Pictures are compressed, the saliency map is computed here, and the scene in 3D, the
-transforms and the events are made from odometry, commands, wind and diagnostics. Every stream has
-a largest rate, and only what a viewer looks at is subscribed to, decoded and computed.
+its bag. Pictures are compressed; the saliency map, and time constants and wiring of a wired CfC,
+are computed here; the scene in 3D, the transforms and the events are made from odometry, commands,
+wind and diagnostics. Every stream has a largest rate, and only what a viewer looks at is
+subscribed to, decoded and computed.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import cv2
@@ -20,12 +22,15 @@ from liquid_control.bags.decoding.sensors import camera_info_of, compressed_imag
 from liquid_control.bags.decoding.stamps import own_stamp
 from liquid_control.bags.decoding.typestore import Types
 from liquid_control.bags.writing.messages import compressed_image_cdr, definition_of
+from liquid_control.command import MOTORS
 from liquid_control.errors import LiquidControlError
+from liquid_control.liquid.activity import step_activity
 from liquid_control.pages.picture_track import saliency_overlay
 from liquid_control.perception import Viewfinder, decode_picture, fit, standardise
 from liquid_control.perception.visual_backprop import visual_backprop
 from liquid_control.policy import Model
 from liquid_control.types import Command, Pixels, VehicleState
+from liquid_control.viewers.network_steps import NetworkStep, NetworkSteps, time_constants_message
 from liquid_control.viewers.scene import (
     EventLog,
     FlightScene,
@@ -34,9 +39,11 @@ from liquid_control.viewers.scene import (
     transforms_message,
 )
 from liquid_control.viewers.server import Channel
+from liquid_control.viewers.wiring_picture import WiringPicture
 
 CAMERA = f"/{topics.COMPRESSED}"
 SALIENCY, SCENE, POSE, TRANSFORMS, EVENTS = "/policy/saliency", "/scene", "/pose", "/tf", "/events"
+TIME_CONSTANTS, WIRING = "/policy/time_constants", "/policy/wiring"
 PASSED: dict[str, str] = {
     **{
         name: topics.TYPES[name]
@@ -55,6 +62,8 @@ PASSED: dict[str, str] = {
     topics.WIND: message_types.VECTOR_STAMPED,
 }
 """Types of the topics that viewers get as they are."""
+DECODED = PASSED | {topics.FEATURES: topics.TYPES[topics.FEATURES]}
+"""Types of the topics whose messages are decoded here, and of all that are passed on."""
 FOXGLOVE = {
     SCENE: "SceneUpdate",
     POSE: "PoseInFrame",
@@ -76,12 +85,14 @@ class FeedRates(NamedTuple):
         saliency: maps.
         numbers: messages of each topic that is passed on; diagnostics have no limit.
         scene: path, pose and transforms.
+        wiring: pictures of the wiring.
     """
 
     camera: float = 10.0
     saliency: float = 4.0
     numbers: float = 50.0
     scene: float = 10.0
+    wiring: float = 4.0
 
 
 DEFAULT_RATES = FeedRates()
@@ -125,7 +136,10 @@ class Pacer:
 
 
 def channels(model: Model | None) -> dict[str, Channel]:
-    """Return what is offered to viewers; saliency only with a model.
+    """Return what is offered to viewers; what is computed from a model only with one.
+
+    Args:
+        model: None for none; time constants and wiring need one with a wired CfC.
 
     Raises:
         DependencyError: foxglove-sdk is not installed.
@@ -134,6 +148,9 @@ def channels(model: Model | None) -> dict[str, Channel]:
     offered[CAMERA] = _ros_channel(message_types.COMPRESSED_IMAGE, picture=True)
     if model is not None:
         offered[SALIENCY] = _ros_channel(message_types.COMPRESSED_IMAGE, picture=True)
+        if model.wired_weights is not None:
+            offered[TIME_CONSTANTS] = _ros_channel(message_types.JOINT_STATE)
+            offered[WIRING] = _ros_channel(message_types.COMPRESSED_IMAGE, picture=True)
     for topic, name in FOXGLOVE.items():
         schema = getattr(sdk(), name).get_schema()
         offered[topic] = Channel("protobuf", schema.name, schema.encoding, schema.data)
@@ -149,7 +166,7 @@ class ViewerFeed:
 
     Args:
         sender: of the viewers.
-        model: whose saliency is computed; None for none.
+        model: whose saliency, time constants and wiring are computed; None for none.
         rates: of the streams.
         camera: topic of the pictures: raw or compressed ones.
         read_as: encoding that replaces the one that pictures state; None to follow them.
@@ -158,7 +175,9 @@ class ViewerFeed:
         clock: steady time, s.
 
     Attributes:
-        counts: `message_refused`: messages that cannot be decoded.
+        counts: `message_refused`: messages that cannot be decoded or do not fit the model;
+            `step_left_out`: steps of the network without time constants and wiring, because a
+            message was missed or the network is another one.
         problem: of the last of these.
     """
 
@@ -184,6 +203,7 @@ class ViewerFeed:
         self._pacers = {f"/{name}": Pacer(rates.numbers) for name in PASSED}
         self._pacers |= {topic: Pacer(rates.scene) for topic in (SCENE, POSE, TRANSFORMS)}
         self._pacers |= {CAMERA: Pacer(rates.camera), SALIENCY: Pacer(rates.saliency)}
+        self._pacers |= {TIME_CONSTANTS: Pacer(rates.numbers), WIRING: Pacer(rates.wiring)}
         self._handlers: dict[str, Callable[[bytes, int, set[str]], None]] = {
             camera: self._on_picture,
             topics.CAMERA_INFO: self._on_camera_info,
@@ -192,7 +212,7 @@ class ViewerFeed:
             topics.WIND: self._on_wind,
             topics.DIAGNOSTICS: self._on_diagnostics,
         }
-        self._sources: Mapping[str, set[str]] = {
+        self._sources: dict[str, set[str]] = {
             **{f"/{name}": {name} for name in PASSED},
             CAMERA: {camera},
             SALIENCY: {camera, topics.CAMERA_INFO},
@@ -201,6 +221,13 @@ class ViewerFeed:
             TRANSFORMS: {topics.ODOM},
             EVENTS: {topics.DIAGNOSTICS},
         }
+        if model is not None and model.wired_weights is not None:
+            self._steps = NetworkSteps(model, self._decode)
+            self._wiring = WiringPicture(model.weights.wiring, MOTORS)
+            self._handlers[topics.FEATURES] = partial(self._on_network, self._steps.add_features)
+            self._handlers[topics.NEURONS] = partial(self._on_network, self._steps.add_neurons)
+            both = {topics.FEATURES, topics.NEURONS}
+            self._sources |= {TIME_CONSTANTS: both, WIRING: both}
 
     def sources(self) -> set[str]:
         """Return the topics of the graph that are needed for what viewers look at."""
@@ -277,6 +304,32 @@ class ViewerFeed:
                 info.width, info.height, info.horizontal_fov_deg, info.model, info.problem
             )
 
+    def _on_network(
+        self,
+        add: Callable[[bytes], NetworkStep | None],
+        message: bytes,
+        stamp_ns: int,
+        wanted: set[str],
+    ) -> None:
+        """Give features or neurons to the steps of the network, and send what a step shows."""
+        if not (wanted & {TIME_CONSTANTS, WIRING}):
+            return
+        try:
+            step = add(message)
+        finally:
+            if self._steps.left_out:
+                self.counts["step_left_out"] = self._steps.left_out
+        if step is None:
+            return
+        weights = self._steps.weights
+        if self._is_due(TIME_CONSTANTS, wanted):
+            content = time_constants_message(weights, step)
+            self._sender.send(TIME_CONSTANTS, content, stamp_ns)
+        if self._is_due(WIRING, wanted):
+            activity = step_activity(weights, step.features, step.before, step.dt_s)
+            picture = self._wiring.draw(activity, step.features)
+            self._send_picture(WIRING, picture, step.stamp_ns, stamp_ns)
+
     def _on_odometry(self, message: bytes, stamp_ns: int, wanted: set[str]) -> None:
         made: dict[str, Callable[[VehicleState, int], bytes | None]] = {
             SCENE: self._scene_message,
@@ -312,4 +365,4 @@ class ViewerFeed:
                 self._sender.send(EVENTS, log, stamp_ns)
 
     def _decode(self, topic: str, message: bytes) -> Any:
-        return self._types.decode(PASSED[topic], message)
+        return self._types.decode(DECODED[topic], message)

@@ -16,9 +16,10 @@ from lifecycle_msgs.srv import ChangeState
 from liquid_control import topics
 from liquid_control.config import CameraSettings
 from liquid_control.frames import quaternion_from_euler
+from liquid_control.liquid.time_constants import gate_slopes
 from liquid_control.nodes import conversions
 from liquid_control.nodes.qos import profile
-from liquid_control.policy import load_model
+from liquid_control.policy import Policy, PolicySession, load_model
 from liquid_control.types import Command, VehicleState
 from liquid_control.viewers import feed as feeds
 from test.ros.conftest import error_line
@@ -148,6 +149,46 @@ def test_a_viewer_gets_every_channel_with_the_values_of_the_graph(launch, probe,
     event = found[feeds.EVENTS]
     assert event.name == topics.GUARD
     assert event.message.startswith("a command is clamped to the envelope")
+
+
+def test_a_viewer_gets_time_constants_and_wiring_of_the_policy_that_flies(launch, probe, port):
+    policy = Policy(load_model("trail_cfc19"))
+    for topic in (topics.FEATURES, topics.NEURONS):
+        probe.advertise(topic, "realtime")
+    rng = np.random.default_rng(4)
+    session, sent = PolicySession(policy), {}
+
+    def fly() -> None:
+        features = rng.normal(0.0, 0.5, policy.model.settings.features.total).astype(np.float32)
+        stamp_ns = STAMP_NS + 33_000_000 * len(sent)
+        state = session.state()["state"]
+        decision = session.answer(features, stamp_ns)
+        sent[stamp_ns] = features, state, decision.state
+        probe.publish(topics.FEATURES, conversions.features_message(features, stamp_ns))
+        values = decision.state, decision.gates, stamp_ns
+        probe.publish(topics.NEURONS, conversions.neurons_message(policy.state_names, *values))
+
+    launch(topics.FOXGLOVE, model=str(policy.model.path.resolve()), port=port, autostart=True)
+    with ViewerClient(port) as client:
+        client.subscribe([feeds.TIME_CONSTANTS, feeds.WIRING])
+        found: dict[str, object] = {}
+
+        def both_found() -> bool:
+            fly()
+            while (message := client.receive(0.05)) is not None:
+                found[message.topic] = decoded(client.channels[message.topic], message.data)
+            return len(found) == 2
+
+        probe.until(both_found, "time constants and wiring")
+    constants = found[feeds.TIME_CONSTANTS]
+    stamp = constants.header.stamp
+    rates = gate_slopes(policy.model.weights, *sent[stamp.sec * 10**9 + stamp.nanosec])
+    assert tuple(constants.name) == policy.state_names
+    np.testing.assert_allclose(constants.velocity, rates, rtol=1e-9)
+    np.testing.assert_allclose(constants.position, np.minimum(1 / np.abs(rates), 10.0), rtol=1e-9)
+    picture = cv2.imdecode(np.array(found[feeds.WIRING].data), cv2.IMREAD_COLOR)
+    assert picture.shape == (360, 640, 3)
+    assert picture.std() > 10.0
 
 
 def test_the_graph_is_subscribed_to_only_while_a_viewer_looks(launch, probe, flight, port):

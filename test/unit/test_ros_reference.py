@@ -38,7 +38,10 @@ COUNTED_ELSEWHERE = {
     topics.GUARD: {event.value for event in GuardEvent} | {"action"},
     topics.REPLAY: {loss.name.lower() for loss in Loss} | {"warnings"},
     topics.RECORDER: {"pictures_not_compressed"},
-    topics.FOXGLOVE: {"dropped", "dropped_pictures", "slow_viewers", "viewers"},
+    topics.FOXGLOVE: {
+        *("dropped", "dropped_pictures", "slow_viewers", "viewers"),
+        "step_left_out",
+    },
     **dict.fromkeys(BRIDGES, LINK_KEYS),
 }
 """Keys that come from the counts of other classes."""

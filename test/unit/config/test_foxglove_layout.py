@@ -16,8 +16,18 @@ from liquid_control import frames, topics
 from liquid_control.bags import BagWriter
 from liquid_control.bags.writing.messages import FLIGHT_TOPICS, clock_cdr
 from liquid_control.config import project_file
-from liquid_control.message_types import CLOCK, COMPRESSED_IMAGE
-from liquid_control.viewers.feed import CAMERA, EVENTS, FOXGLOVE, PASSED, POSE, SALIENCY, SCENE
+from liquid_control.message_types import CLOCK, COMPRESSED_IMAGE, JOINT_STATE
+from liquid_control.viewers.feed import (
+    CAMERA,
+    EVENTS,
+    FOXGLOVE,
+    PASSED,
+    POSE,
+    SALIENCY,
+    SCENE,
+    TIME_CONSTANTS,
+    WIRING,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -29,6 +39,8 @@ RECORDED = {
     "camera/image_raw/compressed": COMPRESSED_IMAGE,
     **{name: PASSED[name] for name in (topics.WIND,)},
     SALIENCY.removeprefix("/"): COMPRESSED_IMAGE,
+    WIRING.removeprefix("/"): COMPRESSED_IMAGE,
+    TIME_CONSTANTS.removeprefix("/"): JOINT_STATE,
 }
 """Types of the topics with a ROS type, as bags have them and `foxglove_node` sends them."""
 NUMBERS = {"float32", "float64", "int32", "uint32", "uint8", "int8", "int64", "uint64"}
@@ -101,7 +113,7 @@ def test_every_topic_has_a_type_supported_by_its_panel(schemas):
         if kind == "Image":
             mode = config["imageMode"]
             images.append(schemas[mode["imageTopic"]][0])
-            if mode["imageTopic"] != SALIENCY:
+            if mode["imageTopic"] not in (SALIENCY, WIRING):
                 assert schemas[mode["calibrationTopic"]][0] == "sensor_msgs/msg/CameraInfo"
         elif kind == "DiagnosticSummary":
             diagnostics.append(schemas[config["topicToRender"]][0])
@@ -116,7 +128,7 @@ def test_every_topic_has_a_type_supported_by_its_panel(schemas):
             assert config["topicToRender"] == EVENTS
         else:
             assert kind in ("Plot", "Tab")
-    assert images == ["sensor_msgs/msg/Image", *["sensor_msgs/msg/CompressedImage"] * 2]
+    assert images == ["sensor_msgs/msg/Image", *["sensor_msgs/msg/CompressedImage"] * 3]
     assert diagnostics == ["diagnostic_msgs/msg/DiagnosticArray"]
 
 
@@ -137,7 +149,8 @@ def test_every_panel_is_in_the_layout_once():
 
 
 def test_a_live_flight_has_the_topics_of_the_layout():
-    live = {f"/{name}" for name in PASSED} | {CAMERA, SALIENCY, SCENE, POSE, EVENTS}
+    live = {f"/{name}" for name in PASSED}
+    live |= {CAMERA, SALIENCY, SCENE, POSE, EVENTS, TIME_CONSTANTS, WIRING}
     shown = {PATH.match(path)["topic"] for _, path in paths()}
     shown |= {
         config["imageMode"]["imageTopic"] for config in PANELS.values() if "imageMode" in config
@@ -152,5 +165,6 @@ def test_layout_shows_commands_neurons_imu_and_position():
     for index in range(19):
         for field in ("position", "velocity"):
             assert f"/policy/neurons.{field}[{index}]" in shown
+        assert f"{TIME_CONSTANTS}.position[{index}]" in shown
     assert {f"/imu/data.linear_acceleration.{axis}" for axis in "xyz"} <= shown
     assert {f"/odom.pose.pose.position.{axis}" for axis in "xyz"} <= shown

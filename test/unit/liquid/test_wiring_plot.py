@@ -9,7 +9,8 @@ from matplotlib.patches import FancyArrowPatch
 from liquid_control.errors import DependencyError
 from liquid_control.liquid import Wiring, auto_ncp
 from liquid_control.liquid.wiring_generators import fully_connected
-from liquid_control.liquid.wiring_plot import EXCITATORY, INHIBITORY, wiring_figure
+from liquid_control.liquid.wiring_layout import EXCITATORY, INHIBITORY
+from liquid_control.liquid.wiring_plot import wiring_figure
 
 pytestmark = pytest.mark.unit
 

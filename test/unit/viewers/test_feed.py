@@ -20,6 +20,7 @@ from liquid_control.types import Command, VehicleState
 from liquid_control.viewers import feed as feeds
 from liquid_control.viewers.feed import FeedRates, Pacer, ViewerFeed
 from liquid_control.viewers.scene import PATH_POINTS, FlightScene
+from test.unit.viewers.conftest import Clock, Sent
 
 pytestmark = pytest.mark.unit
 
@@ -37,32 +38,6 @@ def with_sdk():
         return decoded(advertised | {"schema": schema}, data)
 
     return decode
-
-
-class Sent:
-    """A sender that keeps what it is given."""
-
-    def __init__(self, *looked_at: str) -> None:
-        self.looked_at = set(looked_at)
-        self.messages: list[tuple[str, bytes, int]] = []
-
-    def wanted(self) -> set[str]:
-        return self.looked_at
-
-    def send(self, topic: str, message: bytes, stamp_ns: int) -> None:
-        self.messages.append((topic, message, stamp_ns))
-
-    def topics(self) -> list[str]:
-        return [topic for topic, _, _ in self.messages]
-
-
-class Clock:
-    """Steady time that a test sets."""
-
-    now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture(scope="module")
@@ -297,10 +272,11 @@ def test_what_is_offered_has_a_schema_that_can_be_read(model):
     assert offered.keys() == {
         *(f"/{name}" for name in feeds.PASSED),
         *(feeds.CAMERA, feeds.SALIENCY, feeds.SCENE, feeds.POSE),
-        *(feeds.TRANSFORMS, feeds.EVENTS),
+        *(feeds.TRANSFORMS, feeds.EVENTS, feeds.TIME_CONSTANTS, feeds.WIRING),
     }
     pictures = {topic for topic, channel in offered.items() if channel.picture}
-    assert pictures == {feeds.CAMERA, feeds.SALIENCY}
+    assert pictures == {feeds.CAMERA, feeds.SALIENCY, feeds.WIRING}
+    assert offered[feeds.TIME_CONSTANTS].schema == message_types.JOINT_STATE
     assert feeds.SALIENCY not in feeds.channels(None)
     assert offered[feeds.SCENE].schema == "foxglove.SceneUpdate"
     assert b"float64 x" in offered["/wind"].definition
