@@ -9,7 +9,7 @@ import numpy as np
 from liquid_control.config import TaskKind
 from liquid_control.frames import heading_from_world, heading_of, wrap_angle
 from liquid_control.interfaces import PlaceObstacles, PlaceTarget, World
-from liquid_control.types import NANOSECONDS, Command, Floats, Observation, VehicleState
+from liquid_control.types import Command, Floats, Observation, VehicleState
 from liquid_control_sim.place.objects import Obstacles
 from liquid_control_sim.tasks.completion import Arrival, arrival_of, bearing_to, surface_distance
 from liquid_control_sim.tasks.route import OpenRoute, Route, plan_route
@@ -92,6 +92,8 @@ _BACK_OFF_MPS = 0.5
 _AHEAD_M = 3.0
 _MARGIN_M = 0.6
 _OFF_TARGET_M = 0.2
+_HOLD_M = 0.6
+"""Distance from a target's surface at which the creeping ends, and repulsion begins."""
 _AVOIDANCE_PER_S = 1.2
 
 
@@ -100,9 +102,10 @@ class VisitExpert:
     """Expert of the target and hike tasks: search, turn, approach, stop, then the next target.
 
     Until a target has been in view, the expert turns left on the spot. Afterwards it turns to the
-    target by the shorter way, even if the target leaves the view. The expert stays for longer than
-    the task requires; where another pilot leaves a target earlier, but after the required time,
-    the expert goes on to the next target too.
+    target by the shorter way, even if the target leaves the view. In front of a target it creeps
+    on, slowly enough for the task, and leaves at a shorter distance: so pictures show when to
+    leave, and a policy need not count time. Where another pilot leaves a target earlier, but after
+    the required time, the expert goes on to the next target too.
 
     Attributes:
         world: world of the flight.
@@ -128,6 +131,10 @@ class VisitExpert:
         half_view = 0.5 * math.radians(self.world.scenario.camera.horizontal_fov_deg)
         self._target_seen = self._target_seen or abs(bearing) < half_view - _EDGE_RAD
         others = _obstacles_without(self.world.obstacles, target)
+        left = self.world.targets[max(self._index - 1, 0)]
+        if surface_distance(left, truth) > _HOLD_M:
+            # The push of a target that was left would stop a pupil that still creeps on to it.
+            others = _obstacles_without(others, left)
         repulsion = repulsion_from(others, truth.position, self.hull_m, gains)
         if self._target_seen:
             velocity = self._towards(target, bearing, others, truth)
@@ -145,32 +152,36 @@ class VisitExpert:
         return Command(forward, left, up, yaw_rate)
 
     def _advance(self, stamp_ns: int, truth: VehicleState) -> None:
-        """Select the next target after the stay, or once the vehicle leaves a visited target."""
+        """Select the next target where a visited one is left."""
         target = self.world.targets[self._index]
         self._since_ns = since_ns = self.arrival.since(self._since_ns, stamp_ns, target, truth)
         self._visited = self._visited or self.arrival.is_over(since_ns, stamp_ns)
-        stayed = since_ns is None or stamp_ns - since_ns >= self.gains.stay_s * NANOSECONDS
-        if self._visited and stayed and self._index < len(self.world.targets) - 1:
+        away_m = surface_distance(target, truth)
+        stays = self._leave_m < away_m <= self.arrival.stop_m
+        stays = stays and abs(bearing_to(target, truth)) <= self.arrival.centred_rad
+        if self._visited and not stays and self._index < len(self.world.targets) - 1:
             self._index += 1
             self._target_seen, self._since_ns, self._visited = False, None, False
 
     @property
-    def _stop_m(self) -> float:
-        """Distance from a target's surface to stop at, at least `_OFF_TARGET_M` from the hull."""
-        most = self.world.scenario.target.stop_m
-        return min(max(self.gains.stop_fraction * most, self.hull_m + _OFF_TARGET_M), 0.95 * most)
+    def _leave_m(self) -> float:
+        """Distance from a target's surface to leave at, at least `_OFF_TARGET_M` from the hull."""
+        most = self.arrival.stop_m
+        return min(max(self.gains.leave_fraction * most, self.hull_m + _OFF_TARGET_M), 0.95 * most)
 
     def _towards(
         self, target: PlaceTarget, bearing: float, others: Obstacles, truth: VehicleState
     ) -> tuple[float, float]:
-        """Return the velocity towards a target, with a stop in front of it, m/s, map."""
+        """Return the velocity towards a target, slow in front of it, m/s, map."""
         gains = self.gains
-        left_m = surface_distance(target, truth) - self._stop_m
+        away_m = surface_distance(target, truth)
+        left_m = away_m - self.arrival.stop_m
         speed = min(
             gains.approach_per_s * left_m,
             math.sqrt(2.0 * gains.brake_mps2 * max(left_m, 0.0)),
             self.world.scenario.cruise_mps,
         )
+        speed = max(speed, min(gains.creep_mps, gains.approach_per_s * (away_m - _HOLD_M)))
         fraction = max(0.0, 1.0 - gains.slow_per_rad * abs(bearing))
         speed = max(speed, -_BACK_OFF_MPS) * (fraction if speed > 0.0 else 1.0)
         towards = heading_of(truth.quaternion) + bearing

@@ -28,13 +28,13 @@ class ExpertGains(Settings):
     narrow_m: float = Field(1.3, gt=0.0, description="gap that allows full speed, m")
     narrow_mps: float = Field(0.7, gt=0.0, description="speed in a gap of zero width, m/s")
     approach_per_s: float = Field(0.7, gt=0.0, description="speed per distance to a stop, 1/s")
-    stop_fraction: float = Field(
-        0.8, gt=0.0, le=1.0, description="stop at this fraction of stop_m"
+    creep_mps: float = Field(
+        0.2, gt=0.0, description="largest speed at a target, m/s; tasks require 0.3 m/s"
+    )
+    leave_fraction: float = Field(
+        0.6, gt=0.0, le=1.0, description="leave a target at this fraction of stop_m"
     )
     search_radps: float = Field(1.0, gt=0.0, description="left turn rate in search, rad/s")
-    stay_s: float = Field(
-        2.0, ge=1.0, description="time to stay at a target, s; tasks require 1 s"
-    )
 
 
 def clip(value: float, limit: float) -> float:

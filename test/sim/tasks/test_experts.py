@@ -134,11 +134,13 @@ def test_visit_expert_approaches_at_cruise_speed():
     assert visit_command(visit_expert()).values == pytest.approx((2.0, 0.0, 0.0, 0.0), abs=1e-12)
 
 
-def test_visit_expert_stops_in_front_of_the_target():
-    # 0.8 of stop_m = 1.5 m: 1.2 m from the surface, at x = 12 - 0.5 - 1.2.
-    assert visit_command(visit_expert(), x=10.3).forward_mps == pytest.approx(0.0, abs=1e-9)
-    assert 0.0 < visit_command(visit_expert(), x=9.8).forward_mps < 0.5
-    assert visit_command(visit_expert(), x=10.6).forward_mps < 0.0
+def test_visit_expert_creeps_in_front_of_the_target():
+    # The surface is at x = 11.5; arrival counts from 10 m on, the expert leaves at 10.6 m.
+    assert visit_command(visit_expert(), x=9.0).forward_mps == pytest.approx(0.7)
+    assert visit_command(visit_expert(), x=10.1).forward_mps == pytest.approx(0.2)
+    assert visit_command(visit_expert(), x=10.6).forward_mps == pytest.approx(0.2)
+    assert visit_command(visit_expert(), x=10.9).forward_mps == pytest.approx(0.0, abs=1e-9)
+    assert visit_command(visit_expert(), x=11.1).forward_mps < 0.0
 
 
 @pytest.mark.parametrize("yaw", [0.5, -0.5])
@@ -167,23 +169,50 @@ def test_visit_expert_avoids_an_obstacle_on_its_way(y):
     assert clear.left_mps == pytest.approx(0.0, abs=1e-12)
 
 
-def test_visit_expert_stays_and_then_searches_for_the_next_target():
+def visited(stay_s=1.0):
+    """Return an expert that has been at the first of two targets for some time."""
     expert = visit_expert(targets=(AHEAD, BEHIND))
     visit_command(expert, x=10.3, stamp_s=5.0)
-    staying = visit_command(expert, x=10.3, stamp_s=6.95)
-    assert staying.values == pytest.approx((0.0, 0.0, 0.0, 0.0), abs=1e-9)
-    searching = visit_command(expert, x=10.3, stamp_s=7.0)
-    assert searching.yaw_rate_radps == 1.0
-    assert searching.forward_mps < 0.0
+    visit_command(expert, x=10.3, stamp_s=5.0 + stay_s)
+    return expert
+
+
+def test_visit_expert_leaves_a_target_by_distance_and_not_by_time():
+    assert visit_command(visited(), x=10.55, stamp_s=60.0).forward_mps == pytest.approx(0.2)
+    leaving = visit_command(visited(), x=10.65, stamp_s=6.1)
+    assert leaving.values == pytest.approx((0.0, 0.0, 0.0, 1.0), abs=1e-12)
+
+
+def test_a_target_that_was_left_repels_only_from_very_near():
+    expert = visited()
+    visit_command(expert, x=10.65, stamp_s=6.1)
+    assert visit_command(expert, x=10.85, stamp_s=6.2).forward_mps == pytest.approx(0.0, abs=1e-12)
+    # The object itself pushes with 0.975 m/s; its post below adds to that.
+    near = visit_command(expert, x=10.95, stamp_s=6.3)
+    assert near.forward_mps < -1.5 * (0.9 - (0.55 - 0.3))
+
+
+def test_visit_expert_does_not_leave_before_the_stay_counts():
+    staying = visit_command(visited(stay_s=0.9), x=10.65, stamp_s=5.95)
+    assert staying.yaw_rate_radps == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize(("stay_s", "yaw_rate"), [(0.95, -1.4), (1.0, 1.0)])
 def test_visit_expert_goes_on_from_a_target_that_was_left_after_the_stay(stay_s, yaw_rate):
-    expert = visit_expert(targets=(AHEAD, BEHIND))
-    visit_command(expert, x=10.3, stamp_s=5.0)
-    visit_command(expert, x=10.3, stamp_s=5.0 + stay_s)
-    left = visit_command(expert, x=10.3, yaw=0.8, stamp_s=5.1 + stay_s)
+    left = visit_command(visited(stay_s), x=10.3, yaw=0.8, stamp_s=5.1 + stay_s)
     assert left.yaw_rate_radps == pytest.approx(yaw_rate)
+
+
+def test_a_gust_at_a_target_does_not_make_the_expert_leave():
+    expert = visited()
+    state = VehicleState(
+        np.array([10.3, 0.0, 1.5]),
+        quaternion_from_euler(0.0, 0.0, 0.0),
+        np.array([0.5, 0.0, 0.0]),
+        np.zeros(3),
+    )
+    command = expert.command(SimpleNamespace(stamp_ns=7 * SECOND), state)
+    assert command.yaw_rate_radps == pytest.approx(0.0)
 
 
 def test_visit_expert_stays_at_the_last_target():
