@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from liquid_control.config import load_scenario
 from liquid_control.config.overrides import DisturbanceDraw, Spread
 from liquid_control.policy import WIRED, Model
 from liquid_control.provenance import git_revision, machine, package_versions
@@ -97,13 +98,19 @@ def _what(settings: TrainingSettings, size: "ModelSize") -> list[str]:
 
 
 def _how_to_fly(settings: TrainingSettings) -> list[str]:
+    camera, usual = settings.base_scenario().camera, load_scenario(settings.scenario).camera
+    wanted = "".join(
+        f" --set camera.{side}={getattr(camera, side)}"
+        for side in ("width", "height")
+        if getattr(camera, side) > getattr(usual, side)
+    )
     return [
         "## Fly it",
         "",
         "In the folder of this card:",
         "",
-        f"    liquid-control fly --scenario {settings.scenario} --seed 3 --model .",
-        f"    liquid-control evaluate --scenario {settings.scenario} --model .",
+        f"    liquid-control fly --scenario {settings.scenario} --seed 3 --model .{wanted}",
+        f"    liquid-control evaluate --scenario {settings.scenario} --model .{wanted}",
         "",
     ]
 

@@ -67,6 +67,13 @@ def test_the_commands_of_a_card_work_in_its_own_folder():
     assert "models/" not in text
 
 
+def test_the_commands_of_a_card_have_pictures_that_are_large_enough():
+    """A policy refuses pictures smaller than its own."""
+    settings = toy_settings(overrides={"camera.width": 128, "camera.height": 72})
+    text = model_card(settings, made(), None, ModelSize("a core", 95696, 1704))
+    assert text.count(" --model . --set camera.width=128 --set camera.height=72\n") == 2
+
+
 def test_the_card_of_a_core_names_the_tasks_and_the_runs_that_it_learned_from():
     settings = toy_settings(
         tasks={"hike": {"scenario": "hike"}, "trail": {"scenario": "trail"}},
