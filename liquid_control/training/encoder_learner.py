@@ -21,7 +21,7 @@ from liquid_control.training.curves import CurvePoint
 from liquid_control.training.devices import CPU
 from liquid_control.training.encoder_network import EncoderNetwork, TargetUnits
 from liquid_control.training.frame_batches import FrameChanges, FrameTensors, draw_changes
-from liquid_control.training.frame_store import FrameStore
+from liquid_control.training.frame_store import FlightRows, FrameStore
 from liquid_control.training.learner import (
     load_checkpoint,
     load_weights_state,
@@ -104,11 +104,12 @@ class EncoderLearner:
         torch.set_num_threads(1)
         frames = FrameTensors.of(store, self.device)
         units = self._units(store, rows)
+        flights = store.flights_in(rows)
         losses: list[Tensor] = []
         loss = float("nan")
         saved_s = time.monotonic()
         while self.step < self.settings.steps:
-            losses.append(self._advance(frames, rows, units))
+            losses.append(self._advance(frames, flights, units))
             # A GPU works ahead of this loop: the loop waits for it only here.
             if self.step % _NOTE_EVERY == 0 or self.device.type == "cpu":
                 loss = float(losses[-1])
@@ -145,15 +146,13 @@ class EncoderLearner:
                 f"encoder.rate ({self.settings.rate:g}), or begin with network.encoder"
             )
 
-    def _advance(
-        self, frames: FrameTensors, rows: NDArray[np.int64], units: TargetUnits
-    ) -> Tensor:
+    def _advance(self, frames: FrameTensors, flights: FlightRows, units: TargetUnits) -> Tensor:
         """Make one optimiser step; return the loss of a frame."""
         scale = lr_scale(self.step, self.settings.steps)
         for group in self._optimiser.param_groups:
             group["lr"] = self.settings.rate * scale
         generator = stream(self.seed, f"training.frames.{self.step}")
-        drawn = np.sort(rows[generator.integers(len(rows), size=self.settings.batch)])
+        drawn = flights.draw(generator, self.settings.batch)
         changes = draw_changes(
             generator, len(drawn), self.settings.colour, self.settings.tone_curves
         )
