@@ -12,7 +12,7 @@ def test_each_flight_is_drawn_as_often_whatever_its_rate() -> None:
     drawn = flights.draw(np.random.default_rng(1), 30_000)
     assert (np.diff(drawn) >= 0).all()
     counts = np.histogram(drawn, bins=[5, 15, 615, 705])[0]
-    # A binomial count of 30,000 at 1/3 is within 5 standard deviations of 82 except in 6e-7 of runs.
+    # A count of 30,000 at 1/3 is within 5 standard deviations of 82, but in 6e-7 of runs.
     assert np.abs(counts - 10_000).max() < 5 * 82
     assert set(np.unique(drawn)) <= set(rows.tolist())
     # Within a flight, rows are even: each of 10 has 1,000 +- 5 * 31.
