@@ -19,9 +19,9 @@ from liquid_control.seeding import stream
 from liquid_control.training.auxiliary import SCALARS
 from liquid_control.training.curves import CurvePoint
 from liquid_control.training.devices import CPU
-from liquid_control.training.encoder_network import EncoderNetwork
+from liquid_control.training.encoder_network import EncoderNetwork, TargetUnits
 from liquid_control.training.frame_batches import FrameChanges, FrameTensors, draw_changes
-from liquid_control.training.frame_store import FrameStore
+from liquid_control.training.frame_store import FlightRows, FrameStore
 from liquid_control.training.learner import (
     load_checkpoint,
     load_weights_state,
@@ -30,6 +30,7 @@ from liquid_control.training.learner import (
     save_checkpoint,
     weights_state,
 )
+from liquid_control.training.network import motor_values
 from liquid_control.training.network_settings import EncoderLearning
 from liquid_control.training.ranks import Ranks
 
@@ -37,6 +38,7 @@ _NOTE_EVERY = 20
 _SAVE_EVERY_S = 60.0
 _MEASURE_ROWS = 512
 _CHECKED_ROWS = 64
+_UNIT_ROWS = 50_000
 _CONSTANT = 1e-4
 """Standard deviation over pictures below which a feature, in (-1, 1), is constant."""
 COMMANDS = ("forward", "left", "up", "yaw_rate")
@@ -101,11 +103,13 @@ class EncoderLearner:
         """Continue up to `settings.steps` optimiser steps on some rows of a store."""
         torch.set_num_threads(1)
         frames = FrameTensors.of(store, self.device)
+        units = self._units(store, rows)
+        flights = store.flights_in(rows)
         losses: list[Tensor] = []
         loss = float("nan")
         saved_s = time.monotonic()
         while self.step < self.settings.steps:
-            losses.append(self._advance(frames, rows))
+            losses.append(self._advance(frames, flights, units))
             # A GPU works ahead of this loop: the loop waits for it only here.
             if self.step % _NOTE_EVERY == 0 or self.device.type == "cpu":
                 loss = float(losses[-1])
@@ -120,6 +124,12 @@ class EncoderLearner:
                     saved_s = time.monotonic()
         self._check_features(frames, rows)
         self.save(folder)
+
+    def _units(self, store: FrameStore, rows: NDArray[np.int64]) -> TargetUnits:
+        some = rows[:: max(1, len(rows) // _UNIT_ROWS)]
+        commands = motor_values(self.network.motors, torch.from_numpy(store.labels[some]))
+        units = TargetUnits.of(commands, torch.from_numpy(store.auxiliary[some]))
+        return units.to(self.device)
 
     @torch.no_grad()
     def _check_features(self, frames: FrameTensors, rows: NDArray[np.int64]) -> None:
@@ -136,18 +146,20 @@ class EncoderLearner:
                 f"encoder.rate ({self.settings.rate:g}), or begin with network.encoder"
             )
 
-    def _advance(self, frames: FrameTensors, rows: NDArray[np.int64]) -> Tensor:
+    def _advance(self, frames: FrameTensors, flights: FlightRows, units: TargetUnits) -> Tensor:
         """Make one optimiser step; return the loss of a frame."""
         scale = lr_scale(self.step, self.settings.steps)
         for group in self._optimiser.param_groups:
             group["lr"] = self.settings.rate * scale
         generator = stream(self.seed, f"training.frames.{self.step}")
-        drawn = np.sort(rows[generator.integers(len(rows), size=self.settings.batch)])
+        drawn = flights.draw(generator, self.settings.batch)
         changes = draw_changes(
             generator, len(drawn), self.settings.colour, self.settings.tone_curves
         )
         parts = np.array_split(self.ranks.part(np.arange(len(drawn))), self.threads)
-        results = list(self._pool.map(partial(self._gradients, frames, drawn, changes), parts))
+        results = list(
+            self._pool.map(partial(self._gradients, frames, units, drawn, changes), parts)
+        )
         total = torch.stack([error for _, error in results]).sum()
         gradients, (error,) = self.ranks.add([parts for parts, _ in results], total)
         for parameter, gradient in zip(self.network.parameters(), gradients, strict=True):
@@ -162,11 +174,12 @@ class EncoderLearner:
     def _gradients(
         self,
         frames: FrameTensors,
+        units: TargetUnits,
         rows: NDArray[np.int64],
         changes: FrameChanges,
         part: NDArray[np.int64],
     ) -> tuple[tuple[Tensor, ...], Tensor]:
-        error = self.network.loss(frames.batch(rows[part], changes.of(part)))
+        error = self.network.loss(frames.batch(rows[part], changes.of(part)), units)
         return torch.autograd.grad(error, list(self.network.parameters())), error.detach()
 
     @torch.no_grad()

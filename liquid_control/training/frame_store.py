@@ -29,6 +29,29 @@ COLUMNS = ("images", "means", "scales", "elapsed_s", *COPIED)
 
 
 @dataclass(frozen=True, slots=True)
+class FlightRows:
+    """Rows of a store, grouped by flight.
+
+    Attributes:
+        rows: int64 [R], increasing.
+        bounds: int64 [F + 1], where the rows of each of F flights begin, and their end.
+    """
+
+    rows: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+
+    def draw(self, generator: np.random.Generator, count: int) -> NDArray[np.int64]:
+        """Draw rows with replacement, each from a flight drawn before it; increasing.
+
+        So a flight at 60 Hz counts as much as one at 5 Hz: its frames differ less.
+        """
+        flights = generator.integers(len(self.bounds) - 1, size=count)
+        first, end = self.bounds[flights], self.bounds[flights + 1]
+        places = first + (generator.random(count) * (end - first)).astype(np.int64)
+        return np.sort(self.rows[places])
+
+
+@dataclass(frozen=True, slots=True)
 class FrameStore:
     """Frames of K flights, N in all.
 
@@ -64,6 +87,11 @@ class FrameStore:
     def flights_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the flight of each row."""
         return np.searchsorted(self.starts, rows, side="right") - 1
+
+    def flights_in(self, rows: NDArray[np.int64]) -> FlightRows:
+        """Return increasing rows grouped by flight."""
+        _, firsts = np.unique(self.flights_of(rows), return_index=True)
+        return FlightRows(rows, np.append(firsts, len(rows)))
 
     def split(self, every: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the rows to learn from, and those that `split_flights` holds out."""

@@ -21,7 +21,7 @@ class TrailExpert:
     """Expert of the trail task.
 
     The velocity consists of the speed along the route, a correction towards it and a repulsion
-    from near obstacles.
+    from near obstacles ahead.
 
     Attributes:
         world: world of the flight.
@@ -49,7 +49,9 @@ class TrailExpert:
         tangent = line.heading(self._progress_m + 0.5 * cruise * 0.3)
         pull = clip(-gains.lateral_per_s * across, gains.max_lateral_mps)
         along = fraction * cruise
-        away_x, away_y = repulsion_from(world.obstacles, truth.position, self.hull_m, gains)
+        away_x, away_y = repulsion_from(
+            world.obstacles, truth.position, self.hull_m, gains, ahead_rad=heading
+        )
         east = along * math.cos(tangent) - pull * math.sin(tangent) + away_x
         north = along * math.sin(tangent) + pull * math.cos(tangent) + away_y
         up = climb(world, truth.position, (east, north), gains)

@@ -90,10 +90,10 @@ _REACH = 3
 """Largest change of the offset between stations, in steps of 0.1 m."""
 _BEYOND_M = 6.0
 """Length of the route beyond the finish."""
-_WIDE_M = 1.4
+_WIDE_M = 1.0
 """Gaps to the hull wider than this have no cost."""
 _BLOCKED = 1e3
-_GAP_COST, _CENTRE_COST, _SLOPE_COST = 10.0, 0.15, 4.0
+_GAP_COST, _CENTRE_COST, _SLOPE_COST = 10.0, 0.5, 4.0
 _SMOOTHINGS_M = (2.0, 1.4, 1.0, 0.7, 0.4)
 _FREE_M = 0.5
 """Minimum gap to the hull after smoothing, except where the unsmoothed line has less."""

@@ -1,5 +1,7 @@
 """Steering laws that the experts share: gains, repulsion from obstacles, altitude hold."""
 
+import math
+
 import numpy as np
 from pydantic import Field
 
@@ -43,39 +45,69 @@ def clip(value: float, limit: float) -> float:
 
 
 Repulsion = tuple[float, float]
+_BESIDE = 0.3
+"""Share of the repulsion that an obstacle beside the vehicle has where only those ahead count."""
 
 
 def repulsion_from_trunks(
-    trunks: Floats, x: float, y: float, hull_m: float, gains: ExpertGains
+    trunks: Floats,
+    x: float,
+    y: float,
+    hull_m: float,
+    gains: ExpertGains,
+    ahead_rad: float | None = None,
 ) -> Repulsion:
-    """Return the velocity away from trunks within `repulsion_range_m` of the hull, m/s, map."""
+    """Return the velocity away from trunks alone, m/s, map; see `repulsion_from`."""
     if not len(trunks):
         return 0.0, 0.0
     away_x, away_y = x - trunks[:, 0], y - trunks[:, 1]
     distance = np.hypot(away_x, away_y)
-    return _sum_repulsion(away_x, away_y, distance, distance - trunks[:, 2] - hull_m, gains)
+    return _sum_repulsion(
+        away_x, away_y, distance, distance - trunks[:, 2] - hull_m, gains, ahead_rad
+    )
 
 
 def repulsion_from(
-    obstacles: PlaceObstacles, position: Floats, hull_m: float, gains: ExpertGains
+    obstacles: PlaceObstacles,
+    position: Floats,
+    hull_m: float,
+    gains: ExpertGains,
+    ahead_rad: float | None = None,
 ) -> Repulsion:
-    """Return the horizontal velocity away from all near obstacles, m/s, map."""
+    """Return the horizontal velocity away from obstacles near the hull, m/s, map.
+
+    Args:
+        obstacles: those within `repulsion_range_m` of the hull count.
+        position: of the vehicle, float64 [3], m, map.
+        hull_m: radius of the hull.
+        gains: of the expert.
+        ahead_rad: heading of a camera; obstacles behind it do not count, since no picture shows a
+            pupil why to give way to them. None if all count.
+    """
     x, y = float(position[0]), float(position[1])
-    push_x, push_y = repulsion_from_trunks(obstacles.trunks, x, y, hull_m, gains)
+    push_x, push_y = repulsion_from_trunks(obstacles.trunks, x, y, hull_m, gains, ahead_rad)
     if not len(obstacles.capsules):
         return push_x, push_y
     away = capsule_offsets(obstacles.capsules, position)
     gap = np.linalg.norm(away, axis=1) - obstacles.capsules[:, 6] - hull_m
     level = np.hypot(away[:, 0], away[:, 1])
-    more_x, more_y = _sum_repulsion(away[:, 0], away[:, 1], level, gap, gains)
+    more_x, more_y = _sum_repulsion(away[:, 0], away[:, 1], level, gap, gains, ahead_rad)
     return push_x + more_x, push_y + more_y
 
 
 def _sum_repulsion(
-    away_x: Floats, away_y: Floats, distance: Floats, gap: Floats, gains: ExpertGains
+    away_x: Floats,
+    away_y: Floats,
+    distance: Floats,
+    gap: Floats,
+    gains: ExpertGains,
+    ahead_rad: float | None,
 ) -> Repulsion:
     strength = gains.repulsion_per_s * np.maximum(0.0, gains.repulsion_range_m - gap)
     strength = strength / np.maximum(distance, 1e-6)
+    if ahead_rad is not None:
+        ahead = -(away_x * math.cos(ahead_rad) + away_y * math.sin(ahead_rad))
+        strength *= np.clip(ahead / np.maximum(distance, 1e-6) + _BESIDE, 0.0, 1.0)
     return float((strength * away_x).sum()), float((strength * away_y).sum())
 
 

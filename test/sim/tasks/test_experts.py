@@ -86,15 +86,24 @@ def test_trail_expert_climbs_with_the_terrain():
 
 
 def test_near_trunks_repel_and_far_trunks_do_not():
-    assert trail_command(trunks=[(5.0, 0.9, 0.2)]).left_mps == pytest.approx(-1.5 * (0.9 - 0.4))
+    # Beside the vehicle, 0.3 of the repulsion is left.
+    near = trail_command(trunks=[(5.0, 0.9, 0.2)])
+    assert near.left_mps == pytest.approx(-0.3 * 1.5 * (0.9 - 0.4))
     assert trail_command(trunks=[(5.0, 2.0, 0.2)]).left_mps == pytest.approx(0.0, abs=1e-12)
+
+
+def test_trunks_ahead_repel_more_than_trunks_behind():
+    ahead, behind = (trail_command(trunks=[(5.0 + dx, 0.6, 0.1)]) for dx in (0.8, -0.8))
+    assert ahead.left_mps == pytest.approx(-1.5 * (0.9 - (1.0 - 0.4)) * 0.6)
+    assert behind.left_mps == pytest.approx(0.0, abs=1e-12)
 
 
 def test_branches_repel_at_flight_height_only():
     def branch(z):
         return [(5.0, 0.9, z, 5.0, 4.0, z, 0.2)]
 
-    assert trail_command(capsules=branch(1.5)).left_mps == pytest.approx(-1.5 * (0.9 - 0.4))
+    near = trail_command(capsules=branch(1.5))
+    assert near.left_mps == pytest.approx(-0.3 * 1.5 * (0.9 - 0.4))
     assert trail_command(capsules=branch(4.0)).left_mps == pytest.approx(0.0, abs=1e-12)
 
 

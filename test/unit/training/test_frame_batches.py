@@ -10,7 +10,7 @@ from liquid_control.perception import INPUTS, MIRRORED_IMU, PerceptionSpec, inpu
 from liquid_control.perception.cnn import PerceptionCNN
 from liquid_control.training.auxiliary import AUXILIARY_SIZE, MIRRORED_ORDER, MIRRORED_SIGNS
 from liquid_control.training.devices import CPU, picture_device
-from liquid_control.training.encoder_network import EncoderNetwork
+from liquid_control.training.encoder_network import EncoderNetwork, TargetUnits
 from liquid_control.training.frame_batches import FrameChanges, FrameTensors, draw_changes
 from liquid_control.training.frame_store import FrameStore
 from liquid_control.training.tone_curves import ToneCurves, draw_curves
@@ -103,10 +103,11 @@ def test_a_gpu_computes_the_loss_of_a_cpu(store: FrameStore) -> None:
     changes = draw_changes(np.random.default_rng(2), 20, 0.1, 0.5)
     spec = PerceptionSpec(height=18, width=32, hidden=12, mount=True, features=6)
     network = EncoderNetwork(PerceptionCNN(spec, seed=1), MotorScaling(), 1)
+    units = TargetUnits(torch.ones(4), torch.ones(AUXILIARY_SIZE))
     losses = []
     for device in (CPU, torch.device("cuda")):
         batch = FrameTensors.of(store, device).batch(np.arange(20), changes)
-        losses.append(float(network.to(device).loss(batch)))
+        losses.append(float(network.to(device).loss(batch, units.to(device))))
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
 
 
