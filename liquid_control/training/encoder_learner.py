@@ -21,7 +21,7 @@ from liquid_control.training.curves import CurvePoint
 from liquid_control.training.devices import CPU
 from liquid_control.training.encoder_network import EncoderNetwork, TargetUnits
 from liquid_control.training.frame_batches import FrameChanges, FrameTensors, draw_changes
-from liquid_control.training.frame_store import FlightRows, FrameStore
+from liquid_control.training.frame_store import RowsByFlight, FrameStore
 from liquid_control.training.learner import (
     load_checkpoint,
     load_weights_state,
@@ -146,7 +146,7 @@ class EncoderLearner:
                 f"encoder.rate ({self.settings.rate:g}), or begin with network.encoder"
             )
 
-    def _advance(self, frames: FrameTensors, flights: FlightRows, units: TargetUnits) -> Tensor:
+    def _advance(self, frames: FrameTensors, flights: RowsByFlight, units: TargetUnits) -> Tensor:
         """Make one optimiser step; return the loss of a frame."""
         scale = lr_scale(self.step, self.settings.steps)
         for group in self._optimiser.param_groups:

@@ -29,7 +29,7 @@ COLUMNS = ("images", "means", "scales", "elapsed_s", *COPIED)
 
 
 @dataclass(frozen=True, slots=True)
-class FlightRows:
+class RowsByFlight:
     """Rows of a store, grouped by flight.
 
     Attributes:
@@ -88,10 +88,10 @@ class FrameStore:
         """Return the flight of each row."""
         return np.searchsorted(self.starts, rows, side="right") - 1
 
-    def flights_in(self, rows: NDArray[np.int64]) -> FlightRows:
+    def flights_in(self, rows: NDArray[np.int64]) -> RowsByFlight:
         """Return increasing rows grouped by flight."""
         _, firsts = np.unique(self.flights_of(rows), return_index=True)
-        return FlightRows(rows, np.append(firsts, len(rows)))
+        return RowsByFlight(rows, np.append(firsts, len(rows)))
 
     def split(self, every: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the rows to learn from, and those that `split_flights` holds out."""

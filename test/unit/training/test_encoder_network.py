@@ -65,11 +65,11 @@ def test_the_depth_map_counts_as_one_target() -> None:
     units = TargetUnits(torch.ones(4), torch.full((AUXILIARY_SIZE,), 100.0))
     _, truth = network.predict(frames)
     exact = replace(frames, auxiliary=truth.detach().clone())
-    least = float(network.loss(exact, units))
+    least = float(network.loss(exact, units).detach())
     for column, weight in ((ROUTE, 1.0), (ALTITUDE, 0.5), (slice(DEPTH, None), DEPTH_WEIGHT)):
         wrong = exact.auxiliary.clone()
         wrong[:, column] += 100.0  # one unit, where the loss is half of the square
-        more = float(network.loss(replace(exact, auxiliary=wrong), units)) - least
+        more = float(network.loss(replace(exact, auxiliary=wrong), units).detach()) - least
         assert more == pytest.approx(3 * weight * 0.5, rel=1e-3)
 
 
@@ -87,4 +87,4 @@ def test_unknown_targets_do_not_count() -> None:
     other = replace(frames, auxiliary=frames.auxiliary.clone())
     smaller = TargetUnits(units.commands, units.auxiliary.clone())
     smaller.auxiliary[ALTITUDE] = 1e-3
-    assert float(network.loss(other, smaller)) == pytest.approx(float(loss))
+    assert float(network.loss(other, smaller).detach()) == pytest.approx(float(loss.detach()))

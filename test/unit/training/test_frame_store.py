@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from liquid_control.training.frame_store import FlightRows
+from liquid_control.training.frame_store import RowsByFlight
 
 
 def test_each_flight_is_drawn_as_often_whatever_its_rate() -> None:
     # Flights of 10, 600 and 90 frames; the rows begin at 5, as after a flight that is held out.
     rows = np.arange(5, 705)
-    flights = FlightRows(rows, np.array([0, 10, 610, 700]))
+    flights = RowsByFlight(rows, np.array([0, 10, 610, 700]))
     drawn = flights.draw(np.random.default_rng(1), 30_000)
     assert (np.diff(drawn) >= 0).all()
     counts = np.histogram(drawn, bins=[5, 15, 615, 705])[0]

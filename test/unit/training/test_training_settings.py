@@ -60,14 +60,7 @@ def test_shipped_core_trainings_share_their_data_and_updates():
     runs = [load_training(project_file(f"config/train/{name}.yaml")) for name in names]
     assert len({(run.flights.data_runs, run.network.encoder) for run in runs}) == 1
     assert len({run.learner for run in runs[:3]}) == 1
-    changed = {
-        "mirror": False,
-        "windows": 20,
-        "window_steps": 200,
-        "burn_in_steps": 60,
-        "burn_in_s": 2.5,
-        "dagger_steps": 3000,
-    }
+    changed = {"mirror": False, "burn_in_s": 0.3, "dagger_steps": 3000}
     assert runs[3].learner == runs[0].learner.model_copy(update=changed)
     assert [run.flights.tasks for run in runs] == [
         ("trail", "obstacles"),
