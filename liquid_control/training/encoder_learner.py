@@ -21,7 +21,7 @@ from liquid_control.training.curves import CurvePoint
 from liquid_control.training.devices import CPU
 from liquid_control.training.encoder_network import EncoderNetwork, TargetUnits
 from liquid_control.training.frame_batches import FrameChanges, FrameTensors, draw_changes
-from liquid_control.training.frame_store import RowsByFlight, FrameStore
+from liquid_control.training.frame_store import FrameStore, RowsByFlight
 from liquid_control.training.learner import (
     load_checkpoint,
     load_weights_state,
