@@ -133,10 +133,10 @@ class VisitExpert:
         half_view = 0.5 * math.radians(self.world.scenario.camera.horizontal_fov_deg)
         self._target_seen = self._target_seen or abs(bearing) < half_view - _EDGE_RAD
         others = _obstacles_without(self.world.obstacles, target)
-        left = self.world.targets[max(self._index - 1, 0)]
-        if surface_distance(left, truth) > _HOLD_M:
+        visited = self.world.targets[max(self._index - 1, 0)]
+        if surface_distance(visited, truth) > _HOLD_M:
             # The push of a target that was left would stop a pupil that still creeps on to it.
-            others = _obstacles_without(others, left)
+            others = _obstacles_without(others, visited)
         repulsion = repulsion_from(others, truth.position, self.hull_m, gains)
         if self._target_seen:
             velocity = self._towards(target, bearing, others, truth)
