@@ -110,13 +110,20 @@ class Model:
                 "the model needs the input range, and the scenario has no range sensor; "
                 "add --set range.enabled=true"
             )
-        camera = scenario.camera
-        self.settings.camera.view.check_camera(
-            camera.width,
-            camera.height,
-            camera.horizontal_fov_deg,
-            pitch_down_deg=camera.pitch_down_deg,
-        )
+        camera, view = scenario.camera, self.settings.camera.view
+        try:
+            view.check_camera(
+                camera.width,
+                camera.height,
+                camera.horizontal_fov_deg,
+                pitch_down_deg=camera.pitch_down_deg,
+            )
+        except ModelError as error:
+            if camera.width >= view.width and camera.height >= view.height:
+                raise
+            raise ModelError(
+                f"{error}; add --set camera.width={view.width} --set camera.height={view.height}"
+            ) from error
 
 
 def load_model(path: Path | str) -> Model:
