@@ -18,7 +18,8 @@ TASKS = ("trail", "visit")
 HEAD_WIDTH = 128
 HUBER_DELTA = 2.0
 """Error above which the loss is linear, in standard deviations of a target."""
-_LEAST_UNIT = 1e-3
+_LEAST_UNIT = 0.05
+"""Of a target that hardly varies, whose small errors must not outweigh those of all others."""
 COMMAND_WEIGHTS = (1.0, 4.0, 0.5, 4.0)
 """Of forward, left, up and yaw rate in the loss."""
 ROUTE_WEIGHT, SCALAR_WEIGHT, DEPTH_WEIGHT = 1.0, 0.5, 4.0

@@ -34,8 +34,8 @@ def test_units_are_standard_deviations_of_known_values() -> None:
     assert units.auxiliary[2] == pytest.approx(float(values[:, 2].std(correction=0)), rel=1e-5)
     assert units.auxiliary[3] == pytest.approx(float(values[:100, 3].std(correction=0)), rel=1e-5)
     # A target that is constant or unknown has the least unit instead of 0.
-    assert units.auxiliary[[5, 6]].tolist() == pytest.approx([1e-3, 1e-3])
-    assert units.commands[3] == pytest.approx(1e-3)
+    assert units.auxiliary[[5, 6]].tolist() == pytest.approx([0.05, 0.05])
+    assert units.commands[3] == pytest.approx(0.05)
     cells = values[:, DEPTH:].var(0, correction=0).mean().sqrt()
     assert units.auxiliary[DEPTH:].tolist() == pytest.approx([float(cells)] * 144, rel=1e-5)
 
@@ -86,5 +86,5 @@ def test_unknown_targets_do_not_count() -> None:
     assert torch.isfinite(loss)
     other = replace(frames, auxiliary=frames.auxiliary.clone())
     smaller = TargetUnits(units.commands, units.auxiliary.clone())
-    smaller.auxiliary[ALTITUDE] = 1e-3
+    smaller.auxiliary[ALTITUDE] = 0.05
     assert float(network.loss(other, smaller).detach()) == pytest.approx(float(loss.detach()))

@@ -26,7 +26,7 @@ from liquid_control.training.windows import Windows, cut
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(300)]
 
-STEPS = 300
+STEPS = 450
 NETWORK = {"features": 6, "hidden": 12, "mount": False, "channels": [4, 6, 8, 8]}
 ENCODER = {
     "encoder": {"steps": STEPS, "batch": 32, "width": 32, "height": 18, "average_decay": 0.9},
@@ -105,10 +105,10 @@ def test_an_interrupted_run_ends_with_the_same_weights(short_run, tmp_path, monk
 
     advance = EncoderLearner._advance
 
-    def stop_at_35(self, store, rows):
+    def stop_at_35(self, *frames):
         if self.step == 35:
             raise StoppedError
-        return advance(self, store, rows)
+        return advance(self, *frames)
 
     monkeypatch.setattr(EncoderLearner, "_advance", stop_at_35)
     silent = Interrupting(Console(file=io.StringIO()))
