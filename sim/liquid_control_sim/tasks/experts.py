@@ -93,15 +93,16 @@ _EDGE_RAD = math.radians(4.0)
 _BACK_OFF_MPS = 0.5
 _AHEAD_M = 3.0
 _MARGIN_M = 0.6
-_OFF_TARGET_M = 0.2
-_HOLD_M = 0.6
-"""Distance from a target's surface at which the creeping ends, and repulsion begins."""
+_OFF_TARGET_M = 0.4
+_HOLD_M, _OFF_HULL_M = 0.3, 0.15
+"""The creeping ends, and a target that was left repels, so far within the distance to leave at,
+and at least so far off the hull."""
 _AVOIDANCE_PER_S = 1.2
 
 
 @dataclass
 class VisitExpert:
-    """Expert of the target and hike tasks: search, turn, approach, stop, then the next target.
+    """Expert of the target and hike tasks: search, turn, approach, creep on, then the next target.
 
     Until a target has been in view, the expert turns left on the spot. Afterwards it turns to the
     target by the shorter way, even if the target leaves the view. In front of a target it creeps
@@ -133,8 +134,8 @@ class VisitExpert:
         half_view = 0.5 * math.radians(self.world.scenario.camera.horizontal_fov_deg)
         self._target_seen = self._target_seen or abs(bearing) < half_view - _EDGE_RAD
         others = _obstacles_without(self.world.obstacles, target)
-        visited = self.world.targets[max(self._index - 1, 0)]
-        if surface_distance(visited, truth) > _HOLD_M:
+        visited = self.world.targets[self._index - 1] if self._index else None
+        if visited is not None and surface_distance(visited, truth) > self._hold_m:
             # The push of a target that was left would stop a pupil that still creeps on to it.
             others = _obstacles_without(others, visited)
         repulsion = repulsion_from(others, truth.position, self.hull_m, gains)
@@ -169,7 +170,12 @@ class VisitExpert:
     def _leave_m(self) -> float:
         """Distance from a target's surface to leave at, at least `_OFF_TARGET_M` from the hull."""
         most = self.arrival.stop_m
-        return min(max(self.gains.leave_fraction * most, self.hull_m + _OFF_TARGET_M), 0.95 * most)
+        return min(max(most - self.gains.creep_m, self.hull_m + _OFF_TARGET_M), 0.95 * most)
+
+    @property
+    def _hold_m(self) -> float:
+        """Distance from a target's surface that the expert keeps."""
+        return max(self._leave_m - _HOLD_M, self.hull_m + _OFF_HULL_M)
 
     def _towards(
         self, target: PlaceTarget, bearing: float, others: Obstacles, truth: VehicleState
@@ -183,7 +189,7 @@ class VisitExpert:
             math.sqrt(2.0 * gains.brake_mps2 * max(left_m, 0.0)),
             self.world.scenario.cruise_mps,
         )
-        speed = max(speed, min(gains.creep_mps, gains.approach_per_s * (away_m - _HOLD_M)))
+        speed = max(speed, min(gains.creep_mps, gains.approach_per_s * (away_m - self._hold_m)))
         fraction = max(0.0, 1.0 - gains.slow_per_rad * abs(bearing))
         speed = max(speed, -_BACK_OFF_MPS) * (fraction if speed > 0.0 else 1.0)
         towards = heading_of(truth.quaternion) + bearing

@@ -33,8 +33,8 @@ class ExpertGains(Settings):
     creep_mps: float = Field(
         0.2, gt=0.0, description="largest speed at a target, m/s; tasks require 0.3 m/s"
     )
-    leave_fraction: float = Field(
-        0.6, gt=0.0, le=1.0, description="leave a target at this fraction of stop_m"
+    creep_m: float = Field(
+        0.6, gt=0.0, description="distance from stop_m on after which to leave a target, m"
     )
     search_radps: float = Field(1.0, gt=0.0, description="left turn rate in search, rad/s")
 

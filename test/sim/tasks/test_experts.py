@@ -252,6 +252,8 @@ def flown(name, seed=1, **keys):
         ("rotation", {"target__range_m": 6.0}),
         ("occlusion", {"target__range_m": 6.0}),
         ("hike", {"hike__targets": 2, "hike__leg_m": 5.0}),
+        ("hike", {"hike__targets": 2, "hike__leg_m": 8.0, "target__stop_m": 0.5}),
+        ("hike", {"hike__targets": 2, "hike__leg_m": 8.0, "target__stop_m": 3.0}),
     ],
 )
 def test_expert_completes_the_task(name, keys):
