@@ -6,7 +6,9 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("name", ["exported_flights", "guard_pictures", "picture_sizes"])
+@pytest.mark.parametrize(
+    "name", ["exported_flights", "guard_pictures", "picture_sizes", "wiring_picture"]
+)
 def test_a_missing_model_is_one_line(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

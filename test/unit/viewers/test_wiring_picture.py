@@ -1,16 +1,12 @@
 """The picture of a wiring: what its colours mean, and that it changes with the activity."""
 
-import time
-
-import cv2
 import numpy as np
 import pytest
 
 from liquid_control.command import MOTORS
 from liquid_control.liquid import Wiring, auto_ncp, fully_connected
-from liquid_control.liquid.activity import Activity, step_activity
+from liquid_control.liquid.activity import Activity
 from liquid_control.liquid.wiring_layout import EXCITATORY, INHIBITORY, layout
-from liquid_control.policy import load_model
 from liquid_control.viewers import wiring_picture
 from liquid_control.viewers.wiring_picture import SIZE, STRONG, WiringPicture
 
@@ -104,9 +100,7 @@ def test_small_and_large_wirings_fit_the_picture(wiring):
     drawn = WiringPicture(wiring, MOTORS)
     activity = silent(wiring)
     activity.recurrent[:] = 0.2
-    begin_s = time.thread_time()
     picture = drawn.draw(activity, np.ones(wiring.inputs))
-    assert time.thread_time() - begin_s < 0.1
     for dot in (*drawn._inputs, *drawn._neurons):
         x, y, radius = (number / 16 for number in (*dot.centre, dot.radius))
         assert radius <= x <= SIZE[0] - radius
@@ -127,16 +121,3 @@ def test_the_groups_are_those_of_the_plot():
     lefts = [one.places[:, 0].min() for one in groups]
     assert lefts == sorted(lefts)
     assert max(np.abs(one.places[:, 1]).max() for one in groups) <= 0.6
-
-
-def test_a_picture_of_the_shipped_policy_takes_less_than_ten_milliseconds_of_a_core():
-    weights = load_model("trail_cfc19").weights
-    drawn = WiringPicture(weights.wiring, MOTORS)
-    rng, spent_s = np.random.default_rng(6), []
-    for _ in range(40):
-        x, before = rng.uniform(-1.0, 1.0, weights.wiring.inputs), rng.uniform(-0.9, 0.9, 19)
-        begin_s = time.thread_time()
-        picture = drawn.draw(step_activity(weights, x, before, 0.033), x)
-        cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
-        spent_s.append(time.thread_time() - begin_s)
-    assert np.median(spent_s) < 0.010
