@@ -1,7 +1,5 @@
 """The page of a study of adaptation: two figures and two tables."""
 
-import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,11 +10,10 @@ from matplotlib.figure import Figure
 from liquid_control.evaluation.adaptation import CALM, DISTURBED, Adaptation, Held
 from liquid_control.evaluation.benchmark_statistics import LEVEL, ArmComparison
 from liquid_control.evaluation.results import wilson_interval
-from liquid_control.files import atomic_write
-from liquid_control.journal import plain
+from liquid_control.evaluation.study_files import write_study
 from liquid_control.pages import style
 
-PAGE, FIGURE, DATA = "adaptation.md", "adaptation.png", "adaptation.json"
+NAME = "adaptation"
 COLOURS = {CALM: "#3b6ea5", DISTURBED: "#c0562f"}
 
 
@@ -28,12 +25,8 @@ def write_adaptation(folder: Path, result: Adaptation, command: str) -> list[Pat
         result: of the study.
         command: that remakes it, for the page.
     """
-    document = plain({"command": command, **result.to_dict()})
-    return [
-        atomic_write(folder / PAGE, page_text(result, command), parents=True),
-        atomic_write(folder / FIGURE, draw(result)),
-        atomic_write(folder / DATA, json.dumps(document, indent=1, allow_nan=False)),
-    ]
+    data = {"command": command, **result.to_dict()}
+    return write_study(folder, NAME, page_text(result, command), draw(result), data)
 
 
 def page_text(result: Adaptation, command: str) -> str:
@@ -49,7 +42,7 @@ def page_text(result: Adaptation, command: str) -> str:
         f"rate (Wilcoxon's signed-rank test over forests, Holm's correction at {LEVEL:.0%}).",
         f"- **Does it matter?** {answer(result.effects)}",
         "",
-        f"![Time constants and success]({FIGURE})",
+        f"![Time constants and success]({NAME}.png)",
         "",
         "## Time constants",
         "",
@@ -117,11 +110,7 @@ def draw(result: Adaptation) -> bytes:
         left, right = figure.subplots(1, 2, width_ratios=(1.2, 1.0))
         _draw_shifts(left, result)
         _draw_success(right, result)
-        buffer = io.BytesIO()
-        figure.savefig(
-            buffer, format="png", dpi=120, facecolor="white", metadata={"Software": None}
-        )
-        return buffer.getvalue()
+        return style.png(figure)
 
 
 def _draw_shifts(axes: Axes, result: Adaptation) -> None:

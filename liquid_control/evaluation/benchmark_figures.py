@@ -1,6 +1,5 @@
 """Figures of a benchmark as PNG: severity, disturbances, weights, worst flights."""
 
-import io
 from collections.abc import Sequence
 from math import ceil
 
@@ -17,7 +16,6 @@ from liquid_control.evaluation.benchmark_statistics import Outcomes
 from liquid_control.pages import style
 from liquid_control.types import Floats, Pixels
 
-_DPI = 120
 _COLUMNS = 4
 _LABEL_STEP = 4.2
 """Distance of two labels, points of success."""
@@ -38,14 +36,10 @@ def draw_figures(benchmark: BenchmarkResults) -> dict[str, bytes]:
         figures["parameters"] = against_parameters(benchmark)
         figures["worst_flights"] = strips(benchmark)
         return {
-            f"{name}.png": _png(figure) for name, figure in figures.items() if figure is not None
+            f"{name}.png": style.png(figure)
+            for name, figure in figures.items()
+            if figure is not None
         }
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def _models(benchmark: BenchmarkResults, task: str) -> list[str]:

@@ -1,19 +1,16 @@
 """The page of a sweep of thresholds: a figure and two tables."""
 
-import io
-import json
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from liquid_control.evaluation.event_sweep import EventPoint, EventSweep
-from liquid_control.files import atomic_write
-from liquid_control.journal import plain
+from liquid_control.evaluation.study_files import write_study
 from liquid_control.liquid.event_step import Operations
 from liquid_control.pages import style
 
-PAGE, FIGURE, DATA = "events.md", "events.png", "events.json"
+NAME = "events"
 
 
 def write_events(folder: Path, result: EventSweep, command: str) -> list[Path]:
@@ -24,12 +21,8 @@ def write_events(folder: Path, result: EventSweep, command: str) -> list[Path]:
         result: of the sweep.
         command: that remakes it, for the page.
     """
-    document = plain({"command": command, **result.to_dict()})
-    return [
-        atomic_write(folder / PAGE, page_text(result, command), parents=True),
-        atomic_write(folder / FIGURE, draw(result)),
-        atomic_write(folder / DATA, json.dumps(document, indent=1, allow_nan=False)),
-    ]
+    data = {"command": command, **result.to_dict()}
+    return write_study(folder, NAME, page_text(result, command), draw(result), data)
 
 
 def page_text(result: EventSweep, command: str) -> str:
@@ -40,7 +33,7 @@ def page_text(result: EventSweep, command: str) -> str:
         "",
         f"{forests} forests, each flown with every pair of thresholds. Command: `{command}`.",
         "",
-        f"![Success and operations]({FIGURE})",
+        f"![Success and operations]({NAME}.png)",
         "",
         "| encoder : core | success | beside dense, paired | p | million operations a second |",
         "|---|---|---|---|---|",
@@ -90,11 +83,7 @@ def draw(result: EventSweep) -> bytes:
         left, right = figure.subplots(1, 2)
         _draw_success(left, result)
         _draw_parts(right, result)
-        buffer = io.BytesIO()
-        figure.savefig(
-            buffer, format="png", dpi=120, facecolor="white", metadata={"Software": None}
-        )
-        return buffer.getvalue()
+        return style.png(figure)
 
 
 def _draw_success(axes: Axes, result: EventSweep) -> None:

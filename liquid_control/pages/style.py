@@ -1,4 +1,4 @@
-"""Style of the figures and their conversion to inline SVG.
+"""Style of the figures and their conversion to inline SVG and PNG.
 
 Matplotlib does not support CSS variables. Each role has a unique colour, which the finished SVG
 replaces by the CSS variable of the role.
@@ -100,3 +100,10 @@ def svg(figure: Figure, label: str) -> str:
     for colour, role in _ROLES.items():
         text = text.replace(colour, f"var(--{role})")
     return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1).strip()
+
+
+def png(figure: Figure, dpi: int = 120) -> bytes:
+    """Return the figure as PNG on white; equal figures give equal bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,6 +1,5 @@
 """Report of an architecture search: front and hypervolumes as JSON, Markdown and a picture."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -301,11 +300,7 @@ def draw_front(findings: Findings, result: SearchOutcome) -> bytes:
         _volumes(panels[2], result)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="upper left", ncols=len(labels))
-        buffer = io.BytesIO()
-        figure.savefig(
-            buffer, format="png", dpi=130, facecolor="white", metadata={"Software": None}
-        )
-    return buffer.getvalue()
+        return style.png(figure, 130)
 
 
 def _scatter(axes: Axes, findings: Findings, result: SearchOutcome, objective: str) -> None:
