@@ -34,8 +34,6 @@ REPOSITORY_PAGES = {
     "models/target_cfc19/curves.png": "models/curves_target_cfc19.png",
     "models/trail_cfc19/README.md": "models/trail_cfc19.md",
     "models/trail_cfc19/curves.png": "models/curves_trail_cfc19.png",
-    "models/trail_cfc19_128x72/README.md": "models/trail_cfc19_128x72.md",
-    "models/trail_cfc19_128x72/curves.png": "models/curves_trail_cfc19_128x72.png",
     "models/trail_contracting/README.md": "models/trail_contracting.md",
     "models/trail_contracting/curves.png": "models/curves_trail_contracting.png",
     "models/trail_gru/README.md": "models/trail_gru.md",

@@ -34,13 +34,7 @@ def completed(folder, *words):
         (["fly", "--rea"], ["--realtime"]),
         (
             ["fly", "--model", "trail"],
-            [
-                "trail_cfc19",
-                "trail_cfc19_128x72",
-                "trail_contracting",
-                "trail_from_bags",
-                "trail_gru",
-            ],
+            ["trail_cfc19", "trail_contracting", "trail_from_bags", "trail_gru"],
         ),
         (["evaluate", "--scenario", "trail_"], ["trail_hard"]),
         (["fly", "--disturb", "fo"], ["fog="]),
