@@ -81,9 +81,8 @@ class PeerCamera:
 
 
 SIZE = (96, 54)
+"""Width and height of the expert's pictures, px; those of a model have its size."""
 SETTINGS = {
-    "camera.width": SIZE[0],
-    "camera.height": SIZE[1],
     "camera.rate_hz": 20.0,
     "forest.trees": 120,
     "wind.mean_mps": 4.0,
@@ -148,10 +147,12 @@ def measure_simulation(
     from liquid_control.progress import progress_bar
 
     measured = measured or Measured()
-    pilot, scenario = _load_pilot(model), load_scenario("trail", SETTINGS)
+    pilot, (width, height) = _load_pilot(model)
+    settings = {"camera.width": width, "camera.height": height, **SETTINGS}
+    scenario = load_scenario("trail", settings)
     steps = repeats + 1 + 2 * WARM_SEEDS + resets
     with _one_core(), progress_bar("flights and resets", steps) as bar:
-        peer = PeerCamera.of(*SIZE) if peer_is_installed() else None
+        peer = PeerCamera.of(width, height) if peer_is_installed() else None
         flights, turns = [], []
         if measured.rows():
             time_flight(scenario, FIRST_SEED, pilot)  # a resumed run warms up too
@@ -171,21 +172,24 @@ def measure_simulation(
         reset = partial(time_resets, scenario, first, resets, advance)
         reset_times = measured.once("resets", ResetTimes, reset)
     times = SimulationTimes(tuple(flights[1:]), tuple(turns[1:]), reset_times)
-    return times, {"model": model, "scenario": "trail", "set": SETTINGS, "cores": 1}
+    return times, {"model": model, "scenario": "trail", "set": settings, "cores": 1}
 
 
 def _compare(flight: FlightTimes, peer: PeerCamera) -> PeerTurn:
     return PeerTurn.of(flight, peer.frames_per_s(PEER_FRAMES))
 
 
-def _load_pilot(model: str) -> "Pilot":
+def _load_pilot(model: str) -> tuple["Pilot", tuple[int, int]]:
+    """Return the pilot, and width and height of its pictures, px."""
     if model == "expert":
         from liquid_control_sim import Expert
 
-        return Expert()
+        return Expert(), SIZE
     from liquid_control.policy import Policy, PolicyPilot, load_model
 
-    return PolicyPilot(Policy(load_model(shipped(Path(model)))))
+    loaded = load_model(shipped(Path(model)))
+    camera = loaded.settings.camera
+    return PolicyPilot(Policy(loaded)), (camera.width, camera.height)
 
 
 @contextmanager
