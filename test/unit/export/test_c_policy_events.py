@@ -17,6 +17,7 @@ from liquid_control.bags import FrameEvent, Losses, load_rules, open_bag, read_f
 from liquid_control.errors import ObservationError
 from liquid_control.export import events_c
 from liquid_control.export.c_events import TRIALS, c_thresholds
+from liquid_control.perception import fit
 from liquid_control.policy import EventPilot
 from liquid_control.types import NANOSECONDS, ImuWindow
 
@@ -62,7 +63,8 @@ class EventPolicyInC:
         library.lce_policy_start(pointer(self.memory))
 
     def step(self, observation):
-        picture = np.ascontiguousarray(observation.image)
+        view = self.model.settings.camera.view
+        picture = np.ascontiguousarray(fit(observation.image, view))
         frame = frame_in_c(self.library, self.model, observation, picture)
         arrays = pointer(self.thresholds), pointer(self.command)
         return self.library.lce_policy_step(pointer(self.memory), ctypes.byref(frame), *arrays)
