@@ -4,8 +4,8 @@ import ctypes
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.errors import DependencyError, ObservationError
-from liquid_control.export.c_policy import READINGS, policy_c
+from liquid_control.export import policy_c
+from liquid_control.export.c_observation import (
+    DOUBLE,
+    FLOAT,
+    PolicyReading,
+    needed_readings,
+    readings_of,
+)
 from liquid_control.interfaces import World
-from liquid_control.perception import fit, input_values
-from liquid_control.policy import Model, Policy, load_model
+from liquid_control.perception import fit
+from liquid_control.policy import Model, load_model
 from liquid_control.types import Command, Observation, VehicleState
 
-SOURCES = ("policy.c", "perception.c")
+SOURCES = ("policy.c", "observation.c", "perception.c")
 WEIGHTS = "perception_weights"
 OPTIONS = ("-std=c99", "-O3", "-ffp-contract=off")
 FIXED = "-DLC_CORE_Q15"
@@ -80,8 +87,6 @@ class CompiledPolicy:
         paths = [str(folder / name) for name in SOURCES] + [str(weights_object(folder))]
         subprocess.run([compiler(), *options, *paths, "-o", str(library)], check=True)
         self._library = ctypes.CDLL(str(library))
-        self._needed = Policy(model).needed_inputs
-        self._observation_type = _observation_type(self._needed)
         found = re.search(r"LC_WORKSPACE (\d+)", sources["perception.h"])
         workspace = 0 if found is None else int(found[1])
         self._policy = _policy_type(model, workspace, fixed)()
@@ -115,32 +120,48 @@ class CompiledPolicy:
 
     def frame(self, observation: Observation, picture: NDArray[np.uint8]) -> Any:
         """Return `lc_observation` for a fitted picture, which must live until the call."""
-        frame = self._observation_type()
-        frame.rgb, frame.stamp_ns = picture.ctypes.data, observation.stamp_ns
-        window = observation.imu
-        for rate, force in zip(window.angular_velocity, window.linear_acceleration, strict=True):
-            values = ((ctypes.c_float * 3)(*rate), (ctypes.c_float * 3)(*force))
-            self._library.lc_imu_add(ctypes.byref(frame.imu), *values)
-        for name in self._needed:
-            for reading, value in zip(
-                READINGS[name], input_values((name,), observation), strict=True
-            ):
-                setattr(frame, reading.field, float(value) * reading.unit + reading.centre)
-        return frame
+        return frame_in_c(self._library, self.model, observation, picture)
 
 
 class _Imu(ctypes.Structure):
     _fields_ = (
-        ("rate_radps", ctypes.c_float * 3),
-        ("force_mps2", ctypes.c_float * 3),
+        ("rate_radps", ctypes.c_double * 3),
+        ("force_mps2", ctypes.c_double * 3),
         ("count", ctypes.c_uint32),
     )
 
 
-def _observation_type(needed: Sequence[str]) -> Any:
+class _Clock(ctypes.Structure):
+    _fields_ = (("stamp_ns", ctypes.c_uint64), ("started", ctypes.c_int))
+
+
+def frame_in_c(
+    library: ctypes.CDLL, model: Model, observation: Observation, picture: NDArray[np.uint8]
+) -> Any:
+    """Return an observation as the `lc_observation` of a model.
+
+    Args:
+        library: has `lc_imu_add`.
+        model: needs the readings.
+        observation: IMU samples, stamp and readings; its image is not used.
+        picture: uint8 [H, W, 3] of the model's size, which must live until the call.
+    """
+    frame = _observation_type(tuple(needed_readings(model)))()
+    frame.rgb, frame.stamp_ns = picture.ctypes.data, observation.stamp_ns
+    window = observation.imu
+    for rate, force in zip(window.angular_velocity, window.linear_acceleration, strict=True):
+        values = ((ctypes.c_double * 3)(*rate), (ctypes.c_double * 3)(*force))
+        library.lc_imu_add(ctypes.byref(frame.imu), *values)
+    for field, value in readings_of(model, observation).items():
+        setattr(frame, field, value)
+    return frame
+
+
+@cache
+def _observation_type(readings: tuple[PolicyReading, ...]) -> Any:
+    kinds = {DOUBLE: ctypes.c_double, FLOAT: ctypes.c_float}
     fields = [("rgb", ctypes.c_void_p), ("stamp_ns", ctypes.c_uint64), ("imu", _Imu)]
-    readings = [reading.field for name in needed for reading in READINGS[name]]
-    fields += [(field, ctypes.c_float) for field in readings]
+    fields += [(reading.field, kinds[reading.kind]) for reading in readings]
     return type("lc_observation", (ctypes.Structure,), {"_fields_": fields})
 
 
@@ -148,8 +169,7 @@ def _policy_type(model: Model, workspace: int, fixed: bool) -> Any:
     neuron = ctypes.c_int16 if fixed else ctypes.c_float
     fields = [
         ("state", neuron * model.weights.wiring.neurons),
-        ("stamp_ns", ctypes.c_uint64),
-        ("started", ctypes.c_int),
+        ("clock", _Clock),
         ("features", ctypes.c_float * model.settings.features.total),
         ("workspace", ctypes.c_float * workspace),
     ]

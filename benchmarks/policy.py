@@ -17,7 +17,7 @@ from benchmarks.compiled_policy import CompiledPolicy, compiler
 from benchmarks.measured import Measured
 from liquid_control.errors import CertificateError
 from liquid_control.export.c import TRIAL
-from liquid_control.export.c_policy import golden_picture
+from liquid_control.export.c_golden import golden_picture
 from liquid_control.perception import Encoder, imu_features, input_values, standardise
 from liquid_control.policy import WIRED, OnlineAdaptation, Policy, VelocityReading, load_model
 from liquid_control.provenance import machine, model_fingerprint, package_versions

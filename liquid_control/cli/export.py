@@ -50,7 +50,7 @@ def export(
     - c: the whole policy as a C99 project without dependencies, with self-tests and examples for
       Linux and a bare Cortex-M; its README.md lists the files. controller.h is usable alone.
 
-    - c-events: encoder and controller in fixed point, computed only where their inputs moved.
+    - c-events: the whole policy in fixed point, computed only where its inputs moved.
 
     - nir: the linear maps of the policy; NIR has no primitive for what joins them.
     """

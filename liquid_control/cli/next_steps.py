@@ -45,8 +45,8 @@ LIST_INPUTS = (
 LIST_NODES = "import nir, sys; print(*nir.read(sys.argv[1]).nodes, sep='\\n')"
 """Program that prints the nodes of a NIR graph."""
 C_TESTS = {
-    "policy_test": ("policy_test", "policy", "perception*"),
-    "events_test": ("events_test", "perception_events*"),
+    "policy_test": ("policy_test", "policy", "observation", "perception*"),
+    "events_test": ("events_test", "policy_events", "observation", "perception_events*"),
 }
 """Sources of the self-tests of exported C."""
 

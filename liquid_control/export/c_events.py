@@ -1,11 +1,12 @@
 """Export of the event-driven form of a policy as C99: encoder and controller in fixed point.
 
-The C code has the bits of `liquid_control.perception.event_encoder` and
-`liquid_control.liquid.event_step`, and counts the same operations. Its self-test compares
-checksums over a sequence that both sides compute.
+The C code has the bits of `liquid_control.policy.EventPolicy`, and counts the same operations. It
+reads frames with the code of the dense policy (`c_observation`). Its self-test compares checksums
+over golden frames whose pictures both sides compute.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,19 @@ from numpy.typing import NDArray
 from liquid_control.errors import ModelError
 from liquid_control.export.c import digest, number, template, wrapped
 from liquid_control.export.c_fixed import FIXED_HEADER, fixed_controller_c
-from liquid_control.liquid.event_step import Operations, integer_threshold
-from liquid_control.liquid.fixed_point import ARGUMENT_BITS, FixedWeights
+from liquid_control.export.c_golden import (
+    GOLDEN_HEADER,
+    OK,
+    GoldenFrame,
+    golden_frames,
+    golden_frames_c,
+)
+from liquid_control.export.c_observation import observation_c
+from liquid_control.liquid.event_step import integer_threshold
+from liquid_control.liquid.fixed_point import ARGUMENT_BITS, FEATURE_BITS, ONE, FixedWeights
 from liquid_control.perception import CONTRAST_FLOOR, MOUNT_SIZE
 from liquid_control.perception.event_encoder import ACTIVATION_BITS, FixedLayer
-from liquid_control.policy import WIRED, EventPolicy, Thresholds
+from liquid_control.policy import WIRED, EventPilot, EventPolicy, Thresholds
 from liquid_control.policy.model import Model
 
 EVENT_FILES = (
@@ -27,10 +36,10 @@ EVENT_FILES = (
     "perception_events.h",
     "perception_events_weights.c",
     "picture.h",
+    "policy_events.c",
+    "policy_events.h",
 )
-TRIAL_STEPS = 16
 TRIALS = (Thresholds(), Thresholds(0.1, 0.02), Thresholds(0.4, 0.1))
-MOUNT = np.array([0.25, -0.5], np.float32)
 """Of the self-test."""
 FNV_START, FNV_PRIME, WORD = 14695981039346656037, 1099511628211, 2**64 - 1
 
@@ -38,7 +47,7 @@ Integers = NDArray[np.int64]
 
 
 def events_c(model: Model) -> dict[str, str]:
-    """Return the files of a C project by name: encoder, controller and self-test.
+    """Return the files of a C project by name: policy, its parts and self-test.
 
     Args:
         model: with a wired CfC in mode `default`.
@@ -52,6 +61,7 @@ def events_c(model: Model) -> dict[str, str]:
             f"{model.name}: C code is written for core {WIRED}, got {model.settings.core.kind}"
         )
     policy = EventPolicy(model, Thresholds())
+    frames = golden_frames(model)
     arrays = {name: model.arrays[name] for name in policy.encoder.spec.array_shapes()}
     facts = {
         "name": model.name,
@@ -64,11 +74,12 @@ def events_c(model: Model) -> dict[str, str]:
         "features": policy.encoder.spec.features,
         "mount": MOUNT_SIZE * policy.encoder.spec.mount,
         "convolutions": len(policy.encoder.spec.convolutions),
-        "steps": TRIAL_STEPS,
-        "trials": "\n".join(_trial(model, pair) for pair in TRIALS),
+        "trials": "\n".join(_trial(model, pair, frames) for pair in TRIALS),
     }
     return {
         FIXED_HEADER: fixed_controller_c(model.weights, model.settings.motors, model.name),
+        GOLDEN_HEADER: golden_frames_c(model, frames),
+        **observation_c(model),
         **{name: template(name).substitute(facts) for name in EVENT_FILES},
     }
 
@@ -132,28 +143,25 @@ def _array(kind: str, name: str, values: Integers) -> str:
     return f"static const {kind} {name}[{values.size}] = {{\n{numbers}\n}};\n"
 
 
-def _trial(model: Model, thresholds: Thresholds) -> str:
+def _trial(model: Model, thresholds: Thresholds, frames: Sequence[GoldenFrame]) -> str:
     """Return the thresholds and the checksum of a trial, as `events_test.c` computes it."""
-    policy = EventPolicy(model, thresholds)
-    encoder, core = policy.encoder, policy.core
-    memory, counts, values = policy.init_memory(), Operations(), []
-    pixels = np.arange(encoder.spec.height * encoder.spec.width * 3, dtype=np.uint32)
-    others = np.arange(core.weights.wiring.inputs - encoder.spec.features, dtype=np.uint32)
-    seen, state = memory.encoder, memory.core
-    for frame in range(TRIAL_STEPS):
-        picture = (value_at(pixels, frame) & np.uint32(0xFF)).astype(np.uint8)
-        picture = picture.reshape(encoder.spec.height, encoder.spec.width, 3)
-        seen, in_encoder = encoder.encode(picture, seen, MOUNT)
-        given = (value_at(others, frame) & np.uint32(0x3FFF)).astype(np.int64) - 8192
-        dt_us = 50_000 if frame % 5 else 5_000 + int(_scrambled(np.array([frame]), 0)[0])
-        state, in_core = core.step(np.concatenate([seen.features, given]), state, dt_us)
-        counts += in_encoder + in_core
-        motors = policy.command(state.states).values
-        values += [*seen.features.tolist(), *state.states.tolist()]
-        values += [round(value * 2**ARGUMENT_BITS) for value in motors]
-    values += [counts.macs, counts.additions, counts.sent, counts.computed]
+    pilot, values = EventPilot(model, thresholds), []
+    shape = frames[0].observation.image.shape
+    pixels = np.arange(np.prod(shape), dtype=np.uint32)
+    for index, frame in enumerate(frames):
+        values.append(frame.status)
+        if frame.status != OK:
+            continue
+        picture = (value_at(pixels, index) & np.uint32(0xFF)).astype(np.uint8).reshape(shape)
+        step = pilot.answer(replace(frame.observation, image=picture))
+        decision = step.decision
+        values += np.rint(step.features * 2**FEATURE_BITS).astype(int).tolist()
+        values += np.rint(decision.state * ONE).astype(int).tolist()
+        values += [round(value * 2**ARGUMENT_BITS) for value in decision.command.values]
+    for counts in (pilot.encoder, pilot.core):
+        values += [counts.macs, counts.additions, counts.sent, counts.computed]
     encoder_step, core_step = c_thresholds(thresholds)
-    return f"    {{{encoder_step}, {core_step}, {_checksum(values)}u}},"
+    return f"    {{{{{encoder_step}, {core_step}}}, {_checksum(values)}u}},"
 
 
 def value_at(index: NDArray[np.uint32], frame: int) -> NDArray[np.uint32]:

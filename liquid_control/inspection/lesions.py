@@ -132,8 +132,7 @@ def inputs_of(model: Model) -> tuple[str, ...]:
 
     `mount` is among them where the perception network knows the camera's mount.
     """
-    mounted = model.settings.perception.mount and "mount" not in model.settings.features.inputs
-    return (*model.settings.features.inputs, *(("mount",) if mounted else ()), IMU)
+    return (*model.settings.needed_inputs, IMU)
 
 
 def parts_of(model: Model, wanted: Sequence[str]) -> list[str]:

@@ -30,20 +30,35 @@ class Input:
     """One optional input.
 
     Attributes:
-        size: number of values.
         source: what delivers it, for messages.
-        values: from an observation; None where the observation has no such reading.
+        measured: numbers of an observation in the units of `centres`; None where it has none.
+        centres: numbers that become 0.
+        units: differences to them that become 1.
         field: name of the reading in an `Observation`.
         readings: names of the numbers of the reading, as in `policy/inputs`.
         neutral: the reading that says nothing: the middle of what training draws, or level.
     """
 
-    size: int
     source: str
-    values: Callable[[Observation], tuple[float, ...] | None]
+    measured: Callable[[Observation], tuple[float, ...] | None]
+    centres: tuple[float, ...]
+    units: tuple[float, ...]
     field: str
     readings: tuple[str, ...]
     neutral: tuple[float, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return len(self.units)
+
+    def values(self, observation: Observation) -> tuple[float, ...] | None:
+        """Return the scaled values; None where the observation has no such reading."""
+        numbers = self.measured(observation)
+        if numbers is None:
+            return None
+        scales = zip(numbers, self.centres, self.units, strict=True)
+        return tuple((number - centre) / unit for number, centre, unit in scales)
 
     @property
     def neutral_readings(self) -> dict[str, float]:
@@ -52,17 +67,14 @@ class Input:
 
 
 def _cruise_speed(observation: Observation) -> tuple[float, ...] | None:
-    if observation.cruise_mps is None:
-        return None
-    return (observation.cruise_mps / SPEED_UNIT_MPS,)
+    return None if observation.cruise_mps is None else (observation.cruise_mps,)
 
 
 def _range(observation: Observation) -> tuple[float, ...] | None:
     if observation.range_m is None:
         return None
     # A sensor_msgs/Range holds a float32.
-    range_m = float(np.float32(observation.range_m))
-    return ((range_m - RANGE_CENTRE_M) / RANGE_UNIT_M,)
+    return (float(np.float32(observation.range_m)),)
 
 
 def _attitude(observation: Observation) -> tuple[float, ...] | None:
@@ -71,48 +83,49 @@ def _attitude(observation: Observation) -> tuple[float, ...] | None:
     x, y, z, w = (float(value) for value in observation.orientation)
     roll = math.atan2(2.0 * (w * x + y * z), 1.0 - 2.0 * (x * x + y * y))
     pitch = math.asin(max(-1.0, min(1.0, 2.0 * (w * y - z * x))))
-    return roll / TILT_UNIT_RAD, pitch / TILT_UNIT_RAD
+    return roll, pitch
 
 
 def _mount(observation: Observation) -> tuple[float, ...] | None:
     if observation.mount is None:
         return None
     fov_deg, pitch_deg = observation.mount
-    fov_deg = round(fov_deg, FOV_DIGITS)
-    return (pitch_deg - PITCH_CENTRE_DEG) / PITCH_UNIT_DEG, (
-        fov_deg - FOV_CENTRE_DEG
-    ) / FOV_UNIT_DEG
+    return pitch_deg, round(fov_deg, FOV_DIGITS)
 
 
 INPUTS: Mapping[str, Input] = {
     "cruise_speed": Input(
-        1,
         "the scenario's speed or the parameter `cruise_speed_mps`",
         _cruise_speed,
+        (0.0,),
+        (SPEED_UNIT_MPS,),
         "cruise_mps",
         ("cruise_mps",),
         (2.4,),
     ),
     "range": Input(
-        1,
         "the topic `range`, a sensor_msgs/Range of the distance to the ground",
         _range,
+        (RANGE_CENTRE_M,),
+        (RANGE_UNIT_M,),
         "range_m",
         ("range_m",),
         (RANGE_CENTRE_M,),
     ),
     "attitude": Input(
-        2,
         "the orientation in the sensor_msgs/Imu of `imu/data`",
         _attitude,
+        (0.0, 0.0),
+        (TILT_UNIT_RAD, TILT_UNIT_RAD),
         "orientation",
         ("orientation.x", "orientation.y", "orientation.z", "orientation.w"),
         (0.0, 0.0, 0.0, 1.0),
     ),
     "mount": Input(
-        2,
         "`camera/camera_info` and the parameter `camera_pitch_down_deg`",
         _mount,
+        (PITCH_CENTRE_DEG, FOV_CENTRE_DEG),
+        (PITCH_UNIT_DEG, FOV_UNIT_DEG),
         "mount",
         ("horizontal_fov_deg", "pitch_down_deg"),
         (FOV_CENTRE_DEG, PITCH_CENTRE_DEG),

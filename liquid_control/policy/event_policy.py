@@ -2,7 +2,7 @@
 
 `EventPolicy.step` is a pure function of an observation and a memory, so a flight can be replayed
 from any frame. `EventPilot` flies it in process and counts its operations. Exported C
-(`export.c_events`) gives the same bits from the fitted picture and the other features on.
+(`export.c_events`) gives the same bits from the fitted picture, the IMU samples and the readings.
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,7 @@ from liquid_control.policy.model_settings import WIRED
 from liquid_control.policy.pilot import PolicyPilot
 from liquid_control.policy.policy import Policy
 from liquid_control.policy.session import FrameClock
-from liquid_control.types import Command, Observation, VehicleState
-
-MICROSECONDS = 10**6
+from liquid_control.types import NANOSECONDS, Command, Observation, VehicleState
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ class EventPolicy:
         Args:
             observation: picture, IMU samples and other readings.
             memory: after the previous frame.
-            dt_s: seconds since then, from `FrameClock`; rounded to microseconds.
+            dt_s: seconds since then, from `FrameClock`.
 
         Raises:
             ObservationError: the picture, the IMU samples or an input do not fit.
@@ -134,7 +132,7 @@ class EventPolicy:
         )
         encoder, in_encoder = self.encoder.encode(picture, memory.encoder, mount)
         inputs = np.concatenate([encoder.features, fixed_features(others)])
-        core, in_core = self.core.step(inputs, memory.core, round(dt_s * MICROSECONDS))
+        core, in_core = self.core.step(inputs, memory.core, microseconds(dt_s))
         decision = Decision(
             self.command(core.states),
             (core.states / ONE).astype(np.float32),
@@ -148,6 +146,11 @@ class EventPolicy:
         motors = states[-len(self._scales) :]
         products = (self._scales * motors + ONE // 2) >> STATE_BITS
         return Command(*((self._offsets + products) / 2**ARGUMENT_BITS).tolist())
+
+
+def microseconds(dt_s: float) -> int:
+    """Return a difference of stamps in microseconds, halves rounded up, as exported C does."""
+    return (round(dt_s * NANOSECONDS) + 500) // 1000
 
 
 class EventPilot(PolicyPilot):
@@ -179,7 +182,11 @@ class EventPilot(PolicyPilot):
         self._forget()
 
     def command(self, observation: Observation, truth: VehicleState) -> Command:
-        """Return the command for one frame; `truth` is not used.
+        """Return the command for one frame, as `answer` does; `truth` is not used."""
+        return self.answer(observation).decision.command
+
+    def answer(self, observation: Observation) -> EventStep:
+        """Return the result of one frame, and advance memory, clock and counts.
 
         Raises:
             ObservationError: the frame cannot be used; memory and clock are unchanged.
@@ -191,7 +198,7 @@ class EventPilot(PolicyPilot):
         self.decision, self.features = step.decision, step.features
         self.encoder, self.core = self.encoder + step.encoder, self.core + step.core
         self.frames += 1
-        return step.decision.command
+        return step
 
     def _forget(self) -> None:
         self._memory = self.event_policy.init_memory()

@@ -142,6 +142,13 @@ class ModelSettings(Settings):
     provenance: dict[str, Any] = Field({}, description="command, seeds, versions, data")
     sha256: dict[str, str] = Field({}, description="checksum of every file of the model")
 
+    @property
+    def needed_inputs(self) -> tuple[str, ...]:
+        """Optional inputs that encoder or core take, keys of `perception.INPUTS`."""
+        declared = self.features.inputs
+        mounted = self.perception.mount and "mount" not in declared
+        return (*declared, "mount") if mounted else declared
+
     @model_validator(mode="after")
     def _parts_fit(self) -> "ModelSettings":
         pairs: list[tuple[str, int, str, int]] = [

@@ -55,9 +55,7 @@ class Policy:
     @property
     def needed_inputs(self) -> tuple[str, ...]:
         """Optional inputs that an observation must have, keys of `perception.INPUTS`."""
-        declared = self._settings.features.inputs
-        mounted = self._encoder.mounted and "mount" not in declared
-        return (*declared, "mount") if mounted else declared
+        return self._settings.needed_inputs
 
     def check_camera(
         self,

@@ -136,9 +136,7 @@ def check_inputs(model: Model, bag: Bag, topics: TopicMap, given: GivenInputs) -
     Raises:
         ConfigError: it does not; the message names the option that supplies the input.
     """
-    needed = model.settings.features.inputs
-    if model.settings.perception.mount and "mount" not in needed:
-        needed = (*needed, "mount")
+    needed = model.settings.needed_inputs
     recorded = _recorded_names(bag, topics) if needed else frozenset()
     for name in needed:
         problem = "" if recorded >= set(INPUTS[name].readings) else _problem(name, topics, given)

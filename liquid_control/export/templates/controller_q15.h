@@ -3,7 +3,7 @@
  * Made by liquid_control from weights with SHA-256 $digest.
  *
  * C99 in this one header: no other file, no heap, no mathematics library, no floating point except
- * in lcq_features, which a program may leave unused. 16-bit weights and values, 64-bit sums.
+ * in lcq_features and lcq_command, which a program may leave unused. 16-bit weights and values, 64-bit sums.
  * $bytes bytes of constants, about $stack bytes of stack. Values are Q15, 32768 is 1.0; features
  * are Q13, 8192 is 1.0, so that they reach from -4 to 4; commands are Q16, 65536 is 1 m/s or rad/s.
  *
@@ -74,22 +74,38 @@ static inline int32_t lcq_tanh(int64_t x)
     return x < 0 ? -value : value;
 }
 
-/* Convert features to Q13; values beyond 4 saturate. Returns LCQ_BAD_FEATURE if one is not finite. */
+/* The nearest integer, halves away from zero, within 16 bits. */
+static inline int16_t lcq_rounded(float x)
+{
+    const float c = x >= 32767.0f ? 32767.0f : x <= -32767.0f ? -32767.0f : x;
+    return (int16_t)(c < 0.0f ? c - 0.5f : c + 0.5f);
+}
+
+/* A feature in Q13; values beyond 4 saturate. */
+static inline int16_t lcq_feature(float feature)
+{
+    return lcq_rounded(feature * 8192.0f);
+}
+
+/* Convert features to Q13. Returns LCQ_BAD_FEATURE if one is not finite. */
 static inline int lcq_features(const float features[LCQ_INPUTS], int16_t inputs[LCQ_INPUTS])
 {
     const float largest = 3.402823466e+38f;
     int i;
 
     for (i = 0; i < LCQ_INPUTS; ++i) {
-        const float x = features[i] * 8192.0f;
         if (!(features[i] >= -largest && features[i] <= largest)) {
             return LCQ_BAD_FEATURE;
         }
-        inputs[i] = x >= 32767.0f    ? (int16_t)32767
-                    : x <= -32767.0f ? (int16_t)-32767
-                                     : (int16_t)(x < 0.0f ? x - 0.5f : x + 0.5f);
+        inputs[i] = lcq_feature(features[i]);
     }
     return LCQ_OK;
+}
+
+/* A command in m/s or rad/s; exact below 256. */
+static inline float lcq_command(int32_t command)
+{
+    return (float)command / 65536.0f;
 }
 
 /* Time units in Q16 of some microseconds. */

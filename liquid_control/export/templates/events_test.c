@@ -1,18 +1,16 @@
-/* Self-test of the event-driven form: $steps frames against checksums of the NumPy form.
+/* Self-test of the event-driven policy: golden frames against checksums of the NumPy form.
  *
- *     cc -std=c99 -O2 -ffp-contract=off events_test.c perception_events.c perception_events_weights.c \
- *         -o events_test && ./events_test
+ *     cc -std=c99 -O2 -ffp-contract=off events_test.c policy_events.c observation.c perception_events.c \
+ *         perception_events_weights.c -o events_test && ./events_test
  */
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "perception_events.h"
-
-#define STEPS $steps
-#define OTHERS (LCQ_INPUTS - LCE_FEATURES)
+#include "golden_frames.h"
+#include "policy_events.h"
 
 static const struct {
-    int32_t encoder, core;
+    lce_thresholds thresholds;
     uint64_t expected;
 } trials[] = {
 $trials
@@ -39,47 +37,48 @@ static void add(uint64_t *checksum, int64_t value)
     }
 }
 
-static uint64_t checksum_of(int32_t encoder_threshold, int32_t core_threshold)
+static void add_counts(uint64_t *checksum, const lce_counts *counts)
 {
-    static lce_encoder encoder;
-    static lce_core core;
+    add(checksum, (int64_t)counts->macs);
+    add(checksum, (int64_t)counts->additions);
+    add(checksum, (int64_t)counts->sent);
+    add(checksum, (int64_t)counts->computed);
+}
+
+static uint64_t checksum_of(const lce_thresholds *thresholds)
+{
+    static lce_policy policy;
     static uint8_t rgb[LCE_PIXEL_VALUES];
-    int16_t inputs[LCQ_INPUTS];
-    int32_t command[LCQ_OUTPUTS];
-    const float mount[2] = {0.25f, -0.5f};
-    lce_counts counts = {0, 0, 0, 0};
+    float command[LCQ_OUTPUTS];
     uint64_t checksum = 14695981039346656037u;
     uint32_t frame, i;
 
-    lce_encoder_start(&encoder);
-    lce_core_start(&core);
-    for (frame = 0; frame < STEPS; ++frame) {
+    lce_policy_start(&policy);
+    for (frame = 0; frame < FRAMES; ++frame) {
+        lc_observation observation;
+        int status;
+
         for (i = 0; i < LCE_PIXEL_VALUES; ++i) {
             rgb[i] = (uint8_t)(value_at(i, frame) & 0xffu);
         }
-        lce_encode(&encoder, rgb, mount, encoder_threshold, &counts);
-        for (i = 0; i < LCE_FEATURES; ++i) {
-            inputs[i] = encoder.features[i];
+        fill(&frames[frame], rgb, &observation);
+        status = lce_policy_step(&policy, &observation, thresholds, command);
+        add(&checksum, status);
+        if (status != LCQ_OK) {
+            continue;
         }
-        for (i = 0; i < OTHERS; ++i) {
-            inputs[LCE_FEATURES + i] = (int16_t)((int32_t)(value_at(i, frame) & 0x3fffu) - 8192);
-        }
-        lce_core_step(&core, inputs, frame % 5u ? 50000u : 5000u + scrambled(frame, 0u), core_threshold, command,
-                      &counts);
-        for (i = 0; i < LCE_FEATURES; ++i) {
-            add(&checksum, encoder.features[i]);
+        for (i = 0; i < LCQ_INPUTS; ++i) {
+            add(&checksum, policy.features[i]);
         }
         for (i = 0; i < LCQ_NEURONS; ++i) {
-            add(&checksum, core.state[i]);
+            add(&checksum, policy.core.state[i]);
         }
         for (i = 0; i < LCQ_OUTPUTS; ++i) {
-            add(&checksum, command[i]);
+            add(&checksum, (int64_t)(command[i] * 65536.0f));
         }
     }
-    add(&checksum, (int64_t)counts.macs);
-    add(&checksum, (int64_t)counts.additions);
-    add(&checksum, (int64_t)counts.sent);
-    add(&checksum, (int64_t)counts.computed);
+    add_counts(&checksum, &policy.in_encoder);
+    add_counts(&checksum, &policy.in_core);
     return checksum;
 }
 
@@ -89,9 +88,9 @@ int main(void)
     unsigned k;
 
     for (k = 0; k < sizeof trials / sizeof trials[0]; ++k) {
-        const uint64_t got = checksum_of(trials[k].encoder, trials[k].core);
-        printf("thresholds %" PRId32 " %" PRId32 ": %s\n", trials[k].encoder, trials[k].core,
-               got == trials[k].expected ? "equal" : "different");
+        const uint64_t got = checksum_of(&trials[k].thresholds);
+        printf("thresholds %" PRId32 " %" PRId32 ": %s\n", trials[k].thresholds.encoder,
+               trials[k].thresholds.core, got == trials[k].expected ? "equal" : "different");
         failed |= got != trials[k].expected;
     }
     printf("%lu bytes of state of the encoder, %lu of the controller\n", (unsigned long)sizeof(lce_encoder),

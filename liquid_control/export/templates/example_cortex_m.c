@@ -49,8 +49,8 @@ static void print_number(const char *name, int32_t value)
 
 int main(void)
 {
-    const float rate_radps[3] = {0.0f, 0.0f, 0.0f};
-    const float force_mps2[3] = {0.0f, 0.0f, 9.81f};
+    const double rate_radps[3] = {0.0, 0.0, 0.0};
+    const double force_mps2[3] = {0.0, 0.0, 9.81};
     uint32_t period = 0;
     int i;
 

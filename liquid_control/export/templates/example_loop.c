@@ -18,8 +18,8 @@ static uint8_t picture[LC_PIXEL_VALUES];
 
 int main(void)
 {
-    const float rate_radps[3] = {0.0f, 0.0f, 0.0f};
-    const float force_mps2[3] = {0.0f, 0.0f, 9.81f};
+    const double rate_radps[3] = {0.0, 0.0, 0.0};
+    const double force_mps2[3] = {0.0, 0.0, 9.81};
     struct timespec due;
 
     lc_policy_start(&policy);

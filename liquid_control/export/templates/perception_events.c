@@ -3,13 +3,6 @@
 
 #include "picture.h"
 
-/* The nearest integer, halves away from zero, within 16 bits. */
-static int16_t rounded(float x)
-{
-    const float c = x >= 32767.0f ? 32767.0f : x <= -32767.0f ? -32767.0f : x;
-    return (int16_t)(c < 0.0f ? c - 0.5f : c + 0.5f);
-}
-
 /* Send a value if it moved: add its change times the weights to the sums that it reaches. */
 static void send(lce_encoder *encoder, const lce_layer *layer, int place, int16_t value,
                  int32_t threshold, lce_counts *counts)
@@ -85,7 +78,7 @@ void lce_encode(lce_encoder *encoder, const uint8_t *rgb, const float *mount, in
 
     lc_moments(rgb, LCE_PIXEL_VALUES, &mean, &scale);
     for (i = 0; i < 256; ++i) {
-        standardised[i] = rounded(((float)i - mean) * scale * 512.0f);
+        standardised[i] = lcq_rounded(((float)i - mean) * scale * 512.0f);
     }
     for (i = 0; i < LCE_PIXELS; ++i) {
         encoder->reached[i] = (uint8_t)!encoder->begun;
@@ -114,7 +107,7 @@ void lce_encode(lce_encoder *encoder, const uint8_t *rgb, const float *mount, in
         }
         if (index == LCE_CONVOLUTIONS - 1 && LCE_MOUNT_SIZE > 0) {
             for (i = 0; i < LCE_MOUNT_SIZE; ++i) {
-                send(encoder, next, next->channels - LCE_MOUNT_SIZE + i, rounded(mount[i] * 512.0f), threshold,
+                send(encoder, next, next->channels - LCE_MOUNT_SIZE + i, lcq_rounded(mount[i] * 512.0f), threshold,
                      counts);
             }
         }

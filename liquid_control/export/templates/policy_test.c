@@ -5,6 +5,7 @@
  * machines means equal bits. Exits with status 1 if a feature or a neuron differs by more than
  * 1e-5, with LC_CORE_Q15 if a motor neuron differs by more than 2 % of its range.
  */
+#include "golden_frames.h"
 #include "policy.h"
 
 #if __STDC_HOSTED__
@@ -17,18 +18,6 @@ static void lc_print(const char *text)
 void lc_print(const char *text);
 #endif
 
-#define FRAMES $frames
-
-typedef struct {
-    uint64_t stamp_ns;
-    int status, style;
-    float readings[$readings];
-} golden_frame;
-
-/* Readings: sums of rate and force, number of samples$reading_names. */
-static const golden_frame frames[FRAMES] = {
-$frame_rows
-};
 static const float expected_features[FRAMES][LC_INPUTS] = {
 $golden_features
 };
@@ -110,20 +99,6 @@ static void print_difference(const char *what, float difference)
     lc_print("e-9\n");
 }
 
-static void fill(const golden_frame *frame, lc_observation *observation)
-{
-    const float *reading = frame->readings;
-    int i;
-
-    for (i = 0; i < 3; ++i) {
-        observation->imu.rate_radps[i] = reading[i];
-        observation->imu.force_mps2[i] = reading[3 + i];
-    }
-    observation->imu.count = (uint32_t)reading[6];
-$fill    observation->rgb = picture;
-    observation->stamp_ns = frame->stamp_ns;
-}
-
 int main(void)
 {
     float feature = 0.0f, neuron = 0.0f, motor = 0.0f;
@@ -137,7 +112,7 @@ int main(void)
         int status;
 
         draw(frames[t].style, picture);
-        fill(&frames[t], &observation);
+        fill(&frames[t], picture, &observation);
         status = lc_policy_step(&policy, &observation, command);
         lc_print("frame ");
         print_number((uint32_t)t);

@@ -25,8 +25,11 @@ STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion"
 _PERCEPTION = load_model("trail_cfc19").settings.perception
 PICTURE = _PERCEPTION.height, _PERCEPTION.width
 """Rows and columns of the pictures of `trail_cfc19`."""
-PROGRAM = ("policy_test.c", "policy.c", "perception.c")
+PROGRAM = ("policy_test.c", "policy.c", "observation.c", "perception.c")
 """Sources of the self-test, without the weights."""
+EVENT_ENCODER = ("perception_events.c", "perception_events_weights.c")
+EVENTS = ("policy_events.c", "observation.c", *EVENT_ENCODER)
+"""Sources of the event-driven policy, and of its encoder alone."""
 
 SIZE = (20, 31)
 EVERYTHING = {"convolutions": [(8, 3, 2, 1)] * 3, "features": 8, "hidden": 13, "mount": True}

@@ -16,7 +16,17 @@ from liquid_control.liquid.event_step import EventCfC, Operations
 from liquid_control.liquid.fixed_point import FixedCfC, FixedWeights
 from liquid_control.policy import EventPolicy, Thresholds, load_model
 
-from .conftest import EVERY_INPUT, EVERYTHING, SIZE, compiled, need, output_of, random_model
+from .conftest import (
+    EVENT_ENCODER,
+    EVENTS,
+    EVERY_INPUT,
+    EVERYTHING,
+    SIZE,
+    compiled,
+    need,
+    output_of,
+    random_model,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -39,7 +49,6 @@ void dense(const int16_t *x, int16_t *state, uint32_t dt_us, int32_t *command)
     lcq_step(x, state, dt_us, command);
 }
 """
-SOURCES = ["perception_events.c", "perception_events_weights.c"]
 STEPS = 1000
 
 
@@ -101,7 +110,9 @@ def test_encoder_over_irregular_pictures(tmp_path):
     for name, text in events_c(model).items():
         (tmp_path / name).write_text(text)
     options = ("-O2", "-ffp-contract=off", "-shared", "-fPIC")
-    library = ctypes.CDLL(str(compiled("cc", tmp_path, SOURCES, tmp_path / "e.so", *options)))
+    library = ctypes.CDLL(
+        str(compiled("cc", tmp_path, EVENT_ENCODER, tmp_path / "e.so", *options))
+    )
     for pair in (Thresholds(), Thresholds(encoder=0.15)):
         encoder = EventPolicy(model, pair).encoder
         memory, counts = np.zeros(encoder.state_bytes, np.uint8), np.zeros(4, np.uint64)
@@ -134,7 +145,7 @@ def test_exported_self_test(tmp_path):
     for name, text in events_c(random_model(EVERYTHING, EVERY_INPUT)).items():
         (tmp_path / name).write_text(text)
     options = ("-O1", "-ffp-contract=off", "-fsanitize=undefined", "-fno-sanitize-recover=all")
-    sources = ["events_test.c", *SOURCES]
+    sources = ["events_test.c", *EVENTS]
     program = compiled("cc", tmp_path, sources, tmp_path / "events_test", *options)
     assert output_of(program).count("equal") == 3
     header = tmp_path / "controller_events.h"

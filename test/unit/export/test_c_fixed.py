@@ -183,8 +183,8 @@ def test_no_undefined_behaviour_at_the_extremes(tmp_path):
 
 def test_header_has_no_floating_point_besides_the_conversion():
     text = fixed_controller_c(WEIGHTS, MotorScaling(), "a")
-    start = text.index("static inline int lcq_features")
-    end = text.index("/* Advance by one step")
+    start = text.index("/* The nearest integer")
+    end = text.index("/* Time units in Q16")
     code = text[text.index("#ifndef") : start] + text[end:]
     assert "float" not in code
     assert "." not in "".join(line for line in code.splitlines() if line.startswith("    {"))

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.compiled_policy import CompiledPolicy
 from liquid_control.errors import ModelError, ObservationError
 from liquid_control.export import policy_c
-from liquid_control.export.c_policy import golden_picture
+from liquid_control.export.c_golden import golden_picture
 from liquid_control.policy import Policy, PolicySession, load_model
 from liquid_control.types import ImuWindow, Observation
 
@@ -157,8 +157,8 @@ def test_self_test_passes_and_its_output_names_the_refused_frame(self_test):
     lines = output.splitlines()
     assert lines[5] == "frame 5 status 4" + 4 * " 00000000"
     assert lines[-1] == "passed"
-    assert len(lines) == 16
-    largest = [int(line.split()[-1].removesuffix("e-9")) * 1e-9 for line in lines[12:15]]
+    assert len(lines) == 20
+    largest = [int(line.split()[-1].removesuffix("e-9")) * 1e-9 for line in lines[16:19]]
     assert largest[0] < TOLERANCE
     assert largest[2] < (0.04 if options else TOLERANCE)
 
@@ -235,10 +235,12 @@ def test_same_model_gives_the_same_text(model, project):
 
 
 def test_generated_sources_state_their_needs(project):
-    header = (project / "policy.h").read_text()
-    assert "float cruise_mps;" in header
+    header = (project / "observation.h").read_text()
+    assert "double cruise_mps;" in header
     assert "range_m" not in header
-    texts = [(project / name).read_text() for name in (*PROGRAM[1:], "controller.h")]
+    texts = [
+        (project / name).read_text() for name in (*PROGRAM[1:], "controller.h", "observation.h")
+    ]
     includes = {
         line for text in texts for line in text.splitlines() if line.startswith("#include <")
     }
