@@ -23,7 +23,7 @@ def test_shipped_models_are_listed_with_size_and_camera(capsys):
 
 
 def test_every_shipped_model_is_small():
-    """Below 3 MB at 96x54; the encoder of larger pictures is larger."""
+    """Below 3 MB for pictures of 96x54, 4 MB for larger ones."""
     for model in find_models([project_file("models")]):
         sizes = [file.stat().st_size for file in model.path.iterdir()]
         wide = model.settings.camera.width > 96

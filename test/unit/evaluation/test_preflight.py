@@ -28,7 +28,7 @@ def policy_pilot():
         ({"camera.width": 64, "camera.height": 64}, r"at least \d+x\d+ of that shape, .*64x64"),
         (
             {"camera.width": 48, "camera.height": 27},
-            "got a smaller image, 48x27; add --set camera.width=96 --set camera.height=54",
+            "got a smaller image, 48x27; add --set camera.width=128 --set camera.height=72",
         ),
         ({"camera.horizontal_fov_deg": 60.0}, "field of view of 70 to 110 .*, got 60"),
         ({"camera.pitch_down_deg": 0.0}, "pitched down by 5 to 30 .*, got 0"),

@@ -36,7 +36,7 @@ def policy():
     return Policy(load_model(project_file("models/trail_cfc19")))
 
 
-def write_picture(path, height=90, width=120, seed=0):
+def write_picture(path, height=120, width=160, seed=0):
     image = np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
     cv2.imwrite(str(path), image[:, :, ::-1])
     return image
@@ -52,14 +52,14 @@ def stills(tmp_path):
 def test_a_picture_is_cut_to_the_shape_of_the_view(policy, tmp_path):
     image = write_picture(tmp_path / "a.png")
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), image)
-    # 120 columns of a view of 96 x 54 are 67.5 rows.
+    # 160 columns of a view of 128 x 72 are 90 rows.
     below = cut_to_view(image, policy, Cut.BELOW)
     middle = cut_to_view(image, policy, Cut.MIDDLE)
-    assert below.shape == middle.shape == (68, 120, 3)
-    np.testing.assert_array_equal(below, image[22:])
-    np.testing.assert_array_equal(middle, image[11:79])
-    wide = np.zeros((54, 200, 3), np.uint8)
-    assert cut_to_view(wide, policy, Cut.MIDDLE).shape == (54, 96, 3)
+    assert below.shape == middle.shape == (90, 160, 3)
+    np.testing.assert_array_equal(below, image[30:])
+    np.testing.assert_array_equal(middle, image[15:105])
+    wide = np.zeros((72, 200, 3), np.uint8)
+    assert cut_to_view(wide, policy, Cut.MIDDLE).shape == (72, 128, 3)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.unit
 EXAMPLES = Path(__file__).parents[3] / "examples"
-FRAMES = 111
+FRAMES = 115
 
 
 def example(number: str) -> ModuleType:
@@ -25,7 +25,7 @@ def test_a_bag_is_read_as_topics_events_and_arrays(capsys):
     kinds, forward_mps = example("06").main()
     assert kinds["FrameEvent"] == kinds["NeuronsEvent"] == FRAMES
     assert 1.0 < forward_mps < 2.5
-    assert f"pictures ({FRAMES}, 54, 96, 3)" in capsys.readouterr().out
+    assert f"pictures ({FRAMES}, 72, 128, 3)" in capsys.readouterr().out
 
 
 def test_a_replay_equals_the_recording_and_noise_moves_it(tmp_path):

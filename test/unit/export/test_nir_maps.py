@@ -36,7 +36,7 @@ def test_file_read_back_gives_the_numbers_of_the_policy(tmp_path, capsys):
     )
     graph, model = nir.read(tmp_path / NIR_FILE), load_model("trail_cfc19")
     assert graph.metadata["missing"] == "; ".join(MISSING)
-    picture = np.random.default_rng(1).integers(0, 256, (54, 96, 3)).astype(np.uint8)
+    picture = np.random.default_rng(1).integers(0, 256, (72, 128, 3)).astype(np.uint8)
     mount = np.array([0.2, -0.1], np.float32)
     maps = standardise(picture)
     for index in range(4):

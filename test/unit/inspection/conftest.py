@@ -22,12 +22,12 @@ def gru() -> Policy:
     return Policy(load_model(project_file("models/trail_gru")))
 
 
-def observations(count=60, seed=0, size=(54, 96)):
+def observations(count=60, seed=0, size=(72, 128)):
     """Return smooth moving pictures with irregular stamps, an IMU and all optional inputs."""
     rng = np.random.default_rng(seed)
     stamps = np.cumsum(rng.integers(30_000_000, 70_000_000, count)).tolist()
     coarse = rng.integers(0, 256, (9, 40, 3)).astype(np.float64)
-    scene = np.kron(coarse, np.ones((6, 8, 1)))
+    scene = np.kron(coarse, np.ones((8, 8, 1)))
     found = []
     for index, stamp in enumerate(stamps):
         picture = scene[: size[0], index : index + size[1]].astype(np.uint8)
@@ -110,7 +110,7 @@ def red_detector(policy):
 @pytest.fixture(scope="session")
 def patch_flight(red_detector, flight):
     """Return a flight of the red detector over one grey picture with a red patch, and the mask."""
-    picture = np.full((54, 96, 3), 110, np.uint8)
+    picture = np.full((72, 128, 3), 110, np.uint8)
     picture[PATCH] = (230, 20, 20)
     inside = np.zeros(picture.shape[:2], bool)
     inside[PATCH] = True

@@ -49,7 +49,7 @@ def commands(model):
     policy = Policy(model)
     state, found = policy.init_state(), []
     for dt in (0.05, 0.07, 0.05, 0.2, 0.033):
-        image = noise.integers(0, 256, (54, 96, 3), np.uint8)
+        image = noise.integers(0, 256, (72, 128, 3), np.uint8)
         tilted = np.array([0.0, 0.0, 0.1, 0.995])
         seen = Observation(
             0, image, ImuWindow.empty(), None, tilted, cruise_mps=2.0, mount=(90.0, 15.0)

@@ -87,7 +87,7 @@ def test_importing_training_does_not_import_torch():
     [
         ({"core": {"kind": "lstmm"}}, "unknown core 'lstmm'"),
         ({"encoder": "nowhere"}, "nowhere: expected an encoder or a model"),
-        ({"encoder": "trail_cfc19"}, "at least 96x54 of that shape, got a smaller image, 32x18"),
+        ({"encoder": "trail_cfc19"}, "at least 128x72 of that shape, got a smaller image, 32x18"),
     ],
 )
 def test_a_network_that_cannot_be_built_is_refused_before_the_first_flight(
