@@ -1,9 +1,11 @@
 """Foxglove node's program: a process of low priority with one numerical thread."""
 
 import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
+from liquid_control.nodes.program import end_process
 from liquid_control.process_pool import limit_threads
 
 NICENESS = 10
@@ -34,7 +36,11 @@ def main() -> None:
 
     The library of NumPy's matrix products has a thread for each core, and after each product they
     wait for the next one without leaving the core. It reads its limit when it is imported.
+
+    On a busy machine this process may still import when the flight has ended.
     """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end_process)
     yield_processor()
     limit_threads()
     from liquid_control.nodes.shutdown import main_of

@@ -38,3 +38,18 @@ def test_the_node_has_one_numerical_thread_and_leaves_the_processor_to_the_fligh
     threads, idle, niceness = ran.stdout.split()
     assert (threads, idle) == ("1", "True")
     assert int(niceness) >= 10
+
+
+LOADING = """
+import os, signal, sys
+from liquid_control.nodes import foxglove_node
+foxglove_node.limit_threads = lambda: os.kill(os.getpid(), signal.SIGTERM)
+foxglove_node.main()
+"""
+
+
+def test_a_node_that_is_ended_while_it_loads_ends_normally():
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", LOADING]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
