@@ -17,10 +17,10 @@ BURN = "import time\nwhile time.process_time() < 0.3: pass\nprint('done', flush=
 
 
 def test_the_part_of_a_core_is_cpu_time_over_time_since_the_processes_have_loaded():
-    now_s, times_s, asked = [100.0], {}, []
+    now_s, times_s, called_s = [100.0], {}, []
 
     def processes():
-        asked.append(now_s[0])
+        called_s.append(now_s[0])
         return {"guard_node": 7, "foxglove_node": 8, "ended": 9}
 
     load = FlightLoad(processes, lambda process: times_s[process], lambda: now_s[0])
@@ -35,7 +35,7 @@ def test_the_part_of_a_core_is_cpu_time_over_time_since_the_processes_have_loade
         times_s |= {7: guard_s, 8: node_s, 9: ended_s}
         load.on_progress({"time_s": flown_s})
     assert load.cores() == pytest.approx({"guard_node": 0.05, "foxglove_node": 0.1})
-    assert asked == [100.0 + BEGIN_S]
+    assert called_s == [100.0 + BEGIN_S]
 
 
 def test_the_time_of_a_child_is_read_by_the_name_of_its_module(tmp_path):

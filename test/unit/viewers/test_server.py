@@ -105,9 +105,9 @@ def test_numbers_still_arrive_where_pictures_are_dropped(made, monkeypatch):
 
 
 def test_the_system_is_asked_again_once_what_was_sent_could_fill_the_connection(made, monkeypatch):
-    asked = []
+    fills = []
     monkeypatch.setattr(server, "FRESH_S", 60.0)
-    monkeypatch.setattr(server, "fill", lambda *_: asked.append(made.counts["dropped"]) or 0.0)
+    monkeypatch.setattr(server, "fill", lambda *_: fills.append(made.counts["dropped"]) or 0.0)
     with ViewerClient(made.port) as client:
         client.subscribe()
         until(lambda: made.wanted() == CHANNELS.keys())
@@ -115,10 +115,10 @@ def test_the_system_is_asked_again_once_what_was_sent_could_fill_the_connection(
             made.send("/numbers", bytes(30_000), number)
             assert client.receive(LIMIT_S).stamp_ns == number
         # The limit is 200 kB, and half of it for pictures.
-        assert len(asked) == 1
+        assert len(fills) == 1
         made.send("/pictures", b"picture", 7)
         assert client.receive(LIMIT_S).stamp_ns == 7
-        assert len(asked) == 2
+        assert len(fills) == 2
     assert made.counts == Counter(viewers=1)
 
 
