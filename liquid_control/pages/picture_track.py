@@ -21,6 +21,8 @@ PICTURE_BYTES = 9_000_000
 """Budget of the pictures of a page; base64 adds a third."""
 SALIENCY_BYTES = 2_000_000
 STRENGTH = 0.75
+POSITIVE, NEGATIVE = (np.array(rgb, np.float32) for rgb in ((235, 45, 35), (40, 90, 245)))
+"""Colours of saliency, RGB."""
 QUANTILE = 99.0
 """Percentile of a saliency map's magnitude that has the full colour."""
 _LEAST_BYTES = 1_500
@@ -153,12 +155,16 @@ def saliency_overlay(picture: Pixels, saliency: NDArray[np.floating], scale: int
         uint8 [scale H, scale W, 3] RGB.
     """
     size = picture.shape[1] * scale, picture.shape[0] * scale
-    large = cv2.resize(picture, size, interpolation=cv2.INTER_NEAREST).astype(np.float32)
-    grey = large.mean(axis=2, keepdims=True) * 0.6 + large * 0.4
     full = float(np.percentile(np.abs(saliency), QUANTILE)) or 1.0
     value = np.clip(saliency / np.float32(full), -1.0, 1.0)
-    shown = cv2.resize(value, size, interpolation=cv2.INTER_LINEAR)[:, :, None]
-    colour = np.where(shown > 0, np.array((235, 45, 35), np.float32), np.array((40, 90, 245)))
-    weight = STRENGTH * np.abs(shown)
-    blended = grey * (1.0 - weight) + colour * weight
-    return np.asarray(np.clip(np.rint(blended), 0, 255), np.uint8)
+    shown = cv2.resize(value, size, interpolation=cv2.INTER_LINEAR)
+    positive, weight = shown > 0, STRENGTH * np.abs(shown)
+    colours = picture.astype(np.float32).transpose(2, 0, 1)
+    grey = colours.mean(axis=0) * 0.6
+    blended = np.empty((size[1], size[0], 3), np.uint8)
+    # One colour at a time: pixels of three values are slow.
+    for index, colour in enumerate(colours):
+        large = cv2.resize(grey + 0.4 * colour, size, interpolation=cv2.INTER_NEAREST)
+        added = np.where(positive, POSITIVE[index], NEGATIVE[index])
+        blended[:, :, index] = np.rint(large * (1.0 - weight) + added * weight)
+    return blended

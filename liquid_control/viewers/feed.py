@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -31,6 +31,7 @@ from liquid_control.perception.visual_backprop import visual_backprop
 from liquid_control.policy import Model
 from liquid_control.types import Command, Pixels, VehicleState
 from liquid_control.viewers.network_steps import NetworkStep, NetworkSteps, time_constants_message
+from liquid_control.viewers.rates import DEFAULT_RATES, FeedRates, Pacer, Source
 from liquid_control.viewers.scene import (
     EventLog,
     FlightScene,
@@ -64,6 +65,11 @@ PASSED: dict[str, str] = {
 """Types of the topics that viewers get as they are."""
 DECODED = PASSED | {topics.FEATURES: topics.TYPES[topics.FEATURES]}
 """Types of the topics whose messages are decoded here, and of all that are passed on."""
+EVERY = {topics.DIAGNOSTICS, topics.FEATURES, topics.NEURONS}
+"""Topics of which every message is needed; of the others the newest one is enough."""
+READ_LAST = {topics.IMAGE, topics.COMPRESSED, topics.ODOM, topics.NEURONS}
+"""Topics whose messages need those that arrived on others: a picture needs the camera's model, a
+scene the command, and neurons the features of their frame."""
 FOXGLOVE = {
     SCENE: "SceneUpdate",
     POSE: "PoseInFrame",
@@ -72,30 +78,11 @@ FOXGLOVE = {
 }
 """Schemas of Foxglove by topic."""
 JPEG = "jpeg"
+AFTER_STAMP = 12
+"""Of a serialised message with a header: encapsulation and stamp, 4 and 8 bytes, come first."""
 SALIENCY_SCALE = 2
 SALIENCY_PART = 0.2
 """Largest part of a core that saliency takes, whatever its rate."""
-
-
-class FeedRates(NamedTuple):
-    """Largest rates of streams, 1/s.
-
-    Attributes:
-        camera: pictures.
-        saliency: maps.
-        numbers: messages of each topic that is passed on; diagnostics have no limit.
-        scene: path, pose and transforms.
-        wiring: pictures of the wiring.
-    """
-
-    camera: float = 10.0
-    saliency: float = 4.0
-    numbers: float = 50.0
-    scene: float = 10.0
-    wiring: float = 4.0
-
-
-DEFAULT_RATES = FeedRates()
 
 
 class Sender(Protocol):
@@ -108,31 +95,6 @@ class Sender(Protocol):
     def send(self, topic: str, message: bytes, stamp_ns: int) -> None:
         """Send a message, or drop it; return at once."""
         ...
-
-
-class Pacer:
-    """Says when a stream is due.
-
-    Args:
-        rate_hz: its largest rate.
-    """
-
-    def __init__(self, rate_hz: float) -> None:
-        self.period_s = 1.0 / rate_hz
-        self._due_s = -np.inf
-
-    def due(self, now_s: float) -> bool:
-        """Return whether a message may be sent now, and count it as sent if so."""
-        if now_s < self._due_s:
-            return False
-        # A message that comes a little late does not delay those after it.
-        late_s = now_s - self._due_s
-        self._due_s = now_s + self.period_s - (late_s if late_s < self.period_s else 0.0)
-        return True
-
-    def wait(self, now_s: float, seconds: float) -> None:
-        """Let the stream rest for at least so long from now."""
-        self._due_s = max(self._due_s, now_s + seconds)
 
 
 def channels(model: Model | None) -> dict[str, Channel]:
@@ -199,9 +161,11 @@ class ViewerFeed:
         self._pitch_down_deg = pitch_down_deg
         self._types = Types({})
         self._scene, self._events = FlightScene(), EventLog()
+        self._camera_info = b""
         self._finder = None if model is None else Viewfinder(model.settings.camera.view)
         self._pacers = {f"/{name}": Pacer(rates.numbers) for name in PASSED}
-        self._pacers |= {topic: Pacer(rates.scene) for topic in (SCENE, POSE, TRANSFORMS)}
+        scene = SCENE, POSE, TRANSFORMS, topics.COMMAND, topics.WIND
+        self._pacers |= {topic: Pacer(rates.scene) for topic in scene}
         self._pacers |= {CAMERA: Pacer(rates.camera), SALIENCY: Pacer(rates.saliency)}
         self._pacers |= {TIME_CONSTANTS: Pacer(rates.numbers), WIRING: Pacer(rates.wiring)}
         self._handlers: dict[str, Callable[[bytes, int, set[str]], None]] = {
@@ -212,26 +176,32 @@ class ViewerFeed:
             topics.WIND: self._on_wind,
             topics.DIAGNOSTICS: self._on_diagnostics,
         }
-        self._sources: dict[str, set[str]] = {
-            **{f"/{name}": {name} for name in PASSED},
-            CAMERA: {camera},
-            SALIENCY: {camera, topics.CAMERA_INFO},
-            SCENE: {topics.ODOM, topics.COMMAND, topics.WIND},
-            POSE: {topics.ODOM},
-            TRANSFORMS: {topics.ODOM},
-            EVENTS: {topics.DIAGNOSTICS},
+        numbers = rates.numbers
+        self._sources: dict[str, dict[str, float]] = {
+            **{f"/{name}": {name: numbers} for name in PASSED},
+            CAMERA: {camera: rates.camera},
+            SALIENCY: dict.fromkeys((camera, topics.CAMERA_INFO), rates.saliency),
+            SCENE: dict.fromkeys((topics.ODOM, topics.COMMAND, topics.WIND), rates.scene),
+            POSE: {topics.ODOM: rates.scene},
+            TRANSFORMS: {topics.ODOM: rates.scene},
+            EVENTS: {topics.DIAGNOSTICS: numbers},
         }
         if model is not None and model.wired_weights is not None:
             self._steps = NetworkSteps(model, self._decode)
             self._wiring = WiringPicture(model.weights.wiring, MOTORS)
             self._handlers[topics.FEATURES] = partial(self._on_network, self._steps.add_features)
             self._handlers[topics.NEURONS] = partial(self._on_network, self._steps.add_neurons)
-            both = {topics.FEATURES, topics.NEURONS}
+            both = dict.fromkeys((topics.FEATURES, topics.NEURONS), numbers)
             self._sources |= {TIME_CONSTANTS: both, WIRING: both}
 
-    def sources(self) -> set[str]:
-        """Return the topics of the graph that are needed for what viewers look at."""
-        return set().union(*(self._sources[topic] for topic in self._sender.wanted()))
+    def sources(self) -> dict[str, Source]:
+        """Return the topics of the graph that are needed for what viewers look at, in order."""
+        rates: dict[str, float] = {}
+        for stream in self._sender.wanted():
+            for topic, rate_hz in self._sources[stream].items():
+                rates[topic] = max(rate_hz, rates.get(topic, 0.0))
+        ordered = sorted(rates, key=lambda topic: (topic in READ_LAST, topic))
+        return {topic: Source(rates[topic], topic in EVERY) for topic in ordered}
 
     def receive(self, topic: str, message: bytes, stamp_ns: int) -> None:
         """Convert a serialised message and send what follows from it; never raise.
@@ -298,7 +268,9 @@ class ViewerFeed:
         self._sender.send(topic, compressed_image_cdr(file.tobytes(), JPEG, frame_ns), stamp_ns)
 
     def _on_camera_info(self, message: bytes, stamp_ns: int, wanted: set[str]) -> None:
-        if self._finder is not None and SALIENCY in wanted:
+        content = message[AFTER_STAMP:]
+        if self._finder is not None and SALIENCY in wanted and content != self._camera_info:
+            self._camera_info = content
             info = camera_info_of(self._decode(topics.CAMERA_INFO, message))
             self._finder.set_camera(
                 info.width, info.height, info.horizontal_fov_deg, info.model, info.problem
@@ -336,26 +308,31 @@ class ViewerFeed:
             POSE: pose_message,
             TRANSFORMS: lambda state, ns: transforms_message(state, ns, self._pitch_down_deg),
         }
-        if not (wanted & made.keys()):
+        due = [topic for topic in made if self._is_due(topic, wanted)]
+        if not due:
             return
         state = state_of_odometry(self._decode(topics.ODOM, message))
         frame_ns = own_stamp(message_types.ODOMETRY, message) or stamp_ns
         self._scene.add_state(state)
-        for topic, make in made.items():
-            if self._is_due(topic, wanted) and (content := make(state, frame_ns)) is not None:
+        for topic in due:
+            if (content := made[topic](state, frame_ns)) is not None:
                 self._sender.send(topic, content, stamp_ns)
+
+    def _is_used(self, topic: str, wanted: set[str]) -> bool:
+        """Return whether a message of a topic goes into the scene."""
+        return SCENE in wanted and self._pacers[topic].due(self._clock())
 
     def _scene_message(self, state: VehicleState, stamp_ns: int) -> bytes | None:
         return self._scene.message(stamp_ns)
 
     def _on_command(self, message: bytes, stamp_ns: int, wanted: set[str]) -> None:
-        if SCENE in wanted:
+        if self._is_used(topics.COMMAND, wanted):
             twist = self._decode(topics.COMMAND, message).twist
             linear = twist.linear
             self._scene.set_command(Command(linear.x, linear.y, linear.z, twist.angular.z))
 
     def _on_wind(self, message: bytes, stamp_ns: int, wanted: set[str]) -> None:
-        if SCENE in wanted:
+        if self._is_used(topics.WIND, wanted):
             self._scene.set_wind(xyz(self._decode(topics.WIND, message).vector))
 
     def _on_diagnostics(self, message: bytes, stamp_ns: int, wanted: set[str]) -> None:

@@ -88,11 +88,14 @@ def transforms_message(state: VehicleState, stamp_ns: int, pitch_down_deg: float
 class FlightScene:
     """Path, commanded velocity and wind, in the map frame.
 
-    The path begins with the first state: nothing is kept while no viewer looks.
+    The path begins with the first state: nothing is kept while no viewer looks. Each of its points
+    is made once.
     """
 
     def __init__(self) -> None:
         self._points: deque[Floats] = deque(maxlen=PATH_POINTS)
+        self._drawn: deque[Any] = deque(maxlen=PATH_POINTS)
+        self._undrawn = 0
         self._state: VehicleState | None = None
         self._command: Command | None = None
         self._wind: Floats | None = None
@@ -109,8 +112,11 @@ class FlightScene:
             step = float(np.linalg.norm(state.position - self._points[-1]))
         if self._points and step > JUMP_M:
             self._points.clear()
+            self._drawn.clear()
+            self._undrawn = 0
         if step >= SPACING_M:
             self._points.append(state.position)
+            self._undrawn = min(self._undrawn + 1, PATH_POINTS)
         self._state = state
 
     def set_command(self, command: Command) -> None:
@@ -136,9 +142,11 @@ class FlightScene:
 
     def _line(self) -> Any:
         assert self._state is not None
-        points = [*self._points, self._state.position]
+        new = list(self._points)[len(self._points) - self._undrawn :]
+        self._drawn.extend(map(_point, new))
+        self._undrawn = 0
         return sdk().LinePrimitive(
-            points=[sdk().Point3(x=float(p[0]), y=float(p[1]), z=float(p[2])) for p in points],
+            points=[*self._drawn, _point(self._state.position)],
             thickness=2.0,
             scale_invariant=True,
             color=_colour(BLUE),
@@ -215,6 +223,10 @@ def _grown(before: Mapping[str, int], values: Mapping[str, int]) -> list[str]:
 
 def _whole(text: str) -> bool:
     return text.isascii() and text.isdigit()
+
+
+def _point(position: Floats) -> Any:
+    return sdk().Point3(x=float(position[0]), y=float(position[1]), z=float(position[2]))
 
 
 def _vector(values: Sequence[float] | Floats) -> Any:

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,8 @@ PICTURE_PART = 0.5
 """Of the limit: pictures are dropped earlier, so that numbers still arrive."""
 BUFFER_PART = 0.5
 """Of the send buffer of a connection: beyond it the messages would wait in the SDK."""
+FRESH_S = 0.005
+"""So long an answer of the system on unsent bytes is used; to ask takes as long as to send."""
 DESCRIPTORS = Path("/proc/self/fd")
 EXTRA = "foxglove"
 CLOSE_S = 2.0
@@ -119,11 +122,15 @@ class Viewer:
         topics: of these channels.
         connection: of the client; None where it is not known which one is.
         dropped: messages that it was not sent.
+        fill: unsent bytes as a part of the limit: as the system told, and what followed.
+        measured_s: when the system told, s of the monotonic clock.
     """
 
     topics: set[str] = field(default_factory=set)
     connection: Connection | None = None
     dropped: int = 0
+    fill: float = 0.0
+    measured_s: float = -inf
 
 
 class ViewerServer:
@@ -165,6 +172,7 @@ class ViewerServer:
         self._queue_bytes = queue_bytes
         self._lock = threading.Lock()
         self._viewers: dict[int, Viewer] = {}
+        self._wanted: set[str] = set()
         self._pictures = {topic for topic, channel in channels.items() if channel.picture}
         # The channels end with their context.
         self._context = context = sdk.Context()
@@ -198,8 +206,7 @@ class ViewerServer:
 
     def wanted(self) -> set[str]:
         """Return the topics that a viewer has subscribed to."""
-        with self._lock:
-            return set().union(*(viewer.topics for viewer in self._viewers.values()))
+        return self._wanted
 
     def send(self, topic: str, message: bytes, stamp_ns: int) -> None:
         """Send a message to the subscribed viewers that are not behind; return at once."""
@@ -208,11 +215,12 @@ class ViewerServer:
         with self._lock:
             viewers = [one for one in self._viewers.items() if topic in one[1].topics]
         for number, viewer in viewers:
-            if self._fill(viewer) >= limit:
+            if self._is_behind(viewer, limit):
                 viewer.dropped += 1
                 self.counts["dropped"] += 1
                 self.counts["dropped_pictures"] += picture
             else:
+                viewer.fill += len(message) / self._queue_bytes
                 self._channels[topic].log(message, log_time=stamp_ns, sink_id=number)
 
     def send_time(self, stamp_ns: int) -> None:
@@ -224,7 +232,7 @@ class ViewerServer:
         """Return the number of viewers that are behind at present."""
         with self._lock:
             viewers = list(self._viewers.values())
-        return sum(self._fill(viewer) >= PICTURE_PART for viewer in viewers)
+        return sum(self._is_behind(viewer) for viewer in viewers)
 
     def close(self) -> None:
         """End all connections and free the port."""
@@ -244,6 +252,7 @@ class ViewerServer:
                 self._viewers[client.id] = Viewer()
                 self._find_connections()
             self._viewers[client.id].topics.add(channel.topic)
+            self._note_wanted()
 
     def on_unsubscribe(self, client: Any, channel: Any) -> None:
         """Handle that a client does not want a channel any more, or has gone."""
@@ -254,6 +263,11 @@ class ViewerServer:
                 if not viewer.topics:
                     del self._viewers[client.id]
                     self._find_connections()
+            self._note_wanted()
+
+    def _note_wanted(self) -> None:
+        """Replace the set of topics; a caller may still read the one before."""
+        self._wanted = set().union(*(viewer.topics for viewer in self._viewers.values()))
 
     def _find_connections(self) -> None:
         """Give the only viewer without a connection the only one without a viewer."""
@@ -263,8 +277,17 @@ class ViewerServer:
         if len(waiting) == len(free) == 1:
             waiting[0].connection = free.pop()
 
-    def _fill(self, viewer: Viewer) -> float:
-        return 0.0 if viewer.connection is None else fill(viewer.connection, self._queue_bytes)
+    def _is_behind(self, viewer: Viewer, limit: float = PICTURE_PART) -> bool:
+        """Return whether a viewer has unsent bytes beyond a part of their limit.
+
+        The system is asked where what was sent since then could have reached it.
+        """
+        if viewer.connection is None:
+            return False
+        now_s = time.monotonic()
+        if viewer.fill >= limit or now_s - viewer.measured_s >= FRESH_S:
+            viewer.fill, viewer.measured_s = fill(viewer.connection, self._queue_bytes), now_s
+        return viewer.fill >= limit
 
 
 def _is_open(host: str, port: int) -> bool:

@@ -30,7 +30,7 @@ SOURCES = {
     topics.REPLAY: ("replay_node.py",),
     topics.SIMULATOR: ("simulator_node.py",),
     topics.MANAGER: ("lifecycle_manager.py",),
-    topics.FOXGLOVE: ("foxglove_node.py",),
+    topics.FOXGLOVE: ("viewer_node.py",),
     **dict.fromkeys(BRIDGES, ("autopilot_node.py",)),
 }
 """Modules of each node that count events."""

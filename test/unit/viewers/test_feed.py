@@ -18,7 +18,8 @@ from liquid_control.perception.visual_backprop import visual_backprop
 from liquid_control.policy import load_model
 from liquid_control.types import Command, VehicleState
 from liquid_control.viewers import feed as feeds
-from liquid_control.viewers.feed import FeedRates, Pacer, ViewerFeed
+from liquid_control.viewers.feed import ViewerFeed
+from liquid_control.viewers.rates import FeedRates, Pacer, Source
 from liquid_control.viewers.scene import PATH_POINTS, FlightScene
 from test.unit.viewers.conftest import Clock, Sent
 
@@ -62,7 +63,7 @@ def state_at(x: float, yaw: float = 0.0) -> VehicleState:
 def test_numbers_are_passed_on_unchanged_at_their_largest_rate(topic):
     sent, clock = Sent(f"/{topic}"), Clock()
     made = ViewerFeed(sent, rates=FeedRates(numbers=10.0), clock=clock)
-    assert made.sources() == {topic}
+    assert made.sources() == {topic: Source(10.0, every=topic == topics.NEURONS)}
     # Frames of 30 Hz: every third is sent.
     for number in range(30):
         clock.now_s = 100.0 + number / 30.0 + 1e-6
@@ -74,15 +75,15 @@ def test_numbers_are_passed_on_unchanged_at_their_largest_rate(topic):
 def test_only_what_a_viewer_looks_at_is_needed_and_nothing_without_one(picture):
     sent = Sent()
     made = ViewerFeed(sent)
-    assert made.sources() == set()
+    assert made.sources() == {}
     made.receive(topics.IMAGE, messages.image_cdr(picture, 1), 1)
     made.receive(topics.ODOM, b"damaged", 1)
     assert not sent.messages
     assert not made.counts
     sent.looked_at = {feeds.SCENE}
-    assert made.sources() == {topics.ODOM, topics.COMMAND, topics.WIND}
+    assert made.sources().keys() == {topics.ODOM, topics.COMMAND, topics.WIND}
     sent.looked_at = {feeds.SALIENCY, "/imu/data"}
-    assert made.sources() == {topics.IMAGE, topics.CAMERA_INFO, topics.IMU}
+    assert made.sources().keys() == {topics.IMAGE, topics.CAMERA_INFO, topics.IMU}
 
 
 def test_a_picture_is_compressed_with_the_stamp_of_its_frame(picture):
@@ -103,7 +104,7 @@ def test_compressed_pictures_of_a_driver_are_passed_on_as_they_are(picture):
     message = messages.compressed_image_cdr(file.tobytes(), "jpeg", 7)
     sent = Sent(feeds.CAMERA)
     made = ViewerFeed(sent, camera=topics.COMPRESSED)
-    assert made.sources() == {topics.COMPRESSED}
+    assert made.sources() == {topics.COMPRESSED: Source(10.0)}
     made.receive(topics.COMPRESSED, message, 9)
     assert sent.messages == [(feeds.CAMERA, message, 9)]
 
@@ -164,10 +165,41 @@ def test_a_damaged_message_is_counted_and_the_next_one_is_sent(picture):
     assert sent.topics() == [feeds.CAMERA]
 
 
+def test_a_topic_is_read_as_often_as_its_fastest_stream_and_after_what_it_needs(model):
+    sent = Sent(feeds.POSE, feeds.SCENE, "/odom", feeds.CAMERA, feeds.SALIENCY, feeds.WIRING)
+    made = ViewerFeed(sent, model, FeedRates(camera=12.0, saliency=3.0, numbers=40.0, scene=8.0))
+    found = made.sources()
+    assert found == {
+        topics.ODOM: Source(40.0),
+        topics.COMMAND: Source(8.0),
+        topics.WIND: Source(8.0),
+        topics.IMAGE: Source(12.0),
+        topics.CAMERA_INFO: Source(3.0),
+        topics.FEATURES: Source(40.0, every=True),
+        topics.NEURONS: Source(40.0, every=True),
+    }
+    order = list(found)
+    for first, last in (
+        (topics.FEATURES, topics.NEURONS),
+        (topics.CAMERA_INFO, topics.IMAGE),
+        (topics.COMMAND, topics.ODOM),
+        (topics.WIND, topics.ODOM),
+    ):
+        assert order.index(first) < order.index(last)
+
+
 def test_a_late_message_does_not_delay_those_after_it():
     pacer = Pacer(10.0)
-    due = [now for now in (0.0, 0.09, 0.13, 0.2, 0.29, 0.31, 1.0, 1.05, 1.11) if pacer.due(now)]
+    due = [now for now in (0.0, 0.07, 0.13, 0.2, 0.26, 0.31, 1.0, 1.05, 1.11) if pacer.due(now)]
     assert due == [0.0, 0.13, 0.2, 0.31, 1.0, 1.11]
+
+
+def test_the_rate_is_kept_by_a_timer_that_is_not_exact():
+    rng = np.random.default_rng(5)
+    pacer, times = Pacer(50.0), 0.02 * np.arange(500) + rng.uniform(0.0, 0.004, 500)
+    assert sum(pacer.due(now) for now in times.tolist()) == 500
+    fast = Pacer(50.0)
+    assert sum(fast.due(0.001 * now) for now in range(10_000)) == pytest.approx(500, abs=1)
 
 
 def test_the_scene_has_path_command_and_wind_in_the_map():
@@ -193,6 +225,31 @@ def test_the_scene_has_path_command_and_wind_in_the_map():
     assert arrow(command) == pytest.approx((0.0, 1.0, 0.0), abs=1e-12)
     assert arrow(air) == pytest.approx((0.0, -1.5, 2.0), abs=1e-12)
     assert path.timestamp.nanos == 5
+
+
+def test_odometry_and_camera_info_are_decoded_only_where_they_change_what_is_sent(monkeypatch):
+    with_sdk()
+    decoded = []
+    sent, clock = Sent(feeds.POSE, "/odom"), Clock()
+    made = ViewerFeed(sent, rates=FeedRates(scene=10.0, numbers=1e3), clock=clock)
+    decode = made._decode
+    monkeypatch.setattr(made, "_decode", lambda *args: decoded.append(args[0]) or decode(*args))
+    for number in range(30):
+        clock.now_s = 100.0 + number / 30.0 + 1e-6
+        made.receive(topics.ODOM, messages.odometry_cdr(state_at(0.1 * number), number), number)
+    assert sent.topics().count("/odom") == 30
+    assert sent.topics().count(feeds.POSE) == len(decoded) == 10
+
+
+def test_a_camera_is_known_until_its_camera_info_differs_in_more_than_the_stamp(model):
+    made = ViewerFeed(Sent(feeds.SALIENCY), model)
+    decode, decoded = made._decode, []
+    made._decode = lambda *args: decoded.append(args) or decode(*args)
+    wide = CameraSettings(width=128, height=72, horizontal_fov_deg=100.0)
+    for stamp_ns, camera in ((1, CameraSettings()), (2, CameraSettings()), (3, wide), (4, wide)):
+        made.receive(topics.CAMERA_INFO, messages.camera_info_cdr(camera, stamp_ns), 0)
+    assert len(decoded) == 2
+    assert made._finder._camera[:3] == (128, 72, pytest.approx(100.0))
 
 
 def arrow(entity) -> tuple[float, ...]:
@@ -235,6 +292,24 @@ def test_a_path_is_bounded_and_begins_anew_after_a_jump():
     assert scene.path[0, 0] == 5.0
     scene.add_state(state_at(-100.0))
     np.testing.assert_array_equal(scene.path, [[-100.0, 2.0, 3.0]])
+
+
+def test_the_line_is_the_whole_path_however_often_it_is_sent():
+    decode = with_sdk()
+    scene = FlightScene()
+
+    def shown() -> list[float]:
+        path = decode(feeds.SCENE, scene.message(1)).entities[0].lines[0]
+        return [point.x for point in path.points]
+
+    for number in range(PATH_POINTS + 10):
+        scene.add_state(state_at(0.5 * number))
+        if number in (0, 7, PATH_POINTS - 1):
+            assert shown() == [0.5 * one for one in (*range(number + 1), number)]
+    last = PATH_POINTS + 9
+    assert shown() == [0.5 * one for one in (*range(10, last + 1), last)]
+    scene.add_state(state_at(-100.0))
+    assert shown() == [-100.0, -100.0]
 
 
 def diagnostics(node: str, level: int, text: str, **values: int) -> bytes:

@@ -91,6 +91,7 @@ def test_numbers_still_arrive_where_pictures_are_dropped(made, monkeypatch):
     with ViewerClient(made.port) as client:
         client.subscribe()
         until(lambda: made.wanted() == CHANNELS.keys())
+        monkeypatch.setattr(server, "FRESH_S", 0.0)
         monkeypatch.setattr(server, "fill", lambda connection, limit: 0.7)
         made.send("/pictures", FRAME, 1)
         made.send("/numbers", b"x", 2)
@@ -101,6 +102,24 @@ def test_numbers_still_arrive_where_pictures_are_dropped(made, monkeypatch):
         assert client.receive(LIMIT_S) == ("/numbers", 2, b"x")
         assert client.receive(LIMIT_S) == ("/pictures", 4, b"z")
     assert made.counts == Counter(viewers=1, dropped=2, dropped_pictures=1)
+
+
+def test_the_system_is_asked_again_once_what_was_sent_could_fill_the_connection(made, monkeypatch):
+    fills = []
+    monkeypatch.setattr(server, "FRESH_S", 60.0)
+    monkeypatch.setattr(server, "fill", lambda *_: fills.append(made.counts["dropped"]) or 0.0)
+    with ViewerClient(made.port) as client:
+        client.subscribe()
+        until(lambda: made.wanted() == CHANNELS.keys())
+        for number in range(7):
+            made.send("/numbers", bytes(30_000), number)
+            assert client.receive(LIMIT_S).stamp_ns == number
+        # The limit is 200 kB, and half of it for pictures.
+        assert len(fills) == 1
+        made.send("/pictures", b"picture", 7)
+        assert client.receive(LIMIT_S).stamp_ns == 7
+        assert len(fills) == 2
+    assert made.counts == Counter(viewers=1)
 
 
 def test_unsent_bytes_of_a_connection_are_those_that_the_other_side_has_not_taken():
