@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from liquid_control.errors import ConfigError, DependencyError
-from liquid_control.inspection import saliency
+from liquid_control.inspection import attribution, saliency
 from liquid_control.inspection.attribution import Attribution, check_target
 from liquid_control.perception import standardise
 from liquid_control.perception.visual_backprop import convolution_maps, encoded
@@ -45,13 +45,17 @@ def test_nine_tenths_of_the_mass_lie_on_the_informative_patch(
 
 
 @needs_captum
-def test_integrated_gradients_sum_to_the_change_of_the_command(policy, flight):
+@pytest.mark.parametrize(("steps", "error"), [(64, 0.05), (1024, 0.005)])
+def test_integrated_gradients_sum_to_the_change_of_the_command(
+    policy, flight, monkeypatch, steps, error
+):
+    monkeypatch.setattr(attribution, "STEPS", steps)
     method = Attribution(policy.model, "yaw")
     picture, rest = method._inputs(flight, 20)
     whole, grey = (method._network.command(p, *rest)[0, 3] for p in (picture, 0.0 * picture))
     assert float(whole) == pytest.approx(flight.commands[20, 3], abs=1e-5)
     found = float(method.integrated_gradients(flight, 20).sum())
-    assert found == pytest.approx(float(whole - grey), abs=0.02)
+    assert found == pytest.approx(float(whole - grey), abs=error)
 
 
 @pytest.mark.parametrize("method", METHODS)

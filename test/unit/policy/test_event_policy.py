@@ -17,7 +17,7 @@ MODEL = load_model("trail_cfc19")
 
 
 def frame(stamp_ns, shade=0):
-    rows, columns, _ = np.ogrid[:54, :96, :3]
+    rows, columns, _ = np.ogrid[:72, :128, :3]
     picture = (60 + 2 * rows + columns + shade * (rows > 40)) % 256
     return Observation(
         stamp_ns,
@@ -49,7 +49,7 @@ def test_pilot_counts_and_starts_afresh_after_a_jump():
     assert pilot.frames == 2
     # A still picture: nothing but the tests of the pixels and of the mount's layer.
     assert pilot.encoder.macs == whole.macs
-    assert pilot.encoder.additions == whole.additions + 54 * 96 * 3 + 2
+    assert pilot.encoder.additions == whole.additions + 72 * 128 * 3 + 2
     again = pilot.command(frame(10 * SECOND), None)
     assert again == first
     assert pilot.encoder.macs == 2 * whole.macs

@@ -156,10 +156,10 @@ def test_repositories_that_hold_no_model_are_refused(pushed, tmp_path):
     assert not out.exists()
 
 
-def test_weights_of_another_hash_are_refused(pushed, tmp_path):
-    files = pushed.repositories[REPOSITORY]
+def test_weights_of_another_hash_are_refused(server, tmp_path):
+    files = hub_files(load_model(project_file("models/target_cfc19")))
     other = hub_files(load_model(project_file("models/hike_cfc19")))
-    pushed.repositories["someone/mixed"] = {
+    server.repositories["someone/mixed"] = {
         **files,
         "weights.safetensors": other["weights.safetensors"],
     }
@@ -168,7 +168,7 @@ def test_weights_of_another_hash_are_refused(pushed, tmp_path):
     config = json.loads(files["config.json"])
     sums = json.loads(other["config.json"])["sha256"]
     config["sha256"]["weights.safetensors"] = sums["weights.safetensors"]
-    pushed.repositories["someone/mixed"]["config.json"] = json.dumps(config).encode()
+    server.repositories["someone/mixed"]["config.json"] = json.dumps(config).encode()
     with pytest.raises(ModelError, match=r"expected the graph of weights\.npz"):
         pull_model("someone/mixed", tmp_path / "out")
     assert not (tmp_path / "out").exists()
