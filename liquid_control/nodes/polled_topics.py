@@ -9,7 +9,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
-from liquid_control.viewers.rates import Pacer, Source
+from liquid_control.viewers.rates import Pacer, TopicReading
 
 KEPT = 10
 """Messages that wait for the next reading of a topic of which every one is needed."""
@@ -20,7 +20,7 @@ class PolledTopic:
     """A subscription and when it is read next."""
 
     subscription: Subscription
-    source: Source
+    source: TopicReading
     pacer: Pacer
 
 
@@ -53,21 +53,21 @@ class PolledTopics:
             enable_rosout=False,
         )
 
-    def follow(self, sources: Mapping[str, Source]) -> None:
+    def follow(self, sources: Mapping[str, TopicReading]) -> None:
         """Subscribe to these topics and to no others; they are read in this order."""
         for topic, one in list(self._topics.items()):
             if topic not in sources or sources[topic].every != one.source.every:
                 self._reader.destroy_subscription(self._topics.pop(topic).subscription)
         self._topics = {topic: self._followed(topic, one) for topic, one in sources.items()}
 
-    def _followed(self, topic: str, source: Source) -> PolledTopic:
+    def _followed(self, topic: str, source: TopicReading) -> PolledTopic:
         known = self._topics.get(topic)
         if known is not None and known.source == source:
             return known
         subscription = self._subscribe(topic, source) if known is None else known.subscription
         return PolledTopic(subscription, source, Pacer(source.rate_hz))
 
-    def _subscribe(self, topic: str, source: Source) -> Subscription:
+    def _subscribe(self, topic: str, source: TopicReading) -> Subscription:
         quality = QoSProfile(
             depth=KEPT if source.every else 1, reliability=ReliabilityPolicy.BEST_EFFORT
         )

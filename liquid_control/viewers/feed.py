@@ -31,7 +31,7 @@ from liquid_control.perception.visual_backprop import visual_backprop
 from liquid_control.policy import Model
 from liquid_control.types import Command, Pixels, VehicleState
 from liquid_control.viewers.network_steps import NetworkStep, NetworkSteps, time_constants_message
-from liquid_control.viewers.rates import DEFAULT_RATES, FeedRates, Pacer, Source
+from liquid_control.viewers.rates import DEFAULT_RATES, FeedRates, Pacer, TopicReading
 from liquid_control.viewers.scene import (
     EventLog,
     FlightScene,
@@ -194,14 +194,14 @@ class ViewerFeed:
             both = dict.fromkeys((topics.FEATURES, topics.NEURONS), numbers)
             self._sources |= {TIME_CONSTANTS: both, WIRING: both}
 
-    def sources(self) -> dict[str, Source]:
+    def sources(self) -> dict[str, TopicReading]:
         """Return the topics of the graph that are needed for what viewers look at, in order."""
         rates: dict[str, float] = {}
         for stream in self._sender.wanted():
             for topic, rate_hz in self._sources[stream].items():
                 rates[topic] = max(rate_hz, rates.get(topic, 0.0))
         ordered = sorted(rates, key=lambda topic: (topic in READ_LAST, topic))
-        return {topic: Source(rates[topic], topic in EVERY) for topic in ordered}
+        return {topic: TopicReading(rates[topic], topic in EVERY) for topic in ordered}
 
     def receive(self, topic: str, message: bytes, stamp_ns: int) -> None:
         """Convert a serialised message and send what follows from it; never raise.

@@ -29,7 +29,7 @@ class FeedRates(NamedTuple):
 DEFAULT_RATES = FeedRates()
 
 
-class Source(NamedTuple):
+class TopicReading(NamedTuple):
     """How a topic of the graph is read.
 
     Attributes:

@@ -8,7 +8,7 @@ from liquid_control import topics
 from liquid_control.nodes import conversions
 from liquid_control.nodes.polled_topics import KEPT, PolledTopics
 from liquid_control.nodes.qos import CLASSES
-from liquid_control.viewers.rates import Source
+from liquid_control.viewers.rates import TopicReading
 
 pytestmark = pytest.mark.ros
 
@@ -47,14 +47,14 @@ def stamps(taken) -> list[int]:
     ]
 
 
-def follow(polled, probe, source: Source) -> None:
+def follow(polled, probe, source: TopicReading) -> None:
     polled.follow({topics.IMU: source})
     probe.until(probe.matched, "the subscription")
 
 
 def test_the_newest_message_of_a_burst_is_taken_once_and_at_its_rate(polled, probe, clock):
     probe.advertise(topics.IMU, "realtime")
-    follow(polled, probe, Source(10.0))
+    follow(polled, probe, TopicReading(10.0))
     publish(probe, range(1, 9))
     assert stamps(polled.take()) == [8]
     publish(probe, [9])
@@ -68,7 +68,7 @@ def test_the_newest_message_of_a_burst_is_taken_once_and_at_its_rate(polled, pro
 
 def test_every_message_is_taken_in_order_where_that_is_needed(polled, probe):
     probe.advertise(topics.IMU, "realtime")
-    follow(polled, probe, Source(10.0, every=True))
+    follow(polled, probe, TopicReading(10.0, every=True))
     publish(probe, range(1, KEPT + 3))
     assert stamps(polled.take()) == list(range(3, KEPT + 3))
 
@@ -77,9 +77,9 @@ def test_a_topic_that_is_not_followed_any_more_has_no_reader(polled, probe):
     def readers(topic: str) -> int:
         return probe.node.count_subscribers(topic)
 
-    polled.follow({topics.IMU: Source(50.0), topics.ODOM: Source(10.0)})
+    polled.follow({topics.IMU: TopicReading(50.0), topics.ODOM: TopicReading(10.0)})
     probe.until(lambda: readers(topics.IMU) == readers(topics.ODOM) == 1, "the subscriptions")
-    polled.follow({topics.ODOM: Source(20.0)})
+    polled.follow({topics.ODOM: TopicReading(20.0)})
     probe.until(lambda: readers(topics.IMU) == 0, "the end of one")
     assert readers(topics.ODOM) == 1
     polled.follow({})
@@ -88,10 +88,10 @@ def test_a_topic_that_is_not_followed_any_more_has_no_reader(polled, probe):
 
 def test_another_rate_keeps_the_subscription_and_what_waits_there(polled, probe, clock):
     probe.advertise(topics.IMU, "realtime")
-    follow(polled, probe, Source(1.0))
+    follow(polled, probe, TopicReading(1.0))
     assert stamps(polled.take()) == []
     publish(probe, [5])
     clock.now_s = 0.1
     assert stamps(polled.take()) == []
-    polled.follow({topics.IMU: Source(50.0)})
+    polled.follow({topics.IMU: TopicReading(50.0)})
     assert stamps(polled.take()) == [5]

@@ -59,7 +59,7 @@ def test_a_killed_sweep_ends_with_the_same_results(tmp_path, capsys):
     assert first["rows"] == again["rows"]
     assert (whole / "events.png").stat().st_size > 10_000
     dense, sparse = first["points"]
-    assert dense["encoder"]["macs"] > 2 * sparse["encoder"]["macs"] > 0
+    assert dense["encoder"]["macs"] > 1.5 * sparse["encoder"]["macs"] > 0
     assert "| 0.2 : 0.05 | core |" in (whole / "events.md").read_text()
     capsys.readouterr()
     other = [*command[:-1], "10000:10003", "--out", str(cut), "--resume"]

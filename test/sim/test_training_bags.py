@@ -97,7 +97,9 @@ def test_a_bag_gives_the_data_that_training_itself_would_have_flown(flown, tmp_p
         source=data.sources[0],
         data=data,
         settings=BagSettings(),
-        view=CameraView(96, 54, scenario.camera.horizontal_fov_deg),
+        view=CameraView(
+            scenario.camera.width, scenario.camera.height, scenario.camera.horizontal_fov_deg
+        ),
         motors=MotorScaling(),
         path=tmp_path / "bag.json",
     )

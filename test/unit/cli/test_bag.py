@@ -29,7 +29,7 @@ def header(stamp_ns):
 
 def image(stamp_ns, encoding="rgb8"):
     return T["sensor_msgs/msg/Image"](
-        header(stamp_ns), 54, 96, encoding, 0, 288, np.zeros(54 * 288, np.uint8)
+        header(stamp_ns), 72, 128, encoding, 0, 384, np.zeros(72 * 384, np.uint8)
     )
 
 
@@ -93,7 +93,7 @@ def test_json_document_of_a_flight(tmp_path, capsys):
     }
     assert document["roles"]["imu"]["problem"].startswith("no imu (sensor_msgs/Imu or px4_msgs/")
     assert document["pictures"]["frames"] == 5
-    assert document["pictures"]["sizes"] == {"96x54": 5}
+    assert document["pictures"]["sizes"] == {"128x72": 5}
     assert document["commands"] == {"policy": 0, "guard": 5}
     assert document["metadata"]["model"] == {"name": "trail_cfc19"}
     assert document["metadata"]["parameters/guard_node"] == {"period_s": "0.025"}
@@ -119,7 +119,7 @@ def test_table_of_a_flight(tmp_path, capsys):
     printed = capsys.readouterr().out
     for line in (
         "duration 0.25 s, from 2023-11-14 22:13:20 UTC",
-        "pictures 5 of 96x54, not calibrated",
+        "pictures 5 of 128x72, not calibrated",
         "replay yes",
         "training yes",
     ):

@@ -17,7 +17,7 @@ def policy() -> Policy:
     return Policy(load_model(project_file("models/trail_cfc19")))
 
 
-def make_frames(count=40, seed=0, size=(54, 96)) -> list[FrameEvent]:
+def make_frames(count=40, seed=0, size=(72, 128)) -> list[FrameEvent]:
     """Return smooth random pictures with irregular stamps and IMU windows of 0 to 19 samples.
 
     The cruise speed is 2 m/s, the camera is pitched down by 15 degrees, and the vehicle tilts.

@@ -38,7 +38,7 @@ def calls(monkeypatch):
     return numbers
 
 
-@pytest.mark.parametrize("size", [(54, 96), (480, 640)])
+@pytest.mark.parametrize("size", [(72, 128), (480, 640)])
 def test_a_frame_is_fitted_once_for_all_consumers(policy, frames, calls, size):
     extractor = FeatureExtractor(policy)
     players = [Player(extractor, BACKENDS[name](policy.model)) for name in BACKENDS]
@@ -57,13 +57,13 @@ def test_a_frame_is_fitted_once_for_all_consumers(policy, frames, calls, size):
         assert player.replayed().refused == {}
 
 
-@pytest.mark.parametrize("size", [(54, 96), (360, 640), (270, 480)])
+@pytest.mark.parametrize("size", [(72, 128), (360, 640), (270, 480)])
 def test_features_equal_those_of_the_policy_bit_for_bit(policy, frames, size):
     extractor = FeatureExtractor(policy)
     for frame in frames(5, seed=9, size=size):
         found = extractor.extract(frame)
         np.testing.assert_array_equal(found.features, policy.features(frame.observation))
-        assert found.picture.shape == (54, 96, 3)
+        assert found.picture.shape == (72, 128, 3)
         again = FeatureExtractor(policy).extract_fitted(found.picture, frame.observation)
         np.testing.assert_array_equal(again.features, found.features)
 

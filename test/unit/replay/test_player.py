@@ -116,7 +116,7 @@ def test_changed_pictures_are_at_the_models_size(policy, frames):
 
     events = frames(3, size=(480, 640))
     found = play(policy, [CameraInfoEvent(640, 480, 90.0, np.empty(0)), *events], change=note)
-    assert shapes == {(54, 96, 3)}
+    assert shapes == {(72, 128, 3)}
     assert found.refused.total() == 0
 
 
@@ -138,7 +138,7 @@ def test_a_camera_of_another_shape_without_a_field_of_view_is_refused(policy, fr
 
 
 def test_a_camera_with_a_smaller_field_of_view_is_refused(policy, frames):
-    camera = CameraInfoEvent(96, 54, 60.0, np.empty(0))
+    camera = CameraInfoEvent(128, 72, 60.0, np.empty(0))
     found = play(policy, [camera, *frames(4)])
     assert found.refused.total() == 4
     assert "field of view" in next(iter(found.refused))

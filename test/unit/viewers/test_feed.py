@@ -19,7 +19,7 @@ from liquid_control.policy import load_model
 from liquid_control.types import Command, VehicleState
 from liquid_control.viewers import feed as feeds
 from liquid_control.viewers.feed import ViewerFeed
-from liquid_control.viewers.rates import FeedRates, Pacer, Source
+from liquid_control.viewers.rates import FeedRates, Pacer, TopicReading
 from liquid_control.viewers.scene import PATH_POINTS, FlightScene
 from test.unit.viewers.conftest import Clock, Sent
 
@@ -63,7 +63,7 @@ def state_at(x: float, yaw: float = 0.0) -> VehicleState:
 def test_numbers_are_passed_on_unchanged_at_their_largest_rate(topic):
     sent, clock = Sent(f"/{topic}"), Clock()
     made = ViewerFeed(sent, rates=FeedRates(numbers=10.0), clock=clock)
-    assert made.sources() == {topic: Source(10.0, every=topic == topics.NEURONS)}
+    assert made.sources() == {topic: TopicReading(10.0, every=topic == topics.NEURONS)}
     # Frames of 30 Hz: every third is sent.
     for number in range(30):
         clock.now_s = 100.0 + number / 30.0 + 1e-6
@@ -104,7 +104,7 @@ def test_compressed_pictures_of_a_driver_are_passed_on_as_they_are(picture):
     message = messages.compressed_image_cdr(file.tobytes(), "jpeg", 7)
     sent = Sent(feeds.CAMERA)
     made = ViewerFeed(sent, camera=topics.COMPRESSED)
-    assert made.sources() == {topics.COMPRESSED: Source(10.0)}
+    assert made.sources() == {topics.COMPRESSED: TopicReading(10.0)}
     made.receive(topics.COMPRESSED, message, 9)
     assert sent.messages == [(feeds.CAMERA, message, 9)]
 
@@ -170,13 +170,13 @@ def test_a_topic_is_read_as_often_as_its_fastest_stream_and_after_what_it_needs(
     made = ViewerFeed(sent, model, FeedRates(camera=12.0, saliency=3.0, numbers=40.0, scene=8.0))
     found = made.sources()
     assert found == {
-        topics.ODOM: Source(40.0),
-        topics.COMMAND: Source(8.0),
-        topics.WIND: Source(8.0),
-        topics.IMAGE: Source(12.0),
-        topics.CAMERA_INFO: Source(3.0),
-        topics.FEATURES: Source(40.0, every=True),
-        topics.NEURONS: Source(40.0, every=True),
+        topics.ODOM: TopicReading(40.0),
+        topics.COMMAND: TopicReading(8.0),
+        topics.WIND: TopicReading(8.0),
+        topics.IMAGE: TopicReading(12.0),
+        topics.CAMERA_INFO: TopicReading(3.0),
+        topics.FEATURES: TopicReading(40.0, every=True),
+        topics.NEURONS: TopicReading(40.0, every=True),
     }
     order = list(found)
     for first, last in (
