@@ -78,7 +78,7 @@ def trap_figure(model: Model, content: dict) -> plt.Figure:
     axes.text(0.5 * PAST * trap["dt_s"], 1.45, "different\nfeatures", ha="center", fontsize=8)
     axes.text(5.0, 1.55, "the same constant features", ha="center", fontsize=9)
     axes.set(xlabel="time from rest, s", ylabel="yaw rate, rad/s", ylim=(-1.8, 1.8))
-    axes.legend(frameon=False, loc="center right")
+    axes.legend(frameon=False, loc="lower right")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 

@@ -69,9 +69,9 @@ def test_the_commands_of_a_card_work_in_its_own_folder():
 
 def test_the_commands_of_a_card_have_pictures_that_are_large_enough():
     """A policy refuses pictures smaller than its own."""
-    settings = toy_settings(overrides={"camera.width": 128, "camera.height": 72})
+    settings = toy_settings(overrides={"camera.width": 160, "camera.height": 90})
     text = model_card(settings, made(), None, ModelSize("a core", 95696, 1704))
-    assert text.count(" --model . --set camera.width=128 --set camera.height=72\n") == 2
+    assert text.count(" --model . --set camera.width=160 --set camera.height=90\n") == 2
 
 
 def test_the_card_of_a_core_names_the_tasks_and_the_runs_that_it_learned_from():

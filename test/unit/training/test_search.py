@@ -334,7 +334,7 @@ def test_a_trial_whose_process_is_killed_is_trained_to_its_end(tmp_path, monkeyp
 def test_latency_is_the_cpu_time_of_a_policy_step():
     model = load_model(project_file("models/trail_cfc19"))
     policy, generator = Policy(model), np.random.default_rng(1)
-    picture = generator.integers(0, 256, (54, 96, 3), np.uint8)
+    picture = generator.integers(0, 256, (72, 128, 3), np.uint8)
     level = np.array([0.0, 0.0, 0.0, 1.0])
     inputs = {"cruise_mps": 2.0, "mount": (90.0, 15.0), "orientation": level}
     state, times_ms = policy.init_state(), []

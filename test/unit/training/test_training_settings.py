@@ -149,10 +149,10 @@ def test_errors_are_one_line(tmp_path, content, message):
         ),
         (
             {
-                "randomise": {"camera.width": {"low": 96.0, "high": 120.0}},
+                "randomise": {"camera.width": {"low": 128.0, "high": 160.0}},
                 "overrides": {"camera.height": 20},
             },
-            "randomise.camera.width = 120: the model could not fly it",
+            "randomise.camera.width = 160: the model could not fly it",
         ),
     ],
 )
