@@ -35,7 +35,7 @@ NAMES = ["inter_0", "motor_3"]
 STATE = VehicleState(
     np.array([4.0, 5.0, 6.0]), quaternion_from_euler(0.0, 0.0, 0.0), np.zeros(3), np.zeros(3)
 )
-CAMERA = CameraSettings()
+CAMERA = CameraSettings(width=128, height=72)
 PUBLISHED = (
     topics.IMAGE,
     topics.CAMERA_INFO,

@@ -207,7 +207,8 @@ def test_a_missing_cruise_speed_is_named_until_it_is_set(launch, probe, model_of
         **{"mode": mode, "model": str(model_of("gru")), "autostart": True},
         camera_pitch_down_deg=15.0,
     )
-    sensors, camera = Sensors(probe), CameraSettings(width=96, height=54)
+    sensors, camera = Sensors(probe), CameraSettings(width=128, height=72)
+    sensors.image = np.zeros((camera.height, camera.width, 3), np.uint8)
     level = np.array([0.0, 0.0, 0.0, 1.0])
 
     def publish() -> bool:

@@ -74,7 +74,7 @@ def test_each_tick_frame_and_sample_has_one_message_with_its_own_stamp(tmp_path)
     }
     for rows in found.values():
         assert all(log_ns == stamp(message) for log_ns, message in rows)
-    pictures = [message.data.reshape(72, 128, 3) for _, message in found["/camera/image_raw"]]
+    pictures = [message.data.reshape(54, 96, 3) for _, message in found["/camera/image_raw"]]
     assert [np.unique(picture).tolist() for picture in pictures] == [[0], [2]]
     last = found["/imu/data"][-1][1]
     assert (last.angular_velocity.x, last.linear_acceleration.z) == (0.05, 8.81)

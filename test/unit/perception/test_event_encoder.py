@@ -83,7 +83,7 @@ def test_trail_cfc19_in_fixed_point_stays_near_its_float_network():
     fixed, floats = EventEncoder(spec, arrays, 0.0), Encoder(model.perception)
     state = fixed.init_state()
     for picture in pictures(3, 4, spec=spec):
-        smooth = np.repeat(np.repeat(picture[::6, ::6], 6, 0), 6, 1)
+        smooth = np.repeat(np.repeat(picture[::8, ::8], 8, 0), 8, 1)
         state, _ = fixed.encode(np.ascontiguousarray(smooth), state, MOUNT)
         expected = floats.encode(standardise(smooth), MOUNT)
         np.testing.assert_allclose(state.features / 2**13, expected, atol=0.02)
