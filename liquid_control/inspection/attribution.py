@@ -2,7 +2,7 @@
 
 A map explains one number. For a command axis it is the command of one step from the recorded
 state, with IMU and other inputs as recorded, in m/s or rad/s; integrated gradients then sum to the
-command minus that of the baseline, within the error of their 64 steps. For `features` it is the
+command minus that of the baseline, within the error of their 128 steps. For `features` it is the
 squared distance of the picture's features: from those of the baseline for integrated gradients,
 from those of the whole picture for occlusion. The baseline, and the value of an occluded pixel,
 is 0 after standardisation: the mean of the picture.
@@ -24,7 +24,7 @@ from liquid_control.perception.cnn import PerceptionCNN
 from liquid_control.policy import Model
 from liquid_control.policy.model import CORE_PREFIX, INITIAL_STATE
 
-STEPS = 64
+STEPS = 128
 """Steps of integrated gradients from baseline to picture."""
 PATCH = 6
 STRIDE = 3

@@ -18,7 +18,7 @@ from liquid_control.graph import GraphPlan, fly_through_graph
 PATH = Path(__file__).parent / "flight.mcap"
 SEED = 10_011
 SETTINGS = (
-    "trail.length_m=12",
+    "trail.length_m=9.5",
     "camera.drop_rate=0.2",
     "wind.mean_mps=3",
     "wind.gust_mps=5",

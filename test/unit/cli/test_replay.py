@@ -53,12 +53,12 @@ def copied(target, topics=None, change=None):
 
 
 def test_the_flight_in_the_repository_is_small_and_its_commands_are_reproduced(tmp_path, capsys):
-    assert BAG.stat().st_size <= 2_500_000
+    assert BAG.stat().st_size <= 2_000_000
     status, document = replayed(tmp_path / "r", "--max-rmse", GATE)
     assert status == 0
     assert {path.name for path in (tmp_path / "r").iterdir()} == FILES
-    assert document["policy"]["by_stamp"] == document["frames"]["seen"] == 115
-    assert document["guarded"]["pairs"] == 277
+    assert document["policy"]["by_stamp"] == document["frames"]["seen"] == 96
+    assert document["guarded"]["pairs"] == 227
     assert document["frames"]["refused"] == 0
     assert document["model"]["sha256"] == document["recorded_model"]["sha256"]
     for part in ("policy", "guarded"):
@@ -84,7 +84,7 @@ def test_two_replays_write_the_same_bytes_and_no_paths(tmp_path):
 def test_onnx_and_reference_agree_over_a_whole_replay(tmp_path):
     status, document = replayed(tmp_path, "--backend", "onnx", "--against", "reference")
     assert status == 0
-    assert document["policy"]["by_stamp"] == 115
+    assert document["policy"]["by_stamp"] == 96
     for error in document["policy"]["axes"].values():
         assert error["maximum"] < 1e-5
     with np.load(tmp_path / "replay.npz") as arrays:
@@ -145,10 +145,10 @@ def test_too_few_answered_frames_are_no_verdict_and_the_files_are_written(tmp_pa
     captured = capsys.readouterr()
     (error,) = captured.err.splitlines()
     assert error.startswith(
-        "liquid-control: cannot judge: 40 of 115 frames (35 %) answered, expected at least 80 % "
-        "(--min-coverage 0.8); refused were 75 because: "
+        "liquid-control: cannot judge: 40 of 96 frames (42 %) answered, expected at least 80 % "
+        "(--min-coverage 0.8); refused were 56 because: "
     )
-    assert "115 frames: 40 answered, 75 refused (75 because: " in captured.out
+    assert "96 frames: 40 answered, 56 refused (56 because: " in captured.out
     document = json.loads((out / "replay.json").read_text())
     assert document["frames"]["answered"] == 40
     assert document["frames"]["min_coverage"] == 0.8
@@ -187,11 +187,11 @@ def test_bag_info_and_replay_refuse_a_camera_for_the_same_reason(tmp_path, capsy
     assert main(["replay", str(tmp_path / "narrow.mcap"), "--out", str(tmp_path / "out")]) == 3
     (error,) = capsys.readouterr().err.splitlines()
     assert error.startswith("liquid-control: cannot judge: ")
-    assert f"none of 115 frames on {PICTURES} fits: {reason}" in error
+    assert f"none of 96 frames on {PICTURES} fits: {reason}" in error
     assert not (tmp_path / "out").exists()
     assert main(["bag", "info", str(tmp_path / "narrow.mcap")]) == 2
     captured = capsys.readouterr()
-    assert f"cannot be replayed: 0 of 115 pictures fit trail_cfc19: {reason}" in captured.err
+    assert f"cannot be replayed: 0 of 96 pictures fit trail_cfc19: {reason}" in captured.err
     assert "replay no" in captured.out
     options = ["--topic", f"camera={PICTURES},90"]
     assert main(["bag", "info", str(tmp_path / "narrow.mcap"), *options]) == 0

@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.unit
 EXAMPLES = Path(__file__).parents[3] / "examples"
-FRAMES = 115
+FRAMES = 96
 
 
 def example(number: str) -> ModuleType:

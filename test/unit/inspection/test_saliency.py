@@ -45,7 +45,7 @@ def test_nine_tenths_of_the_mass_lie_on_the_informative_patch(
 
 
 @needs_captum
-@pytest.mark.parametrize(("steps", "error"), [(64, 0.05), (1024, 0.005)])
+@pytest.mark.parametrize(("steps", "error"), [(attribution.STEPS, 0.02), (1024, 0.005)])
 def test_integrated_gradients_sum_to_the_change_of_the_command(
     policy, flight, monkeypatch, steps, error
 ):
