@@ -21,11 +21,13 @@ from liquid_control.nodes.message_classes import name_of, type_definition
 from liquid_control.nodes.node_settings import RecorderSettings
 from liquid_control.nodes.pace import STEADY
 from liquid_control.nodes.parameters import declare
+from liquid_control.nodes.publisher_binding import endpoints_of
 from liquid_control.nodes.qos import KEPT
 from liquid_control.nodes.recorder.parameter_recorder import ParameterRecorder
 from liquid_control.nodes.recorder.subscriptions import RecorderSubscriptions, bag_profile
 from liquid_control.nodes.shutdown import Shutdown, main_of
 from liquid_control.provenance import git_revision, model_fingerprint
+from liquid_control.publishers import UNKNOWN
 from liquid_control.stall_timer import StallTimer
 from liquid_control.types import NANOSECONDS
 
@@ -182,7 +184,8 @@ class RecorderNode(Node):
 
     def _flight_may_begin(self) -> bool:
         """Return whether all parameters and publishers of a flight that waits are known."""
-        if self.count_publishers(self.resolve_topic_name(topics.CLOCK)) == 0:
+        clocks = [one.node for one in endpoints_of(self, self.resolve_topic_name(topics.CLOCK))]
+        if not clocks:
             return False
         if self._parameters_timer is None:
             self._parameters_timer = StallTimer(PARAMETERS_TIMEOUT_S, graph_cpu_time_s)
@@ -191,9 +194,10 @@ class RecorderNode(Node):
             expected, answers = expected | PIPELINE, ANSWERS
         known = self._parameter_recorder.known()
         found = [topic for topic in answers if self._topic_subscriptions.publishers(topic)]
-        if self._parameters_timer.expired((expected, known, found)):
+        if self._parameters_timer.expired((expected, known, found, clocks)):
             return True
-        return expected <= known and len(found) == len(answers)
+        # DDS finds a publisher before its node: until then `expected` lacks that node.
+        return UNKNOWN not in clocks and expected <= known and len(found) == len(answers)
 
     def close(self) -> None:
         """Close the bag; its last record has the known losses."""

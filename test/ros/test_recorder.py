@@ -11,6 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import pytest
+import rclpy
 from geometry_msgs.msg import Twist
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
@@ -28,9 +29,11 @@ from liquid_control.bags import BagWriter, Losses, open_bag
 from liquid_control.bags.flight_result import recorded_result
 from liquid_control.bags.writing import messages
 from liquid_control.config import CameraSettings
-from liquid_control.nodes import conversions
+from liquid_control.nodes import conversions, recorder_node
 from liquid_control.nodes.message_classes import message_class, name_of
+from liquid_control.nodes.shutdown import Shutdown
 from liquid_control.provenance import model_fingerprint
+from liquid_control.publishers import UNKNOWN, Endpoint
 from liquid_control.types import Command, VehicleState
 
 from .conftest import PLAIN, SEED, exit_status
@@ -273,6 +276,35 @@ def test_parameters_that_change_in_flight_are_recorded(recording):
         change = records["parameters_changed/1"]
         assert (change["node"], change["max_forward_mps"]) == ("guard_node", "1.5")
         assert int(change["stamp_ns"]) > 0
+
+
+def test_a_flight_waits_until_the_node_of_its_clock_is_known(probe, tmp_path, monkeypatch):
+    """DDS finds a publisher before it knows its node, whose parameters would be missing."""
+    clocks = [Endpoint(UNKNOWN, b"1")]
+    monkeypatch.setattr(recorder_node, "endpoints_of", lambda node, topic: clocks)
+    path = tmp_path / "flight.mcap"
+    rclpy.init(args=["--ros-args", "-p", f"path:={path}", "-p", "use_sim_time:=true"])
+    recorder = recorder_node.RecorderNode(Shutdown())
+
+    def spin(condition) -> bool:
+        rclpy.spin_once(recorder, timeout_sec=0.02)
+        return condition()
+
+    def waits() -> bool:
+        return probe.node.count_subscribers(topics.CAMERA_INFO) == 0
+
+    try:
+        known = recorder._parameter_recorder.known
+        probe.until(lambda: spin(lambda: {"probe", "recorder_node"} <= known()), "parameters")
+        for _ in range(20):
+            spin(waits)
+        assert waits()
+        clocks[:] = [Endpoint("/probe", b"1")]
+        probe.until(lambda: spin(lambda: not waits()), "the subscription")
+    finally:
+        recorder.close()
+        recorder.destroy_node()
+        rclpy.shutdown()
 
 
 def test_messages_that_the_middleware_loses_are_counted(launch, tmp_path):

@@ -99,6 +99,11 @@ def lines(process, text: str) -> list[str]:
     return [line for line in process.log.read_text().splitlines() if text in line]
 
 
+def until_logged(probe, process, text: str) -> None:
+    """Wait for a line: the guard publishes a command before it logs the reason."""
+    until(probe, lambda: lines(process, text), f"{text!r} in the log")
+
+
 class Vehicle:
     """Camera, IMU and autopilot of a vehicle that perception, controller and guard fly."""
 
@@ -351,7 +356,7 @@ def test_impossible_features_are_answered_with_hover_and_named(probe, launch, mo
         assert answer(value) == HOVER
         text = f"features of the picture of at most 1, got {value:g}"
         if value == 1e30:
-            assert lines(controller, f"features refused, hovering: expected {text} (once)")
+            until_logged(probe, controller, f"features refused, hovering: expected {text} (once)")
     assert answer(1.0) != HOVER
 
 
@@ -369,8 +374,8 @@ def test_impossible_commands_are_refused_not_clamped(probe, launch):
     answers = [conversions.command_from(message)[0] for _, message in commands]
     assert answers == [Command(1.0), HOVER, HOVER, HOVER]
     impossible = "a command is impossible, forward 1e+300 m/s where 100 m/s is the limit: hovering"
-    assert lines(guard, f"{impossible} (once)")
-    assert lines(guard, "a command is not finite (1.0, nan, 0.0, 0.0): hovering (once)")
+    until_logged(probe, guard, f"{impossible} (once)")
+    until_logged(probe, guard, "a command is not finite (1.0, nan, 0.0, 0.0): hovering (once)")
 
 
 def test_missing_commands_are_logged_in_a_sentence_with_seconds(probe, launch):
@@ -387,7 +392,7 @@ def test_missing_commands_are_logged_in_a_sentence_with_seconds(probe, launch):
         return any(conversions.command_from(message)[0] != HOVER for _, message in received)
 
     until(probe, flown, "a command")
-    until(probe, lambda: lines(guard, "no command for 0.15 s: hovering ("), "the line")
+    until_logged(probe, guard, "no command for 0.15 s: hovering (")
 
 
 class Pair:
@@ -462,7 +467,7 @@ def test_after_kill_9_of_the_guard_its_standby_publishes_within_0_3_s(pair, laun
     text = (
         f"the guard of process {pair.guard.child.pid} has ended: guard_standby publishes /cmd_vel"
     )
-    assert lines(pair.standby, text)
+    until_logged(pair.probe, pair.standby, text)
     respawned = launch("guard_node", mode=MODE, pair="first")
     state = f"standby of process {pair.standby.child.pid}"
     until(pair.probe, lambda: pair.fly(0.1) or pair.state(topics.GUARD) == state, "its state")
@@ -470,9 +475,8 @@ def test_after_kill_9_of_the_guard_its_standby_publishes_within_0_3_s(pair, laun
     first = pair.guard = pair.standby
     pair.assert_replaced_in_time()
     assert pair.newest() == Command(1.0)
-    assert lines(
-        respawned, f"the guard of process {first.child.pid} has ended: guard_node publishes"
-    )
+    text = f"the guard of process {first.child.pid} has ended: guard_node publishes"
+    until_logged(pair.probe, respawned, text)
     assert not lines(respawned, "[ERROR]")
 
 
