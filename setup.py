@@ -53,6 +53,7 @@ BASE = [
     "numpy>=1.26",
     "opencv-python-headless>=4.8",
     "onnxruntime>=1.18",
+    "protobuf>=4.25",
     "pyyaml>=6.0",
     "pydantic>=2.5",
     "rosbags>=0.10",

@@ -79,11 +79,11 @@ def machine() -> dict[str, str | int]:
     }
 
 
-FINGERPRINTED_FILES = ("model.yaml", "weights.npz")
+FINGERPRINTED_FILES = ("model.yaml", "weights.npz", "perception.onnx")
 
 
 def model_fingerprint(folder: Path) -> dict[str, str]:
-    """Return a model folder's name and the SHA-256 of its `model.yaml` and its weights.
+    """Return a model folder's name and the SHA-256 of its `model.yaml` and of its weights' files.
 
     Raises:
         OutputError: it is not a model folder.

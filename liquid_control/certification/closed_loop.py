@@ -209,6 +209,7 @@ def certify_closed_loop(
         "model": model.name,
         "version": __version__,
         "weights_sha256": model.settings.sha256["weights.npz"],
+        "perception_sha256": model.settings.sha256["perception.onnx"],
         "domain": dict(flights.domain),
         "problem": {
             "equations": list(EQUATIONS),

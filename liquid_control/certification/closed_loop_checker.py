@@ -27,6 +27,9 @@ STATES = (
 )
 DISTURBED = ("heading", "offset")
 
+FILES = {"weights.npz": "weights_sha256", "perception.onnx": "perception_sha256"}
+"""Files of the weights of core and perception network, and the key that states their checksum."""
+
 Need = Callable[[bool, str], None]
 """Raises an error with a text unless a condition holds."""
 
@@ -54,13 +57,14 @@ def check_closed_loop(
     need(path.is_file(), "is missing; make it with liquid-control certify --closed-loop")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        digest = hashlib.sha256((folder / "weights.npz").read_bytes()).hexdigest()
-        stated = str(content["weights_sha256"])
-        need(
-            stated == digest,
-            f"is of other weights: expected sha256 {digest[:12]}…, got {stated[:12]}…; make it "
-            "again with liquid-control certify --closed-loop",
-        )
+        for name, key in FILES.items():
+            digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            stated = str(content[key])
+            need(
+                stated == digest,
+                f"is of other weights: expected {name} of sha256 {stated[:12]}…, got "
+                f"{digest[:12]}…; make it again with liquid-control certify --closed-loop",
+            )
         need(content["schema"] == 1, f"expected schema 1, got {content['schema']!r}")
         cell = ExactCell(folder)
         _check_problem(cell, content["problem"], need)

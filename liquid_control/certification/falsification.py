@@ -54,7 +54,7 @@ def fly_held_out(
         raise CertificateError(f"expected seeds that were not fitted on, got {used[0]}")
     folder.mkdir(parents=True, exist_ok=True)
     domain = {key: content["domain"][key] for key in ("scenario", "settings", "wind_mean_mps")}
-    own = {"weights_sha256": content["weights_sha256"], **domain}
+    own = {key: content[key] for key in ("weights_sha256", "perception_sha256")} | domain
     path = folder / DOMAIN_FILE
     if not path.exists():
         atomic_write(path, (json.dumps(own) + "\n").encode())

@@ -1,8 +1,8 @@
 """Model folders: written by training, loaded by policies.
 
-A folder holds `model.yaml` (settings and checksums), `weights.npz` (every array),
-`perception.onnx` and `controller.onnx` (graphs made from the arrays) and `README.md` (the model
-card).
+A folder holds `model.yaml` (settings and checksums), `perception.onnx` (the perception network
+with its arrays), `weights.npz` (the arrays of the core), `controller.onnx` (a graph made from
+them) and `README.md` (the model card).
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from liquid_control.config import Scenario, load_yaml, project_file, shipped, va
 from liquid_control.errors import CellError, ConfigError, ModelError, OutputError
 from liquid_control.files import atomic_folder, read_limited
 from liquid_control.liquid.weights import CfCWeights, weight_count
+from liquid_control.policy.graph_arrays import graph_arrays
 from liquid_control.policy.model_settings import SCHEMA, WIRED, ModelCore, ModelSettings
 
 MODEL_YAML = "model.yaml"
@@ -32,6 +33,7 @@ CORE_PREFIX = "core."
 """Arrays of a core other than the wired CfC begin with it."""
 INITIAL_STATE = "core.initial_state"
 CHECKED_FILES = (WEIGHTS, PERCEPTION, CONTROLLER)
+WEIGHT_FILES = (PERCEPTION, WEIGHTS)
 MAX_BYTES = 2**30
 """Limit for one file of a model folder."""
 SHORT = 12
@@ -47,7 +49,7 @@ class Model:
     Attributes:
         path: the folder that it was loaded from.
         settings: content of `model.yaml`.
-        arrays: all arrays of `weights.npz` by name: of the perception network and the core.
+        arrays: of the perception network and the core, by name.
         perception: `perception.onnx`, serialised.
         controller: `controller.onnx`, serialised.
     """
@@ -76,6 +78,11 @@ class Model:
     def wired_weights(self) -> CfCWeights | None:
         """The weights of a wired CfC; None for another core."""
         return self.weights if self.settings.core.kind == WIRED else None
+
+    @property
+    def weights_sha256(self) -> str:
+        """Checksum that identifies the weights of perception network and core, in hex."""
+        return weights_checksum(self.settings.sha256)
 
     @property
     def initial_state(self) -> NDArray[np.float32]:
@@ -140,12 +147,7 @@ def load_model(path: Path | str) -> Model:
     settings = _load_settings(folder)
     content = {name: _checked(folder, name, settings) for name in CHECKED_FILES}
     arrays = _load_arrays(folder / WEIGHTS, content[WEIGHTS])
-    for name, shape in settings.perception.array_shapes().items():
-        if name not in arrays or arrays[name].shape != shape:
-            got = arrays[name].shape if name in arrays else "nothing"
-            raise ModelError(f"{folder / WEIGHTS}: {name}: expected shape {shape}, got {got}")
-    perception = {name: arrays[name] for name in settings.perception.array_shapes()}
-    _check_graph(folder / PERCEPTION, content[PERCEPTION], perception)
+    arrays |= _perception_arrays(folder, content[PERCEPTION], settings, arrays)
     _check_controller(folder, content[CONTROLLER], settings, arrays)
     return Model(folder, settings, arrays, content[PERCEPTION], content[CONTROLLER])
 
@@ -166,6 +168,34 @@ def find_models(paths: Sequence[Path]) -> list[Model]:
             f"{', '.join(map(str, paths))}: expected a folder with models, found none"
         )
     return [load_model(folder) for folder in folders]
+
+
+def _perception_arrays(
+    folder: Path, graph: bytes, settings: ModelSettings, stored: Arrays
+) -> Arrays:
+    """Return the arrays of the perception network by name.
+
+    Args:
+        folder: of the model.
+        graph: the perception network.
+        settings: of the model.
+        stored: arrays of `weights.npz`. In an older folder those of the perception network are
+            among them; then the graph must hold the same.
+    """
+    path = folder / PERCEPTION
+    try:
+        arrays = graph_arrays(graph)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    shapes = settings.perception.array_shapes()
+    for name, shape in shapes.items():
+        if name not in arrays or arrays[name].shape != shape:
+            got = arrays[name].shape if name in arrays else "nothing"
+            raise ModelError(f"{path}: {name}: expected shape {shape}, got {got}")
+    for name in shapes:
+        if name in stored and not np.array_equal(stored[name], arrays[name]):
+            raise ModelError(_foreign(path, graph, name))
+    return {name: arrays[name] for name in shapes}
 
 
 def _check_controller(folder: Path, graph: bytes, settings: ModelSettings, arrays: Arrays) -> None:
@@ -273,18 +303,31 @@ def _check_graph(path: Path, graph: bytes, arrays: Arrays) -> None:
     """Check that a graph holds the arrays of `weights.npz`, which it was made from."""
     for name, array in arrays.items():
         if np.ascontiguousarray(array, dtype="<f4").tobytes() not in graph:
-            raise ModelError(
-                f"{path}: sha256 {checksum(graph)[:SHORT]}…: expected the graph of {WEIGHTS}, got "
-                f"one without its {name}; it belongs to another model"
-            )
+            raise ModelError(_foreign(path, graph, name))
 
 
-def _load_arrays(path: Path, content: bytes) -> Arrays:
+def _foreign(path: Path, graph: bytes, name: str) -> str:
+    return (
+        f"{path}: sha256 {checksum(graph)[:SHORT]}…: expected the graph of {WEIGHTS}, got "
+        f"one without its {name}; it belongs to another model"
+    )
+
+
+def _load_arrays(path: Path, content: bytes) -> dict[str, NDArray[np.float32]]:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: expected an archive of arrays ({error})") from error
+
+
+def weights_checksum(sums: Mapping[str, str]) -> str:
+    """Return one checksum for the files that hold weights.
+
+    Args:
+        sums: their SHA-256 in hex, by file name.
+    """
+    return checksum("".join(sums[name] for name in WEIGHT_FILES).encode())
 
 
 def checksum(content: bytes) -> str:
@@ -318,7 +361,9 @@ def save_model(
     if set(graphs) != {PERCEPTION, CONTROLLER}:
         raise OutputError(f"expected graphs {PERCEPTION} and {CONTROLLER}, got {sorted(graphs)}")
     folder = Path(path)
-    content = {WEIGHTS: _archive(arrays), **graphs}
+    perception = settings.perception.array_shapes()
+    core = {name: array for name, array in arrays.items() if name not in perception}
+    content = {WEIGHTS: _archive(core), **graphs}
     settings = settings.model_copy(
         update={"sha256": {name: checksum(data) for name, data in sorted(content.items())}}
     )

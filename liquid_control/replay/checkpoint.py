@@ -22,7 +22,7 @@ from liquid_control.files import atomic_write
 from liquid_control.journal import check_same_plan, plain
 from liquid_control.provenance import git_revision, package_versions
 from liquid_control.replay.disturbed import DisturbedReplay
-from liquid_control.replay.request import VERSIONS, ReplayRequest, weights_hash
+from liquid_control.replay.request import VERSIONS, ReplayRequest
 
 CHECKPOINT_FILE = "checkpoint.npz"
 PARTIAL_FILE = "disturbed.partial.json"
@@ -45,7 +45,7 @@ def replay_plan(request: ReplayRequest) -> dict[str, Any]:
             role.value: repr(source) for role, source in sorted(request.topics.sources.items())
         },
         "models": ", ".join(model.name for model in models),
-        **{f"model {model.name}": weights_hash(model) for model in models},
+        **{f"model {model.name}": model.weights_sha256 for model in models},
         "--disturb": " ".join(disturbances.words if disturbances else ()),
         "--input": " ".join(request.given.words),
         "--start": request.span.start_s,

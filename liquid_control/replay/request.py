@@ -10,7 +10,7 @@ from liquid_control.bags import Bag, TopicMap, TopicRules, load_rules, open_bag,
 from liquid_control.config import project_file, shipped
 from liquid_control.errors import ConfigError, ModelError
 from liquid_control.policy import BACKENDS, Model, load_model
-from liquid_control.policy.model import WEIGHTS
+from liquid_control.policy.model import WEIGHT_FILES, WEIGHTS, weights_checksum
 from liquid_control.provenance import package_versions
 from liquid_control.replay.coverage import MIN_COVERAGE, OPTION
 from liquid_control.replay.disturbance_variants import DisturbanceRequest, disturbance_request
@@ -42,12 +42,12 @@ class ModelChoice:
     @property
     def warning(self) -> str:
         """A line where the bag was recorded with another model; empty otherwise."""
-        if self.recorded is None or self.recorded["sha256"] == weights_hash(self.model):
+        if self.recorded is None or self.recorded["sha256"] == self.model.weights_sha256:
             return ""
         return (
             f"the bag was recorded with {self.recorded['name']} "
             f"(weights {self.recorded['sha256'][:12]}…), not with {self.model.name} "
-            f"({weights_hash(self.model)[:12]}…)"
+            f"({self.model.weights_sha256[:12]}…)"
         )
 
 
@@ -189,11 +189,6 @@ class ReplayRequest:
         return " ".join(words)
 
 
-def weights_hash(model: Model) -> str:
-    """Return the SHA-256 of a model's weights."""
-    return model.settings.sha256[WEIGHTS]
-
-
 def choose_model(
     folder: Path | str | None, metadata: Mapping[str, Mapping[str, str]]
 ) -> ModelChoice:
@@ -214,15 +209,17 @@ def choose_model(
             model = load_model(path)
         except ModelError:
             continue
-        if recorded is not None and weights_hash(model) == recorded["sha256"]:
+        if recorded is not None and model.weights_sha256 == recorded["sha256"]:
             return ModelChoice(model, recorded, "which the bag was recorded with")
     return ModelChoice(load_model(shipped(DEFAULT_MODEL)), recorded, "the default")
 
 
 def _recorded_model(metadata: Mapping[str, Mapping[str, str]]) -> dict[str, str] | None:
     fingerprint = metadata.get("model", {})
-    found = fingerprint.get("sha256 weights.npz")
-    return {"name": fingerprint.get("name", "a model"), "sha256": found} if found else None
+    sums = {name: fingerprint.get(f"sha256 {name}", "") for name in WEIGHT_FILES}
+    if not sums[WEIGHTS]:
+        return None
+    return {"name": fingerprint.get("name", "a model"), "sha256": weights_checksum(sums)}
 
 
 def _shipped_models() -> list[Path]:
@@ -307,7 +304,7 @@ def replay_metadata(
         command=request.command_line() if command is None else command,
         bag={"files": [_file(path) for path in _files(request.bag.parts)]},
         topics={role.value: source.name for role, source in sources.items()},
-        model={"name": model.name, "sha256": weights_hash(model)},
+        model={"name": model.name, "sha256": model.weights_sha256},
         recorded_model=request.choice.recorded,
         backend=request.backend,
         against=Path(request.against).name,

@@ -65,7 +65,7 @@ def cell():
 def certified(cell, tmp_path_factory):
     """Return the folder of a model with a closed-loop certificate of flights by hand."""
     folder = tmp_path_factory.mktemp("closed")
-    for name in ("model.yaml", "weights.npz"):
+    for name in ("model.yaml", "weights.npz", "perception.onnx"):
         shutil.copy(TRAIL / name, folder / name)
     rows = [flights_by_hand(cell, seed) for seed in range(3)]
     flights = LoopFlights(*rows, {"by": "hand"})
@@ -336,8 +336,14 @@ def test_the_checker_rejects_missing_foreign_and_broken_files(certified, tmp_pat
     with pytest.raises(CertificateError, match="expected a closed-loop certificate"):
         check_closed_loop(folder)
     shutil.copy(certified / CLOSED_LOOP, folder / CLOSED_LOOP)
+    network = (folder / "perception.onnx").read_bytes()
+    (folder / "perception.onnx").write_bytes(network[:-1])
+    text = r"other weights: expected perception\.onnx of sha256 \w{12}…, got"
+    with pytest.raises(CertificateError, match=text):
+        check_closed_loop(folder)
+    (folder / "perception.onnx").write_bytes(network)
     with_state_weights(folder, 0.5)
-    with pytest.raises(CertificateError, match="other weights"):
+    with pytest.raises(CertificateError, match=r"other weights: expected weights\.npz"):
         check_closed_loop(folder)
 
 

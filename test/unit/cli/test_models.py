@@ -23,11 +23,9 @@ def test_shipped_models_are_listed_with_size_and_camera(capsys):
 
 
 def test_every_shipped_model_is_small():
-    """Below 3 MB for pictures of 96x54, 4.5 MB for larger ones."""
     for model in find_models([project_file("models")]):
         sizes = [file.stat().st_size for file in model.path.iterdir()]
-        wide = model.settings.camera.width > 96
-        assert sum(sizes) < (4.5e6 if wide else 3e6), model.name
+        assert sum(sizes) < 3e6, model.name
         assert model.core_parameters <= 2500, model.name
 
 

@@ -51,7 +51,12 @@ def test_pilots_are_identified():
     jobs = plan_flights([CampaignEntry(name="calm", seeds="1")], ["hover", "trail"])
     marks = check_pilots(jobs, {"hover": ToyPilot, "trail": policy_pilot})
     assert marks["hover"] == {"pilot": "hover"}
-    assert sorted(marks["trail"]) == ["name", "sha256 model.yaml", "sha256 weights.npz"]
+    assert sorted(marks["trail"]) == [
+        "name",
+        "sha256 model.yaml",
+        "sha256 perception.onnx",
+        "sha256 weights.npz",
+    ]
 
 
 def test_what_a_simulator_refuses_is_named_with_its_seed_and_equal_places_are_checked_once():
