@@ -25,7 +25,6 @@ from liquid_control.config import load_scenario
 from liquid_control.files import atomic_write
 from liquid_control.interfaces import Flyer
 from liquid_control.policy import Model, Policy
-from liquid_control.types import Floats
 
 CLOSED_LOOP = "closed_loop.json"
 EQUATIONS = (
@@ -41,6 +40,10 @@ EQUATIONS = (
     "a set: centre + map s, each of the first `boxes` of s in [-1, 1], the rest in a unit ball",
 )
 """The step of the reduced model, as the published problem states it."""
+PROPERTY = (
+    "after k frames every state is within lower[k] and upper[k] of its tube; the last set of a "
+    "tube that returns lies in its initial set, so no state ever leaves the sets of that tube"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,11 @@ PLANS = (
 )
 START_HALF = (0.1, 0.05)
 """Half widths of offset and heading in the set of flown states, m and rad."""
-CORRIDOR = (0.1, 110)
-"""Factor on all sets, and number of frames, for which a corridor is searched."""
-_CORRIDOR_SYMBOLS = 6000
+CORRIDOR = tuple(
+    TubePlan("corridor", factor, factor, STEADY_S, 100, False, 100_000)
+    for factor in (0.1, 0.07, 0.05, 0.03, 0.02)
+)
+"""Tubes that may return into their initial set; the first that does is the corridor."""
 _GOLDEN = 0.6180339887
 AT_REST = 1e-3
 """Half width of every state around the equilibrium."""
@@ -169,7 +174,7 @@ def certify_closed_loop(
     plans: tuple[TubePlan, ...] = PLANS,
     seed: int = 0,
     on_step: Callable[[str], None] = lambda _: None,
-    corridor: tuple[float, int] | None = CORRIDOR,
+    corridor: tuple[TubePlan, ...] = CORRIDOR,
 ) -> dict[str, Any]:
     """Fit the reduced model, prove its tubes, and search rollouts and flights that leave them.
 
@@ -179,7 +184,7 @@ def certify_closed_loop(
         plans: the tubes.
         seed: of the rollouts.
         on_step: receives the name of each part when it begins.
-        corridor: factor on all sets and number of frames of a corridor to search; None for none.
+        corridor: of which the first that returns is a corridor; its initial set is searched.
 
     Returns:
         The problem and its result, ready for JSON.
@@ -193,19 +198,27 @@ def certify_closed_loop(
     flown = initial_set(fitted, followed(fitted, cell, flights.plain), START_HALF)
     rest = equilibrium(fitted, cell, float(np.mean(STEADY_S)))
     settled = ShapedSet(rest, AT_REST * np.eye(len(rest)), len(rest))
+    sets = {"flown": flown, "equilibrium": settled}
     tubes, found = [], []
     for plan in plans:
         on_step(f"tube {plan.name}")
-        start = flown if plan.flown else settled
-        loop = replace(fitted, dt_s=plan.dt_s)
-        loop = loop.scaled(plan.perception, plan.disturbance)
+        start = sets["flown" if plan.flown else "equilibrium"]
+        loop = _scaled(fitted, plan)
         tube = reach_tube(loop, cell, start.form(), plan.frames)
-        tubes.append(_tube_claim(plan, tube))
+        tubes.append(_tube_claim(plan, tube, "flown" if plan.flown else "equilibrium"))
         found.append(_found(plan, loop, cell, flights.held, start, tube, seed))
-    on_step("corridor")
-    corridor_found = None if corridor is None else _corridor(fitted, cell, rest, *corridor)
+    for plan in corridor:
+        on_step(f"corridor with {plan.perception:g} of the sets")
+        loop = _scaled(fitted, plan)
+        if (returned := find_corridor(loop, cell, rest, plan.frames)) is not None:
+            sets["corridor"] = returned.start
+            tubes.append(_tube_claim(plan, returned.tube, "corridor") | {"returns": True})
+            found.append(
+                _found(plan, loop, cell, flights.held, returned.start, returned.tube, seed)
+            )
+            break
     return {
-        "schema": 1,
+        "schema": 2,
         "model": model.name,
         "version": __version__,
         "weights_sha256": model.settings.sha256["weights.npz"],
@@ -216,14 +229,10 @@ def certify_closed_loop(
             "states": [*VEHICLE, *(f"h_{index}" for index in range(cell.neurons))],
             "cell": _cell_document(cell),
             "dynamics": fitted.document(),
-            "initial_sets": {
-                "flown": flown.document(),
-                "equilibrium": settled.document(),
-            },
-            "property": "after k frames every state is within lower[k] and upper[k] of its tube",
+            "initial_sets": {name: one.document() for name, one in sets.items()},
+            "property": PROPERTY,
         },
         "claims": {"tubes": tubes},
-        "corridor": corridor_found,
         "found": found,
         "coverage": {
             "fitted": coverage(fitted, cell, flights.plain),
@@ -232,33 +241,15 @@ def certify_closed_loop(
     }
 
 
-def _corridor(
-    fitted: ReducedModel, cell: CertifiedCell, rest: Floats, factor: float, frames: int
-) -> dict[str, Any] | None:
-    """Return a corridor around the equilibrium; the checker does not derive it again."""
-    found = find_corridor(
-        fitted.scaled(factor, factor), cell, rest, frames, symbols=_CORRIDOR_SYMBOLS
-    )
-    if found is None:
-        return None
-    tube = found.tube
-    return {
-        "perception": factor,
-        "disturbance": factor,
-        "dt_s": list(fitted.dt_s),
-        "frames": frames,
-        "largest_coordinate": found.excess,
-        "initial_set": found.start.document(),
-        "lower": tube.lower.min(axis=0).tolist(),
-        "upper": tube.upper.max(axis=0).tolist(),
-    }
+def _scaled(fitted: ReducedModel, plan: TubePlan) -> ReducedModel:
+    return replace(fitted, dt_s=plan.dt_s).scaled(plan.perception, plan.disturbance)
 
 
-def _tube_claim(plan: TubePlan, tube: Tube) -> dict[str, Any]:
+def _tube_claim(plan: TubePlan, tube: Tube, initial_set: str) -> dict[str, Any]:
     margin = 1e-5 * (1.0 + np.maximum(np.abs(tube.lower), np.abs(tube.upper)))
     return {
         "name": plan.name,
-        "initial_set": "flown" if plan.flown else "equilibrium",
+        "initial_set": initial_set,
         "perception": plan.perception,
         "disturbance": plan.disturbance,
         "dt_s": list(plan.dt_s),

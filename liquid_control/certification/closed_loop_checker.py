@@ -8,12 +8,13 @@ docs/certificates.md states the claims and their theorems.
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from liquid_control.certification.exact_step import ExactCell, units
+from liquid_control.certification.exact_step import ONE, ExactCell, P, units
 from liquid_control.certification.exact_tube import SIZE, ExactLoop, ExactRows, whole
 from liquid_control.errors import CertificateError
 
@@ -26,7 +27,6 @@ STATES = (
     *(f"{kind}{axis}" for kind in ("filtered_", "smoothed_", "") for axis in AXES),
 )
 DISTURBED = ("heading", "offset")
-
 FILES = {"weights.npz": "weights_sha256", "perception.onnx": "perception_sha256"}
 """Files of the weights of core and perception network, and the key that states their checksum."""
 
@@ -65,7 +65,7 @@ def check_closed_loop(
                 f"is of other weights: expected {name} of sha256 {stated[:12]}…, got "
                 f"{digest[:12]}…; make it again with liquid-control certify --closed-loop",
             )
-        need(content["schema"] == 1, f"expected schema 1, got {content['schema']!r}")
+        need(content["schema"] == 2, f"expected schema 2, got {content['schema']!r}")
         cell = ExactCell(folder)
         _check_problem(cell, content["problem"], need)
         for claim in content["claims"]["tubes"]:
@@ -142,6 +142,30 @@ def _check_tube(
             holds = least <= found[0] and found[1] <= most
             state = problem["states"][index]
             need(holds, f"tube {name}: {state} after {frame} frames could not be derived")
+    if claim.get("returns") and (frames is None or frames >= len(lower) - 1):
+        need(_lies_in(rows, given), f"tube {name}: its return could not be derived")
+
+
+def _lies_in(rows: ExactRows, goal: Mapping[str, Any]) -> bool:
+    """Return whether a set lies in a parallelotope c + T s of intervals.
+
+    With any V near the inverse of T and R = I - V T, s = V (x - c) + R s: no |s| exceeds the range
+    of V (x - c) by more than a factor 1 / (1 - share), where share bounds the row sums of |R|
+    (Horn, Johnson 2013, corollary 5.6.16). c and T are rounded down to units, at most one off.
+    """
+    map_, size = np.array(goal["map"]), len(goal["centre"])
+    if map_.shape != (size, size) or int(goal["boxes"]) != size:
+        return False
+    inverse = whole(np.linalg.inv(map_))
+    off = (abs(inverse).sum(axis=1) >> P) + 2
+    identity = np.array([[ONE * (k == j) for j in range(size)] for k in range(size)], object)
+    rest = abs(identity - ((inverse @ whole(map_)) >> P)) + off[:, None]
+    share = Fraction(max(rest.sum(axis=1)), ONE)
+    moved = rows.mapped(inverse, -((inverse @ whole(goal["centre"])) >> P))
+    reach = max(
+        max(-low, high) + wider for (low, high), wider in zip(moved.ends(), off, strict=True)
+    )
+    return share < 1 and Fraction(reach, ONE) <= 1 - share
 
 
 def _initial(given: Mapping[str, Any]) -> ExactRows:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import schur
 
 from liquid_control.certification.affine_forms import Form
 from liquid_control.certification.cell import CertifiedCell
@@ -25,6 +26,15 @@ _DIFFERENCE = 1e-6
 _RESPONSES = 400
 SYMBOLS = 2000
 """Largest number of symbols of a set."""
+RETURNED = 0.995
+"""Largest coordinate of a set that returned: the checker's own enclosure may be a little wider."""
+_SLOW = 0.9
+"""Modes of the loop whose eigenvalue exceeds it come first in the coordinates of a corridor."""
+_AHEAD = 1.04
+"""Widths exceed those of the last set by it: a wider corridor has a wider last set."""
+_LEAST_WIDTH = 1e-7
+_LOST_M = 10.0
+"""A tube whose offset is so uncertain does not return."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,50 +155,45 @@ def find_corridor(
     cell: CertifiedCell,
     state: Floats,
     frames: int,
-    rounds: int = 4,
-    growth: float = 1.3,
-    symbols: int = SYMBOLS,
+    rounds: int = 12,
     on_round: Callable[[str], None] = lambda _: None,
 ) -> InvariantSet | None:
     """Search a corridor around an equilibrium; None if none is found.
 
-    The parallelotope has the directions of the reach set of the linearised loop, and its widths
-    times `growth`, which grow until the last set of its tube fits.
+    The parallelotope is a box in the coordinates of an ordered real Schur form of the loop's
+    derivative (Golub, Van Loan 2013, Matrix Computations, section 7.4.1). They are orthonormal,
+    and those of fast modes do not depend on slow ones. Its widths begin as those of the
+    linearised loop and follow the last set of each tube, until a tube returns.
 
     Args:
         model: dynamics and sets.
         cell: the core.
         state: equilibrium of vehicle and core.
         frames: K.
-        rounds: number of widths tried.
-        growth: factor on the widths of the linearised loop.
-        symbols: largest number of symbols of a set.
+        rounds: number of tubes tried.
         on_round: receives the largest coordinate of each.
     """
     matrix, inputs = loop_derivative(model, cell, state, float(np.mean(model.dt_s)))
-    covariance, power = np.zeros_like(matrix), inputs
-    for _ in range(_RESPONSES):
-        covariance = covariance + power @ power.T
-        power = matrix @ power
-    values, vectors = np.linalg.eigh(covariance)
-    shape = vectors * np.sqrt(np.maximum(values, values.max() * 1e-10))
-    widths, power = np.zeros(len(state)), np.linalg.solve(shape, inputs)
-    turned = np.linalg.solve(shape, matrix @ shape)
+    turned, basis, _ = schur(matrix, output="real", sort=_is_slow)
+    widths, power = np.zeros(len(state)), basis.T @ inputs
     for _ in range(_RESPONSES):
         widths, power = widths + np.abs(power).sum(axis=1), turned @ power
-    # Directions that no error moves have a width too, so that the parallelotope has an inverse.
-    widths = np.maximum(widths * growth, 0.1)
+    widths = np.maximum(widths, _LEAST_WIDTH)
     for _ in range(rounds):
-        start = ShapedSet(state, shape * widths, len(state))
-        tube = reach_tube(model, cell, start.form(), frames, symbols)
+        start = ShapedSet(state, basis * widths, len(state))
+        tube = reach_tube(model, cell, start.form(), frames)
         found = excess(tube.last, start)
         on_round(f"{found.max():.3f}")
-        if found.max() <= 1.0:
+        if found.max() <= RETURNED:
             return InvariantSet(start, tube, float(found.max()))
-        if not np.isfinite(found).all() or found.max() > 1e3:
+        if not np.isfinite(found).all() or tube.upper[-1, 0] - tube.lower[-1, 0] > _LOST_M:
             return None
-        widths = widths * np.maximum(found, 0.8) * 1.05
+        widths = widths * np.maximum(found * _AHEAD, 0.9)
     return None
+
+
+def _is_slow(real: float, imaginary: float) -> bool:
+    return bool(np.hypot(real, imaginary) > _SLOW)
 
 
 def equilibrium(model: ReducedModel, cell: CertifiedCell, dt_s: float) -> Floats:

@@ -202,11 +202,12 @@ def closed_loop_lines(content: Mapping[str, Any]) -> Iterator[str]:
             )
         if (flights := found.get("flights")) is not None:
             yield f"    held-out flights: {_windows_text(flights)}"
-    if (corridor := content["corridor"]) is None:
-        yield "  no corridor is in this certificate"
-        return
-    reach = max(-corridor["lower"][0], corridor["upper"][0])
-    yield (
-        f"  corridor: with {corridor['perception']:g} of all sets the offset stays within "
-        f"{reach:.3f} m for ever (not derived again by the checker)"
-    )
+        if claim.get("returns"):
+            low, high = (
+                choose(row[0] for row in claim[key])
+                for choose, key in ((min, "lower"), (max, "upper"))
+            )
+            yield (
+                f"    its last set lies in the first: the offset stays within {low:+.3f} to "
+                f"{high:+.3f} m for ever"
+            )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from certified_models import TRAIL, with_state_weights
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reduced_loops import flights_by_hand, model_by_hand
 
@@ -69,7 +69,7 @@ def certified(cell, tmp_path_factory):
         shutil.copy(TRAIL / name, folder / name)
     rows = [flights_by_hand(cell, seed) for seed in range(3)]
     flights = LoopFlights(*rows, {"by": "hand"})
-    content = certify_closed_loop(load_model(TRAIL), flights, PLANS, corridor=None)
+    content = certify_closed_loop(load_model(TRAIL), flights, PLANS, corridor=())
     write_closed_loop(folder, content)
     return folder
 
@@ -194,6 +194,33 @@ def test_without_features_of_the_trail_there_is_no_corridor(tmp_path):
     assert find_corridor(model, cell, state, 10, rounds=2) is None
 
 
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), size=st.floats(0.2, 1.5))
+def test_prover_and_checker_agree_which_sets_lie_in_a_parallelotope(seed, size):
+    rng = np.random.default_rng(seed)
+    map_ = rng.normal(size=(3, 3)) * 10.0 ** rng.uniform(-5, 1, 3)
+    goal = ShapedSet(rng.normal(size=3), map_, 3)
+    shares = rng.dirichlet(np.ones(4), 3)  # of each coordinate s: centre, and three symbols
+    s = size * shares * rng.choice([-1.0, 1.0], (3, 4))
+    form = Form(
+        (goal.centre + map_ @ s[:, 0])[None],
+        (map_ @ s[:, 1:])[None],
+        np.zeros((1, 3)),
+        np.arange(3),
+    )
+    np.testing.assert_allclose(excess(form, goal).max(), size, rtol=1e-3)
+    assume(abs(size - 1.0) > 1e-3)
+    assert checker_module._lies_in(exact_rows(form), goal.document()) == (size < 1.0)
+
+
+def test_nothing_returns_into_a_set_that_is_flat_or_a_ball():
+    form = Form(np.zeros((1, 2)), np.zeros((1, 2, 2)), np.zeros((1, 2)), np.arange(2))
+    flat = ShapedSet(np.zeros(2), np.array([[1.0, 1.0], [1.0, 1.0 + 1e-15]]), 2)
+    assert np.isinf(excess(form, flat)).all()
+    ball = ShapedSet(np.zeros(2), np.eye(2), 1)
+    assert not checker_module._lies_in(exact_rows(form), ball.document())
+
+
 def test_coordinates_in_a_parallelotope_by_hand():
     goal = ShapedSet(np.array([1.0, 0.0]), np.array([[2.0, 1.0], [0.0, 1.0]]), 2)
     form = Form(np.array([[1.0, 0.5]]), np.array([[[1.0], [0.0]]]), np.zeros((1, 2)), np.arange(1))
@@ -308,7 +335,7 @@ CHANGES = [
     (("problem", "cell", "layers", 1, "weight", 2, 3, 4), 0.01, "other weights"),
     (("problem", "cell", "layers", 2, "bias", 0, 1), 0.01, "other weights"),
     (("problem", "cell", "time_unit_s"), 0.01, "time unit"),
-    (("schema",), 1, "expected schema 1"),
+    (("schema",), 1, "expected schema 2"),
 ]
 
 
@@ -365,6 +392,22 @@ def test_the_checker_shares_no_code_with_the_prover():
 def test_the_shipped_certificate_holds_for_its_first_frames():
     content = check_closed_loop(TRAIL, frames=6)
     assert all(found["outside"] == 0 for found in content["found"])
+
+
+@pytest.mark.slow
+def test_the_shipped_corridor_returns_and_a_narrower_one_does_not(cell):
+    content = json.loads((TRAIL / CLOSED_LOOP).read_text())
+    assert [claim["name"] for claim in content["claims"]["tubes"] if claim.get("returns")] == [
+        "corridor"
+    ]
+    model, start, tube = read_tube(content, "corridor")
+    again = reach_tube(model, cell, start.form(), len(tube.lower) - 1)
+    assert np.all(tube.lower <= again.lower)
+    assert np.all(again.upper <= tube.upper)
+    last = exact_rows(again.last)
+    assert excess(again.last, start).max() <= 1.0
+    assert checker_module._lies_in(last, start.document())
+    assert not checker_module._lies_in(last, start.scaled(0.9).document())
 
 
 def test_joined_forms_keep_their_rows():
