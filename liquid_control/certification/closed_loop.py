@@ -80,8 +80,8 @@ PLANS = (
 START_HALF = (0.1, 0.05)
 """Half widths of offset and heading in the set of flown states, m and rad."""
 CORRIDOR = tuple(
-    TubePlan("corridor", factor, factor, STEADY_S, 100, False, 100_000)
-    for factor in (0.1, 0.07, 0.05, 0.03, 0.02)
+    TubePlan("corridor", factor, factor, STEADY_S, 80, False, 100_000)
+    for factor in (0.1, 0.05, 0.04, 0.03, 0.02)
 )
 """Tubes that may return into their initial set; the first that does is the corridor."""
 _GOLDEN = 0.6180339887

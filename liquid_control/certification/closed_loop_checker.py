@@ -18,7 +18,7 @@ from liquid_control.certification.exact_step import ONE, ExactCell, P, units
 from liquid_control.certification.exact_tube import SIZE, ExactLoop, ExactRows, whole
 from liquid_control.errors import CertificateError
 
-SYMBOLS = 2000
+SYMBOLS = 3000
 """Largest number of symbols of a set."""
 AXES = ("forward", "left", "yaw_rate")
 STATES = (

@@ -24,7 +24,7 @@ from liquid_control.types import Floats
 
 _DIFFERENCE = 1e-6
 _RESPONSES = 400
-SYMBOLS = 2000
+SYMBOLS = 3000
 """Largest number of symbols of a set."""
 RETURNED = 0.995
 """Largest coordinate of a set that returned: the checker's own enclosure may be a little wider."""
