@@ -86,7 +86,9 @@ def trap_figure(model: Model, content: dict) -> plt.Figure:
 def tube_figure(content: dict) -> plt.Figure:
     """Offset of each tube over frames, with the range that rollouts attained."""
     tubes, attained = content["claims"]["tubes"], content["found"]
-    figure, axes = plt.subplots(1, len(tubes), figsize=(2.3 * len(tubes), 2.9), layout="constrained")
+    figure, axes = plt.subplots(
+        1, len(tubes), figsize=(2.3 * len(tubes), 2.9), layout="constrained"
+    )
     for axis, claim, found in zip(axes, tubes, attained, strict=True):
         lower, upper = (np.array(claim[key])[:, 0] for key in ("lower", "upper"))
         least, most = (np.array(found[key])[:, 0] for key in ("lower", "upper"))

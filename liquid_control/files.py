@@ -79,6 +79,21 @@ def atomic_write(
     return path
 
 
+def reserve(file: int, size: int) -> None:
+    """Take the space of a file on its disk.
+
+    A mapped file of holes that does not find space later kills its process with SIGBUS.
+
+    Args:
+        file: descriptor.
+        size: of the whole file, bytes.
+
+    Raises:
+        OSError: the disk has not enough space.
+    """
+    os.posix_fallocate(file, 0, size)
+
+
 def unwritable(path: Path, error: OSError) -> OutputError:
     """Return the error for a path that could not be written, with the system's reason."""
     return OutputError(f"{path}: cannot be written ({error.strerror or error})")

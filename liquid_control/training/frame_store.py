@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liquid_control.errors import OutputError
-from liquid_control.files import atomic_write
+from liquid_control.files import atomic_write, reserve, unwritable
 from liquid_control.perception import CameraView, fit
 from liquid_control.perception.camera_view import CONTRAST_FLOOR, moments
 from liquid_control.training.dataset import frame_count, read_flight
@@ -122,7 +122,8 @@ def pack_frames(
         threads: that read flights at the same time.
 
     Raises:
-        OutputError: a flight is damaged, or its pictures are too small.
+        OutputError: a flight is damaged, its pictures are too small, or the disk has no space for
+            the frames, of which nothing is left then.
     """
     plan = {"height": height, "width": width, "flights": [str(path.name) for path in paths]}
     index = _read_index(folder)
@@ -180,15 +181,20 @@ def _create(
         "elapsed_s": (),
         **{name: getattr(first, name).shape[1:] for name in COPIED},
     }
-    return {
-        name: np.lib.format.open_memmap(
-            folder / f"{name}.npy",
-            mode="w+",
-            dtype=np.uint8 if name == "images" else np.float32,
-            shape=(total, *shapes[name]),
-        )
-        for name in COLUMNS
-    }
+    arrays = {}
+    try:
+        for name in COLUMNS:
+            path = folder / f"{name}.npy"
+            kind = np.uint8 if name == "images" else np.float32
+            shape = (total, *shapes[name])
+            arrays[name] = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
+            with path.open("r+b") as file:
+                reserve(file.fileno(), path.stat().st_size)
+    except OSError as error:
+        for name in COLUMNS:
+            (folder / f"{name}.npy").unlink(missing_ok=True)
+        raise unwritable(folder, error) from error
+    return arrays
 
 
 def open_frames(folder: Path, sha256: str) -> FrameStore | None:

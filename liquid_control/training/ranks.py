@@ -22,6 +22,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from liquid_control.errors import ConfigError, LiquidControlError
+from liquid_control.files import reserve
 from liquid_control.training.frame_store import open_frames
 
 _TIMEOUT = timedelta(days=30)
@@ -150,6 +151,7 @@ def _received(head: Any) -> Any:
     kind, shape = head
     if kind.itemsize * int(np.prod(shape)) > _IN_MEMORY_BYTES:
         with tempfile.TemporaryFile() as file:
+            reserve(file.fileno(), kind.itemsize * int(np.prod(shape)))
             array: NDArray[Any] = np.memmap(file, kind, "w+", shape=shape)
     else:
         array = np.empty(shape, kind)

@@ -284,6 +284,17 @@ def test_a_store_is_packed_once(run, tmp_path):
     assert len(rows) + len(validation) == first.frames
 
 
+def test_a_store_on_a_disk_that_is_too_small_is_refused_before_its_frames(run, small_disk):
+    """Without space, a write to a mapped file ends the process by a signal."""
+    paths = 40 * flights(run)
+    with pytest.raises(
+        OutputError, match=r"small/s: cannot be written \(No space left on device\)"
+    ):
+        pack_frames(small_disk / "s", paths, 9, 16, 0.05)
+    assert not list((small_disk / "s").iterdir())
+    assert pack_frames(small_disk / "s", paths[:1], 9, 16, 0.05).frames > 0
+
+
 def test_what_is_no_encoder_is_refused(run, tmp_path):
     with pytest.raises(ModelError, match="expected an encoder or a model, got a folder without"):
         load_encoder(tmp_path)
