@@ -97,7 +97,7 @@ def table_of(rows: list[dict[str, Any]]) -> str:
     intact = rows[0]
     lines.append(f"| nothing | {_rate(intact)} | {_interval(intact)} | – | – | – |")
     for row in sorted(rows[1:], key=lambda row: (row["successes"], -(_change(row) or 0.0))):
-        if row["successes"] == intact["successes"] and (_change(row) or 0.0) < WIDER_M:
+        if row["successes"] >= intact["successes"] and (_change(row) or 0.0) < WIDER_M:
             continue
         bounds = f"{100 * row['difference_low']:+.0f} to {100 * row['difference_high']:+.0f}"
         change = (

@@ -142,6 +142,19 @@ def test_the_published_table_is_that_of_the_counts(figures, policy):
     assert len({row["flights"] for row in rows}) == 1
 
 
+@pytest.mark.parametrize(
+    ("successes", "wider_m", "listed"),
+    [(2, 0.0, True), (3, 0.1, True), (3, 0.09, False), (4, 0.09, False), (4, 0.2, True)],
+)
+def test_the_table_has_the_lesions_that_cost_a_flight_or_width(
+    figures, successes, wider_m, listed
+):
+    rows = counts_of(DOCS / "lesions.csv")[:2]
+    intact = {**rows[0], "flights": 4, "successes": 3}
+    lesion = {**rows[1], "flights": 4, "successes": successes, "cross_track_change_m": wider_m}
+    assert (f"| `{lesion['lesion']}` |" in figures.table_of([intact, lesion])) == listed
+
+
 def test_the_figure_has_every_lesion_and_its_counts(figures, policy, tmp_path):
     campaign = scenario_campaign("trail", {}).with_seeds("3:6")
     study = lesion_study(unsteered_fly, policy.model, campaign, tmp_path, parts=["imu"], workers=1)
