@@ -62,7 +62,8 @@ def test_seeds_of_tests_and_of_training_are_apart():
         campaign = load_campaign(path)
         if campaign.arms:
             arms = Arms(campaign, arm_pilots(campaign), {}, True)
-            assert {job.seed for job in arms.flights()} <= set(range(10_000, 10_100))
+            # Reported seeds; those from 20,000 on are for choosing.
+            assert {job.seed for job in arms.flights()} <= set(range(10_000, 20_000))
 
 
 def test_the_shipped_benchmark_flies_every_core_on_the_same_flights():
