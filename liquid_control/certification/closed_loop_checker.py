@@ -57,6 +57,7 @@ def check_closed_loop(
     need(path.is_file(), "is missing; make it with liquid-control certify --closed-loop")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        need(content["schema"] == 2, f"expected schema 2, got {content['schema']!r}")
         for name, key in FILES.items():
             digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
             stated = str(content[key])
@@ -65,7 +66,6 @@ def check_closed_loop(
                 f"is of other weights: expected {name} of sha256 {stated[:12]}…, got "
                 f"{digest[:12]}…; make it again with liquid-control certify --closed-loop",
             )
-        need(content["schema"] == 2, f"expected schema 2, got {content['schema']!r}")
         cell = ExactCell(folder)
         _check_problem(cell, content["problem"], need)
         for claim in content["claims"]["tubes"]:

@@ -132,6 +132,8 @@ def pack_frames(
     if not paths:
         raise OutputError(f"{folder}: expected at least one flight, got none")
     folder.mkdir(parents=True, exist_ok=True)
+    # The frames of another plan are overwritten: their index must not outlive them.
+    (folder / INDEX).unlink(missing_ok=True)
     starts = np.cumsum([0, *(frame_count(path) for path in paths)])
     arrays = _create(folder, int(starts[-1]), read_flight(paths[0])[0], height, width)
     view = CameraView(width, height, 90.0)

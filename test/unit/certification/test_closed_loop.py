@@ -354,6 +354,17 @@ def test_the_checker_rejects_altered_certificates(certified, tmp_path, keys, by,
         check_closed_loop(folder)
 
 
+@pytest.mark.parametrize("tube", [0, 1])
+def test_the_checker_rejects_a_tube_that_does_not_return(certified, tmp_path, tube):
+    folder = tmp_path / "model"
+    shutil.copytree(certified, folder)
+    content = json.loads((folder / CLOSED_LOOP).read_text())
+    content["claims"]["tubes"][tube]["returns"] = True
+    (folder / CLOSED_LOOP).write_text(json.dumps(content))
+    with pytest.raises(CertificateError, match="its return could not be derived"):
+        check_closed_loop(folder)
+
+
 def test_the_checker_rejects_missing_foreign_and_broken_files(certified, tmp_path):
     with pytest.raises(CertificateError, match="is missing"):
         check_closed_loop(tmp_path)

@@ -152,10 +152,17 @@ def test_a_perception_network_of_other_shapes(folder):
         load_model(folder)
 
 
-def test_a_perception_network_that_is_not_a_graph(folder):
-    (folder / "perception.onnx").write_bytes(b"\x3a\x05no")
-    restamp(folder, "perception.onnx")
-    with pytest.raises(ModelError, match=r"perception\.onnx: expected an ONNX graph with its"):
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("perception.onnx", b"\x3a\x05no", "an ONNX graph with its weights"),
+        ("weights.npz", b"PK nothing", "an archive of arrays"),
+    ],
+)
+def test_a_file_of_weights_that_cannot_be_read(folder, name, content, expected):
+    (folder / name).write_bytes(content)
+    restamp(folder, name)
+    with pytest.raises(ModelError, match=rf"{name}: expected {expected}"):
         load_model(folder)
 
 
@@ -176,13 +183,6 @@ def test_weights_of_another_wiring(folder, arrays):
     np.savez(folder / "weights.npz", **changed)
     restamp(folder, "weights.npz")
     with pytest.raises(ModelError, match=r"bias of layer 0: expected float32 \(4, 9\), got"):
-        load_model(folder)
-
-
-def test_weights_that_are_not_an_archive(folder):
-    (folder / "weights.npz").write_bytes(b"PK nothing")
-    restamp(folder, "weights.npz")
-    with pytest.raises(ModelError, match=r"weights\.npz: expected an archive of arrays"):
         load_model(folder)
 
 

@@ -18,7 +18,7 @@ from liquid_control.progress import Reporter
 from liquid_control.training import Actors, train
 from liquid_control.training.dataset import load_dataset, read_flight
 from liquid_control.training.encoder_files import load_encoder, resized
-from liquid_control.training.frame_store import pack_frames
+from liquid_control.training.frame_store import open_frames, pack_frames
 from liquid_control.training.frozen_features import FeatureCache
 from liquid_control.training.network import PolicyNetwork
 from liquid_control.training.run_folder import load_progress
@@ -287,11 +287,13 @@ def test_a_store_is_packed_once(run, tmp_path):
 def test_a_store_on_a_disk_that_is_too_small_is_refused_before_its_frames(run, small_disk):
     """Without space, a write to a mapped file ends the process by a signal."""
     paths = 40 * flights(run)
+    first = pack_frames(small_disk / "s", paths[:1], 9, 16, 0.05)
     with pytest.raises(
         OutputError, match=r"small/s: cannot be written \(No space left on device\)"
     ):
         pack_frames(small_disk / "s", paths, 9, 16, 0.05)
     assert not list((small_disk / "s").iterdir())
+    assert open_frames(small_disk / "s", first.sha256) is None
     assert pack_frames(small_disk / "s", paths[:1], 9, 16, 0.05).frames > 0
 
 
