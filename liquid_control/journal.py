@@ -142,6 +142,31 @@ class Journal:
             raise unwritable(path, error) from error
         return cls(path, header, rows)
 
+    @classmethod
+    def extend(cls, path: Path, plan: Plan, config: Mapping[str, Any]) -> "Journal":
+        """Open the journal of a run that this one continues, and to which it may add.
+
+        Whatever the run was begun with has to be part of `plan`. The header gets the plan; its
+        revision and its time stay.
+
+        Args:
+            path: the file.
+            plan: of this run.
+            config: what a reader of the rows wants to know.
+
+        Raises:
+            ConfigError: the run was begun with what is not in the plan; the message names it.
+            OutputError: the run cannot be read, is damaged, or cannot be written.
+        """
+        header, rows, _ = read_journal(path)
+        if header["plan"] == plain(plan):
+            return cls.resume(path, plan)
+        check_same_plan(path.parent, header["plan"], plan, extends=True)
+        header |= {"plan_sha256": plan_hash(plan), "plan": plain(plan), "config": plain(config)}
+        lines = (json.dumps(line, allow_nan=False) for line in (header, *rows))
+        atomic_write(path, "".join(f"{line}\n" for line in lines))
+        return cls(path, header, rows)
+
     @property
     def begun_with(self) -> dict[str, Any]:
         """Revision and versions of the code that began the run; empty if this code's are equal."""
@@ -260,15 +285,22 @@ def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     return content
 
 
-def check_same_plan(folder: Path, before: Plan, now: Plan) -> None:
+def check_same_plan(folder: Path, before: Plan, now: Plan, *, extends: bool = False) -> None:
     """Check that a run continues another one.
+
+    Args:
+        folder: of the run that it continues.
+        before: its plan.
+        now: plan of this run.
+        extends: whether this plan may have more.
 
     Raises:
         ConfigError: the plans differ; the message names the first difference.
     """
     begun, wanted = _flat(before), _flat(plain(now))
-    one_sided = [key for key in {**wanted, **begun} if (key in begun) != (key in wanted)]
-    for key in [*one_sided, *wanted]:
+    missing = [key for key in begun if key not in wanted]
+    more = [key for key in wanted if key not in begun]
+    for key in [*missing, *begun, *(() if extends else more)]:
         if begun.get(key) != wanted.get(key):
             raise ConfigError(
                 f"--resume: the run in {folder} was begun with {key}: {_short(begun.get(key))}, "

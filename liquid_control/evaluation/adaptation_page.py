@@ -115,6 +115,7 @@ def draw(result: Adaptation) -> bytes:
 
 def _draw_shifts(axes: Axes, result: Adaptation) -> None:
     style.quiet_axes(axes)
+    axes.margins(x=0.04)
     for row, shift in enumerate(result.shifts):
         colour = COLOURS[DISTURBED] if shift.adjusted < LEVEL else "#8a8f94"
         axes.plot([shift.low, shift.high], [row, row], color=colour, linewidth=2.0)

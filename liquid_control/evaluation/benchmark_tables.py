@@ -43,9 +43,11 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _status(benchmark: BenchmarkResults) -> str:
     document = benchmark.document
     state = "complete" if document["complete"] else "not complete, all flights so far"
+    begun = document.get("begun_with", {}).get("git_revision")
+    revision = document["git_revision"] + (f" (begun with revision {begun})" if begun else "")
     lines = [
         f"{len(document['rows']):,} flights of {len(benchmark.arms)} arms in "
-        f"{len(benchmark.entries)} conditions, {state}; revision {document['git_revision']}, "
+        f"{len(benchmark.entries)} conditions, {state}; revision {revision}, "
         f"{document['created_utc']}.\n\n    {document['command']}\n"
     ]
     missing = [label for arm in benchmark.arms.values() for label in arm.missing]

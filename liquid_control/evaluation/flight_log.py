@@ -15,9 +15,6 @@ from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.evaluation.results import FlightRow
 from liquid_control.journal import Journal, Plan, restored
 
-_FLIGHT = "flight"
-"""Key of a journal's row: index of the flight in the plan."""
-_SAME = ("model", "entry", "seed")
 _PILOT = "pilot"
 """Key of a journal's line with the model of a pilot whose flights follow."""
 
@@ -41,10 +38,8 @@ def campaign_plan(
     if recording is not None:
         bags = f"{'failures' if recording.failures_only else 'all'}, {recording.image}"
     return {
-        "models": ", ".join(models),
         **{f"model {label}": dict(marks) for label, marks in models.items()},
         **{name: _entry_plan(flights) for name, flights in entries.items()},
-        "order of the flights": _hash([(job.model, job.entry, job.seed) for job in jobs]),
         "--record": bags,
     }
 
@@ -120,6 +115,7 @@ class FlightLog:
         self.rows: dict[int, FlightRow] = {}
         self._marks = {key: dict(mark) for key, mark in (marks or {}).items()}
         self._marked: set[str] = set()
+        self._places = {(job.model, job.entry, job.seed): i for i, job in enumerate(jobs)}
         for line, content in enumerate(journal.rows, 2):
             if _PILOT in content:
                 self._check_mark(content)
@@ -138,7 +134,7 @@ class FlightLog:
         resume: bool,
         marks: Mapping[str, Mapping[str, str]] | None = None,
     ) -> "FlightLog":
-        """Begin a journal, or go on with the one at `path`.
+        """Begin a journal, or go on with the one at `path`, whose plan may have fewer arms.
 
         Args:
             path: of the journal.
@@ -156,7 +152,8 @@ class FlightLog:
                 written.
         """
         if resume and path.exists():
-            return cls(Journal.resume(path, plan), jobs, resumed=True, marks=marks)
+            journal = Journal.extend(path, plan, config)
+            return cls(journal, jobs, resumed=True, marks=marks)
         return cls(Journal.begin(path, plan, config, command), jobs, marks=marks)
 
     @property
@@ -179,7 +176,7 @@ class FlightLog:
         if key in self._marks and key not in self._marked:
             self.journal.append({_PILOT: key, "model": self._marks[key]})
             self._marked.add(key)
-        self.journal.append({_FLIGHT: index, **asdict(row)})
+        self.journal.append(asdict(row))
         self.rows[index] = row
 
     def in_order(self) -> list[FlightRow]:
@@ -197,15 +194,13 @@ class FlightLog:
 
     def _restore(self, line: int, content: dict[str, Any]) -> None:
         try:
-            index, row = int(content[_FLIGHT]), _row(content)
-            job = self._jobs[index] if index >= 0 else None
-        except (KeyError, TypeError, IndexError, ValueError):
-            job = None
-        if job is None or any(getattr(row, name) != getattr(job, name) for name in _SAME):
+            row = _row(content)
+            index = self._places[row.model, row.entry, row.seed]
+        except (KeyError, TypeError, ValueError) as error:
             raise OutputError(
                 f"{self.journal.path}: line {line}: expected a flight of this campaign, got "
                 f"{json.dumps(content)[:60]}: damaged"
-            )
+            ) from error
         self.rows[index] = row
 
     def __enter__(self) -> "FlightLog":

@@ -257,7 +257,8 @@ def test_arms_whose_models_come_later_are_flown_later(campaign, tmp_path):
         (job.model, job.entry, job.seed) for job in jobs
     ]
     lines = [json.loads(line) for line in path.read_text().splitlines()[1:]]
-    assert sorted(line["flight"] for line in lines if "flight" in line) == list(range(len(jobs)))
+    flown = sorted((row["model"], row["entry"], row["seed"]) for row in lines if "seed" in row)
+    assert flown == sorted((job.model, job.entry, job.seed) for job in jobs)
     marked = [line["pilot"] for line in lines if "pilot" in line]
     assert marked == ["hover", "expert", "cfc19-1", "cfc19-2"]
     with pytest.raises(ConfigError, match="'cfc19-2': its model has changed since its flights"):

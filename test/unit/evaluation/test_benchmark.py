@@ -121,7 +121,11 @@ def test_tables_state_rates_sizes_and_what_is_kept(document):
     assert "0 of 128, 0 %" in gru
     assert lines_of(text, "| hover |")[0].count("0 of") == 2
     assert "Not flown, since the models do not exist: lstm-1." in text
-    assert "not complete, all flights so far" in text
+    assert "not complete, all flights so far; revision abc, 2026-01-01" in text
+    begun = page_text(
+        BenchmarkResults.of(document | {"begun_with": {"git_revision": "def"}}), "cells.csv", []
+    )
+    assert "revision abc (begun with revision def), 2026-01-01" in begun
 
 
 def test_conditions_and_published_changes_have_their_own_tables(document):

@@ -59,7 +59,7 @@ def test_rows_are_read_back_bit_for_bit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"flight": 1}, {"flight": -1}, {"flight": 99}, {"seed": 77}, {"flight": None}]
+    "change", [{"model": "o"}, {"entry": "c"}, {"seed": 77}, {"seed": None}, {"entry": ["a"]}]
 )
 def test_a_row_of_another_flight_is_refused(tmp_path, change):
     path = tmp_path / "rows.jsonl"
@@ -108,6 +108,28 @@ def test_another_campaign_is_refused_and_the_difference_named(
     assert "\n" not in str(caught.value)
 
 
+def test_a_campaign_that_gained_an_arm_and_an_entry_keeps_its_rows(tmp_path):
+    path, before = tmp_path / "rows.jsonl", jobs_of()
+    with opened(path) as log:
+        for index in (0, 5, 9):
+            log.add(index, row_of(before[index]))
+    first = json.loads(path.read_text().splitlines()[0])
+    models = {"k": {"sha256": "3"}, **MODELS}
+    jobs = jobs_of([CampaignEntry(name="new", seeds="0:2"), *ENTRIES], models)
+    for _ in range(2):
+        log = opened(path, jobs, campaign_plan(jobs, models))
+        assert log.in_order() == [row_of(before[index]) for index in (0, 5, 9)]
+        assert [jobs[index].seed for index in sorted(log.rows)] == [0, 9, 2]
+        log.journal.close()
+    header = json.loads(path.read_text().splitlines()[0])
+    assert header["plan"] == campaign_plan(jobs, models) != first["plan"]
+    assert {key: header[key] for key in ("created_utc", "git_revision", "versions")} == {
+        key: first[key] for key in ("created_utc", "git_revision", "versions")
+    }
+    with pytest.raises(ConfigError, match="begun with model k sha256: 3, this command has none"):
+        opened(path)
+
+
 def test_jobs_and_report_may_differ():
     jobs = jobs_of()
     assert campaign_plan(jobs, MODELS) == campaign_plan(jobs_of(), dict(MODELS))
@@ -152,9 +174,9 @@ def test_killed_at_any_byte_it_ends_with_the_rows_of_an_unbroken_run(tmp_path):
     for moment in [header, *moments]:
         assert flown(folder, kill_at=moment) is None
     assert flown(folder, kill_at=None) == unbroken
-    lines = (folder / "rows.jsonl").read_text().splitlines()
-    flights = [json.loads(line)["flight"] for line in lines[1:]]
-    assert sorted(flights) == list(range(len(jobs_of())))
+    rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()[1:]]
+    flown_once = sorted((row["model"], row["entry"], row["seed"]) for row in rows)
+    assert flown_once == sorted((job.model, job.entry, job.seed) for job in jobs_of())
 
 
 def flown(folder, kill_at):
