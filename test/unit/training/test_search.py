@@ -364,12 +364,14 @@ def test_every_core_of_the_shipped_search_can_be_built_at_the_ends_of_its_ranges
 
 
 def test_every_core_of_the_small_search_can_be_built_on_the_shipped_encoder():
-    settings = load_search(project_file("config/search/trail_small.yaml"))
+    shipped = {"choices": {"shipped": {"network.encoder": "models/encoder_96x54"}}}
+    path = project_file("config/search/trail_small.yaml")
+    settings = load_search(path, {"space.encoder": shipped})
     corners = list(settings.corners())
     assert {corner[KIND] for corner in corners} == set(settings.space[KIND].choices)
     for corner in corners:
         trial = settings.trial(corner, "one")
-        assert (trial.validation.flights, trial.flights.rounds) == (4, 0)
+        assert (trial.validation.flights, trial.flights.rounds) == (6, 0)
         check_network(trial)
     trial.check_cameras()
 
