@@ -52,9 +52,20 @@ class GraphRow:
 
 
 def measure_graph(
-    model: Path, repeats: int, folder: Path, measured: Measured | None = None
+    model: Path,
+    repeats: int,
+    folder: Path,
+    measured: Measured | None = None,
+    composed: bool = False,
 ) -> tuple[list[GraphRow], dict[str, Any]]:
     """Fly `repeats` forests in lockstep, and one long trail in real time.
+
+    Args:
+        model: folder of the model.
+        repeats: number of flights in lockstep.
+        folder: receives the flights.
+        measured: what an interrupted run has measured.
+        composed: whether perception and controller share a process.
 
     Raises:
         GraphError: a process of the graph did not start or died.
@@ -64,15 +75,18 @@ def measure_graph(
     flights.append(("realtime", FIRST_SEED, REALTIME))
     rows = [
         measured.once(
-            f"{mode} {seed}", GraphRow, partial(_measure, mode, seed, keys, model, folder)
+            f"{mode} {seed}",
+            GraphRow,
+            partial(_measure, mode, seed, keys, model, folder, composed),
         )
         for mode, seed, keys in flights
     ]
-    return rows, {"model": str(model), "lockstep": LOCKSTEP, "realtime": REALTIME}
+    config = {"model": str(model), "lockstep": LOCKSTEP, "realtime": REALTIME}
+    return rows, config | {"composed": composed}
 
 
 def _measure(
-    mode: str, seed: int, settings: dict[str, Any], model: Path, folder: Path
+    mode: str, seed: int, settings: dict[str, Any], model: Path, folder: Path, composed: bool
 ) -> GraphRow:
     with StatusLine(f"{mode}, seed {seed}", flight_progress_text) as line:
         plan = GraphPlan(
@@ -83,6 +97,7 @@ def _measure(
             overrides=format_settings(settings),
             mode=mode,
             record=False,
+            composed=composed,
         )
         statistics = fly_through_graph(plan, line).statistics
     latency = {name: value or float("nan") for name, value in statistics["latency_ms"].items()}
@@ -103,7 +118,7 @@ def _measure(
 
 def graph_table(rows: Sequence[GraphRow]) -> Table:
     """Return one row per flight, and the median of those in lockstep."""
-    table = Table(title="four processes over ROS 2", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title="graph over ROS 2", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("mode")
     names = ("seed", "simulated", "x real time", "frames", "lost", "late", "p50", "p99", "max")
     for name in names:

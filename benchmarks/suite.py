@@ -26,7 +26,7 @@ class BenchmarkRequest:
         model: model folder, or `expert`; None for the benchmark's default.
         repeats: number of flights, each with its own seed, or of rounds.
         resets: number of worlds created in one process to measure memory growth.
-        composed: whether the policy of `link` is one process.
+        composed: whether the policy of `graph` and `link` is one process.
         measured: what an interrupted run has measured.
     """
 
@@ -80,7 +80,9 @@ def _graph(request: BenchmarkRequest, folder: Path) -> Measurement:
     from benchmarks.graph import graph_table, measure_graph
 
     model = shipped(Path(request.model or FLOWN_MODEL))
-    rows, config = measure_graph(model, request.repeats, folder, request.measured)
+    rows, config = measure_graph(
+        model, request.repeats, folder, request.measured, request.composed
+    )
     return graph_table(rows), rows, config
 
 

@@ -59,7 +59,9 @@ def bench(
     ] = 500,
     composed: Annotated[
         bool,
-        typer.Option("--composed", help="link only: perception and controller in one process."),
+        typer.Option(
+            "--composed", help="graph and link only: perception and controller in one process."
+        ),
     ] = False,
     resume: Annotated[
         bool,
