@@ -143,7 +143,9 @@ class Journal:
         return cls(path, header, rows)
 
     @classmethod
-    def extend(cls, path: Path, plan: Plan, config: Mapping[str, Any]) -> "Journal":
+    def extend(
+        cls, path: Path, plan: Plan, config: Mapping[str, Any], kinds: tuple[str, ...]
+    ) -> "Journal":
         """Open the journal of a run that this one continues, and to which it may add.
 
         Whatever the run was begun with has to be part of `plan`. The header gets the plan; its
@@ -153,15 +155,20 @@ class Journal:
             path: the file.
             plan: of this run.
             config: what a reader of the rows wants to know.
+            kinds: how the names begin that the plan may have besides.
 
         Raises:
-            ConfigError: the run was begun with what is not in the plan; the message names it.
+            ConfigError: the plans differ in more than that; the message names the difference.
             OutputError: the run cannot be read, is damaged, or cannot be written.
         """
         header, rows, _ = read_journal(path)
-        if header["plan"] == plain(plan):
+        before = header["plan"]
+        if before == plain(plan):
             return cls.resume(path, plan)
-        check_same_plan(path.parent, header["plan"], plan, extends=True)
+        known = {
+            key: value for key, value in plan.items() if key in before or not key.startswith(kinds)
+        }
+        check_same_plan(path.parent, before, known)
         header |= {"plan_sha256": plan_hash(plan), "plan": plain(plan), "config": plain(config)}
         lines = (json.dumps(line, allow_nan=False) for line in (header, *rows))
         atomic_write(path, "".join(f"{line}\n" for line in lines))
@@ -285,22 +292,15 @@ def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     return content
 
 
-def check_same_plan(folder: Path, before: Plan, now: Plan, *, extends: bool = False) -> None:
+def check_same_plan(folder: Path, before: Plan, now: Plan) -> None:
     """Check that a run continues another one.
-
-    Args:
-        folder: of the run that it continues.
-        before: its plan.
-        now: plan of this run.
-        extends: whether this plan may have more.
 
     Raises:
         ConfigError: the plans differ; the message names the first difference.
     """
     begun, wanted = _flat(before), _flat(plain(now))
-    missing = [key for key in begun if key not in wanted]
-    more = [key for key in wanted if key not in begun]
-    for key in [*missing, *begun, *(() if extends else more)]:
+    one_sided = [key for key in {**wanted, **begun} if (key in begun) != (key in wanted)]
+    for key in [*one_sided, *wanted]:
         if begun.get(key) != wanted.get(key):
             raise ConfigError(
                 f"--resume: the run in {folder} was begun with {key}: {_short(begun.get(key))}, "

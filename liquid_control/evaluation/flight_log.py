@@ -15,6 +15,8 @@ from liquid_control.evaluation.campaign import FlightJob
 from liquid_control.evaluation.results import FlightRow
 from liquid_control.journal import Journal, Plan, restored
 
+_MODEL, _ENTRY = "model ", "entry "
+"""How the names of a plan begin that a resumed campaign may have gained."""
 _PILOT = "pilot"
 """Key of a journal's line with the model of a pilot whose flights follow."""
 
@@ -33,12 +35,12 @@ def campaign_plan(
     """
     entries: dict[str, list[FlightJob]] = {}
     for job in jobs:
-        entries.setdefault(f"entry {job.entry!r}", []).append(job)
+        entries.setdefault(f"{_ENTRY}{job.entry!r}", []).append(job)
     bags = "none"
     if recording is not None:
         bags = f"{'failures' if recording.failures_only else 'all'}, {recording.image}"
     return {
-        **{f"model {label}": dict(marks) for label, marks in models.items()},
+        **{f"{_MODEL}{label}": dict(marks) for label, marks in models.items()},
         **{name: _entry_plan(flights) for name, flights in entries.items()},
         "--record": bags,
     }
@@ -152,7 +154,7 @@ class FlightLog:
                 written.
         """
         if resume and path.exists():
-            journal = Journal.extend(path, plan, config)
+            journal = Journal.extend(path, plan, config, (_MODEL, _ENTRY))
             return cls(journal, jobs, resumed=True, marks=marks)
         return cls(Journal.begin(path, plan, config, command), jobs, marks=marks)
 

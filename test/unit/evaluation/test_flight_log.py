@@ -130,6 +130,23 @@ def test_a_campaign_that_gained_an_arm_and_an_entry_keeps_its_rows(tmp_path):
         opened(path)
 
 
+@pytest.mark.parametrize(
+    ("more", "difference"),
+    [
+        ({"--guard": {"fence": 1}}, "--guard fence: none, this command has 1"),
+        (
+            {"model m": {"sha256": "1", "online_adaptation": "certified"}},
+            "model m online_adaptation: none, this command has certified",
+        ),
+    ],
+)
+def test_what_the_rows_depend_on_may_not_be_added(tmp_path, more, difference):
+    with opened(tmp_path / "rows.jsonl") as log:
+        log.add(0, row_of(jobs_of()[0]))
+    with pytest.raises(ConfigError, match=difference):
+        opened(tmp_path / "rows.jsonl", plan=campaign_plan(jobs_of(), MODELS) | more)
+
+
 def test_jobs_and_report_may_differ():
     jobs = jobs_of()
     assert campaign_plan(jobs, MODELS) == campaign_plan(jobs_of(), dict(MODELS))
