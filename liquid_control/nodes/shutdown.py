@@ -66,7 +66,7 @@ def main_of(
     """Run nodes as a program, then exit without Python's teardown.
 
     The teardown of the loaded libraries takes longer than closing the nodes, on a busy machine
-    some seconds. No open resource needs it.
+    too long for an end within 3 s. No open resource needs it.
     """
     status = run(build, linger_s, executor)
     rclpy.get_default_context().destroy()

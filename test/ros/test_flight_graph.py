@@ -25,6 +25,7 @@ from .conftest import FLIGHTS, LIMIT_S, SEED, error_line, exit_status, failed_st
 
 pytestmark = pytest.mark.ros
 
+ENDS_WITHIN_S = 3.0
 LOCKSTEP = {"mode": "lockstep", "use_sim_time": True}
 
 
@@ -75,12 +76,15 @@ def test_a_signal_ends_every_process_with_status_0_and_a_readable_bag(endless, n
         for event in graph.events():
             if event["event"] == "progress" and event["time_s"] > 1.0:
                 break
+        sent_s = time.monotonic()
         for process in graph.processes:
             process.child.send_signal(number)
         for process in graph.processes:
             exit_status(process)
+        elapsed_s = time.monotonic() - sent_s
         statuses = {process.name: process.child.returncode for process in graph.processes}
     assert set(statuses.values()) == {0}, statuses
+    assert elapsed_s < ENDS_WITHIN_S
     assert len(read_bag(endless.bag_path).frames.stamp_ns) > 5
     assert not list(endless.out_dir.glob("*.partial"))
     assert not endless.record_path.exists()
